@@ -1,0 +1,1 @@
+"""Runs the whole gateway on one machine."""

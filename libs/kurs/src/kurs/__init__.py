@@ -1,0 +1,1 @@
+"""Mechanisms that every Kurs service shares."""

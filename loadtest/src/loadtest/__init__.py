@@ -1,0 +1,1 @@
+"""Sample payments, their replay and the benchmark."""

@@ -1,0 +1,1 @@
+"""Turns FXRateSource and RiskThreshold resources into service documents."""

@@ -1,0 +1,1 @@
+"""The front door: keys, limits, routing and the console."""

@@ -1,0 +1,1 @@
+"""Exchange rates, conversions and signed quotes."""

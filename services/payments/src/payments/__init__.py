@@ -1,0 +1,1 @@
+"""The payment flow: intents, outcomes, events and the sweeper."""
