@@ -1,0 +1,202 @@
+"""The FastAPI app that every service is: health, metrics, strict JSON and the one error shape."""
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kurs.errors import (
+    PROBLEM_MEDIA_TYPE,
+    BadRequest,
+    Internal,
+    PayloadTooLarge,
+    Problem,
+    ProblemDocument,
+    Unprocessable,
+    problem_for_status,
+    problem_responses,
+)
+from kurs.settings import ServiceSettings
+from kurs.telemetry import Telemetry, TelemetryMiddleware, render_metrics
+from kurs.validation import field_errors
+
+Readiness = Callable[[], Mapping[str, bool]]
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class StrictJsonRequest(Request):
+    """A request whose JSON numbers become Decimal, never a float; NaN and Infinity are refused."""
+
+    async def json(self) -> Any:
+        """Read the body; raises json.JSONDecodeError, which becomes a `malformed_json` problem."""
+        if not hasattr(self, "_json"):
+            self._json = json.loads(
+                await self.body(), parse_float=Decimal, parse_constant=_refuse_constant
+            )
+        return self._json
+
+
+class JsonRoute(APIRoute):
+    """A route that reads its body strictly."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """Wrap the route so that its request is a StrictJsonRequest."""
+        handle = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            response: Response = await handle(StrictJsonRequest(request.scope, request.receive))
+            return response
+
+        return strict
+
+
+class MalformedJson(BadRequest):
+    """The body is not JSON."""
+
+    code = "malformed_json"
+    title = "Malformed JSON"
+
+
+class _BodyLimitExceeded(HTTPException):
+    """Raised from `receive`; an HTTPException, since FastAPI lets only those pass."""
+
+
+class BodyLimit:
+    """ASGI middleware that counts the body as it arrives; Content-Length may lie or be absent."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with a counting `receive`."""
+        if scope["type"] != "http" or scope["method"] == "GET":
+            await self._app(scope, receive, send)
+            return
+        left = self._limit
+
+        async def counted() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise _BodyLimitExceeded(413, f"the body may have {self._limit} bytes")
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def router(**options: Any) -> APIRouter:
+    """Return a router whose routes read JSON strictly and document the common problems."""
+    common = problem_responses(BadRequest, MalformedJson, PayloadTooLarge, Unprocessable)
+    responses = {**common, **options.pop("responses", {})}
+    return APIRouter(route_class=JsonRoute, responses=responses, **options)
+
+
+def create_app(
+    *,
+    title: str,
+    settings: ServiceSettings,
+    telemetry: Telemetry,
+    lifespan: Lifespan,
+    readiness: Readiness,
+) -> FastAPI:
+    """Return an app with `/healthz`, `/readyz`, `/metrics`, `/openapi.json` and problem handlers.
+
+    `readiness` names each thing that the service needs and says whether it is there.
+    """
+    app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.draining = False
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(TelemetryMiddleware, telemetry=telemetry)
+    _add_problem_handlers(app, telemetry)
+    app.include_router(_operations(telemetry, readiness))
+    _document_problems(app)
+    return app
+
+
+def problem_response(problem: Problem) -> Response:
+    """Render a problem as an answer."""
+    return Response(problem.body(), problem.status, problem.headers, media_type=PROBLEM_MEDIA_TYPE)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
+
+
+def _add_problem_handlers(app: FastAPI, telemetry: Telemetry) -> None:
+    async def on_problem(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return problem_response(error)
+
+    async def on_validation(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return problem_response(_validation_problem(error))
+
+    async def on_http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        problem = problem_for_status(error.status_code, str(error.detail))
+        problem.headers.update(error.headers or {})
+        return problem_response(problem)
+
+    async def on_fault(request: Request, error: Exception) -> Response:
+        telemetry.logger.error("unhandled error", path=request.url.path, exc_info=error)
+        return problem_response(Internal("an unexpected error; the log has the details"))
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_fault)
+
+
+def _validation_problem(error: RequestValidationError) -> Problem:
+    found = error.errors()
+    if found and found[0]["type"] == "json_invalid":
+        return MalformedJson(f"the body is not JSON: {found[0]['ctx']['error']}")
+    errors = field_errors(found)
+    named = ", ".join(e.field for e in errors)
+    return Unprocessable(f"check {named}", errors=errors)
+
+
+def _operations(telemetry: Telemetry, readiness: Readiness) -> APIRouter:
+    routes = APIRouter(tags=["operations"])
+
+    @routes.get("/healthz", summary="Does the process live?")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @routes.get("/readyz", summary="Can it do its work?", responses={503: {}})
+    async def readyz(request: Request, response: Response) -> dict[str, str | dict[str, bool]]:
+        checks = {**readiness(), "serving": not request.app.state.draining}
+        ready = all(checks.values())
+        response.status_code = 200 if ready else 503
+        return {"status": "ready" if ready else "not ready", "checks": checks}
+
+    @routes.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+    async def metrics(request: Request) -> Response:
+        body, media_type = render_metrics(telemetry.registry, request.headers.get("accept", ""))
+        return Response(body, headers={"content-type": media_type})
+
+    return routes
+
+
+def _document_problems(app: FastAPI) -> None:
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(schema.pop("$defs", {}))
+            schemas["Problem"] = schema
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,252 @@
+"""One way to a database, SQLite or PostgreSQL: synchronous SQLAlchemy Core in a transaction.
+
+A store is plain functions `fn(connection, ...)`. On SQLite they run in the one writer thread
+(`BEGIN IMMEDIATE`, WAL, `synchronous=FULL`); on PostgreSQL the same code runs over asyncpg. So a
+store is written and tested once.
+"""
+
+import asyncio
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from kurs.batching import Batcher, BatchMetrics
+from kurs.errors import Unavailable
+
+Returned = TypeVar("Returned")
+Op = TypeVar("Op")
+Result = TypeVar("Result")
+Work = Callable[[Connection], Returned]
+
+_ATTEMPTS = 6
+# PostgreSQL: serialization_failure, deadlock_detected.
+_RETRYABLE = frozenset({"40001", "40P01"})
+# PostgreSQL: too many connections, and a server that starts or stops.
+_UNAVAILABLE = frozenset({"53300", "57P01", "57P02", "57P03"})
+
+
+class RetryTransaction(Exception):
+    """Raised inside a transaction to roll it back and run it again on what is stored now."""
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer; the outcome of a write is not known to have happened."""
+
+    code = "database_unavailable"
+    title = "Database unavailable"
+
+
+class DatabaseMetrics:
+    """What one app's database reports."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.transactions = Counter(
+            "kurs_database_transactions_total", "Transactions by kind and result.",
+            ["kind", "result"], registry=registry,
+        )  # fmt: skip
+        self.seconds = Histogram(
+            "kurs_database_transaction_duration_seconds", "Time of a transaction with its commit.",
+            ["kind"], buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1),
+            registry=registry,
+        )  # fmt: skip
+
+
+class Database(ABC):
+    """A database of one service. `dialect` is `sqlite` or `postgresql`."""
+
+    dialect: str
+
+    def __init__(self, metrics: DatabaseMetrics | None) -> None:
+        metrics = metrics or DatabaseMetrics(CollectorRegistry())
+        self._written = metrics.transactions.labels("write", "committed")
+        self._retried = metrics.transactions.labels("write", "retried")
+        self._read = metrics.transactions.labels("read", "done")
+        self._write_seconds = metrics.seconds.labels("write")
+
+    @staticmethod
+    def open(url: str, metrics: DatabaseMetrics | None = None) -> "Database":
+        """Open `sqlite:///path.db` or `postgresql+asyncpg://…`; raises ValueError for others."""
+        backend = make_url(url).get_backend_name()
+        if backend == "sqlite":
+            return _Sqlite(url, metrics)
+        if backend == "postgresql":
+            return _Postgresql(url, metrics)
+        raise ValueError(f"{backend!r}: use sqlite:///var/x.db or postgresql+asyncpg://…")
+
+    async def read(self, work: Work[Returned]) -> Returned:
+        """Run `work` in a read transaction."""
+        self._read.inc()
+        return await self._run_read(work)
+
+    async def write(self, work: Work[Returned]) -> Returned:
+        """Run `work` in one transaction and commit it.
+
+        It is run again after a deadlock, a serialization failure, a lost connection or
+        RetryTransaction; so it must read what it decides on inside. Raises DatabaseUnavailable.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._write_seconds.time():
+                    result = await self._run_write(work)
+            except (RetryTransaction, DBAPIError, OSError) as error:
+                if not _is_retryable(error):
+                    raise
+                if attempt == _ATTEMPTS:
+                    raise DatabaseUnavailable("the database does not answer") from error
+                self._retried.inc()
+                await asyncio.sleep(random.uniform(0, 0.005 * 3**attempt))  # noqa: S311
+            else:
+                self._written.inc()
+                return result
+        raise AssertionError("unreachable")
+
+    @abstractmethod
+    async def _run_read(self, work: Work[Returned]) -> Returned: ...
+
+    @abstractmethod
+    async def _run_write(self, work: Work[Returned]) -> Returned: ...
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish what runs and close every connection."""
+
+
+class _Sqlite(Database):
+    dialect = "sqlite"
+
+    def __init__(self, url: str, metrics: DatabaseMetrics | None) -> None:
+        super().__init__(metrics)
+        path = make_url(url).database
+        if not path or path == ":memory:":
+            raise ValueError("SQLite needs a file, such as sqlite:///var/wallet.db")
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._writer_engine = sqlite_engine(url, begin="BEGIN IMMEDIATE")
+        self._reader_engine = sqlite_engine(url, begin="BEGIN")
+        self._writer = ThreadPoolExecutor(1, "sqlite-writer")
+        self._readers = ThreadPoolExecutor(2, "sqlite-reader")
+
+    async def _run_read(self, work: Work[Returned]) -> Returned:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, _transaction, self._reader_engine, work)
+
+    async def _run_write(self, work: Work[Returned]) -> Returned:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, _transaction, self._writer_engine, work)
+
+    async def close(self) -> None:
+        for pool, engine in (
+            (self._writer, self._writer_engine),
+            (self._readers, self._reader_engine),
+        ):
+            await asyncio.to_thread(pool.shutdown)
+            engine.dispose()
+
+
+class _Postgresql(Database):
+    dialect = "postgresql"
+
+    def __init__(self, url: str, metrics: DatabaseMetrics | None) -> None:
+        super().__init__(metrics)
+        self._engine: AsyncEngine = create_async_engine(
+            url, pool_size=4, max_overflow=4, pool_timeout=5, pool_recycle=1800
+        )
+
+    async def _run_read(self, work: Work[Returned]) -> Returned:
+        try:
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(work)
+        except (DBAPIError, OSError) as error:
+            if _is_retryable(error):
+                raise DatabaseUnavailable("the database does not answer") from error
+            raise
+
+    async def _run_write(self, work: Work[Returned]) -> Returned:
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+class Writer(Generic[Op, Result]):
+    """The one writer of a store: concurrent operations share a transaction, while busy.
+
+    `apply(connection, ops)` returns a result or an exception per operation, in order. If it
+    raises, the operations are tried alone, so that a bad one fails alone.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        apply: Callable[[Connection, Sequence[Op]], Sequence[Result | Exception]],
+        *,
+        name: str,
+        metrics: BatchMetrics | None = None,
+        max_batch: int = 500,
+        max_queue: int = 10_000,
+    ) -> None:
+        async def run(ops: Sequence[Op]) -> Sequence[Result | Exception]:
+            return await database.write(lambda connection: apply(connection, ops))
+
+        self._batcher: Batcher[Op, Result] = Batcher(
+            run, name=name, max_batch=max_batch, max_queue=max_queue, isolate=True, metrics=metrics
+        )
+        self.submit = self._batcher.submit
+        self.submit_many = self._batcher.submit_many
+        self.close = self._batcher.close
+
+
+def insert(connection: Connection, table: Table) -> Any:
+    """Return the dialect's INSERT, with `on_conflict_do_nothing` and `on_conflict_do_update`."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+def for_update(
+    connection: Connection, query: Select[Any], *, skip_locked: bool = False
+) -> Select[Any]:
+    """Lock the rows read on PostgreSQL; on SQLite the one writer already excludes others."""
+    if connection.dialect.name == "sqlite":
+        return query
+    return query.with_for_update(skip_locked=skip_locked)
+
+
+def sqlite_engine(url: str, *, begin: str) -> Engine:
+    """Return an engine whose transactions start with `begin` (the driver would start them late)."""
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 10})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _transaction(engine: Engine, work: Work[Returned]) -> Returned:
+    with engine.begin() as connection:
+        return work(connection)
+
+
+def _is_retryable(error: BaseException) -> bool:
+    if not isinstance(error, DBAPIError):
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state in _RETRYABLE or state in _UNAVAILABLE or error.connection_invalidated:
+        return True
+    return "database is locked" in str(error.orig)

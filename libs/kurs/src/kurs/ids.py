@@ -1,0 +1,71 @@
+"""Identifiers and other small text types of request bodies, with what each may contain."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
+from uuid_utils import uuid7
+
+from kurs.money import UnknownCurrency, exponent
+
+# A colon is kept out of caller-chosen ids: Kurs joins its own ids with it
+# (`<merchant>:<payment_id>`, `house:liquidity`), so that neither can imitate the other.
+CALLER_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+TRANSFER_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$"
+
+HOUSE_LIQUIDITY = "house:liquidity"
+HOUSE_FX_REVENUE = "house:fx-revenue"
+HOUSE_WORLD = "house:world"
+
+_CallerId = StringConstraints(pattern=CALLER_ID_PATTERN)
+AccountId = Annotated[str, _CallerId]
+PaymentId = Annotated[str, _CallerId]
+DepositId = Annotated[str, _CallerId]
+MerchantId = Annotated[str, _CallerId]
+TransferId = Annotated[str, StringConstraints(pattern=TRANSFER_ID_PATTERN)]
+LedgerAccountId = Annotated[
+    str, StringConstraints(pattern=r"^(house:[a-z-]{1,40}|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$")
+]
+"""An account as postings name it: a customer's, or one of the house."""
+IdempotencyKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
+
+
+def _known(code: str) -> str:
+    try:
+        exponent(code)
+    except UnknownCurrency as error:
+        raise ValueError(str(error)) from None
+    return code
+
+
+CurrencyCode = Annotated[str, StringConstraints(min_length=3, max_length=3), AfterValidator(_known)]
+
+
+def _amount(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError('an amount is a decimal string such as "188.52"')
+    if isinstance(value, str) and len(value) > 64:
+        raise ValueError("an amount has at most 64 characters")
+    return value
+
+
+AmountIn = Annotated[
+    str | int | Decimal,
+    BeforeValidator(_amount),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^\d{1,19}(\.\d{1,18})?$"},
+                {"type": "number", "exclusiveMinimum": 0},
+            ],
+            "examples": ["188.52"],
+            "description": "Major units; a decimal string is preferred.",
+        }
+    ),
+]
+"""An amount as it arrives; `kurs.money.parse_amount` reads it once its currency is known."""
+
+
+def new_id(prefix: str) -> str:
+    """Return a new unique id, `prefix_` and a time-ordered UUID (RFC 9562, version 7)."""
+    return f"{prefix}_{uuid7().hex}"

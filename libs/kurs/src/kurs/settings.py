@@ -1,0 +1,53 @@
+"""Settings that every service has, read from `KURS_*` environment variables once, at start."""
+
+import os
+import socket
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1024 * 1024
+
+
+def _instance() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+class ServiceSettings(BaseSettings):
+    """The common part; a service subclasses it with its own name, port and database.
+
+    Secrets are never defaults: a key comes from a variable or from a file that one names.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="KURS_", extra="ignore", frozen=True)
+
+    service: str = "kurs"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    instance: str = ""
+    database_url: str = ""
+    config_dir: Path = Path("var/config")
+    log_level: str = "info"
+    trace_ratio: float = 0.01
+    otlp_endpoint: str = ""
+    drain_seconds: float = 0.5
+    max_body_bytes: int = MEBIBYTE
+    quote_keys: SecretStr = SecretStr("")
+    quote_keys_file: Path | None = None
+
+    def instance_name(self) -> str:
+        """Return the name of this process among its replicas."""
+        return self.instance or _instance()
+
+    def quote_signing_keys(self) -> tuple[bytes, ...]:
+        """Return the HMAC keys, the signing one first; raises ValueError when there is none."""
+        text = self.quote_keys.get_secret_value()
+        if not text and self.quote_keys_file is not None:
+            text = self.quote_keys_file.read_text("utf-8")
+        keys = tuple(key.strip().encode() for key in text.split(",") if key.strip())
+        if not keys:
+            raise ValueError("no quote key: set KURS_QUOTE_KEYS or KURS_QUOTE_KEYS_FILE")
+        if any(len(key) < 32 for key in keys):
+            raise ValueError("a quote key has at least 32 characters: openssl rand -hex 32")
+        return keys

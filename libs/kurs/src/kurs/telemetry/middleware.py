@@ -1,0 +1,186 @@
+"""What happens around every request: trace context, deadline, duration, and nothing else.
+
+Pure ASGI and short, since every request of every hop pays for it. A request whose trace is not
+sampled builds no span and no attributes.
+"""
+
+from random import getrandbits
+from time import perf_counter
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    set_span_in_context,
+)
+from prometheus_client import Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kurs.http.deadline import Deadline, current_deadline
+from kurs.telemetry.service import Telemetry
+from kurs.telemetry.tracing import (
+    SAMPLED_ROOT,
+    format_traceparent,
+    parse_traceparent,
+    unsampled_span,
+)
+
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+UNMATCHED = "unmatched"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+_LOW_64_BITS = TraceIdRatioBased.TRACE_ID_LIMIT
+_CLIENT_CLOSED_REQUEST = 499
+
+
+class TelemetryMiddleware:
+    """Server span, duration histogram, in-flight gauge, deadline and `traceresponse` header.
+
+    The route label is the template of `scope["route"]` (its `.path`, or a string), never a path.
+    With `trust_incoming=False` a caller's trace is linked, not continued: the edge decides itself
+    what is sampled.
+    """
+
+    def __init__(
+        self, app: ASGIApp, telemetry: Telemetry, *, trust_incoming: bool = True
+    ) -> None:
+        self._app = app
+        self._tracer = telemetry.tracer
+        self._bound = telemetry.sampler.bound
+        self._trust = trust_incoming
+        self._active = 0
+        self._durations = telemetry.histogram(
+            "http_server_request_duration_seconds",
+            "Time from a request's arrival to the end of its answer",
+            ("http_request_method", "http_route", "http_response_status_code"),
+        )
+        self._children: dict[tuple[str, str, int], Histogram] = {}
+        telemetry.gauge(
+            "http_server_active_requests", "Requests that are being answered"
+        ).set_function(lambda: self._active)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; probes and what is not HTTP pass untouched."""
+        if scope["type"] != "http" or scope["path"] in PROBES:
+            await self._app(scope, receive, send)
+            return
+        traceparent, deadline = _read_headers(scope["headers"])
+        span = self._start_span(scope, traceparent)
+        context = span.get_span_context()
+        answer = _Answer(send, context)
+        # Tokens are given back below: in one process the caller's task may run this app too.
+        deadline_token = current_deadline.set(deadline)
+        span_token = otel_context.attach(set_span_in_context(span))
+        self._active += 1
+        started = perf_counter()
+        try:
+            await self._app(scope, receive, answer.send)
+        except BaseException as error:
+            self._observe(scope, answer.failed(error), started, span, error)
+            raise
+        else:
+            self._observe(scope, answer.status or 500, started, span, None)
+        finally:
+            self._active -= 1
+            otel_context.detach(span_token)
+            current_deadline.reset(deadline_token)
+
+    def _start_span(self, scope: Scope, traceparent: str | None) -> Span:
+        incoming = parse_traceparent(traceparent)
+        if incoming is not None and self._trust:
+            if not incoming.trace_flags & 1:
+                return NonRecordingSpan(incoming)
+            parent, links = set_span_in_context(NonRecordingSpan(incoming), SAMPLED_ROOT), None
+        else:
+            trace_id = getrandbits(128)
+            if trace_id & _LOW_64_BITS >= self._bound:
+                return unsampled_span(trace_id)
+            parent, links = SAMPLED_ROOT, [Link(incoming)] if incoming else None
+        return self._tracer.start_span(scope["method"], parent, SpanKind.SERVER, links=links)
+
+    def _observe(
+        self, scope: Scope, status: int, started: float, span: Span, error: BaseException | None
+    ) -> None:
+        duration = perf_counter() - started
+        method = scope["method"]
+        key = (method if method in _METHODS else "_OTHER", route_template(scope), status)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self._durations.labels(*key)
+        context = span.get_span_context()
+        if not context.trace_flags & 1:
+            child.observe(duration)
+            return
+        child.observe(duration, {"trace_id": f"{context.trace_id:032x}"})
+        _finish(span, scope, key, error)
+
+
+class _Answer:
+    """Watches an answer go by: keeps its status, adds the trace header."""
+
+    __slots__ = ("_context", "_send", "status")
+
+    def __init__(self, send: Send, context: SpanContext) -> None:
+        self._send = send
+        self._context = context
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            # https://www.w3.org/TR/trace-context-2/ (draft): the trace that served the request.
+            header = (b"traceresponse", format_traceparent(self._context).encode())
+            message["headers"] = [*message.get("headers", ()), header]
+        await self._send(message)
+
+    def failed(self, error: BaseException) -> int:
+        if self.status:
+            return self.status
+        return 500 if isinstance(error, Exception) else _CLIENT_CLOSED_REQUEST
+
+
+def route_template(scope: Scope) -> str:
+    """Return the template of the matched route, or `unmatched`; bounded in number, unlike paths."""
+    route: Any = scope.get("route")
+    if route is None:
+        return UNMATCHED
+    return route if isinstance(route, str) else getattr(route, "path", UNMATCHED)
+
+
+def _read_headers(headers: list[tuple[bytes, bytes]]) -> tuple[str | None, Deadline | None]:
+    traceparent: str | None = None
+    deadline: Deadline | None = None
+    for name, value in headers:
+        if name == b"traceparent":
+            traceparent = value.decode("latin-1")
+        elif name == b"x-request-deadline":
+            deadline = Deadline.from_header(value.decode("latin-1"))
+    return traceparent, deadline
+
+
+def _finish(
+    span: Span, scope: Scope, key: tuple[str, str, int], error: BaseException | None
+) -> None:
+    method, route, status = key
+    span.update_name(f"{method} {route}")
+    span.set_attributes(
+        {
+            "http.request.method": method,
+            "http.route": route,
+            "http.response.status_code": status,
+            "url.path": scope["path"],
+            "url.scheme": scope.get("scheme", "http"),
+        }
+    )
+    if error is not None:
+        span.record_exception(error)
+        span.set_attribute("error.type", type(error).__qualname__)
+    if status >= 500 or error is not None:
+        span.set_status(Status(StatusCode.ERROR))
+    span.end()

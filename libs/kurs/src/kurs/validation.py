@@ -1,0 +1,69 @@
+"""Turns pydantic's findings into field errors that say what is wrong and what would be right."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from kurs.errors import FieldError, Unprocessable
+
+_HINTS = {
+    "missing": "add this field",
+    "extra_forbidden": "remove this field; see /openapi.json for the known ones",
+    "string_type": "send a string",
+    "int_type": "send a whole number",
+    "int_parsing": "send a whole number",
+    "bool_type": "send true or false",
+    "list_type": "send a list",
+    "dict_type": "send an object",
+    "model_type": "send an object",
+    "model_attributes_type": "send a JSON object with the header Content-Type: application/json",
+    "string_too_short": "send a longer text",
+    "string_too_long": "send a shorter text",
+    "string_unicode": "send valid Unicode text",
+    "string_pattern_mismatch": "use the characters and the length that the pattern allows",
+    "enum": "use one of the named values",
+    "literal_error": "use one of the named values",
+    "too_long": "send fewer items",
+    "too_short": "send at least one item",
+}
+_SOURCES = ("body", "query", "path", "header", "cookie")
+_MAX_REPORTED = 20
+
+Parsed = TypeVar("Parsed")
+
+
+def field_errors(found: Iterable[Mapping[str, Any]]) -> list[FieldError]:
+    """Return one FieldError per field, the first finding of each; at most 20."""
+    errors: dict[str, FieldError] = {}
+    for item in found:
+        name = _field(item["loc"])
+        if name not in errors and len(errors) < _MAX_REPORTED:
+            errors[name] = FieldError(name, _message(item), _HINTS.get(item["type"], ""))
+    return list(errors.values())
+
+
+def parse_json(adapter: TypeAdapter[Parsed], body: bytes) -> Parsed:
+    """Validate a JSON body in one step, for routes whose numbers are all integers.
+
+    Raises Unprocessable naming the fields.
+    """
+    try:
+        return adapter.validate_json(body)
+    except ValidationError as error:
+        errors = field_errors(error.errors(include_url=False, include_input=False))
+        raise Unprocessable("check " + ", ".join(e.field for e in errors), errors=errors) from None
+
+
+def _field(location: Iterable[int | str]) -> str:
+    # Members of unions appear in the location by their type's name, such as "constrained-str"
+    # or "list[Item]"; a reader knows only the field.
+    parts = [str(p) for p in location if isinstance(p, int) or str(p).isidentifier()]
+    if parts and parts[0] in _SOURCES:
+        parts = parts[1:] or [parts[0]]
+    return ".".join(parts) or "body"
+
+
+def _message(item: Mapping[str, Any]) -> str:
+    text = str(item["msg"])
+    return text.removeprefix("Value error, ")
