@@ -1,0 +1,120 @@
+"""The compiled documents: what fx and risk each read, with a revision that is their content's hash.
+
+`revision` covers `schemaVersion` and `payload`, not `sources`: applying the old resource again
+gives the old revision, and an unchanged payload under a new generation is the same configuration.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+
+from pydantic import Field, StringConstraints, model_validator
+
+from kurs.resources.fx_rate_source import FXRateSourceSpec
+from kurs.resources.risk_threshold import RiskThresholdSpec
+from kurs.resources.scalars import Label, StrictModel, Subdomain, wrong
+
+SCHEMA_VERSION = 1
+Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+
+
+class SourceRef(StrictModel):
+    """A resource that the document was compiled from."""
+
+    kind: Literal["FXRateSource", "RiskThreshold"]
+    name: Subdomain
+    uid: Annotated[str, StringConstraints(max_length=64)] = ""
+    generation: Annotated[int, Field(strict=True, ge=0)] = 0
+
+
+class RateSource(StrictModel):
+    """A rate source in force. `name` stands on quotes."""
+
+    name: Subdomain
+    namespace: Label | None = None
+    spec: FXRateSourceSpec
+
+
+class Threshold(StrictModel):
+    """A risk threshold in force. `name` stands on decisions."""
+
+    name: Subdomain
+    namespace: Label | None = None
+    spec: RiskThresholdSpec
+
+
+class FxPayload(StrictModel):
+    """The rate sources in force, in the order in which fx asks them."""
+
+    rate_sources: tuple[RateSource, ...] = ()
+
+
+class RiskPayload(StrictModel):
+    """The thresholds in force; the first Enforce one that covers a payment judges it."""
+
+    thresholds: tuple[Threshold, ...] = ()
+
+
+Payload: TypeAlias = FxPayload | RiskPayload
+AnyDocument = TypeVar("AnyDocument", bound="Document")
+
+
+class Document(StrictModel):
+    """What both documents have in common. A document whose revision is not its hash is refused."""
+
+    schema_version: Literal[1] = 1
+    revision: Revision
+    sources: tuple[SourceRef, ...] = ()
+    payload: Any
+
+    @model_validator(mode="before")
+    @classmethod
+    def _revision_is_the_hash(cls, content: Any) -> Any:
+        # Hashed as received and not as understood: a later version that adds a field with a
+        # default must still recognise a document that an earlier one wrote.
+        if isinstance(content, dict) and isinstance(content.get("revision"), str):
+            expected = revision_of(content.get("payload"))
+            if content["revision"] != expected:
+                hint = f"the content's hash is {expected}; change the resources, not the document"
+                raise wrong("the revision does not fit the payload", hint, "revision")
+        return content
+
+    @classmethod
+    def build(
+        cls: type[AnyDocument], payload: Payload, sources: Sequence[SourceRef] = ()
+    ) -> AnyDocument:
+        """Return the document of `payload`, with its revision."""
+        content = payload_content(payload)
+        references = [source.model_dump(by_alias=True) for source in sources]
+        return cls.model_validate(
+            {"revision": revision_of(content), "sources": references, "payload": content}
+        )
+
+    def to_json(self) -> str:
+        """Return the document as text, the same for the same content."""
+        return json.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True), indent=1)
+
+
+class FxDocument(Document):
+    """The configuration of fx."""
+
+    payload: FxPayload
+
+
+class RiskDocument(Document):
+    """The configuration of risk."""
+
+    payload: RiskPayload
+
+
+def payload_content(payload: Payload) -> dict[str, Any]:
+    """Return a payload as plain JSON values, every default written out."""
+    return payload.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def revision_of(payload: object) -> str:
+    """Return the revision of a payload: 16 hex digits of the SHA-256 of its canonical JSON."""
+    content = {"schemaVersion": SCHEMA_VERSION, "payload": payload}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
