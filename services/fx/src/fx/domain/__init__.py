@@ -1,0 +1,1 @@
+"""Rates, pairs and the price of a conversion: no framework, no network, no clock of its own."""

@@ -1,0 +1,90 @@
+"""Keeps what a source newly says apart from what may be believed of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+from fx.domain.rates import Observation, SourceTerms, stated
+
+MAX_FUTURE = 5 * 60 * 1_000_000
+"""Microseconds that a source's clock may be ahead of ours."""
+_BPS = 10_000
+
+
+class Reason(Enum):
+    """Why a rate was not believed; the values are metric labels."""
+
+    INVALID = "invalid"
+    DEVIATION = "deviation"
+    FUTURE = "future"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A rate that was not taken over, in words that hold nothing of the source's own text."""
+
+    currency: str
+    reason: Reason
+    detail: str
+
+
+def screen(
+    terms: SourceTerms,
+    last: Mapping[str, Observation],
+    fresh: Mapping[str, Observation],
+    now: int,
+) -> tuple[dict[str, Observation], list[Rejection]]:
+    """Return the rates to stand for from now on, and what was refused on the way.
+
+    A refused or missing rate leaves the last good one in place, where it ages until it is stale.
+    Rates are judged one by one, so that one bad currency does not silence the others. Currencies
+    that are not among the source's pairs are dropped.
+    """
+    kept: dict[str, Observation] = {}
+    rejections = []
+    for currency in terms.pairs:
+        previous, found = last.get(currency), fresh.get(currency)
+        if found is None:
+            rejection: Rejection | None = Rejection(currency, Reason.MISSING, "no rate was given")
+        else:
+            rejection = _judge(terms, currency, previous, found, now)
+        if rejection is None and found is not None:
+            kept[currency] = Observation(stated(found.mid), found.as_of)
+            continue
+        if rejection is not None:
+            rejections.append(rejection)
+        if previous is not None:
+            kept[currency] = previous
+    return kept, rejections
+
+
+def deviation_bps(last: Decimal, fresh: Decimal) -> int:
+    """Return how far `fresh` is from `last`, in basis points of the smaller of the two, rounded up.
+
+    Taking the smaller makes a jump to the double and one to the half the same size.
+    """
+    low, high = sorted((last, fresh))
+    return int(-(-((high - low) * _BPS) // low))
+
+
+def _judge(
+    terms: SourceTerms, currency: str, previous: Observation | None, found: Observation, now: int
+) -> Rejection | None:
+    try:
+        mid = stated(found.mid)
+    except ValueError as error:
+        return Rejection(currency, Reason.INVALID, str(error))
+    if found.as_of > now + MAX_FUTURE:
+        return Rejection(currency, Reason.FUTURE, "the rate is dated in the future")
+    if previous is None or terms.max_deviation_bps is None:
+        return None
+    moved = deviation_bps(previous.mid, mid)
+    if moved <= terms.max_deviation_bps:
+        return None
+    return Rejection(
+        currency,
+        Reason.DEVIATION,
+        f"moved {moved} bps from {previous.mid}, more than {terms.max_deviation_bps}",
+    )

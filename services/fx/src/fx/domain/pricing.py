@@ -1,0 +1,63 @@
+"""The price of a conversion, rounded in the house's favour."""
+
+from enum import StrEnum
+
+from fx.domain.refusals import AmountTooLarge, AmountTooSmall
+from fx.domain.table import PairRate
+from kurs.money import MAX_MINOR, InvalidAmount, Rounding, convert, exponent, format_amount
+
+
+class Side(StrEnum):
+    """Which amount the customer fixes."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+
+
+def price(pair: PairRate, side: Side, minor: int) -> tuple[int, int]:
+    """Return the source and destination amounts in minor units, one of them being `minor`.
+
+    A fixed source buys the destination rounded down, a fixed destination costs the source rounded
+    up; so a payment split into parts never buys more. Raises AmountTooSmall, AmountTooLarge.
+    """
+    if side is Side.SOURCE:
+        return minor, destination_for(pair, minor)
+    return source_for(pair, minor), minor
+
+
+def destination_for(pair: PairRate, source_minor: int) -> int:
+    """Return what `source_minor` buys; raises AmountTooSmall when that is nothing."""
+    source, destination = pair.source_currency, pair.destination_currency
+    try:
+        bought = convert(source_minor, source, destination, pair.rate, Rounding.DOWN)
+    except InvalidAmount as error:
+        raise AmountTooLarge(error.message, field="source_amount", hint=error.hint) from None
+    if bought == 0:
+        least = format_amount(source_for(pair, 1), source)
+        raise AmountTooSmall(
+            f"{format_amount(source_minor, source)} {source} is less than the smallest unit"
+            f" of {destination}",
+            field="source_amount",
+            hint=f"send at least {least} {source}",
+        )
+    return bought
+
+
+def source_for(pair: PairRate, destination_minor: int) -> int:
+    """Return the least source amount that buys `destination_minor`; raises AmountTooLarge."""
+    # Whole numbers throughout: a quotient cut to some digits could be one unit too low.
+    numerator, denominator = pair.rate.as_integer_ratio()
+    shift = exponent(pair.destination_currency) - exponent(pair.source_currency)
+    if shift >= 0:
+        numerator *= 10**shift
+    else:
+        denominator *= 10**-shift
+    cost = -(-destination_minor * denominator // numerator)
+    if cost > MAX_MINOR:
+        raise AmountTooLarge(
+            f"{destination_minor} minor units of {pair.destination_currency} cost more"
+            f" {pair.source_currency} than an amount holds",
+            field="destination_amount",
+            hint="ask for less",
+        )
+    return cost

@@ -1,0 +1,53 @@
+"""Why no price can be given.
+
+Refusal
+├── SameCurrency       source and destination are one currency
+├── PairNotSupported   no source knows the pair
+├── StaleRate          sources know it, none recently enough
+├── AmountTooSmall     the amount converts to nothing
+└── AmountTooLarge     an amount does not fit 64 bits of minor units
+"""
+
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """A question without a price; `field` is the field of the request to change, if one is."""
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str, *, field: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.hint = hint
+
+
+class SameCurrency(Refusal):
+    """Source and destination are one currency."""
+
+    code = "same_currency"
+
+
+class PairNotSupported(Refusal):
+    """No source knows the pair."""
+
+    code = "pair_not_supported"
+
+
+class StaleRate(Refusal):
+    """Every source that knows the pair heard of it too long ago."""
+
+    code = "stale_rate"
+
+
+class AmountTooSmall(Refusal):
+    """The amount converts to less than the smallest unit of the destination."""
+
+    code = "amount_too_small"
+
+
+class AmountTooLarge(Refusal):
+    """The other side of the conversion does not fit 64 bits of minor units."""
+
+    code = "amount_too_large"
