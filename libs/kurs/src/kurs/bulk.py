@@ -1,0 +1,125 @@
+"""Statements over many rows at once, for the batches of a store.
+
+A batch must cost a constant number of round trips. PostgreSQL takes one array per column
+(`unnest`), which keeps one prepared statement whatever the size; SQLite takes `executemany`. Both
+go past SQLAlchemy's compiler to the driver: measured at 500 rows, its INSERT … VALUES costs
+0.29 ms of CPU a row over asyncpg, `unnest` 0.006 ms.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    String,
+    Table,
+    any_,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.dialects import postgresql
+
+Row = Sequence[Any]
+
+
+def insert_rows(
+    connection: Connection,
+    table: Table,
+    columns: tuple[str, ...],
+    rows: Sequence[Row],
+    *,
+    skip_existing: bool = False,
+) -> int:
+    """Insert `rows` (values in the order of `columns`) and return how many were inserted.
+
+    With `skip_existing`, rows that violate a unique constraint are left out, and the count says
+    so. Raises sqlalchemy.exc.IntegrityError otherwise.
+    """
+    tail = " ON CONFLICT DO NOTHING" if skip_existing else ""
+    return _execute(connection, _insert_sql(connection.dialect.name, table, columns) + tail, rows)
+
+
+def upsert_rows(
+    connection: Connection,
+    table: Table,
+    keys: tuple[str, ...],
+    added: tuple[str, ...],
+    rows: Sequence[Row],
+) -> int:
+    """Insert rows of `keys + added`, or add the `added` values to the row that has these keys.
+
+    No two rows may have the same keys. Sort them, so that two writers lock in one order.
+    """
+    columns = keys + added
+    sums = ", ".join(f"{c} = {table.name}.{c} + excluded.{c}" for c in added)
+    tail = f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sums}"
+    return _execute(connection, _insert_sql(connection.dialect.name, table, columns) + tail, rows)
+
+
+def update_rows(
+    connection: Connection,
+    table: Table,
+    keys: tuple[str, ...],
+    changed: tuple[str, ...],
+    rows: Sequence[Row],
+) -> int:
+    """Set the `changed` columns of the rows with these `keys`; each row is `keys + changed`."""
+    if connection.dialect.name == "sqlite":
+        # executemany binds in the order of the text: SET comes before WHERE.
+        cut = len(keys)
+        rows = [(*row[cut:], *row[:cut]) for row in rows]
+    return _execute(connection, _update_sql(connection.dialect.name, table, keys, changed), rows)
+
+
+def is_any_of(
+    connection: Connection, column: ColumnElement[str], keys: Collection[str]
+) -> ColumnElement[bool]:
+    """Return `column IN keys` as one bound value, so that one prepared statement serves all."""
+    if connection.dialect.name == "sqlite":
+        each = func.json_each(json.dumps(list(keys))).table_valued("value")
+        return column.in_(select(each.c.value))
+    return column == any_(literal(list(keys), ARRAY(String)))
+
+
+def _execute(connection: Connection, sql: str, rows: Sequence[Row]) -> int:
+    if not rows:
+        return 0
+    if connection.dialect.name == "sqlite":
+        return connection.exec_driver_sql(sql, [tuple(row) for row in rows]).rowcount
+    arrays = tuple(list(values) for values in zip(*rows, strict=True))
+    return connection.exec_driver_sql(sql, arrays).rowcount
+
+
+@lru_cache(maxsize=128)
+def _insert_sql(dialect: str, table: Table, columns: tuple[str, ...]) -> str:
+    names = ", ".join(columns)
+    if dialect == "sqlite":
+        marks = ", ".join("?" for _ in columns)
+        return f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608
+    return f"INSERT INTO {table.name} ({names}) SELECT * FROM {_unnest(table, columns)}"  # noqa: S608
+
+
+@lru_cache(maxsize=128)
+def _update_sql(dialect: str, table: Table, keys: tuple[str, ...], changed: tuple[str, ...]) -> str:
+    name = table.name
+    if dialect == "sqlite":
+        sets = ", ".join(f"{c} = ?" for c in changed)
+        where = " AND ".join(f"{k} = ?" for k in keys)
+        return f"UPDATE {name} SET {sets} WHERE {where}"  # noqa: S608
+    sets = ", ".join(f"{c} = v.{c}" for c in changed)
+    where = " AND ".join(f"{name}.{k} = v.{k}" for k in keys)
+    columns = keys + changed
+    source = f"{_unnest(table, columns)} AS v({', '.join(columns)})"
+    return f"UPDATE {name} SET {sets} FROM {source} WHERE {where}"  # noqa: S608
+
+
+def _unnest(table: Table, columns: tuple[str, ...]) -> str:
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    types = [table.c[c].type.compile(dialect) for c in columns]
+    arrays = ", ".join(f"${i}::{type_}[]" for i, type_ in enumerate(types, 1))
+    return f"unnest({arrays})"
