@@ -1,0 +1,134 @@
+"""The `dev` command: the gateway stays up, restarts what you edit and shows all logs."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from devstack.errors import StackError
+from devstack.logs import LogFollower
+from devstack.sources import SourceWatch
+from devstack.stack import DatabaseKind, Stack
+from devstack.topology import GATEWAY, ports_from, repository, service_of
+
+_LOOK_SECONDS = 0.2
+_SOURCE_EVERY = 3
+"""Looks between two comparisons of the sources."""
+_JSON = "'Content-Type: application/json'"
+_FIRST_STEPS: tuple[tuple[str, object], ...] = (
+    ("/accounts", [{"account_id": "ALICE"}, {"account_id": "BUDI", "settlement_currency": "IDR"}]),
+    (
+        "/deposits",
+        {"deposit_id": "D-1", "account_id": "ALICE", "currency": "USD", "amount": "500"},
+    ),
+    (
+        "/payments",
+        {
+            "payment_id": "P-1",
+            "amount": "25.00",
+            "currency": "USD",
+            "source_account": "ALICE",
+            "destination_account": "BUDI",
+        },
+    ),
+)
+
+
+def run_dev(
+    console: Console, *, folder: Path, first_port: int, database: DatabaseKind, reload: bool
+) -> None:
+    """Run the stack until a signal ends it; KURS_ variables of the shell go to the services."""
+    stack = Stack(
+        folder=folder,
+        ports=ports_from(first_port),
+        database=database,
+        environment={k: v for k, v in os.environ.items() if k.startswith("KURS_")},
+    )
+    console.print("Starting the five services …")
+    try:
+        stack.start(on_ready=lambda name: console.print(f"  {name} is ready", highlight=False))
+        console.print(welcome(stack), highlight=False, soft_wrap=True)
+        _follow(console, stack, SourceWatch(repository()) if reload else None)
+    finally:
+        console.print("Stopping the services …")
+        stack.stop()
+        console.print("Stopped.")
+
+
+def welcome(stack: Stack) -> str:
+    """Return what a person needs next: addresses, where the key is, and a first command.
+
+    The command reads the key from its file, so that no key shows up on a screen or in a shell's
+    history.
+    """
+    gateway, key = stack.url(GATEWAY), _short(stack.api_key_file)
+    bearer = f'-H "Authorization: Bearer $(cat {key})"'
+    steps = [
+        f"curl -sS {gateway}{path} {bearer} -H {_JSON} -d '{json.dumps(body)}'"
+        for path, body in _FIRST_STEPS
+    ]
+    return "\n".join(
+        (
+            "",
+            f"  Console   {gateway}/",
+            f"  API docs  {gateway}/docs",
+            f"  API key   {key} (merchant demo, every role)",
+            f"  Logs      {_short(stack.folder.logs)}/",
+            "",
+            "  Open two accounts, fund one, pay:",
+            "",
+            *steps,
+            "",
+            "  Ctrl-C stops everything.",
+            "",
+        )
+    )
+
+
+def _follow(console: Console, stack: Stack, watch: SourceWatch | None) -> None:
+    follower = LogFollower({name: process.log for name, process in stack.processes.items()})
+    ended: set[str] = set()
+    looks = 0
+    while True:
+        for line in follower.new_lines():
+            console.print(line, soft_wrap=True)
+        looks += 1
+        if watch is not None and looks % _SOURCE_EVERY == 0:
+            _restart(console, stack, watch.changed())
+        _report_ended(console, stack, ended)
+        time.sleep(_LOOK_SECONDS)
+
+
+def _restart(console: Console, stack: Stack, services: list[str]) -> None:
+    names = [name for name in stack.processes if service_of(name) in services]
+    if names:
+        console.print(f"The source changed: restarting {', '.join(names)}", style="bold")
+    for name in names:
+        stack.restart(name, wait=False)
+
+
+def _report_ended(console: Console, stack: Stack, ended: set[str]) -> None:
+    now: Mapping[str, int | None] = {
+        name: process.exit_code
+        for name, process in stack.processes.items()
+        if not process.running()
+    }
+    for name in now.keys() - ended:
+        console.print(
+            f"{name} ended with code {now[name]}; it starts again when its source changes",
+            style="bold red",
+        )
+    ended.clear()
+    ended.update(now)
+    if len(now) == len(stack.processes):
+        raise StackError("every process has ended; the reasons are in the lines above")
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,53 @@
+"""Ctrl-C and SIGTERM: both end a command the orderly way, and neither cuts the ending short."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(BaseException):
+    """A signal asked the command to end; not an Exception, so that no handler swallows it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+def raise_on_signals() -> None:
+    """From now on, SIGINT and SIGTERM raise Interrupted in the main thread."""
+    for number in _SIGNALS:
+        signal.signal(number, _interrupt)
+
+
+@contextmanager
+def uninterrupted(*, redeliver: bool = False) -> Iterator[None]:
+    """Hold both signals back inside: no process may be lost between its start and its record.
+
+    With `redeliver` a signal that came is delivered at the end, else it is dropped: what it asks
+    for is under way. Outside the main thread, where no handler can be set, nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    # A function, not SIG_IGN: a child would inherit that and ignore our SIGTERM.
+    def remember(number: int, _: FrameType | None) -> None:
+        came.append(number)
+
+    previous = {number: signal.signal(number, remember) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if redeliver and came:
+        signal.raise_signal(came[0])
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    raise Interrupted(number)

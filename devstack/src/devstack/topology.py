@@ -1,0 +1,129 @@
+"""Which processes a stack has, in the order in which they start, and the environment of each."""
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from devstack.errors import StackError
+from devstack.ports import LOOPBACK
+
+GATEWAY, PAYMENTS, FX, WALLET, RISK = "api-gateway", "payments", "fx", "wallet", "risk"
+OPERATOR = "operator"
+REPLICATED = (PAYMENTS, WALLET)
+"""Services that a stack can run two of, on PostgreSQL."""
+
+_ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service of the gateway; `offset` is its port's distance from the gateway's."""
+
+    name: str
+    module: str
+    offset: int
+    stores: bool = False
+
+
+SERVICES = (
+    Service(WALLET, "wallet", 3, stores=True),
+    Service(RISK, "risk", 4, stores=True),
+    Service(FX, "fx", 2),
+    Service(PAYMENTS, "payments", 1, stores=True),
+    Service(GATEWAY, "api_gateway", 0),
+)
+DEFAULT_PORT = 8080
+
+
+def repository() -> Path:
+    """Return the checkout that holds the services and the sample resources.
+
+    Raises StackError when this package is installed outside one.
+    """
+    if not (_ROOT / "k8s" / "samples").is_dir():
+        raise StackError(f"{_ROOT} is no checkout of Kurs: run this from one, after `make setup`")
+    return _ROOT
+
+
+def ports_from(first: int) -> dict[str, int]:
+    """Return every service's port when the gateway has `first`."""
+    return {service.name: first + service.offset for service in SERVICES}
+
+
+def service_of(process: str) -> str:
+    """Return the service that a process runs: `wallet-2` runs wallet."""
+    name, _, number = process.rpartition("-")
+    return name if number.isdigit() else process
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of one stack. Everything under it belongs to the stack; keys have mode 600."""
+
+    path: Path
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs, one file per process."""
+        return self.path / "logs"
+
+    @property
+    def config(self) -> Path:
+        """The folder of the documents that the operator writes for fx and risk."""
+        return self.path / "config"
+
+    @property
+    def quote_keys(self) -> Path:
+        """The file with the key that signs quotes."""
+        return self.path / "quote-keys"
+
+    @property
+    def api_keys(self) -> Path:
+        """The file with the entries of the accepted API keys (digests only)."""
+        return self.path / "api-keys.json"
+
+    def prepare(self) -> None:
+        """Make the folders and the quote key, unless they are there; empty the logs."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.config.mkdir(exist_ok=True)
+        for log in self.logs.glob("*.log"):
+            log.write_bytes(b"")
+        if not self.quote_keys.exists():
+            handle = os.open(self.quote_keys, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(secrets.token_hex(32) + "\n")
+
+
+def base_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment without its KURS_ variables, and `extra` on top.
+
+    A variable left over in somebody's shell must not change what a test or a demo runs.
+    """
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("KURS_")}
+    return {**inherited, "PYTHONUNBUFFERED": "1", **extra}
+
+
+def service_environment(
+    service: Service, folder: RunFolder, port: int, addresses: Mapping[str, str], database_url: str
+) -> dict[str, str]:
+    """Return the KURS_ variables of one process; `addresses` are base URLs by service name."""
+    variables = {
+        "KURS_HOST": LOOPBACK,
+        "KURS_PORT": str(port),
+        "KURS_CONFIG_DIR": str(folder.config / service.name),
+        "KURS_QUOTE_KEYS_FILE": str(folder.quote_keys),
+        "KURS_API_KEYS_FILE": str(folder.api_keys),
+    }
+    if database_url:
+        variables["KURS_DATABASE_URL"] = database_url
+    for name in (PAYMENTS, FX, WALLET, RISK):
+        variables[f"KURS_{name.upper()}_URL"] = addresses[name]
+    return variables
+
+
+def service_command(service: Service, *arguments: str) -> list[str]:
+    """Return the command that runs a service, or another of its subcommands."""
+    return [sys.executable, "-m", service.module, *arguments]
