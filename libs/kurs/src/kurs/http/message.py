@@ -1,13 +1,13 @@
 """Requests and answers as values, and what a transport is."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
-from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
+from multidict import CIMultiDict, CIMultiDictProxy
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
@@ -20,7 +20,7 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str] | MultiMapping[str] = field(default_factory=dict)
+    headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
     body: bytes | None = None
     timeout: float | None = None
 
@@ -30,7 +30,7 @@ class Response:
     """One answer, read whole. `headers` ignores case; `raw_headers` is what came, in order."""
 
     status: int
-    headers: CIMultiDictProxy[str] = _NO_HEADERS
+    headers: CIMultiDictProxy[str] = field(default_factory=lambda: _NO_HEADERS)
     body: bytes = b""
     raw_headers: RawHeaders = ()
 

@@ -76,14 +76,17 @@ class AiohttpTransport:
         if self._session is not None:
             await self._session.close()
 
-    def _open(self, request: Request, budget: float | None) -> "aiohttp.client._RequestContextManager":
+    def _open(
+        self, request: Request, budget: float | None
+    ) -> "aiohttp.client._RequestContextManager":
         session = self._session or self._start()
         if session.closed:
             raise Unreachable(request.url, "the transport is closed")
         headers = request.headers
         self._sent += 1
         if self._sent % self._recycle_every == 0:
-            headers = {**headers, hdrs.CONNECTION: "close"}
+            headers = headers.copy()
+            headers[hdrs.CONNECTION] = "close"
         return session.request(
             request.method,
             URL(request.url, encoded=True),

@@ -2,8 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable
-from typing import Any, TextIO
+from typing import TextIO
 
 import structlog
 from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
@@ -91,5 +90,3 @@ def _hide_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 def standard_output() -> TextIO:
     """Return the stream that logs go to."""
     return sys.stdout
-
-

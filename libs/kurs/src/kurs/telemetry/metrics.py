@@ -1,4 +1,4 @@
-"""Prometheus instruments of one app: an own registry, one instrument per name, two exposition formats."""
+"""Prometheus instruments of one app: own registry, one instrument per name, two formats."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -16,7 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics import MetricWrapperBase
 
 # The `_created` series double the number of series and nothing here asks for them.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 # OpenTelemetry's HTTP semantic conventions advise these bounds, in seconds.
 HTTP_DURATION_BUCKETS = (
@@ -46,7 +46,10 @@ class Metrics:
         if not name.endswith("_total"):
             raise ValueError(f"a counter ends in _total, not {name!r}")
         return self._instrument(
-            Counter, name, labels, lambda: Counter(name, documentation, labels, registry=self.registry)
+            Counter,
+            name,
+            labels,
+            lambda: Counter(name, documentation, labels, registry=self.registry),
         )
 
     def gauge(self, name: str, documentation: str, labels: Sequence[str] = ()) -> Gauge:

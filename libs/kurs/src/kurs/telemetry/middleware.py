@@ -34,7 +34,9 @@ from kurs.telemetry.tracing import (
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 UNMATCHED = "unmatched"
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+_METHODS = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
+)
 _LOW_64_BITS = TraceIdRatioBased.TRACE_ID_LIMIT
 _CLIENT_CLOSED_REQUEST = 499
 
@@ -47,9 +49,7 @@ class TelemetryMiddleware:
     what is sampled.
     """
 
-    def __init__(
-        self, app: ASGIApp, telemetry: Telemetry, *, trust_incoming: bool = True
-    ) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, *, trust_incoming: bool = True) -> None:
         self._app = app
         self._tracer = telemetry.tracer
         self._bound = telemetry.sampler.bound

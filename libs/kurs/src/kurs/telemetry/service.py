@@ -58,9 +58,7 @@ class Telemetry:
         self.sampler = DecidedSampler(trace_ratio)
         self.provider = TracerProvider(
             sampler=parent_based(self.sampler),
-            resource=Resource.create(
-                {"service.name": service, "service.instance.id": instance}
-            ),
+            resource=Resource.create({"service.name": service, "service.instance.id": instance}),
             shutdown_on_exit=False,
         )
         self.tracer: Tracer = self.provider.get_tracer("kurs")

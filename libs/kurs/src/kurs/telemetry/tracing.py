@@ -7,6 +7,7 @@ sampled, so the unsampled way builds no span object of the SDK: it carries a spa
 nothing else.
 """
 
+from collections.abc import Sequence
 from random import getrandbits
 
 from opentelemetry import context as otel_context
@@ -55,15 +56,13 @@ class DecidedSampler(Sampler):
         name: str,
         kind: SpanKind | None = None,
         attributes: Attributes = None,
-        links: "tuple[Link, ...] | list[Link] | None" = None,
+        links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
         """Sample when decided; else by the ratio."""
         if parent_context is not None and parent_context.get(_DECIDED):
             return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, trace_state)
-        return self._by_ratio.should_sample(
-            parent_context, trace_id, name, kind, attributes, links
-        )
+        return self._by_ratio.should_sample(parent_context, trace_id, name, kind, attributes, links)
 
     def get_description(self) -> str:
         """Describe the sampler in OpenTelemetry's form."""
