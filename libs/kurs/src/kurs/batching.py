@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -120,7 +121,9 @@ class Batcher(Generic[Item, Result]):
         self._queue.append(group)
         self._waiting += len(items)
         if self._worker is None:
-            self._worker = loop.create_task(self._work())
+            # An empty context: the worker serves everyone, so it must not inherit the deadline
+            # and the span of whoever happened to start it.
+            self._worker = loop.create_task(self._work(), context=Context())
         return await group.done
 
     async def close(self) -> None:
