@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 VERSION = "q1"
-MAX_TOKEN_LENGTH = 1024
+MAX_TOKEN_LENGTH = 2048
 """Characters; longer text is refused before any work is done on it."""
 MIN_KEY_BYTES = 32
 """As long as the digest: a shorter key is weaker than the MAC (RFC 2104, section 3)."""

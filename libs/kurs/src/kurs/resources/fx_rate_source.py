@@ -35,9 +35,14 @@ _RESERVED_HEADERS = {"host", "content-length", "transfer-encoding", "connection"
 
 
 class StaticRates(StrictModel):
-    """Rates that stand in the resource itself."""
+    """Rates that stand in the resource itself.
+
+    `asOf` says when they were true, and their age is counted from it. Without it they are held to
+    be true for as long as they stand here.
+    """
 
     rates: Rates
+    as_of: Moment | None = None
 
 
 class SecretKey(StrictModel):
