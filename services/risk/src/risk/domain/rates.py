@@ -1,0 +1,73 @@
+"""Exact conversion of amounts into the currency in which a limit is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from kurs.money import exponent
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """Minor units of one currency for a minor unit of another, as an exact ratio."""
+
+    numerator: int
+    denominator: int
+
+    def convert(self, minor: int) -> int:
+        """Return `minor` converted and rounded up.
+
+        Rounding up keeps comparing with a whole limit exact: ceil(x) > limit just when x > limit.
+        """
+        return -(-minor * self.numerator // self.denominator)
+
+
+_SAME = Factor(1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class RateTable:
+    """The usable mid rates of one moment: units of `quote` for one unit of `base`.
+
+    Stale rates are not in it. A pair is found directly, inverted, or through one currency that
+    has a rate to both; the first such currency by name, so that every replica takes the same.
+    """
+
+    mids: Mapping[Pair, Fraction] = field(default_factory=dict)
+    _known: dict[Pair, Factor | None] = field(default_factory=dict, compare=False, repr=False)
+
+    def factor(self, source: str, destination: str) -> Factor | None:
+        """Return the factor from `source` to `destination`, or None without a usable rate."""
+        if source == destination:
+            return _SAME
+        pair = (source, destination)
+        if pair not in self._known:
+            self._known[pair] = self._derive(source, destination)
+        return self._known[pair]
+
+    def _derive(self, source: str, destination: str) -> Factor | None:
+        rate = self._quoted(source, destination) or self._through(source, destination)
+        if rate is None:
+            return None
+        minor = rate * Fraction(10) ** (exponent(destination) - exponent(source))
+        return Factor(minor.numerator, minor.denominator)
+
+    def _quoted(self, source: str, destination: str) -> Fraction | None:
+        direct = self.mids.get((source, destination))
+        if direct is not None:
+            return direct
+        inverse = self.mids.get((destination, source))
+        return None if inverse is None else 1 / inverse
+
+    def _through(self, source: str, destination: str) -> Fraction | None:
+        for middle in sorted({currency for pair in self.mids for currency in pair}):
+            first = self._quoted(source, middle)
+            second = self._quoted(middle, destination)
+            if first is not None and second is not None:
+                return first * second
+        return None
+
+
+NO_RATES = RateTable()
