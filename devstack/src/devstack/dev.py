@@ -50,7 +50,7 @@ def run_dev(
     console.print("Starting the five services …")
     try:
         stack.start(on_ready=lambda name: console.print(f"  {name} is ready", highlight=False))
-        console.print(welcome(stack), highlight=False, soft_wrap=True)
+        console.print(welcome(stack), highlight=False, markup=False, soft_wrap=True)
         _follow(console, stack, SourceWatch(repository()) if reload else None)
     finally:
         console.print("Stopping the services …")

@@ -41,7 +41,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Read a payment file; raises PaymentFileError for anything else, OSError if it cannot be read."""
+    """Read a payment file; raises PaymentFileError for anything else, and OSError."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(_parse(csv.reader(file), path))
 

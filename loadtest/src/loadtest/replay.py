@@ -1,0 +1,115 @@
+"""The `replay` command: sends a payment file through the gateway and checks every outcome."""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+
+from loadtest.client import GatewayClient, GatewayError, Result
+from loadtest.preparation import prepare
+from loadtest.progress import track
+from loadtest.report import print_summary, verdict
+from loadtest.rows import Row, read_rows
+from loadtest.summary import Summary, summarise, unbalanced
+
+MAX_CONCURRENCY = 1000
+
+
+async def replay(
+    client: GatewayClient,
+    rows: Sequence[Row],
+    concurrency: int,
+    on_result: Callable[[Result], None] = lambda _: None,
+) -> Summary:
+    """Pay every row, `concurrency` at a time in the order of the file, and return the account."""
+    waiting = iter(rows)
+    results: list[Result] = []
+
+    async def work() -> None:
+        for row in waiting:
+            result = await client.pay(row)
+            results.append(result)
+            on_result(result)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(concurrency)))
+    return summarise(results, time.perf_counter() - started)
+
+
+async def prepare_and_replay(
+    console: Console,
+    client: GatewayClient,
+    rows: Sequence[Row],
+    *,
+    concurrency: int,
+    preparing: bool,
+) -> Summary:
+    """Open and fund the accounts if asked to, then replay, both with progress on `console`."""
+    if preparing:
+        with track(console, "Opening and funding accounts") as progress:
+            await prepare(client, rows, on_progress=progress.at)
+    with track(console, "Paying", total=len(rows)) as progress:
+        return await replay(client, rows, concurrency, lambda _: progress.step())
+
+
+async def ledger_sums(client: GatewayClient) -> list[str]:
+    """Return the currencies over the whole ledger that do not sum to zero."""
+    return unbalanced((await client.get("/ledger/trial-balance")).document)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns 0 only if every payment ended as its row says it must."""
+    chosen = _parser().parse_args(arguments)
+    # With --json, standard output is the document's alone.
+    console = Console(stderr=chosen.json)
+    try:
+        rows = read_rows(chosen.csv)
+        key = chosen.key_file.read_text("ascii").strip()
+        summary = uvloop.run(_run(console, chosen, rows, key))
+    except (OSError, ValueError, GatewayError) as error:
+        print(f"replay: {error}", file=sys.stderr)
+        return 2
+    if chosen.json:
+        print(json.dumps(summary.document(), indent=2))
+    else:
+        print_summary(console, summary)
+    complaint = verdict(summary)
+    if complaint:
+        print(f"replay: {complaint}", file=sys.stderr)
+    return 1 if complaint else 0
+
+
+async def _run(
+    console: Console, chosen: argparse.Namespace, rows: Sequence[Row], key: str
+) -> Summary:
+    async with GatewayClient(chosen.gateway, key, chosen.concurrency) as client:
+        return await prepare_and_replay(
+            console, client, rows, concurrency=chosen.concurrency, preparing=chosen.prepare
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="replay", description=__doc__)
+    parser.add_argument("csv", type=Path, help="a file written by dummygen, or one like it")
+    parser.add_argument("--gateway", default="http://127.0.0.1:8080", help="base URL")
+    parser.add_argument("--concurrency", type=_concurrency, default=32, help="requests at a time")
+    parser.add_argument("--key-file", type=Path, default=Path("var/api-key"), help="the API key")
+    parser.add_argument("--prepare", action="store_true", help="open and fund the accounts first")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    return parser
+
+
+def _concurrency(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= MAX_CONCURRENCY:
+        raise argparse.ArgumentTypeError(f"a number from 1 to {MAX_CONCURRENCY}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
