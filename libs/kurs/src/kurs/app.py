@@ -29,6 +29,7 @@ from kurs.telemetry import Telemetry, TelemetryMiddleware, render_metrics
 from kurs.validation import field_errors
 
 Readiness = Callable[[], Mapping[str, bool]]
+Report = Callable[[], Mapping[str, object]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -108,17 +109,21 @@ def create_app(
     telemetry: Telemetry,
     lifespan: Lifespan,
     readiness: Readiness,
+    report: Report = dict,
+    trust_traceparent: bool = True,
 ) -> FastAPI:
     """Return an app with `/healthz`, `/readyz`, `/metrics`, `/openapi.json` and problem handlers.
 
-    `readiness` names each thing that the service needs and says whether it is there.
+    `readiness` names each thing that the service needs and says whether it is there; `report` adds
+    to the answer of `/readyz` what does not decide. Without `trust_traceparent` the trace of a
+    caller is linked and not continued.
     """
     app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.draining = False
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
-    app.add_middleware(TelemetryMiddleware, telemetry=telemetry)
+    app.add_middleware(TelemetryMiddleware, telemetry=telemetry, trust_incoming=trust_traceparent)
     _add_problem_handlers(app, telemetry)
-    app.include_router(_operations(telemetry, readiness))
+    app.include_router(_operations(telemetry, readiness, report))
     _document_problems(app)
     return app
 
@@ -166,7 +171,7 @@ def _validation_problem(error: RequestValidationError) -> Problem:
     return Unprocessable(f"check {named}", errors=errors)
 
 
-def _operations(telemetry: Telemetry, readiness: Readiness) -> APIRouter:
+def _operations(telemetry: Telemetry, readiness: Readiness, report: Report) -> APIRouter:
     routes = APIRouter(tags=["operations"])
 
     @routes.get("/healthz", summary="Does the process live?")
@@ -174,11 +179,11 @@ def _operations(telemetry: Telemetry, readiness: Readiness) -> APIRouter:
         return {"status": "ok"}
 
     @routes.get("/readyz", summary="Can it do its work?", responses={503: {}})
-    async def readyz(request: Request, response: Response) -> dict[str, str | dict[str, bool]]:
+    async def readyz(request: Request, response: Response) -> dict[str, Any]:
         checks = {**readiness(), "serving": not request.app.state.draining}
         ready = all(checks.values())
         response.status_code = 200 if ready else 503
-        return {"status": "ready" if ready else "not ready", "checks": checks}
+        return {"status": "ready" if ready else "not ready", "checks": checks, **report()}
 
     @routes.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
     async def metrics(request: Request) -> Response:
