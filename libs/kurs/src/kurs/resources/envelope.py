@@ -77,7 +77,7 @@ def parse_resource(content: object) -> Resource:
     kind = content.get("kind")
     model = KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
-        message = "is missing" if kind is None else f"{kind!r} is not a kind of {API_VERSION}"
+        message = "is missing" if kind is None else f"is not a kind of {API_VERSION}"
         raise InvalidResource((FieldError("kind", message, "use " + " or ".join(KINDS)),))
     try:
         return model.model_validate(content)

@@ -108,7 +108,10 @@ def parse_moment(value: Any) -> int:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    # YAML aliases can make a small list mean gigabytes of text.
+    if not isinstance(value, str | int | float | Decimal | None):
+        return f"a {type(value).__name__}"
+    text = repr(value) if not isinstance(value, str) else repr(value[:80])
     return text if len(text) <= 60 else text[:60] + "…"
 
 

@@ -1,0 +1,241 @@
+"""The pure heart of the operator: all resources in; a document per service and a verdict each out.
+
+The result depends on the set of resources and on `now`, never on their order or on a clock. Both
+the operator and the local mode call it, so what a laptop does is what a cluster does.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from kurs.clock import to_rfc3339
+from kurs.resources import (
+    Document,
+    FxDocument,
+    FxPayload,
+    FXRateSource,
+    FXRateSourceSpec,
+    InvalidResource,
+    Metadata,
+    RateSource,
+    RiskDocument,
+    RiskPayload,
+    RiskThresholdSpec,
+    SourceRef,
+    Threshold,
+    parse_resource,
+)
+from kurs_operator.conflicts import rate_source_conflict, threshold_conflict
+from kurs_operator.verdict import Identity, Reason, Verdict, invalid
+
+MAX_DOCUMENT_BYTES = 1_000_000
+"""A ConfigMap holds 1 MiB; the rest is room for its metadata."""
+
+SpecT = TypeVar("SpecT", FXRateSourceSpec, RiskThresholdSpec)
+DocumentT = TypeVar("DocumentT", bound=Document)
+Conflict = Callable[[SpecT, SpecT], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """The documents, one verdict per resource, and when to compile again.
+
+    A document is None when it would be larger than a ConfigMap: the one in force stays, since a
+    document without some of its limits would be worse. `next_change` is the next moment at which
+    a resource comes into force or expires, in microseconds since the epoch.
+    """
+
+    fx: FxDocument | None
+    risk: RiskDocument | None
+    verdicts: tuple[Verdict, ...]
+    next_change: int | None
+
+    @property
+    def documents(self) -> dict[str, Document]:
+        """The documents by service."""
+        both = {"fx": self.fx, "risk": self.risk}
+        return {service: document for service, document in both.items() if document is not None}
+
+    @property
+    def refused(self) -> tuple[Verdict, ...]:
+        """The verdicts on resources that are not accepted."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.accepted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[SpecT]):
+    """A resource whose spec is right."""
+
+    identity: Identity
+    metadata: Metadata
+    spec: SpecT
+
+    @property
+    def rank(self) -> tuple[int, float, tuple[str, str, str], int, str]:
+        """Who comes first: the higher priority, then the older, then the name.
+
+        The rest orders two that claim one name, which only files can do.
+        """
+        created = self.metadata.creation_timestamp
+        age = float("inf") if created is None else created
+        content = json.dumps(self.spec.model_dump(mode="json"), sort_keys=True)
+        identity = self.identity
+        return (-self.spec.priority, age, identity.key, -identity.generation, content)
+
+    @property
+    def place(self) -> tuple[int, str, str]:
+        """The place in the document: by content alone, so that age does not change the revision."""
+        return (-self.spec.priority, self.identity.namespace, self.identity.name)
+
+
+def compile_resources(resources: Iterable[Mapping[str, Any]], *, now: int) -> Compilation:
+    """Compile all resources of a namespace, given as plain values; raises nothing.
+
+    `now` is microseconds since the epoch: a resource outside its effective window is accepted and
+    stays out of the documents.
+    """
+    verdicts: list[Verdict] = []
+    rates: list[_Entry[FXRateSourceSpec]] = []
+    limits: list[_Entry[RiskThresholdSpec]] = []
+    for content in resources:
+        identity = Identity.of(content)
+        try:
+            resource = parse_resource(content)
+        except InvalidResource as error:
+            verdicts.append(invalid(identity, error.errors))
+            continue
+        if isinstance(resource, FXRateSource):
+            rates.append(_Entry(identity, resource.metadata, resource.spec))
+        else:
+            limits.append(_Entry(identity, resource.metadata, resource.spec))
+    next_change = min([*_changes(rates, now), *_changes(limits, now)], default=None)
+    fx = _fx_document(_in_force(rates, rate_source_conflict, now, verdicts), verdicts)
+    risk = _risk_document(_in_force(limits, threshold_conflict, now, verdicts), verdicts)
+    ordered = sorted(verdicts, key=lambda v: (v.identity.key, v.reason, v.message))
+    return Compilation(fx, risk, tuple(ordered), next_change)
+
+
+def _changes(entries: Sequence[_Entry[SpecT]], now: int) -> list[int]:
+    moments = [
+        moment
+        for entry in entries
+        if not entry.spec.suspend
+        for moment in (entry.spec.effective_from, entry.spec.effective_until)
+    ]
+    return [moment for moment in moments if moment is not None and moment > now]
+
+
+def _in_force(
+    entries: Sequence[_Entry[SpecT]], conflict: Conflict[SpecT], now: int, verdicts: list[Verdict]
+) -> list[_Entry[SpecT]]:
+    """Return the entries that belong in the document; append the verdicts on the others.
+
+    A loser does not make losers itself: each entry is held against those already admitted.
+    """
+    admitted: list[_Entry[SpecT]] = []
+    named: dict[tuple[str, str, str], Identity] = {}
+    for entry in sorted(entries, key=lambda e: e.rank):
+        twin = named.setdefault(entry.identity.key, entry.identity)
+        if twin is not entry.identity:
+            message = f"{twin} is defined more than once; give this one another metadata.name"
+            verdicts.append(Verdict(entry.identity, Reason.CONFLICTED, message, winner=str(twin)))
+            continue
+        verdict = _standing(entry, now) or _lost(entry, admitted, conflict)
+        if verdict is None:
+            admitted.append(entry)
+        else:
+            verdicts.append(verdict)
+    return sorted(admitted, key=lambda e: e.place)
+
+
+def _standing(entry: _Entry[SpecT], now: int) -> Verdict | None:
+    """Return the verdict on an entry that its own spec keeps out of force, or None."""
+    spec = entry.spec
+    if spec.suspend:
+        return Verdict(entry.identity, Reason.SUSPENDED, "spec.suspend is true")
+    if spec.effective_from is not None and now < spec.effective_from:
+        message = f"comes into force at {to_rfc3339(spec.effective_from)}"
+        return Verdict(entry.identity, Reason.NOT_YET_EFFECTIVE, message)
+    if spec.effective_until is not None and now >= spec.effective_until:
+        message = f"was in force until {to_rfc3339(spec.effective_until)}"
+        return Verdict(entry.identity, Reason.EXPIRED, message)
+    return None
+
+
+def _lost(
+    entry: _Entry[SpecT], admitted: Sequence[_Entry[SpecT]], conflict: Conflict[SpecT]
+) -> Verdict | None:
+    """Return the verdict on an entry that contradicts one before it, or None."""
+    for winner in admitted:
+        found = conflict(winner.spec, entry.spec)
+        if found is not None:
+            name = str(winner.identity)
+            why = _precedence(winner, entry)
+            message = f"{name} wins because {why}: {found}"
+            return Verdict(entry.identity, Reason.CONFLICTED, message, winner=name)
+    return None
+
+
+def _precedence(winner: _Entry[SpecT], loser: _Entry[SpecT]) -> str:
+    if winner.spec.priority != loser.spec.priority:
+        return "its priority is higher"
+    if winner.rank[1] != loser.rank[1]:
+        return "it is older"
+    return "its name comes first"
+
+
+def _fx_document(
+    entries: Sequence[_Entry[FXRateSourceSpec]], verdicts: list[Verdict]
+) -> FxDocument | None:
+    sources = tuple(
+        RateSource(name=e.metadata.name, namespace=e.metadata.namespace, spec=e.spec)
+        for e in entries
+    )
+    document = FxDocument.build(
+        FxPayload(rateSources=sources), _references("FXRateSource", entries)
+    )
+    return _bounded(document, entries, verdicts)
+
+
+def _risk_document(
+    entries: Sequence[_Entry[RiskThresholdSpec]], verdicts: list[Verdict]
+) -> RiskDocument | None:
+    thresholds = tuple(
+        Threshold(name=e.metadata.name, namespace=e.metadata.namespace, spec=e.spec)
+        for e in entries
+    )
+    references = _references("RiskThreshold", entries)
+    document = RiskDocument.build(RiskPayload(thresholds=thresholds), references)
+    return _bounded(document, entries, verdicts)
+
+
+def _references(
+    kind: Literal["FXRateSource", "RiskThreshold"], entries: Sequence[_Entry[SpecT]]
+) -> list[SourceRef]:
+    return [
+        SourceRef(
+            kind=kind,
+            name=entry.metadata.name,
+            uid=entry.identity.uid,
+            generation=entry.identity.generation,
+        )
+        for entry in entries
+    ]
+
+
+def _bounded(
+    document: DocumentT, entries: Sequence[_Entry[SpecT]], verdicts: list[Verdict]
+) -> DocumentT | None:
+    """Append the verdicts on what stands in the document; return it unless it is too large."""
+    size = len(document.to_json().encode())
+    fits = size <= MAX_DOCUMENT_BYTES
+    reason = Reason.ACCEPTED if fits else Reason.TOO_LARGE
+    message = (
+        "in force"
+        if fits
+        else f"together the resources make {size} bytes, more than {MAX_DOCUMENT_BYTES}; "
+        "the last document stays in force; shorten their lists"
+    )
+    verdicts.extend(Verdict(entry.identity, reason, message) for entry in entries)
+    return document if fits else None

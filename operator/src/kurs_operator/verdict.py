@@ -1,0 +1,88 @@
+"""What became of one resource: accepted or not, in force or not, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kurs.errors import FieldError
+from kurs.resources import describe
+
+
+class Reason(StrEnum):
+    """The reason of the condition `Accepted`; the first four are acceptances."""
+
+    ACCEPTED = "Accepted"
+    SUSPENDED = "Suspended"
+    NOT_YET_EFFECTIVE = "NotYetEffective"
+    EXPIRED = "Expired"
+    INVALID = "Invalid"
+    CONFLICTED = "Conflicted"
+    TOO_LARGE = "TooLarge"
+
+
+_ACCEPTANCES = frozenset(
+    {Reason.ACCEPTED, Reason.SUSPENDED, Reason.NOT_YET_EFFECTIVE, Reason.EXPIRED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which resource is meant. Of an invalid resource, as much as can be read."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""
+    generation: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What is unique in a cluster."""
+        return (self.kind, self.namespace, self.name)
+
+    @classmethod
+    def of(cls, content: Mapping[str, object]) -> "Identity":
+        """Read the identity of a resource that may break any rule."""
+        metadata = content.get("metadata")
+        fields = metadata if isinstance(metadata, Mapping) else {}
+        generation = fields.get("generation")
+        return cls(
+            _text(content.get("kind")),
+            _text(fields.get("namespace"), ""),
+            _text(fields.get("name")),
+            _text(fields.get("uid"), ""),
+            generation if isinstance(generation, int) else 0,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement of one resource. `winner` names the resource that a Conflicted one lost to."""
+
+    identity: Identity
+    reason: Reason
+    message: str
+    errors: tuple[FieldError, ...] = ()
+    winner: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the resource is right, be it in force now or not."""
+        return self.reason in _ACCEPTANCES
+
+    @property
+    def in_force(self) -> bool:
+        """Whether the resource stands in a document."""
+        return self.reason is Reason.ACCEPTED
+
+
+def invalid(identity: Identity, errors: tuple[FieldError, ...]) -> Verdict:
+    """Return the verdict on a resource that breaks the rules of its spec."""
+    return Verdict(identity, Reason.INVALID, "; ".join(map(describe, errors)), errors)
+
+
+def _text(value: object, absent: str = "?") -> str:
+    return value[:253] if isinstance(value, str) and value else absent
