@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import Enum
 
 from fx.domain.rates import Observation, SourceTerms, stated
+from kurs.money import is_known
 
 MAX_FUTURE = 5 * 60 * 1_000_000
 """Microseconds that a source's clock may be ahead of ours."""
@@ -40,21 +41,20 @@ def screen(
 
     A refused or missing rate leaves the last good one in place, where it ages until it is stale.
     Rates are judged one by one, so that one bad currency does not silence the others. Currencies
-    that are not among the source's pairs are dropped.
+    that the source does not serve, or that are no currencies, are dropped.
     """
     kept: dict[str, Observation] = {}
     rejections = []
-    for currency in terms.pairs:
-        previous, found = last.get(currency), fresh.get(currency)
-        if found is None:
-            rejection: Rejection | None = Rejection(currency, Reason.MISSING, "no rate was given")
-        else:
-            rejection = _judge(terms, currency, previous, found, now)
-        if rejection is None and found is not None:
-            kept[currency] = Observation(stated(found.mid), found.as_of)
+    for currency in {**terms.pairs, **last, **fresh}:
+        if terms.terms_for(currency) is None or not is_known(currency):
             continue
+        previous, found = last.get(currency), fresh.get(currency)
+        rejection = _judge(terms, currency, previous, found, now)
         if rejection is not None:
             rejections.append(rejection)
+        elif found is not None:
+            kept[currency] = Observation(stated(found.mid), found.as_of)
+            continue
         if previous is not None:
             kept[currency] = previous
     return kept, rejections
@@ -70,8 +70,16 @@ def deviation_bps(last: Decimal, fresh: Decimal) -> int:
 
 
 def _judge(
-    terms: SourceTerms, currency: str, previous: Observation | None, found: Observation, now: int
+    terms: SourceTerms,
+    currency: str,
+    previous: Observation | None,
+    found: Observation | None,
+    now: int,
 ) -> Rejection | None:
+    if found is None:
+        # A feed may give up a currency that nobody listed; a listed one is missed.
+        listed = currency in terms.pairs
+        return Rejection(currency, Reason.MISSING, "no rate was given") if listed else None
     try:
         mid = stated(found.mid)
     except ValueError as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 from enum import Enum
 
+FOREVER = 2**63 - 1
 MIN_MID = Decimal("1e-12")
 MAX_MID = Decimal("1e12")
 """A rate outside of these is a fault of the source: the widest real pair spans about 1e8."""
@@ -37,14 +38,26 @@ class PairTerms:
 
 @dataclass(frozen=True, slots=True)
 class SourceTerms:
-    """The rules of one source; a higher `priority` is asked first."""
+    """The rules of one source; a higher `priority` is asked first.
+
+    `pairs` are the quote currencies with terms of their own; with `default` every other currency
+    that the source knows is served on those terms. The source counts from `effective_from` until
+    just before `effective_until`.
+    """
 
     name: str
     base: str
     pairs: Mapping[str, PairTerms]
+    default: PairTerms | None = None
     priority: int = 0
     on_stale: OnStale = OnStale.NEXT_SOURCE
     max_deviation_bps: int | None = None
+    effective_from: int = 0
+    effective_until: int = FOREVER
+
+    def terms_for(self, currency: str) -> PairTerms | None:
+        """Return the terms of a quote currency, or None when the source does not serve it."""
+        return self.pairs.get(currency, self.default) if currency != self.base else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,19 @@
 """The rate table: one immutable answer to "what is this pair worth, and who says so?"
 
-A pair is found within one source, directly, inverted, or through the source's base. A pair that no
-single source knows is bridged: one source leads to the other's base, where the other goes on.
+A pair is found within one source, directly, inverted, or through the source's base. Only a pair
+that no single source knows is bridged: one source leads to the other's base, and that one goes on.
 A new table replaces the old one whole, so that a request never sees half of a change.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
-from itertools import permutations
+from itertools import islice, permutations
 
-from fx.domain.rates import DERIVED, OnStale, SourceRates
-from fx.domain.refusals import PairNotSupported, SameCurrency, StaleRate
+from fx.domain.rates import DERIVED, FOREVER, OnStale, SourceRates
+from fx.domain.refusals import PairNotSupported, Refusal, SameCurrency, StaleRate
 
-FOREVER = 2**63 - 1
+MAX_BRIDGES = 8
 _BPS = 10_000
 # A mid of at most 18 digits times a factor of four decimals fits whole.
 _EXACT = Context(prec=40)
@@ -24,8 +24,9 @@ class PairRate:
     """What one source, or two joined, says of a pair.
 
     `mid` and `rate` are units of destination for one unit of source; `rate` is exactly
-    `mid x (1 - spread_bps / 10,000)`. The rate is fresh until `fresh_until` and may be used until
-    `usable_until`; `final` means that no later source may stand in for it.
+    `mid x (1 - spread_bps / 10,000)`. The source counts from `opens` until before `closes`; its
+    rate is fresh until `fresh_until` and may be used until `usable_until`. `final` means that no
+    later source may stand in for it, `bridged` that it was joined from two sources.
     """
 
     source_currency: str
@@ -37,7 +38,10 @@ class PairRate:
     as_of: int
     fresh_until: int
     usable_until: int
+    opens: int
+    closes: int
     final: bool
+    bridged: bool
 
     def age(self, now: int) -> int:
         """Return the age in microseconds; a source's clock ahead of ours makes it zero."""
@@ -74,23 +78,18 @@ class RateTable:
 
     def select(self, source: str, destination: str, now: int) -> PairRate:
         """Return the best usable rate; raises SameCurrency, PairNotSupported or StaleRate."""
-        candidates = self.candidates(source, destination)
-        for candidate in candidates:
+        stale = None
+        for candidate in self.candidates(source, destination):
+            if not candidate.opens <= now < candidate.closes:
+                continue
+            if stale is not None and candidate.bridged:
+                break
             if now <= candidate.usable_until:
                 return candidate
+            stale = stale or candidate
             if candidate.final:
                 break
-        if source == destination:
-            raise SameCurrency(
-                f"{source} to {destination} is no conversion", field="destination_currency"
-            )
-        if not candidates:
-            raise PairNotSupported(f"no rate source knows {source} to {destination}")
-        age = candidates[0].age(now) // 1_000_000
-        raise StaleRate(
-            f"the rate for {source} to {destination} from {candidates[0].source}"
-            f" is {age} seconds old, older than its source allows"
-        )
+        raise _refusal(source, destination, stale, now)
 
     def candidates(self, source: str, destination: str) -> tuple[PairRate, ...]:
         """Return all that is said of a pair, best first, stale ones included."""
@@ -101,28 +100,54 @@ class RateTable:
             self._found[key] = found
         return found
 
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield each base and quote that some source has a rate for, once."""
+        seen = {
+            (rates.terms.base, currency): None
+            for rates in self.sources
+            for currency in rates.observed
+        }
+        yield from seen
+
     def usable(self, now: int) -> bool:
         """Tell whether at least one pair can be priced."""
         return any(
-            now <= candidate.usable_until
-            for rates in self.sources
-            for currency in rates.observed
-            for candidate in self.candidates(rates.terms.base, currency)
+            candidate.opens <= now < candidate.closes and now <= candidate.usable_until
+            for base, quote in self.pairs()
+            for candidate in self.candidates(base, quote)
         )
 
     def _search(self, source: str, destination: str) -> Iterator[PairRate]:
-        found = False
         for rates in self.sources:
             leg = _within(rates, source, destination)
             if leg is not None:
-                found = True
                 yield _pair_rate(source, destination, leg, [rates])
-        if found:
-            return
+        yield from islice(self._bridges(source, destination), MAX_BRIDGES)
+
+    def _bridges(self, source: str, destination: str) -> Iterator[PairRate]:
         for first, second in permutations(self.sources, 2):
             leg = _bridge(first, second, source, destination)
             if leg is not None:
                 yield _pair_rate(source, destination, leg, [first, second])
+
+
+def _refusal(source: str, destination: str, stale: PairRate | None, now: int) -> Refusal:
+    if source == destination:
+        return SameCurrency(
+            f"{source} to {destination} is no conversion",
+            field="destination_currency",
+            hint="name two currencies",
+        )
+    if stale is None:
+        return PairNotSupported(
+            f"no rate source knows {source} to {destination}",
+            field="destination_currency",
+            hint="see /rates for the known ones",
+        )
+    return StaleRate(
+        f"the rate for {source} to {destination} from {stale.source} is"
+        f" {stale.age(now) // 1_000_000} seconds old, older than its source allows"
+    )
 
 
 def _within(rates: SourceRates, source: str, destination: str) -> _Leg | None:
@@ -140,6 +165,9 @@ def _within(rates: SourceRates, source: str, destination: str) -> _Leg | None:
 
 def _bridge(first: SourceRates, second: SourceRates, source: str, destination: str) -> _Leg | None:
     """Go from one source to the other by the base of either."""
+    # Most pairs of sources know neither end; they are told apart without any arithmetic.
+    if not _knows(first, source) or not _knows(second, destination):
+        return None
     for base in (second.terms.base, first.terms.base):
         if base in (source, destination):
             continue
@@ -149,11 +177,15 @@ def _bridge(first: SourceRates, second: SourceRates, source: str, destination: s
     return None
 
 
+def _knows(rates: SourceRates, currency: str) -> bool:
+    return currency == rates.terms.base or currency in rates.observed
+
+
 def _from_base(rates: SourceRates, currency: str) -> _Leg | None:
     """Return the leg whose mid is units of `currency` for one of the base."""
     if currency == rates.terms.base:
         return _STILL
-    seen, terms = rates.observed.get(currency), rates.terms.pairs.get(currency)
+    seen, terms = rates.observed.get(currency), rates.terms.terms_for(currency)
     if seen is None or terms is None:
         return None
     return _Leg(seen.mid, terms.spread_bps, seen.as_of, seen.as_of + terms.max_age)
@@ -184,5 +216,8 @@ def _pair_rate(
         as_of=leg.as_of,
         fresh_until=leg.fresh_until,
         usable_until=FOREVER if keep else leg.fresh_until,
+        opens=max(s.terms.effective_from for s in sources),
+        closes=min(s.terms.effective_until for s in sources),
         final=any(s.terms.on_stale is OnStale.REJECT for s in sources),
+        bridged=len(sources) > 1,
     )

@@ -1,0 +1,8 @@
+"""`python -m fx` serves."""
+
+from fx.app import create_app
+from fx.settings import FxSettings
+from kurs.server import main
+
+settings = FxSettings()
+main(settings, lambda: create_app(settings))

@@ -1,0 +1,76 @@
+"""The composition root of fx."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from fx.board import RateBoard
+from fx.metrics import FxMetrics
+from fx.routes import quotes_router, rates_router
+from fx.service import RateService
+from fx.settings import FxSettings
+from kurs.app import create_app as create_kurs_app
+from kurs.clock import Clock, SystemClock
+from kurs.documents import DocumentWatcher, config_router
+from kurs.http import Transport
+from kurs.resources import FxDocument
+from kurs.telemetry import Telemetry
+
+
+def create_app(
+    settings: FxSettings,
+    *,
+    clock: Clock | None = None,
+    transport: Transport | None = None,  # noqa: ARG001 (fx calls no other service)
+    telemetry: Telemetry | None = None,
+) -> FastAPI:
+    """Return the app; raises ValueError when no quote key is set."""
+    clock = clock or SystemClock()
+    telemetry = telemetry or _telemetry(settings)
+    metrics = FxMetrics(telemetry)
+    board = RateBoard(settings, clock=clock, telemetry=telemetry, metrics=metrics)
+    watcher = DocumentWatcher(settings.config_dir, FxDocument, telemetry=telemetry, clock=clock)
+    watcher.subscribe(board.apply)
+    service = RateService(
+        board,
+        keys=settings.quote_signing_keys(),
+        ttl_seconds=settings.quote_ttl_seconds,
+        clock=clock,
+        telemetry=telemetry,
+        metrics=metrics,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await watcher.start()
+        yield
+        await watcher.close()
+        await board.close()
+        telemetry.shutdown()
+
+    def readiness() -> Mapping[str, bool]:
+        return {"configuration": watcher.ready, "rates": board.table.usable(clock.now())}
+
+    app = create_kurs_app(
+        title="Kurs fx",
+        settings=settings,
+        telemetry=telemetry,
+        lifespan=lifespan,
+        readiness=readiness,
+    )
+    app.state.board = board
+    app.include_router(rates_router(service))
+    app.include_router(quotes_router(service))
+    app.include_router(config_router(watcher))
+    return app
+
+
+def _telemetry(settings: FxSettings) -> Telemetry:
+    return Telemetry.create(
+        settings.service,
+        instance=settings.instance_name(),
+        trace_ratio=settings.trace_ratio,
+        otlp_endpoint=settings.otlp_endpoint,
+        log_level=settings.log_level,
+    )

@@ -1,0 +1,99 @@
+"""The board: all sources at work, and the one rate table that requests read."""
+
+import asyncio
+from contextlib import suppress
+
+from fx.domain.rates import SourceRates
+from fx.domain.table import RateTable
+from fx.feed import Feed
+from fx.metrics import FxMetrics, RateCollector
+from fx.settings import FxSettings
+from fx.sources.build import source_of
+from fx.sources.credentials import Secrets
+from kurs.clock import Clock
+from kurs.resources import FxDocument
+from kurs.resources import RateSource as ConfiguredSource
+from kurs.telemetry import Telemetry
+
+
+class RateBoard:
+    """Holds `table`, which is replaced whole whenever a document or a rate changes.
+
+    Not to be shared between event loops; nothing in it waits but `refresh` and `close`.
+    """
+
+    def __init__(
+        self, settings: FxSettings, *, clock: Clock, telemetry: Telemetry, metrics: FxMetrics
+    ) -> None:
+        self.table = RateTable(())
+        self.feeds: tuple[Feed, ...] = ()
+        self._policy = settings.fetch_policy()
+        self._secrets = Secrets(settings.secrets_dir)
+        self._clock = clock
+        self._telemetry = telemetry
+        self._metrics = metrics
+        self._revision = ""
+        self._leaving: set[asyncio.Task[None]] = set()
+        telemetry.registry.register(RateCollector(self._view, clock))
+
+    def apply(self, document: FxDocument) -> None:
+        """Put a document in force; sources that it leaves unchanged go on undisturbed."""
+        before = {_key(feed.configured): feed for feed in self.feeds}
+        feeds = tuple(
+            self._feed(configured, before.get(_key(configured)))
+            for configured in document.payload.rate_sources
+            if not configured.spec.suspend
+        )
+        old, self.feeds, self._revision = self.feeds, feeds, document.revision
+        self._swap()
+        for feed in old:
+            if feed not in feeds:
+                self._leave(feed)
+        for feed in feeds:
+            if feed not in old:
+                feed.start()
+
+    async def refresh(self) -> None:
+        """Ask every source now."""
+        await asyncio.gather(*(feed.refresh() for feed in self.feeds))
+
+    async def close(self) -> None:
+        """Stop asking; the table stays readable."""
+        for feed in self.feeds:
+            self._leave(feed)
+        for task in list(self._leaving):
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def _feed(self, configured: ConfiguredSource, before: Feed | None) -> Feed:
+        if before is not None and before.configured == configured:
+            return before
+        same_base = (
+            before is not None
+            and before.configured.spec.base_currency == configured.spec.base_currency
+        )
+        return Feed(
+            configured,
+            source_of(configured.spec, self._policy, self._secrets),
+            clock=self._clock,
+            telemetry=self._telemetry,
+            metrics=self._metrics,
+            changed=self._swap,
+            last=before.rates.observed if before is not None and same_base else {},
+        )
+
+    def _leave(self, feed: Feed) -> None:
+        task = feed.stop()
+        if task is not None:
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+    def _swap(self) -> None:
+        self.table = RateTable((feed.rates for feed in self.feeds), self._revision)
+
+    def _view(self) -> list[tuple[SourceRates, bool]]:
+        return [(feed.rates, feed.healthy) for feed in self.feeds]
+
+
+def _key(configured: ConfiguredSource) -> tuple[str | None, str]:
+    return (configured.namespace, configured.name)

@@ -1,0 +1,73 @@
+"""The problems of fx: each refusal of the domain with its HTTP status."""
+
+from collections.abc import Mapping
+
+from fx.domain.refusals import Refusal
+from kurs.errors import FieldError, Problem, Unavailable, Unprocessable
+from kurs.money import InvalidAmount
+
+
+class SameCurrencyProblem(Unprocessable):
+    """Source and destination are one currency."""
+
+    code = "same_currency"
+    title = "Nothing to convert"
+
+
+class PairNotSupportedProblem(Unprocessable):
+    """No rate source knows the pair."""
+
+    code = "pair_not_supported"
+    title = "Unknown pair"
+
+
+class AmountTooSmallProblem(Unprocessable):
+    """The amount converts to nothing."""
+
+    code = "amount_too_small"
+    title = "Amount too small"
+
+
+class AmountTooLargeProblem(Unprocessable):
+    """The other side of the conversion does not fit."""
+
+    code = "amount_too_large"
+    title = "Amount too large"
+
+
+class StaleRateProblem(Unavailable):
+    """The rates that are there are too old to sell at."""
+
+    code = "stale_rate"
+    title = "Rate too old"
+
+
+class NoRatesProblem(Unavailable):
+    """There is no configuration yet."""
+
+    code = "no_rates"
+    title = "No rates yet"
+
+
+_BY_CODE: Mapping[str, type[Problem]] = {
+    problem.code: problem
+    for problem in (
+        SameCurrencyProblem,
+        PairNotSupportedProblem,
+        AmountTooSmallProblem,
+        AmountTooLargeProblem,
+        StaleRateProblem,
+    )
+}
+
+
+def refusal_problem(refusal: Refusal, fields: Mapping[str, str]) -> Problem:
+    """Return the problem of a refusal; `fields` gives a route's own names of quote fields."""
+    name = fields.get(refusal.field, refusal.field)
+    errors = [FieldError(name, refusal.message, refusal.hint)] if name else []
+    return _BY_CODE[refusal.code](refusal.message, errors=errors)
+
+
+def amount_problem(error: InvalidAmount, field: str) -> Problem:
+    """Return the problem of an amount that cannot be read."""
+    return Unprocessable(f"check {field}", errors=[FieldError(field, error.message, error.hint)])

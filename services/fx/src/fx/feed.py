@@ -1,0 +1,139 @@
+"""One rate source at work: asks in the background, keeps the last good rates, knows its health."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from fx.domain.guard import Rejection, screen
+from fx.domain.rates import Observation, SourceRates
+from fx.metrics import FxMetrics
+from fx.sources import RateSource, SourceError
+from fx.sources.build import terms_of
+from kurs.clock import MICROS, Clock
+from kurs.resources import RateSource as ConfiguredSource
+from kurs.telemetry import Telemetry
+
+FIRST_RETRY = 1 * MICROS
+LONGEST_RETRY = 300 * MICROS
+"""Microseconds; a failed source is asked again after 1, 2, 4 ... 300 seconds, or its interval."""
+_SHOWN_REJECTIONS = 3
+
+
+class Feed:
+    """A configured source and what it stands for now.
+
+    `changed` is called after each answer. `last` are the good rates of the same source under an
+    earlier configuration: they stand until the new one answers, and jumps are measured from them.
+    """
+
+    def __init__(
+        self,
+        configured: ConfiguredSource,
+        source: RateSource,
+        *,
+        clock: Clock,
+        telemetry: Telemetry,
+        metrics: FxMetrics,
+        changed: Callable[[], None],
+        last: Mapping[str, Observation],
+    ) -> None:
+        self.configured = configured
+        self.error: str | None = "has not answered yet"
+        self._source = source
+        self._terms = terms_of(configured.name, configured.spec)
+        self._clock = clock
+        self._logger = telemetry.logger
+        self._metrics = metrics
+        self._changed = changed
+        self._failures = 0
+        self._told: bool | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.rates = SourceRates(self._terms, self._served(last))
+        now = clock.now()
+        at_once = source.read(now)
+        if at_once is not None:
+            self._take(at_once, now)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last answer gave every rate."""
+        return self.error is None
+
+    @property
+    def as_of(self) -> int | None:
+        """The date of the oldest rate, in microseconds; None without any."""
+        return min((seen.as_of for seen in self.rates.observed.values()), default=None)
+
+    def start(self) -> None:
+        """Refresh in the background from now on."""
+        self._task = asyncio.create_task(self._run(), name=f"rates of {self._terms.name}")
+
+    def stop(self) -> asyncio.Task[None] | None:
+        """Stop refreshing; returns what is left to wait for."""
+        if self._task is not None:
+            self._task.cancel()
+        return self._task
+
+    async def refresh(self) -> None:
+        """Ask the source now, and take over what can be believed."""
+        now = self._clock.now()
+        try:
+            fresh = await self._source.fetch(now)
+        except SourceError as error:
+            self._fail(error.fault.value, str(error))
+        except Exception as error:
+            # The text of an unforeseen error could hold what the source sent, so it stays unsaid.
+            self._fail("unexpected", f"unexpected {type(error).__name__}")
+        else:
+            self._take(fresh, self._clock.now())
+        self._changed()
+
+    async def _run(self) -> None:
+        if self._source.read(self._clock.now()) is None:
+            await self.refresh()
+        while True:
+            await asyncio.sleep(self._delay() / MICROS)
+            await self.refresh()
+
+    def _delay(self) -> int:
+        now = self._clock.now()
+        regular = max(1, self._source.next_after(now) - now)
+        if self._failures == 0:
+            return regular
+        return min(regular, LONGEST_RETRY, FIRST_RETRY << min(self._failures - 1, 20))
+
+    def _take(self, fresh: Mapping[str, Observation], now: int) -> None:
+        kept, rejections = screen(self._terms, self.rates.observed, fresh, now)
+        self.rates = SourceRates(self._terms, kept)
+        self._failures = 0
+        for rejection in rejections:
+            self._metrics.rejections.labels(self._terms.name, rejection.reason.value).inc()
+        result = "partial" if rejections else "ok"
+        self._metrics.refreshes.labels(self._terms.name, result).inc()
+        self._settle(_summary(rejections))
+
+    def _fail(self, reason: str, message: str) -> None:
+        self._failures += 1
+        self._metrics.rejections.labels(self._terms.name, reason).inc()
+        self._metrics.refreshes.labels(self._terms.name, "failed").inc()
+        self._settle(message)
+
+    def _settle(self, error: str | None) -> None:
+        # Logged when health turns, not at each refresh: a feed can be ill for days.
+        if self._told is not (error is None):
+            self._told, name = error is None, self._terms.name
+            if error is None:
+                self._logger.info("rate source healthy", source=name)
+            else:
+                self._logger.warning("rate source unhealthy", source=name, error=error)
+        self.error = error
+
+    def _served(self, last: Mapping[str, Observation]) -> dict[str, Observation]:
+        return {quote: seen for quote, seen in last.items() if self._terms.terms_for(quote)}
+
+
+def _summary(rejections: list[Rejection]) -> str | None:
+    if not rejections:
+        return None
+    shown = [f"{r.currency}: {r.detail}" for r in rejections[:_SHOWN_REJECTIONS]]
+    left = len(rejections) - len(shown)
+    return "; ".join(shown) + (f"; and {left} more" if left else "")

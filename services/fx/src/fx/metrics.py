@@ -1,0 +1,72 @@
+"""What fx measures. Labels come from the configuration and from fixed sets, never from requests."""
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import Counter
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from fx.domain.rates import SourceRates
+from kurs.clock import MICROS, Clock
+from kurs.telemetry import Telemetry
+
+
+class FxMetrics:
+    """The counters of fx."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._quotes = telemetry.counter("fx_quotes_total", "Quotes by result", ("result",))
+        self._children: dict[str, Counter] = {}
+        self.refreshes = telemetry.counter(
+            "fx_refresh_total",
+            "Refreshes of a rate source: ok, partial (some rates refused) or failed",
+            ("source", "result"),
+        )
+        self.rejections = telemetry.counter(
+            "fx_source_rejections_total",
+            "What a rate source said and was not believed, by reason",
+            ("source", "reason"),
+        )
+
+    def quoted(self, result: str, count: int = 1) -> None:
+        """Count quotes: `quoted`, `skipped`, or the code of a refusal."""
+        child = self._children.get(result)
+        if child is None:
+            child = self._children[result] = self._quotes.labels(result)
+        child.inc(count)
+
+
+class RateCollector(Collector):
+    """Reads rates, ages and health when Prometheus asks, so that an age is true at that moment.
+
+    A source that leaves the configuration leaves these metrics with it. `view` gives each source
+    with its health.
+    """
+
+    def __init__(self, view: Callable[[], list[tuple[SourceRates, bool]]], clock: Clock) -> None:
+        self._view = view
+        self._clock = clock
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the gauges."""
+        rate = GaugeMetricFamily(
+            "fx_rate", "Mid rate: units of quote for one base", labels=("base", "quote", "source")
+        )
+        age = GaugeMetricFamily(
+            "fx_rate_age_seconds", "Age of the oldest rate of a source", labels=("source",)
+        )
+        healthy = GaugeMetricFamily(
+            "fx_source_healthy",
+            "1 when the last refresh of a source gave every rate, else 0",
+            labels=("source",),
+        )
+        now = self._clock.now()
+        for rates, is_healthy in self._view():
+            name, base = rates.terms.name, rates.terms.base
+            healthy.add_metric((name,), float(is_healthy))
+            for quote, seen in rates.observed.items():
+                rate.add_metric((base, quote, name), float(seen.mid))
+            if rates.observed:
+                oldest = min(seen.as_of for seen in rates.observed.values())
+                age.add_metric((name,), max(0, now - oldest) / MICROS)
+        yield from (rate, age, healthy)

@@ -1,0 +1,127 @@
+"""HTTP of fx: parse, call the service once, answer."""
+
+from time import perf_counter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+from fx.domain.refusals import Refusal
+from fx.errors import (
+    AmountTooLargeProblem,
+    AmountTooSmallProblem,
+    NoRatesProblem,
+    PairNotSupportedProblem,
+    SameCurrencyProblem,
+    StaleRateProblem,
+    amount_problem,
+    refusal_problem,
+)
+from fx.schemas import (
+    BatchAnswer,
+    ConversionAnswer,
+    ConvertQuery,
+    QuoteAnswer,
+    QuoteBatch,
+    QuoteRequest,
+    RateAnswer,
+    RateQuery,
+    RatesAnswer,
+)
+from fx.service import NotOneAmount, RateService, fixed_side
+from kurs.app import router
+from kurs.errors import FieldError, Unprocessable, problem_responses
+from kurs.money import InvalidAmount, parse_amount
+from kurs.validation import parse_json
+
+_PAIR_PROBLEMS = problem_responses(
+    Unprocessable, SameCurrencyProblem, PairNotSupportedProblem, StaleRateProblem, NoRatesProblem
+)
+_PRICE_PROBLEMS = problem_responses(
+    Unprocessable,
+    SameCurrencyProblem,
+    PairNotSupportedProblem,
+    AmountTooSmallProblem,
+    AmountTooLargeProblem,
+    StaleRateProblem,
+    NoRatesProblem,
+)
+_BATCH = TypeAdapter(QuoteBatch)
+
+
+def rates_router(service: RateService) -> APIRouter:
+    """Return the routes that tell what money is worth."""
+    routes = router(tags=["rates"])
+
+    @routes.get("/rate", summary="What is one base worth?", responses=_PAIR_PROBLEMS)
+    async def rate(query: Annotated[RateQuery, Query()]) -> RateAnswer:
+        try:
+            return RateAnswer(**service.rate(query.base, query.quote))
+        except Refusal as refusal:
+            raise refusal_problem(refusal, {"destination_currency": "quote"}) from None
+
+    @routes.get("/convert", summary="What would an amount buy?", responses=_PRICE_PROBLEMS)
+    async def convert(query: Annotated[ConvertQuery, Query()]) -> ConversionAnswer:
+        fields = {"destination_currency": "to", "source_amount": "amount"}
+        try:
+            minor = parse_amount(query.amount, query.from_)
+            return ConversionAnswer(**service.convert(query.from_, query.to, minor))
+        except InvalidAmount as error:
+            raise amount_problem(error, "amount") from None
+        except Refusal as refusal:
+            raise refusal_problem(refusal, fields) from None
+
+    @routes.get("/rates", summary="All quoted pairs and their sources")
+    async def rates() -> RatesAnswer:
+        return RatesAnswer(**service.rates())
+
+    return routes
+
+
+def quotes_router(service: RateService) -> APIRouter:
+    """Return the routes that promise a rate."""
+    routes = router(tags=["quotes"])
+
+    @routes.post("/quotes", summary="Fix a rate for a while", responses=_PRICE_PROBLEMS)
+    async def quote(order: QuoteRequest) -> QuoteAnswer:
+        return QuoteAnswer(**_quote(service, order))
+
+    @routes.post(
+        "/quotes/batch",
+        summary="Many quotes at once, between services",
+        response_model=BatchAnswer,
+        openapi_extra={"requestBody": _batch_body()},
+    )
+    async def quote_batch(request: Request) -> Response:
+        arrived = perf_counter()
+        # Straight from bytes to items and back: this route is on the way of every payment.
+        batch = parse_json(_BATCH, await request.body())
+        elapsed_ms = (perf_counter() - arrived) * 1000
+        results = service.quote_batch(batch.items, elapsed_ms)
+        return Response(to_json({"results": results}), media_type="application/json")
+
+    return routes
+
+
+def _quote(service: RateService, order: QuoteRequest) -> dict[str, Any]:
+    field = "source_amount"
+    try:
+        side, amount = fixed_side(order.source_amount, order.destination_amount)
+        field = f"{side.value}_amount"
+        currency = getattr(order, f"{side.value}_currency")
+        minor = parse_amount(amount, currency)
+        return service.quote(order.source_currency, order.destination_currency, side, minor)
+    except NotOneAmount as error:
+        hint = "keep the amount that must not change"
+        raise Unprocessable(str(error), errors=[FieldError(field, str(error), hint)]) from None
+    except InvalidAmount as error:
+        raise amount_problem(error, field) from None
+    except Refusal as refusal:
+        raise refusal_problem(refusal, {}) from None
+
+
+def _batch_body() -> dict[str, Any]:
+    schema = QuoteBatch.model_json_schema()
+    schema["properties"]["items"]["items"] = schema.pop("$defs")["QuoteItem"]
+    return {"required": True, "content": {"application/json": {"schema": schema}}}

@@ -1,0 +1,242 @@
+"""The use cases of fx. Each takes one rate table and keeps it to its end."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from fx.board import RateBoard
+from fx.domain.pricing import Side, destination_for, price
+from fx.domain.refusals import Refusal
+from fx.domain.table import PairRate, RateTable
+from fx.errors import NoRatesProblem
+from fx.metrics import FxMetrics
+from fx.schemas import QuoteItem
+from kurs.clock import MICROS, Clock, to_rfc3339
+from kurs.ids import new_id
+from kurs.money import InvalidAmount, UnknownCurrency, format_amount, parse_amount
+from kurs.quote_token import Quote, sign
+from kurs.telemetry import Telemetry
+
+Members = dict[str, Any]
+
+# Many quotes carry the same few moments.
+_moment = lru_cache(maxsize=1024)(to_rfc3339)
+
+
+class RateService:
+    """Prices conversions from the board's table and signs what it promises."""
+
+    def __init__(
+        self,
+        board: RateBoard,
+        *,
+        keys: Sequence[bytes],
+        ttl_seconds: int,
+        clock: Clock,
+        telemetry: Telemetry,
+        metrics: FxMetrics,
+    ) -> None:
+        self._board = board
+        self._keys = keys
+        self._ttl = ttl_seconds * MICROS
+        self._clock = clock
+        self._telemetry = telemetry
+        self._metrics = metrics
+
+    def rate(self, base: str, quote: str) -> Members:
+        """Return the rate of a pair; raises Refusal."""
+        table, now = self._table(), self._clock.now()
+        pair = table.select(base, quote, now)
+        return {
+            "base": base,
+            "quote": quote,
+            **_terms(pair),
+            "age_seconds": pair.age(now) // MICROS,
+            "config_revision": table.revision,
+        }
+
+    def convert(self, source: str, destination: str, minor: int) -> Members:
+        """Return what `minor` units of `source` would buy; raises Refusal."""
+        table = self._table()
+        pair = table.select(source, destination, self._clock.now())
+        return {
+            "from": source,
+            "to": destination,
+            "amount": format_amount(minor, source),
+            "converted": format_amount(destination_for(pair, minor), destination),
+            **_terms(pair),
+            "config_revision": table.revision,
+        }
+
+    def rates(self) -> Members:
+        """Return every quoted pair with the rate in force, and the state of each source."""
+        table, now = self._table(), self._clock.now()
+        listed = (_listed(table, base, quote, now) for base, quote in table.pairs())
+        return {
+            "rates": [rate for rate in listed if rate is not None],
+            "config_revision": table.revision,
+            "sources": [
+                {
+                    "name": feed.configured.name,
+                    "type": feed.configured.spec.type,
+                    "healthy": feed.healthy,
+                    "error": feed.error,
+                    "as_of": None if feed.as_of is None else _moment(feed.as_of),
+                }
+                for feed in self._board.feeds
+            ],
+        }
+
+    def quote(self, source: str, destination: str, side: Side, minor: int) -> Members:
+        """Return a signed quote for `minor` units of the side that is fixed; raises Refusal."""
+        try:
+            quoted = self._quote(self._table(), source, destination, side, minor, self._clock.now())
+        except Refusal as refusal:
+            self._metrics.quoted(refusal.code)
+            raise
+        self._metrics.quoted("quoted")
+        return quoted
+
+    def quote_batch(self, items: Sequence[QuoteItem], elapsed_ms: float = 0.0) -> list[Members]:
+        """Return one result per item, in order; every item sees the same table and moment.
+
+        An item whose `deadline_ms` is not above `elapsed_ms` (since it arrived) is skipped.
+        """
+        table, now = self._table(), self._clock.now()
+        results = []
+        for item in items:
+            with self._telemetry.item_span("fx.quote", item.traceparent) as span:
+                result = self._answer(table, item, now, elapsed_ms)
+                if span.is_recording():
+                    span.set_attributes(_attributes(item, result, table.revision))
+            results.append(result)
+            status = result["status"]
+            self._metrics.quoted(result["code"] if status == "refused" else status)
+        return results
+
+    def _table(self) -> RateTable:
+        table = self._board.table
+        if not table.revision:
+            raise NoRatesProblem("fx has no configuration yet; see /readyz")
+        return table
+
+    def _answer(self, table: RateTable, item: QuoteItem, now: int, elapsed_ms: float) -> Members:
+        if item.deadline_ms is not None and item.deadline_ms <= elapsed_ms:
+            return _refused("skipped", "deadline_exceeded", "the deadline passed before the quote")
+        field = "source_currency"
+        try:
+            side, amount = fixed_side(item.source_amount, item.destination_amount)
+            field = f"{side.value}_amount"
+            minor = parse_amount(amount, _currency(item, side))
+            source, destination = item.source_currency, item.destination_currency
+            quoted = self._quote(table, source, destination, side, minor, now)
+        except Refusal as refusal:
+            return _refused("refused", refusal.code, refusal.message, refusal.field)
+        except InvalidAmount as error:
+            return _refused("refused", error.code, error.message, field)
+        except UnknownCurrency as error:
+            unknown = field.replace("_amount", "_currency")
+            return _refused("refused", "unknown_currency", str(error), unknown)
+        except NotOneAmount as error:
+            return _refused("refused", "validation_failed", str(error), "source_amount")
+        quoted["status"] = "quoted"
+        return quoted
+
+    def _quote(
+        self,
+        table: RateTable,
+        source: str,
+        destination: str,
+        side: Side,
+        minor: int,
+        now: int,
+    ) -> Members:
+        pair = table.select(source, destination, now)
+        source_minor, destination_minor = price(pair, side, minor)
+        quote = Quote(
+            new_id("fxq"),
+            source,
+            destination,
+            source_minor,
+            destination_minor,
+            pair.mid,
+            pair.spread_bps,
+            pair.rate,
+            pair.source,
+            pair.as_of,
+            now + self._ttl,
+            table.revision,
+            side.value,
+        )
+        return {
+            "quote_id": quote.quote_id,
+            "quote": sign(quote, self._keys),
+            "source_currency": source,
+            "destination_currency": destination,
+            "source_amount": format_amount(source_minor, source),
+            "destination_amount": format_amount(destination_minor, destination),
+            **_terms(pair),
+            "expires_at": _moment(quote.expires_at),
+            "config_revision": table.revision,
+        }
+
+
+class NotOneAmount(ValueError):
+    """Both amounts were given, or neither."""
+
+
+def fixed_side(source_amount: Any, destination_amount: Any) -> tuple[Side, Any]:
+    """Return which amount the caller fixed, and that amount; raises NotOneAmount."""
+    if (source_amount is None) is (destination_amount is None):
+        raise NotOneAmount("give exactly one of source_amount and destination_amount")
+    if destination_amount is None:
+        return Side.SOURCE, source_amount
+    return Side.DESTINATION, destination_amount
+
+
+def _currency(item: QuoteItem, side: Side) -> str:
+    return item.source_currency if side is Side.SOURCE else item.destination_currency
+
+
+def _terms(pair: PairRate) -> Members:
+    return {
+        "mid": f"{pair.mid:f}",
+        "spread_bps": pair.spread_bps,
+        "rate": f"{pair.rate:f}",
+        "source": pair.source,
+        "as_of": _moment(pair.as_of),
+    }
+
+
+def _refused(status: str, code: str, message: str, field: str = "") -> Members:
+    refused = {"status": status, "code": code, "message": message}
+    if field:
+        refused["field"] = field
+    return refused
+
+
+def _attributes(item: QuoteItem, result: Members, revision: str) -> Members:
+    return {
+        "fx.pair": f"{item.source_currency[:3]}/{item.destination_currency[:3]}",
+        "fx.result": result.get("code") or result["status"],
+        "fx.source": result.get("source", ""),
+        "config.revision": revision,
+    }
+
+
+def _listed(table: RateTable, base: str, quote: str, now: int) -> Members | None:
+    try:
+        pair: PairRate | None = table.select(base, quote, now)
+    except Refusal:
+        pair = next(iter(table.candidates(base, quote)), None)
+    if pair is None:
+        return None
+    listed = _terms(pair)
+    del listed["rate"]
+    return {
+        "base": base,
+        "quote": quote,
+        **listed,
+        "age_seconds": pair.age(now) // MICROS,
+        "stale": pair.is_stale(now),
+    }

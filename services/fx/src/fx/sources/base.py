@@ -1,0 +1,45 @@
+"""The interface of a rate source, and the ways in which one can fail."""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Protocol
+
+from fx.domain.rates import Observation
+
+
+class SourceFault(Enum):
+    """Why a source gave no rates; the values are metric labels."""
+
+    ADDRESS = "address"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    REDIRECT = "redirect"
+    STATUS = "status"
+    TOO_LARGE = "too_large"
+    MALFORMED = "malformed"
+    CREDENTIALS = "credentials"
+    CONFIGURATION = "configuration"
+
+
+class SourceError(Exception):
+    """A source could not be read. The message is ours alone: it never quotes what was received."""
+
+    def __init__(self, fault: SourceFault, message: str) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
+class RateSource(Protocol):
+    """Says what currencies are worth against the source's base."""
+
+    def read(self, now: int) -> Mapping[str, Observation] | None:
+        """Return mids by quote currency as of `now` (microseconds); None if they are far away."""
+        ...
+
+    async def fetch(self, now: int) -> Mapping[str, Observation]:
+        """Return what `read` returns, waiting for a network if need be; raises SourceError."""
+        ...
+
+    def next_after(self, now: int) -> int:
+        """Return when to ask again, in microseconds since the epoch."""
+        ...

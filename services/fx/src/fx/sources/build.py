@@ -1,0 +1,57 @@
+"""From a rate source's spec to its terms and to the thing that answers."""
+
+from fx.domain.rates import FOREVER, OnStale, PairTerms, SourceTerms
+from fx.sources.base import RateSource
+from fx.sources.credentials import Secrets
+from fx.sources.fetch import FetchPolicy
+from fx.sources.http import HttpFeed
+from fx.sources.simulated import Simulated
+from fx.sources.static import Static
+from kurs.clock import MICROS
+from kurs.resources import FXRateSourceSpec
+
+
+def terms_of(name: str, spec: FXRateSourceSpec) -> SourceTerms:
+    """Return the rules that `spec` sets for the source called `name`."""
+    default = None
+    if spec.default_spread_bps is not None:
+        default = PairTerms(spec.default_spread_bps, spec.max_age * MICROS)
+    return SourceTerms(
+        name=name,
+        base=spec.base_currency,
+        pairs={
+            pair.quote: PairTerms(pair.spread_bps, spec.max_age_for(pair.quote) * MICROS)
+            for pair in spec.pairs
+        },
+        default=default,
+        priority=spec.priority,
+        on_stale=OnStale(spec.on_stale),
+        max_deviation_bps=spec.max_deviation_bps,
+        effective_from=0 if spec.effective_from is None else spec.effective_from,
+        effective_until=FOREVER if spec.effective_until is None else spec.effective_until,
+    )
+
+
+def source_of(spec: FXRateSourceSpec, policy: FetchPolicy, secrets: Secrets) -> RateSource:
+    """Return the source that `spec` describes; asks nobody anything yet."""
+    interval = spec.refresh_interval * MICROS
+    if spec.static is not None:
+        return Static(spec.static.rates, as_of=spec.static.as_of, refresh_interval=interval)
+    if spec.simulated is not None:
+        return Simulated(
+            spec.simulated.rates,
+            seed=spec.simulated.seed,
+            volatility_bps=spec.simulated.volatility_bps,
+            step=spec.simulated.step_seconds * MICROS,
+            refresh_interval=interval,
+        )
+    assert spec.http is not None, "the spec demands the part of its type"
+    return HttpFeed(
+        spec.http,
+        base=spec.base_currency,
+        quotes=[pair.quote for pair in spec.pairs],
+        refresh_interval=interval,
+        allow_insecure=spec.allow_insecure,
+        policy=policy,
+        secrets=secrets,
+    )

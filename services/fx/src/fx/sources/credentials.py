@@ -1,0 +1,56 @@
+"""The secret that a feed asks for: a mounted file, or a variable of the environment."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from fx.sources.base import SourceError, SourceFault
+
+MAX_BYTES = 8 * 1024
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
+
+
+class Secrets:
+    """Finds `<folder>/<name>/<key>`, else `KURS_SECRET_<NAME>_<KEY>`.
+
+    Values are read anew for each fetch, so that a rotated one is used at once, and are never kept
+    in a message, a log or a repr.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] = os.environ) -> None:
+        self._folder = folder
+        self._environment = environment
+
+    def read(self, name: str, key: str) -> str:
+        """Return the value as a header can carry it; raises SourceError naming the reference."""
+        value = self._from_file(name, key)
+        if value is None:
+            value = self._environment.get(variable(name, key))
+        if value is None:
+            raise _wrong(name, key, "is not there")
+        value = value.strip()
+        if not _HEADER_VALUE.fullmatch(value):
+            raise _wrong(name, key, "is empty or no text that a header can carry")
+        return value
+
+    def _from_file(self, name: str, key: str) -> str | None:
+        # A key may hold dots, and must not climb out of its secret with them.
+        if name in ("", ".", "..") or key in ("", ".", "..") or "/" in name + key:
+            raise _wrong(name, key, "is no secret's key")
+        try:
+            with (self._folder / name / key).open("rb") as file:
+                return file.read(MAX_BYTES).decode()
+        except UnicodeDecodeError:
+            raise _wrong(name, key, "is no text") from None
+        except OSError:
+            return None
+
+
+def variable(name: str, key: str) -> str:
+    """Return the environment variable of a reference: `KURS_SECRET_RATES_API_KEY`."""
+    return "KURS_SECRET_" + re.sub(r"[^A-Z0-9]", "_", f"{name}_{key}".upper())
+
+
+def _wrong(name: str, key: str, what: str) -> SourceError:
+    return SourceError(SourceFault.CREDENTIALS, f"the key {key} of secret {name} {what}")

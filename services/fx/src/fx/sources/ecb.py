@@ -1,0 +1,65 @@
+"""The European Central Bank's daily reference rates.
+
+The file is a GESMES envelope with one `Cube` per day, which holds a `Cube` per currency:
+`<Cube time="2026-01-30"><Cube currency="USD" rate="1.0837"/>...</Cube>`. Rates are units of the
+currency for one euro. https://www.ecb.europa.eu/stats/policy_and_exchange_rates/
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from xml.etree.ElementTree import ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from fx.domain.rates import Observation
+from fx.sources.base import SourceError, SourceFault
+from kurs.clock import MICROS
+
+BASE = "EUR"
+_CUBE = "{http://www.ecb.int/vocabulary/2002-08-01/eurofxref}Cube"
+
+
+def parse(body: bytes) -> Mapping[str, Observation]:
+    """Return the rates of the latest day in the file; raises SourceError.
+
+    They are dated at the beginning of their day in UTC. The bank fixes them in the afternoon, so
+    an age counted from here is never too low.
+    """
+    try:
+        root = fromstring(body, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        raise _malformed("the answer is not XML that may be read") from None
+    days = [cube for cube in root.iter(_CUBE) if "time" in cube.attrib]
+    if not days:
+        raise _malformed("the answer holds no day of rates")
+    latest = max(days, key=lambda cube: str(cube.attrib["time"]))
+    as_of = _start_of(str(latest.attrib["time"]))
+    rates = {
+        str(cube.attrib.get("currency")): Observation(_number(cube.attrib.get("rate")), as_of)
+        for cube in latest.iter(_CUBE)
+        if cube is not latest
+    }
+    if not rates:
+        raise _malformed("the latest day holds no rates")
+    return rates
+
+
+def _start_of(day: str) -> int:
+    try:
+        start = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
+    except ValueError:
+        raise _malformed("the day of the rates is not a date") from None
+    return int(start.timestamp()) * MICROS
+
+
+def _number(text: str | None) -> Decimal:
+    try:
+        return Decimal(text or "")
+    except InvalidOperation:
+        return Decimal("NaN")
+
+
+def _malformed(message: str) -> SourceError:
+    return SourceError(SourceFault.MALFORMED, message)

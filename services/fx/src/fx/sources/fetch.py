@@ -1,0 +1,116 @@
+"""One bounded GET: to a public address, without redirects, within a size and a time."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urlsplit
+
+import aiohttp
+
+from fx.sources.addresses import PublicResolver, is_address, require_public
+from fx.sources.base import SourceError, SourceFault
+
+MAX_BYTES = 256 * 1024
+_HEADERS = {
+    # Compressed bodies are not accepted: 256 KiB could unpack into any size.
+    "Accept-Encoding": "identity",
+    "Accept": "application/xml, application/json;q=0.9, */*;q=0.1",
+    "User-Agent": "kurs-fx",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPolicy:
+    """What the operator of this service allows, whatever a source asks for.
+
+    `allowed_hosts` empty means any public host. `allow_private` lets sources reach private and
+    loopback addresses, for development and tests. `tls` is the trust used for https.
+    """
+
+    allowed_hosts: frozenset[str] = frozenset()
+    allow_private: bool = False
+    max_bytes: int = MAX_BYTES
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+
+
+def check_url(url: str, policy: FetchPolicy, *, allow_insecure: bool) -> SplitResult:
+    """Return the parts of a URL that may be fetched; raises SourceError naming the reason."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise SourceError(SourceFault.CONFIGURATION, "the url cannot be read") from None
+    if parts.scheme not in ("https", "http") or not host:
+        raise SourceError(SourceFault.CONFIGURATION, "the url is not an https address")
+    if parts.scheme == "http" and not allow_insecure:
+        raise SourceError(
+            SourceFault.CONFIGURATION, "the url is not https and allowInsecure is not set"
+        )
+    if "@" in parts.netloc:
+        raise SourceError(SourceFault.CONFIGURATION, "the url holds credentials; use secretRef")
+    if policy.allowed_hosts and host not in policy.allowed_hosts:
+        raise SourceError(SourceFault.ADDRESS, f"{host} is not among the allowed hosts")
+    # aiohttp asks no resolver about a host that is an address already.
+    if is_address(host) and not policy.allow_private:
+        require_public(host, host)
+    return parts
+
+
+async def fetch_bytes(
+    url: str,
+    policy: FetchPolicy,
+    *,
+    allow_insecure: bool,
+    timeout_seconds: float,
+    headers: Mapping[str, str],
+) -> bytes:
+    """Return the body of a 200 answer; raises SourceError for everything else."""
+    host = check_url(url, policy, allow_insecure=allow_insecure).hostname
+    try:
+        # A new connection each time, so that every fetch goes to addresses checked for it.
+        async with (
+            aiohttp.ClientSession(
+                connector=_connector(policy),
+                timeout=aiohttp.ClientTimeout(total=timeout_seconds),
+                auto_decompress=False,
+                trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            ) as session,
+            session.get(url, headers={**_HEADERS, **headers}, allow_redirects=False) as response,
+        ):
+            return await _bounded(response, policy.max_bytes)
+    except TimeoutError:
+        raise SourceError(
+            SourceFault.TIMEOUT, f"{host} did not answer within {timeout_seconds:g} seconds"
+        ) from None
+    except (aiohttp.ClientError, OSError) as error:
+        # The class says what happened; the text could quote what the other side sent.
+        kind = type(error).__name__
+        raise SourceError(SourceFault.UNREACHABLE, f"{host} cannot be read: {kind}") from None
+
+
+def _connector(policy: FetchPolicy) -> aiohttp.TCPConnector:
+    return aiohttp.TCPConnector(
+        resolver=aiohttp.ThreadedResolver() if policy.allow_private else PublicResolver(),
+        use_dns_cache=False,
+        force_close=True,
+        limit=1,
+        ssl=policy.tls or True,
+    )
+
+
+async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    if 300 <= response.status < 400:
+        raise SourceError(
+            SourceFault.REDIRECT, f"answered {response.status}; redirects are not followed"
+        )
+    if response.status != 200:
+        raise SourceError(SourceFault.STATUS, f"answered status {response.status}")
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise SourceError(SourceFault.MALFORMED, "the answer is compressed, unasked")
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            raise SourceError(SourceFault.TOO_LARGE, f"the answer exceeds {limit} bytes")
+    return bytes(body)

@@ -1,0 +1,73 @@
+"""Rates from a feed over HTTP: the European Central Bank's daily file, or any JSON."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from fx.domain.rates import Observation
+from fx.sources import ecb, json_rates
+from fx.sources.base import SourceError, SourceFault
+from fx.sources.credentials import Secrets
+from fx.sources.fetch import FetchPolicy, fetch_bytes
+from kurs.resources import HttpRates
+
+
+class HttpFeed:
+    """Fetches a feed within the bounds of `policy`; `quotes` are the pairs it is asked for."""
+
+    def __init__(
+        self,
+        spec: HttpRates,
+        *,
+        base: str,
+        quotes: Sequence[str],
+        refresh_interval: int,
+        allow_insecure: bool,
+        policy: FetchPolicy,
+        secrets: Secrets,
+    ) -> None:
+        self._spec = spec
+        self._base = base
+        self._quotes = quotes
+        self._interval = refresh_interval
+        self._allow_insecure = allow_insecure
+        self._policy = policy
+        self._secrets = secrets
+
+    def read(self, now: int) -> None:  # noqa: ARG002 (what is far away is so at any time)
+        """Return None: a network is in between."""
+        return
+
+    async def fetch(self, now: int) -> Mapping[str, Observation]:
+        """Return the feed's rates, dated by the feed if it says so, else `now`."""
+        headers = await asyncio.to_thread(self._headers)
+        body = await fetch_bytes(
+            self._spec.url,
+            self._policy,
+            allow_insecure=self._allow_insecure,
+            timeout_seconds=self._spec.timeout_seconds,
+            headers=headers,
+        )
+        # Parsing 256 KiB takes milliseconds, which quotes in flight need not wait for.
+        return await asyncio.to_thread(self._parse, body, now)
+
+    def next_after(self, now: int) -> int:
+        """Return one interval from now."""
+        return now + self._interval
+
+    def _headers(self) -> dict[str, str]:
+        reference = self._spec.secret_ref
+        if reference is None:
+            return {}
+        plain = not self._spec.url.lower().startswith("https://")
+        if plain and not self._policy.allow_private:
+            raise SourceError(SourceFault.CREDENTIALS, "a secret is not sent over plain http")
+        value = self._secrets.read(reference.name, reference.key)
+        return {self._spec.header or "Authorization": value}
+
+    def _parse(self, body: bytes, now: int) -> Mapping[str, Observation]:
+        if self._spec.format == "ECB":
+            return ecb.parse(body)
+        assert self._spec.rates_path is not None, "the spec demands a path for JSON"
+        return json_rates.parse(
+            body, self._spec.rates_path, base=self._base, quotes=self._quotes, as_of=now
+        )
