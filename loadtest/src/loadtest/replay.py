@@ -16,7 +16,7 @@ from loadtest.preparation import prepare
 from loadtest.progress import track
 from loadtest.report import print_summary, verdict
 from loadtest.rows import Row, read_rows
-from loadtest.summary import Summary, summarise, unbalanced
+from loadtest.summary import Summary, summarise
 
 MAX_CONCURRENCY = 1000
 
@@ -52,15 +52,17 @@ async def prepare_and_replay(
 ) -> Summary:
     """Open and fund the accounts if asked to, then replay, both with progress on `console`."""
     if preparing:
-        with track(console, "Opening and funding accounts") as progress:
-            await prepare(client, rows, on_progress=progress.at)
+        await prepare_with_progress(console, client, rows)
     with track(console, "Paying", total=len(rows)) as progress:
         return await replay(client, rows, concurrency, lambda _: progress.step())
 
 
-async def ledger_sums(client: GatewayClient) -> list[str]:
-    """Return the currencies over the whole ledger that do not sum to zero."""
-    return unbalanced((await client.get("/ledger/trial-balance")).document)
+async def prepare_with_progress(
+    console: Console, client: GatewayClient, rows: Sequence[Row]
+) -> None:
+    """Open and fund the accounts of `rows`."""
+    with track(console, "Opening and funding accounts") as progress:
+        await prepare(client, rows, on_progress=progress.at)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, GatewayError) as error:
         print(f"replay: {error}", file=sys.stderr)
         return 2
+    if summary is None:
+        return 0
     if chosen.json:
         print(json.dumps(summary.document(), indent=2))
     else:
@@ -87,8 +91,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _run(
     console: Console, chosen: argparse.Namespace, rows: Sequence[Row], key: str
-) -> Summary:
+) -> Summary | None:
     async with GatewayClient(chosen.gateway, key, chosen.concurrency) as client:
+        if chosen.prepare_only:
+            await prepare_with_progress(console, client, rows)
+            return None
         return await prepare_and_replay(
             console, client, rows, concurrency=chosen.concurrency, preparing=chosen.prepare
         )
@@ -101,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--concurrency", type=_concurrency, default=32, help="requests at a time")
     parser.add_argument("--key-file", type=Path, default=Path("var/api-key"), help="the API key")
     parser.add_argument("--prepare", action="store_true", help="open and fund the accounts first")
+    parser.add_argument("--prepare-only", action="store_true", help="do that, and pay nothing")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     return parser
 

@@ -1,0 +1,115 @@
+"""The benchmark's figures as a table for a terminal, as Markdown and as JSON."""
+
+import json
+import os
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from loadtest.bench.case import Case, ratio, yardstick
+from loadtest.catalogue import settlement_currency
+from loadtest.rows import Row
+
+COLUMNS = (
+    "system", "clients", "payments/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms/payment",
+    "SQL tx/payment", "HTTP/payment", "mean batch", "naive CPU",
+)  # fmt: skip
+
+
+def cells(case: Case, cases: list[Case]) -> tuple[str, ...]:
+    """Return the cells of a case's row, in the order of COLUMNS."""
+    times = case.load.latency
+    naive = yardstick(cases, case)
+    return (
+        case.system,
+        str(case.clients),
+        f"{case.per_second:.0f}",
+        f"{times.p50:.1f}",
+        f"{times.p95:.1f}",
+        f"{times.p99:.1f}",
+        f"{case.cpu_ms:.2f}",
+        f"{case.transactions:.2f}" if case.transactions else "",
+        f"{case.requests:.2f}" if case.requests else "",
+        ", ".join(f"{k} {v:.1f}" for k, v in case.counters.mean_batches().items()),
+        f"{ratio(naive, case):.1f}x" if naive else "",
+    )
+
+
+def print_table(console: Console, cases: list[Case]) -> None:
+    """Print all cases, and what each process costs at the largest number of clients."""
+    table = Table(title="Closed loop; CPU of all processes but the load generator")
+    for name in COLUMNS:
+        table.add_column(name, justify="left" if name in ("system", "mean batch") else "right")
+    previous = ""
+    for case in cases:
+        if previous and case.system != previous:
+            table.add_section()
+        previous = case.system
+        table.add_row(*cells(case, cases))
+    console.print(table)
+    for case in cases:
+        parts = ", ".join(f"{k} {v:.2f}" for k, v in case.cpu_ms_by_process().items())
+        console.print(
+            f"{case.system}, {case.clients} clients: CPU ms/payment {parts}", highlight=False
+        )
+
+
+def markdown(cases: list[Case], conditions: Sequence[str]) -> str:
+    """Return the conditions and the table as Markdown."""
+    lines = [*(f"- {condition}" for condition in conditions), "", _row(COLUMNS)]
+    lines.append(_row(["---", *["---:"] * 8, "---", "---:"]))
+    lines += [_row(cells(case, cases)) for case in cases]
+    return "\n".join(lines)
+
+
+def document(cases: list[Case], conditions: Sequence[str]) -> str:
+    """Return everything as JSON."""
+    return json.dumps(
+        {
+            "conditions": list(conditions),
+            "cases": [case.document(yardstick(cases, case)) for case in cases],
+        },
+        indent=2,
+    )
+
+
+def conditions(rows: Sequence[Row], driver: str, seconds: float, telemetry: str) -> list[str]:
+    """Return what a reader must know to judge the figures."""
+    payer = Counter(row.source_account for row in rows).most_common(1)[0][1] / len(rows)
+    payee = Counter(row.destination_account for row in rows).most_common(1)[0][1] / len(rows)
+    exchanged = sum(map(_is_exchanged, rows)) / len(rows)
+    currencies = len({row.currency for row in rows})
+    machine = f"{os.cpu_count()} cores ({_cpu_model()}), {platform.system()}"
+    durable = "SQLite in WAL mode with synchronous=FULL, PostgreSQL with its defaults"
+    checks = "API keys, idempotency, validation and stored decisions on"
+    return [
+        f"{machine}, Python {platform.python_version()}",
+        f"one process a service; load by {driver} on the same cores, closed loop",
+        f"{seconds:g} s a case after a warm-up",
+        f"durable: {durable}; the database server's CPU is counted",
+        f"telemetry {telemetry}; {checks}",
+        f"payments of {currencies} currencies, {exchanged:.0%} of them exchanged",
+        f"the busiest payer makes {payer:.1%} of them, the busiest payee receives {payee:.1%}",
+        "naive chain: five FastAPI and httpx services without storage (loadtest.naive)",
+    ]
+
+
+def _is_exchanged(row: Row) -> bool:
+    return settlement_currency(row.destination_account) not in (None, row.currency)
+
+
+def _row(values: Sequence[str]) -> str:
+    return f"| {' | '.join(values)} |"
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
