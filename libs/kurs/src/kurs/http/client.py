@@ -95,11 +95,13 @@ class ServiceClient:
             try:
                 return await self._attempt(request, until)
             except TransportError as error:
+                if not (retryable and await self._again(error, attempt, until)):
+                    if unknown is None or isinstance(error, OutcomeUnknown):
+                        raise
+                    # An attempt that was not sent does not undo an earlier one that was.
+                    raise unknown from error
                 if isinstance(error, OutcomeUnknown):
                     unknown = error
-                if not (retryable and await self._again(error, attempt, until)):
-                    # A later attempt that was not sent does not undo an earlier one that was.
-                    raise unknown or error from error.__cause__
             attempt += 1
 
     @asynccontextmanager
@@ -131,7 +133,7 @@ class ServiceClient:
         own = CIMultiDict(headers or ())
         if body is not None and "Content-Type" not in own:
             own["Content-Type"] = "application/json"
-        return Request(method, self._base_url + path, own, body)
+        return Request(method, self._base_url + path, own, body, target=self.name)
 
     def _until(self, deadline: Deadline | None) -> Deadline:
         own = Deadline.after(self._timeout)

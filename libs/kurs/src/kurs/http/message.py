@@ -16,13 +16,17 @@ _NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
 
 @dataclass(slots=True)
 class Request:
-    """One HTTP request. `url` is absolute and already encoded; `timeout` is in seconds."""
+    """One HTTP request. `url` is absolute and already encoded; `timeout` is in seconds.
+
+    `target` is the name that errors give the service; a URL would tell a log the ids in its path.
+    """
 
     method: str
     url: str
     headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
     body: bytes | None = None
     timeout: float | None = None
+    target: str = "service"
 
 
 @dataclass(slots=True)

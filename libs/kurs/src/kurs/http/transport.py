@@ -20,12 +20,11 @@ from kurs.http.message import Request, Response, StreamedResponse
 # that is being closed.
 KEEPALIVE_SECONDS = 4.0
 _CONNECT_SECONDS = 2.0
-_GRACE_SECONDS = 0.001
-_UNROUNDED = 1e9
+_CONNECT_SHARE = 0.9
 _NOT_SENT = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
-    aiohttp.ServerFingerprintMismatch,
+    aiohttp.InvalidURL,
 )
 _AUTOMATIC_HEADERS = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.USER_AGENT, hdrs.CONTENT_TYPE)
 
@@ -48,7 +47,7 @@ class AiohttpTransport:
         """Return the whole answer; raises Unreachable or OutcomeUnknown."""
         budget = request.timeout
         try:
-            async with asyncio.timeout(None if budget is None else budget + _GRACE_SECONDS):
+            async with asyncio.timeout(budget):
                 async with self._open(request, budget) as answer:
                     body = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -60,7 +59,7 @@ class AiohttpTransport:
         """Yield an answer to be read in pieces; leaving early closes its connection."""
         budget = request.timeout
         try:
-            async with asyncio.timeout(None if budget is None else budget + _GRACE_SECONDS):
+            async with asyncio.timeout(budget):
                 answer = await self._open(request, budget)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _mapped(error, request) from error
@@ -81,7 +80,7 @@ class AiohttpTransport:
     ) -> "aiohttp.client._RequestContextManager":
         session = self._session or self._start()
         if session.closed:
-            raise Unreachable(request.url, "the transport is closed")
+            raise Unreachable(request.target, "the transport is closed")
         headers = request.headers
         self._sent += 1
         if self._sent % self._recycle_every == 0:
@@ -117,22 +116,28 @@ class AiohttpTransport:
 def _timeout(budget: float | None) -> aiohttp.ClientTimeout:
     """Bound only the wait for a connection here; `send` bounds the whole.
 
-    The whole ends a moment later than the wait, so whichever fires says whether the request had
-    a connection, and so may have been sent. aiohttp rounds timeouts above a threshold up to whole
-    seconds; the threshold is out of reach.
+    The wait ends well before the whole, so whichever fires says whether the request had a
+    connection, and so may have been sent.
     """
-    wait = _CONNECT_SECONDS if budget is None else min(budget, _CONNECT_SECONDS)
-    return aiohttp.ClientTimeout(
-        total=None, connect=wait, sock_connect=None, ceil_threshold=_UNROUNDED
-    )
+    if budget is None or budget * _CONNECT_SHARE >= _CONNECT_SECONDS:
+        return _CONNECT_TIMEOUT
+    return _connect_timeout(budget * _CONNECT_SHARE)
+
+
+def _connect_timeout(seconds: float) -> aiohttp.ClientTimeout:
+    # aiohttp rounds timeouts above a threshold up to whole seconds; it is put out of reach.
+    return aiohttp.ClientTimeout(total=None, connect=seconds, sock_connect=None, ceil_threshold=1e9)
+
+
+_CONNECT_TIMEOUT = _connect_timeout(_CONNECT_SECONDS)
 
 
 def _mapped(error: Exception, request: Request) -> TransportError:
     if isinstance(error, _NOT_SENT):
-        return Unreachable(request.url, str(error) or type(error).__name__)
+        return Unreachable(request.target, str(error) or type(error).__name__)
     if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
-        return ResponseTimeout(request.url, "no answer in time")
-    return ConnectionLost(request.url, str(error) or type(error).__name__)
+        return ResponseTimeout(request.target, "no answer in time")
+    return ConnectionLost(request.target, str(error) or type(error).__name__)
 
 
 async def _chunks(answer: aiohttp.ClientResponse, request: Request) -> AsyncIterator[bytes]:
@@ -140,4 +145,4 @@ async def _chunks(answer: aiohttp.ClientResponse, request: Request) -> AsyncIter
         async for chunk in answer.content.iter_any():
             yield chunk
     except (aiohttp.ClientError, OSError) as error:
-        raise ConnectionLost(request.url, str(error) or type(error).__name__) from error
+        raise ConnectionLost(request.target, str(error) or type(error).__name__) from error

@@ -21,6 +21,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 from prometheus_client import Histogram
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kurs.http.deadline import Deadline, current_deadline
@@ -38,7 +39,7 @@ _METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 )
 _LOW_64_BITS = TraceIdRatioBased.TRACE_ID_LIMIT
-_CLIENT_CLOSED_REQUEST = 499
+_CLIENT_GONE = 499
 
 
 class TelemetryMiddleware:
@@ -85,7 +86,8 @@ class TelemetryMiddleware:
             self._observe(scope, answer.failed(error), started, span, error)
             raise
         else:
-            self._observe(scope, answer.status or 500, started, span, None)
+            # An app that returns without an answer has learnt that its client is gone.
+            self._observe(scope, answer.status or _CLIENT_GONE, started, span, None)
         finally:
             self._active -= 1
             otel_context.detach(span_token)
@@ -142,7 +144,8 @@ class _Answer:
     def failed(self, error: BaseException) -> int:
         if self.status:
             return self.status
-        return 500 if isinstance(error, Exception) else _CLIENT_CLOSED_REQUEST
+        gone = isinstance(error, ClientDisconnect) or not isinstance(error, Exception)
+        return _CLIENT_GONE if gone else 500
 
 
 def route_template(scope: Scope) -> str:

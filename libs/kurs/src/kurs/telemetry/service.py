@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Thread
 
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import (
@@ -23,7 +24,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from structlog.typing import FilteringBoundLogger
 
 from kurs.telemetry.export import batch_processor
-from kurs.telemetry.logs import create_logger, standard_output
+from kurs.telemetry.logs import create_logger, route_standard_logging, standard_output
 from kurs.telemetry.metrics import HTTP_DURATION_BUCKETS, Metrics
 from kurs.telemetry.tracing import (
     SAMPLED_ROOT,
@@ -168,24 +169,26 @@ class Telemetry:
         return self.tracer.start_span(
             name,
             set_span_in_context(NonRecordingSpan(parent), SAMPLED_ROOT),
-            SpanKind.SERVER,
+            SpanKind.CONSUMER,
             links=_link(carrier),
         )
 
-    def spans(self) -> list[str]:
-        """Return the names of the spans that ended; only of telemetry `for_tests`."""
-        return [span.name for span in self.memory.get_finished_spans()]
-
-    @property
-    def memory(self) -> InMemorySpanExporter:
-        """The spans that ended; only of telemetry `for_tests`."""
+    def spans(self) -> Sequence[ReadableSpan]:
+        """Return the spans that ended, in that order; only of telemetry `for_tests`."""
         assert self._memory is not None, "only telemetry for_tests keeps its spans"
-        return self._memory
+        return self._memory.get_finished_spans()
+
+    def route_standard_logging(self) -> None:
+        """Let what libraries log look like the logs of the service; for a process's main only."""
+        route_standard_logging(self.service, self.instance, self.log_level, standard_output())
 
     def shutdown(self) -> None:
         """Send what is left of the spans, for 3 seconds at most; the last thing a process does."""
         if self._processor is not None:
-            self._processor.shutdown()
+            # The SDK waits up to 30 s for a collector that is gone; a pod is killed before.
+            flush = Thread(target=self._processor.shutdown, name="flush-spans", daemon=True)
+            flush.start()
+            flush.join(_SHUTDOWN_SECONDS)
 
 
 def _link(context: SpanContext) -> list[Link]:
