@@ -1,0 +1,157 @@
+"""The OpenAPI document of the whole, merged from those of the services. Pure.
+
+Only routes of the route table are taken over. A route whose service has not shown its document
+yet is described from the table alone, so the document always lists every public route.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+from api_gateway.api_schemas import Document, merge_schemas, rename_references
+from api_gateway.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    KeyInvalid,
+    KeyRequired,
+    NotJson,
+    Overloaded,
+    RateLimited,
+    RoleMissing,
+    UpstreamConnectionLost,
+    UpstreamTimedOut,
+    UpstreamUnavailable,
+)
+from api_gateway.route_table import ROUTES, SERVICES, Route
+from kurs.errors import problem_responses
+
+_PARAMETER = re.compile(r"\{([^}]+)\}")
+_SCHEME = "apiKey"
+_OWN_SCHEMAS = ("Problem", "FieldErrorDocument")
+_EVERYWHERE = (
+    KeyRequired,
+    KeyInvalid,
+    RoleMissing,
+    RateLimited,
+    Overloaded,
+    UpstreamUnavailable,
+    UpstreamTimedOut,
+    UpstreamConnectionLost,
+)
+_WITH_BODY = (BodyTooSlow, BodyTooLarge, NotJson)
+_TAGS = {
+    "payments": "Payments and their life",
+    "fx": "Rates and quotes",
+    "wallet": "Accounts, balances and the ledger",
+    "risk": "Scores and decisions",
+}
+
+
+def merge(own: Document, services: Mapping[str, Document], version: str) -> Document:
+    """Return the document of the whole API.
+
+    `own` is the gateway's (probes and the schema of problems); `services` holds what is known of
+    each service's, by its name. Neither is changed.
+    """
+    taken = {name: _public(document, name) for name, document in services.items()}
+    schemas, renamed = merge_schemas(own, taken, always=_OWN_SCHEMAS)
+    paths: dict[str, Any] = {}
+    for route in ROUTES:
+        document = taken.get(route.service, {})
+        template, operation = _operation(document, route)
+        rename_references(operation, renamed.get(route.service, {}))
+        paths.setdefault(template, {})[route.method.lower()] = _completed(operation, route)
+    paths.update(deepcopy(own.get("paths", {})))
+    _make_operation_ids_unique(paths)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Kurs",
+            "version": version,
+            "description": "A real-time multi-currency payment gateway.",
+        },
+        "tags": [{"name": name, "description": _TAGS[name]} for name in SERVICES],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                _SCHEME: {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key: `Authorization: Bearer kurs_...`",
+                }
+            },
+        },
+    }
+
+
+def _public(document: Document, service: str) -> Document:
+    """Return a copy of a service's document with its public operations only."""
+    wanted = {(_shape(r.template), r.method.lower()) for r in ROUTES if r.service == service}
+    paths: dict[str, dict[str, Any]] = {}
+    for template, operations in document.get("paths", {}).items():
+        for method, operation in operations.items():
+            if (_shape(template), method) in wanted:
+                paths.setdefault(template, {})[method] = deepcopy(operation)
+    return {"paths": paths, "components": document.get("components", {})}
+
+
+def _operation(document: Document, route: Route) -> tuple[str, dict[str, Any]]:
+    for template, operations in document.get("paths", {}).items():
+        if _shape(template) == _shape(route.template):
+            operation: dict[str, Any] | None = operations.get(route.method.lower())
+            if operation is not None:
+                return template, operation
+    return route.template, _from_table(route)
+
+
+def _from_table(route: Route) -> dict[str, Any]:
+    return {
+        "operationId": f"{route.method.lower()}_{re.sub(r'[^a-z]+', '_', route.template)}",
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in _PARAMETER.findall(route.template)
+        ],
+        "responses": {"default": {"description": f"As {route.service} describes it"}},
+    }
+
+
+def _completed(operation: dict[str, Any], route: Route) -> dict[str, Any]:
+    """Add what the gateway decides about an operation."""
+    problems = problem_responses(*_EVERYWHERE, *(_WITH_BODY if route.takes_body else ()))
+    responses = operation.setdefault("responses", {})
+    for status, response in problems.items():
+        responses.setdefault(str(status), response)
+    needs = f"Needs a key with the role `{route.role}`."
+    described = operation.get("description", "")
+    operation.update(
+        {
+            "summary": operation.get("summary", route.summary),
+            "description": f"{described}\n\n{needs}" if described else needs,
+            "tags": [route.service],
+            "security": [{_SCHEME: []}],
+            "x-kurs-role": route.role,
+        }
+    )
+    return operation
+
+
+def _make_operation_ids_unique(paths: dict[str, Any]) -> None:
+    seen: set[str] = set()
+    for operation in _operations(paths):
+        wanted = operation.get("operationId", "")
+        if wanted in seen:
+            wanted = f"{'_'.join(operation.get('tags', ['gateway']))}_{wanted}"
+            operation["operationId"] = wanted
+        seen.add(wanted)
+
+
+def _operations(paths: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for operations in paths.values():
+        yield from operations.values()
+
+
+def _shape(template: str) -> str:
+    """Return a path template without the names of its parameters."""
+    return _PARAMETER.sub("{}", template)

@@ -1,0 +1,122 @@
+"""The composition root: keys, limits, upstreams, and the proxy before the gateway's own pages."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from api_gateway.admission import Slots
+from api_gateway.authentication import Authenticator
+from api_gateway.body import BodyReader
+from api_gateway.catalogue import Catalogue
+from api_gateway.key_watch import KeyWatch
+from api_gateway.keystore import KeyStore
+from api_gateway.metrics import GatewayMetrics
+from api_gateway.pages import page_routes
+from api_gateway.proxy import Gate, Proxy
+from api_gateway.rate_limit import RateLimit
+from api_gateway.settings import GatewaySettings
+from api_gateway.upstreams import Upstreams
+from kurs.app import create_app as create_kurs_app
+from kurs.clock import Clock
+from kurs.http import AiohttpTransport, Transport
+from kurs.telemetry import Telemetry, TelemetryMiddleware
+
+
+def create_app(
+    settings: GatewaySettings,
+    *,
+    clock: Clock | None = None,  # noqa: ARG001 (the gateway stamps nothing)
+    transport: Transport | None = None,
+    telemetry: Telemetry | None = None,
+) -> FastAPI:
+    """Return the app; it is ready once a keys file was read, whatever the services do."""
+    telemetry = telemetry or _telemetry(settings)
+    metrics = GatewayMetrics(telemetry)
+    keys = KeyStore(settings.api_keys_file)
+    watch = KeyWatch(keys, metrics, telemetry.logger, poll_seconds=settings.api_keys_poll_seconds)
+    upstreams = Upstreams(settings, transport or _transport(settings), telemetry)
+    gate = _gate(settings, keys)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        watch.look()
+        tasks = [asyncio.create_task(watch.run()), asyncio.create_task(catalogue.run())]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await upstreams.close()
+        telemetry.shutdown()
+
+    def readiness() -> Mapping[str, bool]:
+        return {"keys": keys.loaded}
+
+    app = create_kurs_app(
+        title="Kurs api-gateway",
+        settings=settings,
+        telemetry=telemetry,
+        lifespan=lifespan,
+        readiness=readiness,
+        report=lambda: {"upstreams": upstreams.states()},
+        trust_traceparent=settings.trust_traceparent,
+    )
+    catalogue = Catalogue(
+        app.openapi(),
+        upstreams,
+        telemetry.logger,
+        refresh_seconds=settings.openapi_refresh_seconds,
+    )
+    app.state.catalogue = catalogue
+    app.openapi = lambda: dict(catalogue.current.document)  # type: ignore[method-assign]
+    # Before the framework's own route of the same path, which would render the document each time.
+    app.router.routes[:0] = page_routes(settings, lambda: catalogue.current)
+    metrics.watch(
+        in_flight=lambda: gate.requests.taken,
+        streams=lambda: gate.streams.taken,
+        keys=lambda: len(keys),
+    )
+    _put_inside_telemetry(
+        app,
+        Middleware(
+            Proxy,
+            gate=gate,
+            upstreams=upstreams,
+            metrics=metrics,
+            draining=lambda: app.state.draining,
+        ),
+    )
+    return app
+
+
+def _gate(settings: GatewaySettings, keys: KeyStore) -> Gate:
+    return Gate(
+        authenticator=Authenticator(keys),
+        rate_limit=RateLimit(settings.rate_limit),
+        requests=Slots(settings.max_in_flight, "requests"),
+        streams=Slots(settings.max_streams, "event streams"),
+        bodies=BodyReader(settings.max_body_bytes, settings.body_seconds),
+    )
+
+
+def _put_inside_telemetry(app: FastAPI, middleware: Middleware) -> None:
+    """Add a middleware next within the telemetry, before all that only the pages need."""
+    kinds: list[object] = [added.cls for added in app.user_middleware]
+    app.user_middleware.insert(kinds.index(TelemetryMiddleware) + 1, middleware)
+
+
+def _transport(settings: GatewaySettings) -> Transport:
+    # As many connections as requests can be in flight: a request never waits for a free one.
+    return AiohttpTransport(limit=settings.max_in_flight + settings.max_streams)
+
+
+def _telemetry(settings: GatewaySettings) -> Telemetry:
+    return Telemetry.create(
+        settings.service,
+        instance=settings.instance_name(),
+        trace_ratio=settings.trace_ratio,
+        otlp_endpoint=settings.otlp_endpoint,
+        log_level=settings.log_level,
+    )

@@ -1,0 +1,43 @@
+"""What the gateway measures beyond the duration of every request (kurs.telemetry does that)."""
+
+from collections.abc import Callable
+
+from kurs.telemetry import Telemetry
+
+
+class GatewayMetrics:
+    """Refusals by code, and what is in flight."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._refusals = telemetry.counter(
+            "gateway_refusals_total",
+            "Requests that the gateway refused, by problem code",
+            ("code",),
+        )
+        self._telemetry = telemetry
+        self._reload_failures = telemetry.counter(
+            "gateway_keys_reload_failures_total", "Changes of the keys file that could not be read"
+        )
+
+    def refused(self, code: str) -> None:
+        """Count a refusal; codes are the gateway's own, so few."""
+        self._refusals.labels(code).inc()
+
+    def keys_reload_failed(self) -> None:
+        """Count a keys file that could not be read; the keys before it stay in force."""
+        self._reload_failures.inc()
+
+    def watch(
+        self,
+        *,
+        in_flight: Callable[[], int],
+        streams: Callable[[], int],
+        keys: Callable[[], int],
+    ) -> None:
+        """Publish what is read at each scrape."""
+        for name, documentation, read in (
+            ("gateway_in_flight", "Requests between admission and answer", in_flight),
+            ("gateway_streams", "Event streams that are open", streams),
+            ("gateway_keys", "API keys in force", keys),
+        ):
+            self._telemetry.gauge(name, documentation).set_function(read)

@@ -1,0 +1,179 @@
+"""The hot path: finds the route, asks who calls, applies the limits, forwards bytes.
+
+Pure ASGI: no request object, no validation, no JSON. What it does not know (probes, documents,
+the console) it leaves to the app behind it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api_gateway.admission import Slots
+from api_gateway.authentication import Authenticator, refuse_key_in_query, require_role
+from api_gateway.body import BodyReader, ClientGone, linger
+from api_gateway.errors import BodyTooSlow, MethodNotOffered, UnexpectedBody
+from api_gateway.metrics import GatewayMetrics
+from api_gateway.rate_limit import Fields, RateLimit
+from api_gateway.relay import end_body, send_answer, send_problem, send_stream
+from api_gateway.request_head import RequestHead
+from api_gateway.route_table import Methods, Route, RouteTable, check_query
+from api_gateway.upstreams import Upstreams
+from kurs.errors import Problem
+
+_DRAIN_POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a request has to pass, in this order."""
+
+    authenticator: Authenticator
+    rate_limit: RateLimit
+    requests: Slots
+    streams: Slots
+    bodies: BodyReader
+
+
+class Exchange:
+    """One request on its way through: what is known of it so far."""
+
+    __slots__ = ("fields", "head", "receive", "scope", "send", "unread")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.head: RequestHead | None = None
+        self.fields: Fields | tuple[()] = ()
+        self.unread = True
+
+    def target(self) -> str:
+        """Return the path and query as they came."""
+        path: bytes = self.scope["raw_path"]
+        query: bytes = self.scope["query_string"]
+        return (path + b"?" + query if query else path).decode("ascii")
+
+    def leaves_much_unread(self, limit: int) -> bool:
+        """Whether more of the body may come than is worth waiting for.
+
+        The server discards what is left of a short body; a long or endless one would be read to
+        its end for nothing.
+        """
+        head = self.head
+        return self.unread and head is not None and (head.chunked or head.content_length > limit)
+
+
+class Proxy:
+    """ASGI middleware that answers what the route table knows, in front of `app`."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        gate: Gate,
+        upstreams: Upstreams,
+        metrics: GatewayMetrics,
+        draining: Callable[[], bool],
+    ) -> None:
+        self._app = app
+        self._table = RouteTable()
+        self._gate = gate
+        self._upstreams = upstreams
+        self._metrics = metrics
+        self._draining = draining
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request of a public route; pass on everything else."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, send)
+        try:
+            methods = self._table.find(scope["raw_path"])
+            if methods is not None:
+                await self._answer(exchange, methods)
+                return
+        except Problem as problem:
+            await self._refuse(exchange, problem)
+            return
+        except ClientGone:
+            return
+        await self._app(scope, receive, send)
+
+    async def _answer(self, exchange: Exchange, methods: Methods) -> None:
+        gate = self._gate
+        head = exchange.head = RequestHead(exchange.scope["headers"])
+        route = _route(exchange.scope, methods)
+        query = exchange.scope["query_string"]
+        if query:
+            check_query(query)
+            refuse_key_in_query(query)
+        key = gate.authenticator.authenticate(head)
+        exchange.fields = gate.rate_limit.hit(key.entry.id)
+        require_role(key, route.role)
+        head.passed_on.update(key.identity_headers)
+        if route.streams:
+            with gate.streams:
+                await self._stream(exchange, head, route)
+        else:
+            with gate.requests:
+                await self._forward(exchange, head, route)
+
+    async def _forward(self, exchange: Exchange, head: RequestHead, route: Route) -> None:
+        body = None
+        if route.takes_body:
+            body = await self._gate.bodies.read(head, exchange.receive)
+            exchange.unread = False
+        elif head.has_body:
+            raise UnexpectedBody(f"{route.method} takes no body")
+        answer = await self._upstreams.send(
+            route.service, route.method, exchange.target(), body, head.passed_on
+        )
+        await send_answer(exchange.send, answer, exchange.fields)
+
+    async def _stream(self, exchange: Exchange, head: RequestHead, route: Route) -> None:
+        opened = self._upstreams.stream(route.service, exchange.target(), head.passed_on)
+        async with opened as answer:
+            relayed = asyncio.create_task(send_stream(exchange.send, answer, exchange.fields))
+            gone = asyncio.create_task(_disconnected(exchange.receive))
+            try:
+                while not (relayed.done() or gone.done() or self._draining()):
+                    await asyncio.wait(
+                        (relayed, gone),
+                        timeout=_DRAIN_POLL_SECONDS,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
+            finally:
+                relayed.cancel()
+                gone.cancel()
+                await asyncio.gather(relayed, gone, return_exceptions=True)
+        await end_body(exchange.send)
+
+    async def _refuse(self, exchange: Exchange, problem: Problem) -> None:
+        self._metrics.refused(problem.code)
+        much = exchange.leaves_much_unread(self._gate.bodies.limit)
+        ends = much or isinstance(problem, BodyTooSlow)
+        await send_problem(exchange.send, problem, exchange.fields, ends=ends)
+        if ends:
+            await linger(exchange.receive)
+            await end_body(exchange.send)
+
+
+def _route(scope: Scope, methods: Methods) -> Route:
+    """Return the route of the request's method, and name its template for the telemetry."""
+    route = methods.get(scope["method"])
+    known = route or next(iter(methods.values()))
+    scope["route"] = known.template
+    if route is None:
+        allowed = ", ".join(sorted(methods))
+        raise MethodNotOffered(
+            f"{known.template} offers {allowed}, not this method", headers={"Allow": allowed}
+        )
+    return route
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,139 @@
+"""Which public path goes to which service, and which role it needs: data, and its look-up.
+
+A path that is not listed does not exist here, so batch and internal routes of the services cannot
+be reached from outside. The look-up works on the raw path and forwards it as it came, so gateway
+and service can never read two different paths out of one request.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from api_gateway.errors import QueryTooLong, UnsafePath
+from api_gateway.keystore import Role
+
+PAYMENTS: Final = "payments"
+FX: Final = "fx"
+WALLET: Final = "wallet"
+RISK: Final = "risk"
+SERVICES: Final = (PAYMENTS, FX, WALLET, RISK)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One public method of one path template, such as `GET /payments/{payment_id}`."""
+
+    method: str
+    template: str
+    service: str
+    role: Role
+    summary: str
+    streams: bool = False
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether a body is read and passed on."""
+        return self.method == "POST"
+
+
+def _payments() -> tuple[Route, ...]:
+    def route(method: str, path: str, role: Role, summary: str, streams: bool = False) -> Route:
+        return Route(method, f"/payments{path}", PAYMENTS, role, summary, streams)
+
+    return (
+        route("POST", "", "pay", "Make a payment"),
+        route("GET", "", "read", "List payments"),
+        route("GET", "/events", "read", "Follow payments as server-sent events", streams=True),
+        route("GET", "/{payment_id}", "read", "Read a payment"),
+        route("POST", "/{payment_id}/capture", "pay", "Capture an authorized payment"),
+        route("POST", "/{payment_id}/void", "pay", "Void an authorized payment"),
+        route("POST", "/{payment_id}/refunds", "pay", "Refund a captured payment"),
+        route("POST", "/{payment_id}/approve", "operate", "Approve a payment under review"),
+        route("POST", "/{payment_id}/refuse", "operate", "Refuse a payment under review"),
+    )
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *_payments(),
+    Route("GET", "/rate", FX, "read", "Read the rate of a pair"),
+    Route("GET", "/convert", FX, "read", "Convert an amount at the present rate"),
+    Route("GET", "/rates", FX, "read", "List rates and their sources"),
+    Route("POST", "/quotes", FX, "pay", "Quote a conversion and lock its rate"),
+    Route("GET", "/balance/{account_id}", WALLET, "read", "Read the balances of an account"),
+    Route("POST", "/accounts", WALLET, "pay", "Open one account or many"),
+    Route("GET", "/accounts/{account_id}", WALLET, "read", "Read an account"),
+    Route("GET", "/accounts/{account_id}/entries", WALLET, "read", "List entries of an account"),
+    Route("POST", "/deposits", WALLET, "operate", "Deposit from the outside world"),
+    Route("GET", "/ledger/trial-balance", WALLET, "operate", "Sum the ledger by currency"),
+    Route("POST", "/score", RISK, "operate", "Score a payment"),
+    Route("GET", "/decisions/{payment_id}", RISK, "read", "Read a stored decision"),
+)
+
+_PARAMETER = re.compile(r"\{[a-z_]+\}")
+_PLAIN_SEGMENT = re.compile(rb"[A-Za-z0-9._~:@-]{1,256}")
+_ESCAPED_DANGER = re.compile(rb"%(?![0-9A-Fa-f]{2})|%(?:[01][0-9A-Fa-f]|2[EFef]|5[Cc]|7[Ff])")
+_DOT = ord(".")
+_RAW_DANGER = re.compile(rb"[\x00-\x20\x7f-\xff\\]")
+
+_MAX_QUERY_BYTES = 8192
+
+Methods = Mapping[str, Route]
+
+
+class RouteTable:
+    """Finds the routes of a raw path in constant time."""
+
+    def __init__(self, routes: tuple[Route, ...] = ROUTES) -> None:
+        self._exact: dict[bytes, dict[str, Route]] = {}
+        self._with_id: dict[tuple[bytes, bytes], dict[str, Route]] = {}
+        for route in routes:
+            self._add(route)
+
+    def find(self, raw_path: bytes) -> Methods | None:
+        """Return the routes of a path by method, or None when there is no such path.
+
+        Raises UnsafePath for a path that two programs could read differently: encoded slashes,
+        dots or control characters, dot segments, and bytes that no path may hold.
+        """
+        methods = self._exact.get(raw_path)
+        if methods is not None:
+            return methods
+        head, _, rest = raw_path[1:].partition(b"/")
+        identifier, slash, tail = rest.partition(b"/")
+        methods = self._with_id.get((head, tail)) if tail or not slash else None
+        if methods is not None and _PLAIN_SEGMENT.fullmatch(identifier) and identifier[0] != _DOT:
+            return methods
+        check_path(raw_path)
+        return methods if identifier else None
+
+    def _add(self, route: Route) -> None:
+        parts = _PARAMETER.split(route.template)
+        if len(parts) == 1:
+            methods = self._exact.setdefault(route.template.encode(), {})
+        else:
+            before, after = parts
+            key = (before.strip("/").encode(), after.removeprefix("/").encode())
+            methods = self._with_id.setdefault(key, {})
+        methods[route.method] = route
+
+
+def check_path(raw_path: bytes) -> None:
+    """Raise UnsafePath for a path that two programs could read differently."""
+    if b"%" in raw_path and _ESCAPED_DANGER.search(raw_path):
+        raise UnsafePath(
+            "the path holds an encoded slash, backslash, dot or control character, or a broken "
+            "escape; ids have letters, digits, '.', '_' and '-' only, written as they are"
+        )
+    if _RAW_DANGER.search(raw_path):
+        raise UnsafePath("the path holds a space, a control character or a byte beyond ASCII")
+    if b"/." in raw_path and any(s in (b".", b"..") for s in raw_path.split(b"/")):
+        raise UnsafePath("the path holds a '.' or '..' segment; write the path it leads to")
+
+
+def check_query(query: bytes) -> None:
+    """Raise QueryTooLong beyond 8 KiB, UnsafePath for bytes that no query may hold."""
+    if len(query) > _MAX_QUERY_BYTES:
+        raise QueryTooLong(f"the query may have {_MAX_QUERY_BYTES} bytes")
+    if _RAW_DANGER.search(query):
+        raise UnsafePath("the query holds a space, a control character or a byte beyond ASCII")

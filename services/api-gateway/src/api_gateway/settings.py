@@ -1,0 +1,73 @@
+"""What can be set about the gateway, by `KURS_*` environment variables."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from limits import parse
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from api_gateway.route_table import FX, PAYMENTS, RISK, WALLET
+from kurs.settings import ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    """Where the services are, which keys count, and how much one caller may do.
+
+    `trust_traceparent` continues the trace that a caller began, sampling included: right on a
+    laptop and behind an own front end. At the edge of a production system set it to false: the
+    caller's trace is then linked and the gateway decides itself what is sampled.
+    """
+
+    model_config = SettingsConfigDict(populate_by_name=True)
+
+    service: str = "api-gateway"
+    port: int = 8080
+    payments_url: str = "http://127.0.0.1:8081"
+    fx_url: str = "http://127.0.0.1:8082"
+    wallet_url: str = "http://127.0.0.1:8083"
+    risk_url: str = "http://127.0.0.1:8084"
+
+    api_keys_file: Path = Path("var/api-keys.json")
+    api_keys_poll_seconds: float = Field(default=0.5, gt=0)
+    rate_limit: str = "2000/second"
+    max_in_flight: int = Field(default=1024, gt=0)
+    max_streams: int = Field(default=256, gt=0)
+    request_seconds: float = Field(default=10.0, gt=0)
+    body_seconds: float = Field(default=10.0, gt=0)
+    trust_traceparent: bool = True
+    openapi_refresh_seconds: float = Field(default=60.0, gt=0)
+    grafana_url: str = Field(
+        default="", validation_alias=AliasChoices("KURS_GRAFANA_URL", "GRAFANA_URL")
+    )
+
+    tempo_url: str = Field(default="", validation_alias=AliasChoices("KURS_TEMPO_URL", "TEMPO_URL"))
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _known_notation(cls, text: str) -> str:
+        parse(text)
+        return text
+
+    @field_validator("grafana_url", "tempo_url")
+    @classmethod
+    def _linkable(cls, text: str) -> str:
+        # Grafana's becomes part of a Content-Security-Policy, where a space or a semicolon would
+        # end the directive.
+        if text:
+            url = urlsplit(text)
+            plain = text.isascii() and text.isprintable() and not set(text) & set(" ;,'\"")
+            if url.scheme not in ("http", "https") or not url.hostname or not plain:
+                raise ValueError("write the address like https://grafana.example.com")
+            if url.username is not None or url.password is not None:
+                raise ValueError("leave user and password out of the address")
+        return text
+
+    def service_urls(self) -> dict[str, str]:
+        """Return the base address of every service, by its name."""
+        return {
+            PAYMENTS: self.payments_url,
+            FX: self.fx_url,
+            WALLET: self.wallet_url,
+            RISK: self.risk_url,
+        }

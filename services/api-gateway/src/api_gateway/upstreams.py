@@ -1,0 +1,110 @@
+"""The services behind the gateway: one client each, and what their silence means to a caller."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+
+from api_gateway.errors import UpstreamConnectionLost, UpstreamTimedOut, UpstreamUnavailable
+from api_gateway.settings import GatewaySettings
+from kurs.errors import Problem
+from kurs.http import (
+    CircuitOpen,
+    Deadline,
+    DeadlineExceeded,
+    OutcomeUnknown,
+    Response,
+    ResponseTimeout,
+    ServiceClient,
+    StreamedResponse,
+    Transport,
+    TransportError,
+    Unreachable,
+)
+from kurs.telemetry import Telemetry
+
+_REPEAT = (
+    "it is not known whether the request was carried out: repeat it with the same "
+    "Idempotency-Key (or the same id in the body), which never does it twice"
+)
+
+
+class Upstreams:
+    """Sends requests to services by name. Its errors are problems that can be answered as such.
+
+    Nothing that may have been sent is repeated here: only the caller knows whether it may be.
+    """
+
+    def __init__(
+        self, settings: GatewaySettings, transport: Transport, telemetry: Telemetry
+    ) -> None:
+        self._transport = transport
+        self._seconds = settings.request_seconds
+        self.clients = {
+            name: ServiceClient(
+                name, url, transport, telemetry=telemetry, timeout=self._seconds, retries=0
+            )
+            for name, url in settings.service_urls().items()
+        }
+
+    async def send(
+        self, service: str, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Response:
+        """Return the whole answer of a service.
+
+        Raises UpstreamUnavailable, UpstreamTimedOut or UpstreamConnectionLost.
+        """
+        client = self.clients[service]
+        deadline = Deadline.after(self._seconds)
+        try:
+            try:
+                return await client.request(
+                    method, path, body=body, headers=headers, deadline=deadline
+                )
+            except (CircuitOpen, DeadlineExceeded):
+                raise
+            except Unreachable:
+                # Refused before a byte was sent: a pod that is going away. Another may answer.
+                return await client.request(
+                    method, path, body=body, headers=headers, deadline=deadline
+                )
+        except TransportError as error:
+            raise _problem(error, service) from error
+
+    @asynccontextmanager
+    async def stream(
+        self, service: str, path: str, headers: Mapping[str, str]
+    ) -> AsyncIterator[StreamedResponse]:
+        """Yield an answer of a service to be read in pieces; raises as `send` does.
+
+        Leaving early ends the request at the service.
+        """
+        with _problems(service):
+            async with self.clients[service].stream("GET", path, headers=headers) as answer:
+                yield answer
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each service's circuit breaker: closed, half_open or open."""
+        return {name: client.breaker.state.name.lower() for name, client in self.clients.items()}
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._transport.close()
+
+
+@contextmanager
+def _problems(service: str) -> Iterator[None]:
+    try:
+        yield
+    except TransportError as error:
+        raise _problem(error, service) from error
+
+
+def _problem(error: TransportError, service: str) -> Problem:
+    # The error's own text names an internal address; a caller learns the service's name only.
+    if isinstance(error, ResponseTimeout):
+        return UpstreamTimedOut(f"{service} did not answer in time; {_REPEAT}")
+    if isinstance(error, OutcomeUnknown):
+        return UpstreamConnectionLost(f"the connection to {service} broke; {_REPEAT}")
+    return UpstreamUnavailable(
+        f"{service} cannot be reached now; the request was not carried out",
+        headers={"Retry-After": "1"},
+    )
