@@ -5,8 +5,8 @@ the operator and the local mode call it, so what a laptop does is what a cluster
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from kurs.clock import to_rfc3339
@@ -70,6 +70,8 @@ class _Entry(Generic[SpecT]):
     identity: Identity
     metadata: Metadata
     spec: SpecT
+    verdict: Verdict | None = None
+    """What to say of it when it stands in the document, if not that it is in force."""
 
     @property
     def rank(self) -> tuple[int, float, tuple[str, str, str], int, str]:
@@ -92,8 +94,8 @@ class _Entry(Generic[SpecT]):
 def compile_resources(resources: Iterable[Mapping[str, Any]], *, now: int) -> Compilation:
     """Compile all resources of a namespace, given as plain values; raises nothing.
 
-    `now` is microseconds since the epoch: a resource outside its effective window is accepted and
-    stays out of the documents.
+    `now` is microseconds since the epoch. A resource whose window is over is left out; one whose
+    window is still to come stands in the document, with it, and the service waits for it.
     """
     verdicts: list[Verdict] = []
     rates: list[_Entry[FXRateSourceSpec]] = []
@@ -110,8 +112,8 @@ def compile_resources(resources: Iterable[Mapping[str, Any]], *, now: int) -> Co
         else:
             limits.append(_Entry(identity, resource.metadata, resource.spec))
     next_change = min([*_changes(rates, now), *_changes(limits, now)], default=None)
-    fx = _fx_document(_in_force(rates, rate_source_conflict, now, verdicts), verdicts)
-    risk = _risk_document(_in_force(limits, threshold_conflict, now, verdicts), verdicts)
+    fx = _fx_document(_admit(rates, rate_source_conflict, now, verdicts), verdicts)
+    risk = _risk_document(_admit(limits, threshold_conflict, now, verdicts), verdicts)
     ordered = sorted(verdicts, key=lambda v: (v.identity.key, v.reason, v.message))
     return Compilation(fx, risk, tuple(ordered), next_change)
 
@@ -126,55 +128,80 @@ def _changes(entries: Sequence[_Entry[SpecT]], now: int) -> list[int]:
     return [moment for moment in moments if moment is not None and moment > now]
 
 
-def _in_force(
+def _admit(
     entries: Sequence[_Entry[SpecT]], conflict: Conflict[SpecT], now: int, verdicts: list[Verdict]
 ) -> list[_Entry[SpecT]]:
     """Return the entries that belong in the document; append the verdicts on the others.
 
-    A loser does not make losers itself: each entry is held against those already admitted.
+    A loser does not make losers itself: each entry is held against those already admitted. One
+    that is not yet effective is admitted, since services open and close windows to the second and
+    without us, but it drives nobody out before its time.
     """
     admitted: list[_Entry[SpecT]] = []
-    named: dict[tuple[str, str, str], Identity] = {}
-    for entry in sorted(entries, key=lambda e: e.rank):
-        twin = named.setdefault(entry.identity.key, entry.identity)
-        if twin is not entry.identity:
-            message = f"{twin} is defined more than once; give this one another metadata.name"
-            verdicts.append(Verdict(entry.identity, Reason.CONFLICTED, message, winner=str(twin)))
-            continue
-        verdict = _standing(entry, now) or _lost(entry, admitted, conflict)
-        if verdict is None:
-            admitted.append(entry)
+    coming: list[_Entry[SpecT]] = []
+    for entry in _first_of_each_name(sorted(entries, key=lambda e: e.rank), verdicts):
+        spec = entry.spec
+        if spec.suspend:
+            verdicts.append(Verdict(entry.identity, Reason.SUSPENDED, "spec.suspend is true"))
+        elif spec.effective_until is not None and now >= spec.effective_until:
+            message = f"was in force until {to_rfc3339(spec.effective_until)}"
+            verdicts.append(Verdict(entry.identity, Reason.EXPIRED, message))
+        elif spec.effective_from is not None and now < spec.effective_from:
+            coming.append(entry)
+        elif lost := _lost(entry, admitted, conflict):
+            verdicts.append(lost)
         else:
-            verdicts.append(verdict)
-    return sorted(admitted, key=lambda e: e.place)
+            admitted.append(entry)
+    both = admitted + coming
+    announced = [replace(entry, verdict=_announced(entry, both, conflict)) for entry in coming]
+    return sorted(admitted + announced, key=lambda e: e.place)
 
 
-def _standing(entry: _Entry[SpecT], now: int) -> Verdict | None:
-    """Return the verdict on an entry that its own spec keeps out of force, or None."""
-    spec = entry.spec
-    if spec.suspend:
-        return Verdict(entry.identity, Reason.SUSPENDED, "spec.suspend is true")
-    if spec.effective_from is not None and now < spec.effective_from:
-        message = f"comes into force at {to_rfc3339(spec.effective_from)}"
-        return Verdict(entry.identity, Reason.NOT_YET_EFFECTIVE, message)
-    if spec.effective_until is not None and now >= spec.effective_until:
-        message = f"was in force until {to_rfc3339(spec.effective_until)}"
-        return Verdict(entry.identity, Reason.EXPIRED, message)
-    return None
+def _first_of_each_name(
+    ranked: Iterable[_Entry[SpecT]], verdicts: list[Verdict]
+) -> Iterator[_Entry[SpecT]]:
+    named: set[tuple[str, str, str]] = set()
+    for entry in ranked:
+        if entry.identity.key in named:
+            name = str(entry.identity)
+            message = f"{name} is defined more than once; give this one another metadata.name"
+            verdicts.append(Verdict(entry.identity, Reason.CONFLICTED, message, winner=name))
+        else:
+            named.add(entry.identity.key)
+            yield entry
 
 
 def _lost(
-    entry: _Entry[SpecT], admitted: Sequence[_Entry[SpecT]], conflict: Conflict[SpecT]
+    entry: _Entry[SpecT], earlier: Iterable[_Entry[SpecT]], conflict: Conflict[SpecT]
 ) -> Verdict | None:
     """Return the verdict on an entry that contradicts one before it, or None."""
-    for winner in admitted:
+    for winner in earlier:
         found = conflict(winner.spec, entry.spec)
         if found is not None:
             name = str(winner.identity)
-            why = _precedence(winner, entry)
-            message = f"{name} wins because {why}: {found}"
+            message = f"{name} wins because {_precedence(winner, entry)}: {found}"
             return Verdict(entry.identity, Reason.CONFLICTED, message, winner=name)
     return None
+
+
+def _announced(
+    entry: _Entry[SpecT], others: Iterable[_Entry[SpecT]], conflict: Conflict[SpecT]
+) -> Verdict:
+    """Return the verdict on an entry that is not yet effective, with the conflict it will meet."""
+    start = entry.spec.effective_from
+    assert start is not None
+    then = [
+        other
+        for other in others
+        if other.rank < entry.rank
+        and (other.spec.effective_from or 0) <= start
+        and (other.spec.effective_until is None or other.spec.effective_until > start)
+    ]
+    lost = _lost(entry, then, conflict)
+    message = f"comes into force at {to_rfc3339(start)}"
+    if lost is not None:
+        message += f", but then {lost.message}"
+    return Verdict(entry.identity, Reason.NOT_YET_EFFECTIVE, message)
 
 
 def _precedence(winner: _Entry[SpecT], loser: _Entry[SpecT]) -> str:
@@ -229,13 +256,15 @@ def _bounded(
 ) -> DocumentT | None:
     """Append the verdicts on what stands in the document; return it unless it is too large."""
     size = len(document.to_json().encode())
-    fits = size <= MAX_DOCUMENT_BYTES
-    reason = Reason.ACCEPTED if fits else Reason.TOO_LARGE
+    if size <= MAX_DOCUMENT_BYTES:
+        verdicts.extend(
+            entry.verdict or Verdict(entry.identity, Reason.ACCEPTED, "in force")
+            for entry in entries
+        )
+        return document
     message = (
-        "in force"
-        if fits
-        else f"together the resources make {size} bytes, more than {MAX_DOCUMENT_BYTES}; "
+        f"together the resources make {size} bytes, more than {MAX_DOCUMENT_BYTES}; "
         "the last document stays in force; shorten their lists"
     )
-    verdicts.extend(Verdict(entry.identity, reason, message) for entry in entries)
-    return document if fits else None
+    verdicts.extend(Verdict(entry.identity, Reason.TOO_LARGE, message) for entry in entries)
+    return None

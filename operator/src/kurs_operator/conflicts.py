@@ -3,12 +3,13 @@
 Rate sources: a lower priority is a fallback and no conflict. Two sources of one priority that
 quote the same pair are, since nothing that their author wrote says which one to ask.
 
-Thresholds: one Enforce threshold judges a payment, so two of one priority whose scopes overlap are
-a conflict, and so is one that could never judge anything, because a single threshold before it
-covers its whole scope. Shadow thresholds never decide and so never conflict.
+Thresholds: all that cover a payment judge it, and the strictest decides, so an overlap is none.
+Two Enforce thresholds of the same scope that state the same limit are: the one of higher priority
+replaces the other, which is how a limit is loosened for a while. Shadow thresholds never decide
+and so never conflict.
 """
 
-from kurs.resources import FXRateSourceSpec, RiskThresholdSpec
+from kurs.resources import FXRateSourceSpec, RiskThresholdSpec, Scope
 
 
 def rate_source_conflict(first: FXRateSourceSpec, second: FXRateSourceSpec) -> str | None:
@@ -26,19 +27,15 @@ def rate_source_conflict(first: FXRateSourceSpec, second: FXRateSourceSpec) -> s
 
 def threshold_conflict(first: RiskThresholdSpec, second: RiskThresholdSpec) -> str | None:
     """Say on what `second` contradicts `first`, which comes before it; None when it does not."""
-    if "Shadow" in (first.mode, second.mode):
+    if "Shadow" in (first.mode, second.mode) or not _same_scope(first.scope, second.scope):
         return None
-    if first.priority == second.priority and first.scope.overlaps(second.scope):
-        return (
-            f"both judge some payments at priority {first.priority}; "
-            "give the narrower one a higher spec.priority"
-        )
-    if first.scope.contains(second.scope):
-        return (
-            f"its whole scope is judged before it, at priority {first.priority}; "
-            f"raise spec.priority above {first.priority} or narrow the other scope"
-        )
-    return None
+    shared = sorted(_limits(first) & _limits(second))
+    if not shared:
+        return None
+    return (
+        f"both state {', '.join(shared)} for the same scope; "
+        "keep it in one of them, or give them different scopes"
+    )
 
 
 def _shared_pair(first: FXRateSourceSpec, second: FXRateSourceSpec) -> str | None:
@@ -62,3 +59,19 @@ def _named_quotes(spec: FXRateSourceSpec) -> set[str]:
 def _is_open(spec: FXRateSourceSpec) -> bool:
     """Whether the source serves quotes that only its answers name."""
     return spec.inline_rates is None and spec.default_spread_bps is not None
+
+
+def _same_scope(first: Scope, second: Scope) -> bool:
+    return set(first.currencies) == set(second.currencies) and set(first.corridors) == set(
+        second.corridors
+    )
+
+
+def _limits(spec: RiskThresholdSpec) -> set[str]:
+    """Return the limits that a spec states; accounts on blocklists simply add up."""
+    limits = {f"velocity {rule.name}" for rule in spec.velocity}
+    if spec.per_payment is not None:
+        limits.add("perPayment")
+    if spec.new_account is not None:
+        limits.add("newAccount")
+    return limits

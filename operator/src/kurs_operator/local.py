@@ -90,8 +90,8 @@ class LocalOperator:
         """Write the service's document if the file is not it; return whether it is in force."""
         kind, _ = _SERVICES[service]
         if kind in self._folder.unknown_kinds():
-            text = f"{service}: no document is written until the {kind} files are right"
-            self._report(service, text)
+            held = f"{service}: no document is written until the {kind} files are right"
+            self._report(service, held)
             return False
         file, text = self._file(service), self._texts.get(service)
         if text is None:
@@ -169,8 +169,18 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m kurs_operator.local",
         description="Compile FXRateSource and RiskThreshold files into the services' documents.",
     )
-    parser.add_argument("--samples", type=Path, default=Path("k8s/samples"), help="folder of YAML")
-    parser.add_argument("--out", type=Path, default=Path("var/config"), help="folder to write to")
+    parser.add_argument(
+        *("--samples", "--resources"),
+        type=Path,
+        default=Path("k8s/samples"),
+        help="folder of YAML files (default k8s/samples)",
+    )
+    parser.add_argument(
+        *("--out", "--output"),
+        type=Path,
+        default=Path("var/config"),
+        help="folder to write to (default var/config)",
+    )
     parser.add_argument("--once", action="store_true", help="compile once; exit 1 if refused")
     return parser
 

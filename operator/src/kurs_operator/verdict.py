@@ -75,8 +75,13 @@ class Verdict:
 
     @property
     def in_force(self) -> bool:
-        """Whether the resource stands in a document."""
+        """Whether the services go by it now."""
         return self.reason is Reason.ACCEPTED
+
+    @property
+    def in_document(self) -> bool:
+        """Whether it stands in a document, be it in force now or later."""
+        return self.reason in (Reason.ACCEPTED, Reason.NOT_YET_EFFECTIVE)
 
 
 def invalid(identity: Identity, errors: tuple[FieldError, ...]) -> Verdict:

@@ -1,7 +1,9 @@
 """The spec of a RiskThreshold: which payments it judges, and what makes it review or decline them.
 
-One Enforce threshold judges a payment: the first, from the highest `priority` down, whose scope
-covers it. Every Shadow threshold whose scope covers it is evaluated and counted, and never decides.
+Every Enforce threshold whose scope covers a payment judges it, and the strictest answer decides: to
+add one never loosens another. Every Shadow threshold whose scope covers it is evaluated and
+counted, and never decides. Where two Enforce thresholds state the same limit for the same scope,
+only the one of higher `priority` is in force (then the older, then by name).
 """
 
 from typing import Annotated, Literal
@@ -41,7 +43,8 @@ class Corridor(StrictModel):
 class Scope(StrictModel):
     """The payments that a threshold judges: those in a listed currency or along a listed corridor.
 
-    A scope that lists nothing covers every payment.
+    A scope that lists nothing covers every payment. A payment whose received currency is not known
+    is taken to lie on each listed corridor of the paid one.
     """
 
     currencies: Annotated[tuple[Currency, ...], Field(max_length=200)] = ()
@@ -55,43 +58,6 @@ class Scope(StrictModel):
                 if item in items[:index]:
                     raise wrong("listed twice", "keep one of the two", f"{name}[{index}]")
         return self
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether the scope covers every payment."""
-        return not self.currencies and not self.corridors
-
-    def covers(self, currency: str, destination_currency: str | None = None) -> bool:
-        """Tell whether a payment in `currency`, received in `destination_currency`, is judged.
-
-        Without a destination currency only the listed currencies count.
-        """
-        if self.is_everything or currency in self.currencies:
-            return True
-        return any(
-            way.source == currency and way.destination == destination_currency
-            for way in self.corridors
-        )
-
-    def overlaps(self, other: "Scope") -> bool:
-        """Tell whether some payment lies in both scopes."""
-        if self.is_everything or other.is_everything:
-            return True
-        if set(self.currencies) & set(other.currencies) or set(self.corridors) & set(
-            other.corridors
-        ):
-            return True
-        return any(way.source in self.currencies for way in other.corridors) or any(
-            way.source in other.currencies for way in self.corridors
-        )
-
-    def contains(self, other: "Scope") -> bool:
-        """Tell whether every payment of `other` lies in this scope."""
-        if self.is_everything or other.is_everything:
-            return self.is_everything
-        return set(other.currencies) <= set(self.currencies) and all(
-            self.covers(way.source, way.destination) for way in other.corridors
-        )
 
 
 class PerPayment(StrictModel):
@@ -165,7 +131,7 @@ class RiskThresholdSpec(StrictModel):
     """What a RiskThreshold asks for. Times are microseconds, durations whole seconds.
 
     `onMissingData` decides when a limit cannot be evaluated (no rate to the reference currency).
-    `changeTicket` names the approval of the last loosening; see `check_change`.
+    `changeTicket` names the approval of the last loosening of a decline limit.
     """
 
     mode: Mode = "Enforce"
