@@ -1,0 +1,9 @@
+"""`python -m risk` serves; `python -m risk migrate` migrates the database."""
+
+from kurs.server import main
+from risk.app import create_app
+from risk.migrations import VERSIONS
+from risk.settings import RiskSettings
+
+settings = RiskSettings()
+main(settings, lambda: create_app(settings), versions=VERSIONS)

@@ -1,0 +1,70 @@
+"""Shapes decisions into answers."""
+
+import json
+from typing import Any
+
+from kurs.clock import to_rfc3339
+from kurs.money import format_amount
+from risk.domain.decision import Decision
+from risk.schemas import DecisionAnswer, InputsOut, ReasonOut, ScoreAnswer, ShadowOut
+
+
+def score_answer(decision: Decision) -> ScoreAnswer:
+    """Return a decision as its merchant sees it."""
+    return ScoreAnswer(**_common(decision))
+
+
+def decision_answer(decision: Decision) -> DecisionAnswer:
+    """Return a decision with its inputs and what shadow thresholds would have said."""
+    inputs = json.loads(decision.inputs)
+    opened = inputs.get("source_opened_at")
+    return DecisionAnswer(
+        **_common(decision),
+        inputs=InputsOut(
+            amount=format_amount(inputs["amount_minor"], inputs["currency"]),
+            currency=inputs["currency"],
+            source_account=inputs["source_account"],
+            destination_account=inputs["destination_account"],
+            destination_currency=inputs.get("destination_currency"),
+            source_opened_at=None if opened is None else to_rfc3339(opened),
+        ),
+        shadow=[ShadowOut(**found) for found in json.loads(decision.shadow)],
+    )
+
+
+def scored(decision: Decision) -> str:
+    """Return the JSON of a scored item.
+
+    Put together from what is stored: ids, words and revisions hold no character that JSON would
+    escape, and the reasons are JSON already.
+    """
+    d = decision
+    return (
+        f'{{"status":"scored","payment_id":"{d.payment_id}","decision":"{d.outcome}",'
+        f'"score":{d.score},"reasons":{d.reasons},"config_revision":"{d.config_revision}",'
+        f'"decided_at":{d.decided_at}}}'
+    )
+
+
+def not_scored(status: str, code: str, message: str, field: str | None = None) -> str:
+    """Return the JSON of a refused or skipped item."""
+    result = {"status": status, "code": code, "message": message}
+    if field is not None:
+        result["field"] = field
+    return json.dumps(result)
+
+
+def batch_answer(results: list[str]) -> bytes:
+    """Return the body of a batch's answer."""
+    return ('{"results":[' + ",".join(results) + "]}").encode()
+
+
+def _common(decision: Decision) -> dict[str, Any]:
+    return {
+        "payment_id": decision.payment_id.partition(":")[2],
+        "decision": decision.outcome,
+        "score": decision.score,
+        "reasons": [ReasonOut(**reason) for reason in json.loads(decision.reasons)],
+        "config_revision": decision.config_revision,
+        "decided_at": to_rfc3339(decision.decided_at),
+    }

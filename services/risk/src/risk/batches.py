@@ -1,0 +1,148 @@
+"""One batch request: items that are read, scored and answered each on its own."""
+
+from collections.abc import Sequence
+from itertools import starmap
+from typing import NamedTuple
+
+from opentelemetry.trace import Span
+from pydantic import TypeAdapter, ValidationError
+
+from kurs.app import MalformedJson
+from kurs.errors import FieldError, Problem
+from kurs.money import InvalidAmount, parse_amount
+from kurs.telemetry import Telemetry
+from kurs.validation import field_errors, parse_json
+from risk import answers
+from risk.domain.attempt import Attempt
+from risk.domain.batch import Conflict, Scored
+from risk.metrics import RiskMetrics
+from risk.schemas import LooseBatch, ScoreBatch, ScoreItem
+from risk.service import Order, Result, RiskService
+
+SPAN = "risk score"
+INTERNAL = "internal"
+INVALID = "invalid"
+CONFLICT = "decision_conflict"
+DEADLINE = "deadline_exceeded"
+
+_BATCH = TypeAdapter(ScoreBatch)
+_LOOSE = TypeAdapter(LooseBatch)
+_ITEM = TypeAdapter(ScoreItem)
+
+
+class Refused(NamedTuple):
+    """An item that cannot be scored."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class BatchScoring:
+    """Answers `POST /score/batch`."""
+
+    def __init__(self, service: RiskService, telemetry: Telemetry, metrics: RiskMetrics) -> None:
+        self._service = service
+        self._telemetry = telemetry
+        self._metrics = metrics
+
+    async def answer(self, body: bytes, arrived: float) -> bytes:
+        """Return the answer's body; `arrived` is the monotonic moment of arrival, in seconds.
+
+        Raises MalformedJson or Unprocessable when the body is no batch at all, and what
+        RiskService.score raises. A database that fails raises for the whole batch: scoring can
+        safely be repeated.
+        """
+        items = read_batch(body, arrived)
+        orders = [item for item in items if isinstance(item, Order)]
+        spans = [self._span(order) for order in orders]
+        results = await self._service.score(orders) if orders else []
+        scored = starmap(self._finish, zip(results, spans, strict=True))
+        parts = [_refused(i) if isinstance(i, Refused) else next(scored) for i in items]
+        if len(orders) < len(items):
+            self._metrics.attempt("refused", len(items) - len(orders))
+        return answers.batch_answer(parts)
+
+    def _span(self, order: Order) -> Span | None:
+        if order.traceparent is None:
+            return None
+        return self._telemetry.item_span(SPAN, order.traceparent)
+
+    def _finish(self, result: Result | Exception, span: Span | None) -> str:
+        if span is not None:
+            if isinstance(result, Scored):
+                span.set_attribute("risk.decision", result.decision.outcome)
+                span.set_attribute("risk.score", result.decision.score)
+                span.set_attribute("config.revision", result.decision.config_revision)
+            span.end()
+        if isinstance(result, Scored):
+            return answers.scored(result.decision)
+        if isinstance(result, Conflict):
+            return _refused(Refused(CONFLICT, conflict_message(result), result.field))
+        if isinstance(result, Exception):
+            return self._failed(result)
+        message = "the deadline passed before the item was scored"
+        return answers.not_scored("skipped", DEADLINE, message)
+
+    def _failed(self, error: Exception) -> str:
+        if isinstance(error, Problem):
+            raise error
+        self._telemetry.logger.error("an item could not be scored", exc_info=error)
+        return _refused(Refused(INTERNAL, "an unexpected error; the log has the details"))
+
+
+def read_batch(body: bytes, arrived: float) -> Sequence[Order | Refused]:
+    """Read the items; raises MalformedJson or Unprocessable when the body is no batch at all."""
+    try:
+        items: Sequence[ScoreItem | Refused] = _BATCH.validate_json(body).items
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        if found[0]["type"] == "json_invalid":
+            raise MalformedJson(f"the body is not JSON: {found[0]['ctx']['error']}") from None
+        # Only now one by one, since it takes several times as long.
+        items = [_read_item(item) for item in parse_json(_LOOSE, body).items]
+    return [_order(i, arrived) if isinstance(i, ScoreItem) else i for i in items]
+
+
+def conflict_message(conflict: Conflict) -> str:
+    """Say what a conflict is about."""
+    return f"payment {conflict.payment_id} was decided on with another {conflict.field}"
+
+
+def amount_error(error: InvalidAmount) -> FieldError:
+    """Return what is wrong with an amount."""
+    return FieldError("amount", error.message, error.hint)
+
+
+def _read_item(item: object) -> ScoreItem | Refused:
+    try:
+        return _ITEM.validate_python(item)
+    except ValidationError as error:
+        found = field_errors(error.errors(include_url=False, include_input=False))[0]
+        hint = f"; {found.hint}" if found.hint else ""
+        return Refused(INVALID, f"{found.message}{hint}", found.field)
+
+
+def _order(item: ScoreItem, arrived: float) -> Order | Refused:
+    if not item.payment_id.startswith(f"{item.merchant}:"):
+        return Refused(INVALID, 'write "<merchant>:<payment_id>"', "payment_id")
+    try:
+        minor = parse_amount(item.amount, item.currency)
+    except InvalidAmount as error:
+        return Refused(error.code, f"{error.message}; {error.hint}", "amount")
+    attempt = Attempt(
+        item.payment_id,
+        item.merchant,
+        minor,
+        item.currency,
+        item.source_account,
+        item.destination_account,
+        item.destination_currency,
+        item.source_opened_at,
+    )
+    expires_at = None if item.deadline_ms is None else arrived + item.deadline_ms / 1000
+    return Order(attempt, expires_at, item.traceparent)
+
+
+def _refused(refused: Refused) -> str:
+    return answers.not_scored("refused", refused.code, refused.message, refused.field)

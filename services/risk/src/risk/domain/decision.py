@@ -1,0 +1,85 @@
+"""The stored decision: what was decided, on what inputs, why, and under which configuration."""
+
+import json
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from risk.domain.attempt import Attempt
+from risk.domain.evaluation import Finding, Verdict
+from risk.domain.rules import Reason
+
+_NOTHING = "[]"
+
+
+class Decision(NamedTuple):
+    """One row of the table of decisions, in the order of its columns.
+
+    `inputs`, `reasons` and `shadow` are JSON texts; `decided_at` is in microseconds since the
+    epoch.
+    """
+
+    payment_id: str
+    fingerprint: str
+    inputs: str
+    outcome: str
+    score: int
+    reasons: str
+    shadow: str
+    config_revision: str
+    decided_at: int
+
+
+def decide(attempt: Attempt, verdict: Verdict, config_revision: str, now: int) -> Decision:
+    """Return the decision that records `verdict` about `attempt`."""
+    inputs = inputs_text(attempt)
+    return Decision(
+        attempt.payment_id,
+        fingerprint(inputs),
+        inputs,
+        verdict.outcome.word,
+        verdict.score,
+        _text(_reasons(verdict.reasons)) if verdict.reasons else _NOTHING,
+        _text([_shadow(f) for f in verdict.shadow]) if verdict.shadow else _NOTHING,
+        config_revision,
+        now,
+    )
+
+
+def conflict(attempt: Attempt, decision: Decision) -> str | None:
+    """Return the field in which `attempt` differs from what was decided, or None."""
+    inputs = inputs_text(attempt)
+    if fingerprint(inputs) == decision.fingerprint:
+        return None
+    return attempt.conflict_with(json.loads(decision.inputs))
+
+
+def inputs_text(attempt: Attempt) -> str:
+    """Return the inputs as they are stored; equal inputs give equal texts."""
+    return _text(attempt.inputs())
+
+
+def fingerprint(inputs: str) -> str:
+    """Return 32 hex digits that tell one text of inputs from another."""
+    return blake2b(inputs.encode(), digest_size=16).hexdigest()
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {"rule": reason.rule, "points": reason.points, "message": reason.message}
+
+
+def _shadow(finding: Finding) -> dict[str, Any]:
+    return {
+        "threshold": finding.threshold.name,
+        "decision": finding.outcome.word,
+        "score": finding.score,
+        "reasons": _reasons(finding.reasons),
+    }
+
+
+def _reasons(reasons: Sequence[Reason]) -> list[dict[str, Any]]:
+    return [_reason(reason) for reason in reasons]
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,125 @@
+"""Keeps the rates that fx publishes at hand, so that scoring never waits for them."""
+
+import asyncio
+from contextlib import suppress
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from kurs.clock import MICROS, Clock
+from kurs.http import Deadline, ServiceClient, TransportError
+from kurs.ids import CurrencyCode
+from kurs.telemetry import Telemetry
+from risk.domain.rates import NO_RATES, Pair, RateTable
+from risk.metrics import RiskMetrics
+
+_TIMEOUT_SECONDS = 2.0
+
+
+class PublishedRate(BaseModel):
+    """One rate of `GET /rates`, as far as risk reads it."""
+
+    base: CurrencyCode
+    quote: CurrencyCode
+    mid: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+    stale: bool
+
+
+class PublishedRates(BaseModel):
+    """The answer of `GET /rates`; rates that cannot be read are left out, not fatal."""
+
+    rates: list[Any]
+
+
+_RATES = TypeAdapter(PublishedRates)
+_RATE = TypeAdapter(PublishedRate)
+
+
+class RatesFeed:
+    """Polls fx and holds the last answer for `max_age_seconds` after it came."""
+
+    def __init__(
+        self,
+        client: ServiceClient,
+        *,
+        clock: Clock,
+        telemetry: Telemetry,
+        metrics: RiskMetrics,
+        poll_seconds: float,
+        max_age_seconds: float,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._logger = telemetry.logger
+        self._refreshes = metrics.rate_refreshes
+        self._poll_seconds = poll_seconds
+        self._max_age = round(max_age_seconds * MICROS)
+        self._table = NO_RATES
+        self._received_at: int | None = None
+        self._failing = False
+        self._task: asyncio.Task[None] | None = None
+        metrics.rates_age.set_function(self._age_seconds)
+
+    def table(self, now: int) -> RateTable:
+        """Return the rates that may be used at `now` (microseconds); none when they are too old."""
+        received_at = self._received_at
+        if received_at is None or now - received_at > self._max_age:
+            return NO_RATES
+        return self._table
+
+    async def refresh(self) -> None:
+        """Ask fx once; on failure the last answer stands until it is too old."""
+        try:
+            mids = await self._fetch()
+        except (TransportError, ValidationError, _BadAnswer) as error:
+            self._refreshes.labels("failed").inc()
+            if not self._failing:
+                self._logger.warning("no rates from fx", error=str(error))
+            self._failing = True
+            return
+        if mids != self._table.mids:
+            self._table = RateTable(mids)
+        self._received_at = self._clock.now()
+        self._refreshes.labels("ok").inc()
+        self._failing = False
+
+    def start(self) -> None:
+        """Refresh in the background from now on."""
+        self._task = asyncio.create_task(self._poll(), name="rates from fx")
+
+    async def close(self) -> None:
+        """Stop refreshing."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _poll(self) -> None:
+        while True:
+            await self.refresh()
+            await asyncio.sleep(self._poll_seconds)
+
+    async def _fetch(self) -> dict[Pair, Fraction]:
+        deadline = Deadline.after(_TIMEOUT_SECONDS)
+        answer = await self._client.request("GET", "/rates", deadline=deadline, retryable=True)
+        if answer.status != 200:
+            raise _BadAnswer(f"fx answered {answer.status}")
+        mids: dict[Pair, Fraction] = {}
+        for item in _RATES.validate_json(answer.body).rates:
+            with suppress(ValidationError):
+                rate = _RATE.validate_python(item)
+                if not rate.stale:
+                    # The first of a pair is the source that fx itself prefers.
+                    mids.setdefault((rate.base, rate.quote), Fraction(rate.mid))
+        return mids
+
+    def _age_seconds(self) -> float:
+        if self._received_at is None:
+            return float("inf")
+        return (self._clock.now() - self._received_at) / MICROS
+
+
+class _BadAnswer(Exception):
+    """fx answered something other than its rates."""

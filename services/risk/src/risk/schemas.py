@@ -1,0 +1,165 @@
+"""Bodies of risk: requests that refuse unknown fields, and the answers.
+
+Amounts are decimal strings in major units. Times are RFC 3339 in public, microseconds since the
+epoch between services.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+from kurs.clock import from_rfc3339
+from kurs.ids import AccountId, AmountIn, CurrencyCode, MerchantId, PaymentId, TransferId
+
+MAX_ITEMS = 1000
+_YEAR_10000 = 253_402_300_800_000_000
+_DAY_MS = 86_400_000
+
+
+def _moment(value: Any) -> Any:
+    if isinstance(value, str) and len(value) <= 40:
+        try:
+            return from_rfc3339(value)
+        except (ValueError, OverflowError):
+            raise ValueError("write a moment like 2026-01-31T08:00:00Z") from None
+    return value
+
+
+Micros = Annotated[int, Field(strict=True, ge=0, lt=_YEAR_10000)]
+Moment = Annotated[
+    Micros,
+    BeforeValidator(_moment),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date-time", "maxLength": 40},
+                {"type": "integer", "minimum": 0, "exclusiveMaximum": _YEAR_10000},
+            ],
+            "description": "RFC 3339, or microseconds since the epoch.",
+        }
+    ),
+]
+Opened = "When the source account was opened; absent: not known."
+Received = "What the destination receives; absent: not known, so every corridor is meant."
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ScoreRequest(_Request):
+    """A payment to be scored."""
+
+    payment_id: PaymentId
+    amount: AmountIn
+    currency: CurrencyCode
+    source_account: AccountId
+    destination_account: AccountId
+    destination_currency: CurrencyCode | None = Field(None, description=Received)
+    source_opened_at: Moment | None = Field(None, description=Opened)
+
+
+class ScoreItem(_Request):
+    """One payment of a batch; `payment_id` is "<merchant>:<payment_id>"."""
+
+    payment_id: TransferId
+    merchant: MerchantId
+    amount: Annotated[str, StringConstraints(max_length=64)]
+    currency: CurrencyCode
+    source_account: AccountId
+    destination_account: AccountId
+    destination_currency: CurrencyCode | None = Field(None, description=Received)
+    source_opened_at: Micros | None = Field(None, description=Opened)
+    traceparent: Annotated[str, StringConstraints(max_length=256)] | None = None
+    deadline_ms: Annotated[int, Field(strict=True, ge=0, le=_DAY_MS)] | None = Field(
+        None, description="Left when sent; passed: the item is skipped."
+    )
+
+
+class ScoreBatch(_Request):
+    """Payments, each scored or refused alone, in order."""
+
+    items: Annotated[list[ScoreItem], Field(min_length=1, max_length=MAX_ITEMS)]
+
+
+class LooseBatch(_Request):
+    """A batch whose items are yet to be judged one by one."""
+
+    items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS)]
+
+
+DecisionWord = Literal["approve", "review", "decline"]
+
+
+class ReasonOut(BaseModel):
+    """What a rule found; `threshold` says which threshold decided and has no points."""
+
+    rule: str
+    points: int
+    message: str
+
+
+class ScoreAnswer(BaseModel):
+    """The decision on a payment; the same for the same payment, however often it is asked."""
+
+    payment_id: str
+    decision: DecisionWord
+    score: Annotated[int, Field(ge=0, le=100)]
+    reasons: list[ReasonOut]
+    config_revision: str
+    decided_at: str
+
+
+class ShadowOut(BaseModel):
+    """What a threshold in Shadow mode would have decided."""
+
+    threshold: str
+    decision: DecisionWord
+    score: int
+    reasons: list[ReasonOut]
+
+
+class InputsOut(BaseModel):
+    """What the decision was made on."""
+
+    amount: str
+    currency: str
+    source_account: str
+    destination_account: str
+    destination_currency: str | None
+    source_opened_at: str | None
+
+
+class DecisionAnswer(ScoreAnswer):
+    """A stored decision with its inputs."""
+
+    inputs: InputsOut
+    shadow: list[ShadowOut]
+
+
+class BatchResult(BaseModel):
+    """What became of one item; absent fields are left out. `decided_at` is in microseconds."""
+
+    status: Literal["scored", "refused", "skipped"]
+    payment_id: str | None = None
+    decision: DecisionWord | None = None
+    score: int | None = None
+    reasons: list[ReasonOut] | None = None
+    config_revision: str | None = None
+    decided_at: int | None = None
+    code: str | None = None
+    message: str | None = None
+    field: str | None = None
+
+
+class BatchAnswer(BaseModel):
+    """One result per item, in order."""
+
+    results: list[BatchResult]

@@ -1,0 +1,135 @@
+"""The use cases of risk: score attempts, find a decision. Transaction boundaries are here."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from time import monotonic
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from kurs.batching import BatchMetrics
+from kurs.clock import Clock
+from kurs.database import Database, Writer
+from risk import store
+from risk.domain.attempt import Attempt
+from risk.domain.batch import Batch, Conflict, Scored
+from risk.domain.decision import Decision
+from risk.domain.policy import Policy
+from risk.domain.rates import RateTable
+from risk.errors import DecisionNotFound, NotConfigured
+from risk.metrics import RiskMetrics
+
+WRITER = "risk-writer"
+
+
+class Order(NamedTuple):
+    """An attempt that waits to be scored until `expires_at` (of the monotonic clock, seconds)."""
+
+    attempt: Attempt
+    expires_at: float | None = None
+    traceparent: str | None = None
+
+
+class Skipped(NamedTuple):
+    """The deadline passed before the transaction began; nothing is stored."""
+
+    payment_id: str
+
+
+Result = Scored | Conflict | Skipped
+
+
+class RiskService:
+    """Scores through one writer, so that concurrent requests share a transaction.
+
+    `policy` gives the policy in force or None, `rates` the rates usable at a moment.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        policy: Callable[[], Policy | None],
+        rates: Callable[[int], RateTable],
+        clock: Clock,
+        metrics: RiskMetrics,
+        batch_metrics: BatchMetrics,
+    ) -> None:
+        self._database = database
+        self._policy = policy
+        self._rates = rates
+        self._clock = clock
+        self._metrics = metrics
+        self._writer: Writer[Order, Result] = Writer(
+            database, self._apply, name=WRITER, metrics=batch_metrics
+        )
+
+    async def score(self, orders: Sequence[Order]) -> list[Result | Exception]:
+        """Return one result per order; those of one call are scored in their order.
+
+        Raises NotConfigured without a policy and kurs.batching.Overloaded when too many wait.
+        """
+        self._in_force()
+        results = await self._writer.submit_many(orders)
+        for result in results:
+            self._count(result)
+        return results
+
+    async def decision(self, merchant: str, payment_id: str) -> Decision:
+        """Return the decision on a merchant's payment; raises DecisionNotFound."""
+        find = partial(store.find_decision, payment_id=f"{merchant}:{payment_id}")
+        decision = await self._database.read(find)
+        if decision is None:
+            raise DecisionNotFound(f"no decision on a payment '{payment_id}'")
+        return decision
+
+    async def close(self) -> None:
+        """Finish what waits."""
+        await self._writer.close()
+
+    def _in_force(self) -> Policy:
+        policy = self._policy()
+        if policy is None:
+            raise NotConfigured("no risk document has been loaded yet; /internal/config says why")
+        return policy
+
+    def _apply(self, connection: Connection, ops: Sequence[Order]) -> list[Result]:
+        # Judged once: every deadline that holds when the transaction begins is kept.
+        begins = monotonic()
+        live = [o.attempt for o in ops if o.expires_at is None or o.expires_at > begins]
+        if len(live) == len(ops):
+            return list(self._score(connection, live))
+        scored = iter(self._score(connection, live) if live else ())
+        return [
+            next(scored)
+            if order.expires_at is None or order.expires_at > begins
+            else Skipped(order.attempt.payment_id)
+            for order in ops
+        ]
+
+    def _score(
+        self, connection: Connection, attempts: Sequence[Attempt]
+    ) -> list[Scored | Conflict]:
+        policy = self._in_force()
+        if policy.windows:
+            store.lock_accounts(connection, {a.counter_key for a in attempts})
+        # The moment is taken under the locks: who comes later also counts later.
+        now = self._clock.now()
+        known = store.load_decisions(connection, [a.payment_id for a in attempts])
+        fresh = {a.counter_key for a in attempts if a.payment_id not in known}
+        windows = store.load_windows(connection, fresh, policy.windows, now)
+        batch = Batch(policy, self._rates(now), now, known, windows)
+        results = [batch.score(attempt) for attempt in attempts]
+        store.add_counters(connection, batch.counters())
+        store.insert_decisions(connection, batch.decided)
+        return results
+
+    def _count(self, result: Result | Exception) -> None:
+        if isinstance(result, Scored):
+            self._metrics.attempt("replayed" if result.verdict is None else "scored")
+            if result.verdict is not None:
+                self._metrics.verdict(result.verdict)
+        elif isinstance(result, Conflict):
+            self._metrics.attempt("conflict")
+        else:
+            self._metrics.attempt("skipped" if isinstance(result, Skipped) else "failed")

@@ -1,0 +1,27 @@
+"""Settings of risk, read from `KURS_*` environment variables once, at start."""
+
+from pathlib import Path
+
+from kurs.settings import MEBIBYTE, ServiceSettings
+
+
+class RiskSettings(ServiceSettings):
+    """What risk needs beyond the common settings. Durations are in seconds."""
+
+    service: str = "risk"
+    port: int = 8084
+    database_url: str = "sqlite:///var/risk.db"
+    config_dir: Path = Path("var/config/risk")
+    max_body_bytes: int = 8 * MEBIBYTE
+    fx_url: str = "http://127.0.0.1:8082"
+    rates_poll_seconds: float = 5.0
+    rates_max_age_seconds: float = 120.0
+    """Rates are not used any more when fx has not confirmed them for so long."""
+    blocked_accounts: str = ""
+    """Accounts that neither pay nor are paid whatever the document says, separated by commas."""
+    cleanup_seconds: float = 5.0
+    """Between two turns of removing old velocity buckets, which also check the database."""
+
+    def blocklist(self) -> frozenset[str]:
+        """Return the blocked accounts."""
+        return frozenset(a.strip() for a in self.blocked_accounts.split(",") if a.strip())

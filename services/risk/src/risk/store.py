@@ -1,0 +1,168 @@
+"""All SQL of risk, for SQLite and PostgreSQL.
+
+A batch makes the same few statements whatever its size, in one order in every process: the locks
+of its accounts by name, then decisions by payment id. Its reads go past SQLAlchemy to the driver:
+one JSON or array value carries all keys, so each text is prepared once.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    select,
+    text,
+)
+
+from kurs.bulk import insert_rows, upsert_rows
+from kurs.database import RetryTransaction
+from risk.domain.batch import Counter
+from risk.domain.decision import Decision
+from risk.domain.velocity import Use, Windows, bucket_width, oldest_bucket
+
+metadata = MetaData()
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("payment_id", Text, primary_key=True),
+    Column("fingerprint", Text),
+    Column("inputs", Text),
+    Column("outcome", Text),
+    Column("score", SmallInteger),
+    Column("reasons", Text),
+    Column("shadow", Text),
+    Column("config_revision", Text),
+    Column("decided_at", BigInteger),
+)
+
+velocity = Table(
+    "velocity",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("bucket_width_s", BigInteger, primary_key=True),
+    Column("bucket_start", BigInteger, primary_key=True),
+    Column("currency", Text, primary_key=True),
+    Column("attempts", BigInteger),
+    Column("amount", BigInteger),
+)
+
+_DECISION = Decision._fields
+_COUNTER_KEY = ("account", "bucket_width_s", "bucket_start", "currency")
+_COUNTED = ("attempts", "amount")
+
+_LOCK_ACCOUNTS = """
+    INSERT INTO velocity_locks (account) SELECT * FROM unnest($1::text[])
+    ON CONFLICT (account) DO UPDATE SET account = excluded.account"""
+
+_KNOWN_DECISIONS = {
+    dialect: f"SELECT {', '.join(_DECISION)} FROM decisions WHERE payment_id {listed}"  # noqa: S608
+    for dialect, listed in (
+        ("sqlite", "IN (SELECT value FROM json_each(?))"),
+        ("postgresql", "= ANY($1::text[])"),
+    )
+}
+
+# CROSS JOIN keeps SQLite from scanning the counters and looking each account up in the list.
+_WINDOW_SUM = {
+    "sqlite": """
+        SELECT {position}, v.account, v.currency, sum(v.attempts), sum(v.amount)
+        FROM json_each(?1) a CROSS JOIN velocity v ON v.account = a.value
+        WHERE v.bucket_width_s = ?{width} AND v.bucket_start >= ?{oldest}
+        GROUP BY v.account, v.currency""",
+    "postgresql": """
+        SELECT {position}, v.account, v.currency, sum(v.attempts)::bigint, sum(v.amount)::bigint
+        FROM velocity v WHERE v.account = ANY($1::text[])
+        AND v.bucket_width_s = ${width} AND v.bucket_start >= ${oldest}
+        GROUP BY v.account, v.currency""",
+}
+
+_REMOVE_EXPIRED = """
+    DELETE FROM velocity WHERE (account, bucket_width_s, bucket_start, currency) IN (
+        SELECT account, bucket_width_s, bucket_start, currency FROM velocity
+        WHERE (bucket_start + 13 * bucket_width_s) <= :now LIMIT :at_most"""
+
+
+def lock_accounts(connection: Connection, accounts: Collection[str]) -> None:
+    """Wait until no other process scores one of `accounts`, and keep them until the commit.
+
+    Whatever these accounts used is read after this, so that of two replicas only one can take the
+    last place in a window. On SQLite the one writer already excludes others.
+    """
+    if accounts and connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_LOCK_ACCOUNTS, (sorted(accounts),))
+
+
+def load_decisions(connection: Connection, payment_ids: Collection[str]) -> dict[str, Decision]:
+    """Return the stored decisions with these ids, by id."""
+    rows = _fetch(connection, _KNOWN_DECISIONS[connection.dialect.name], payment_ids)
+    return {row[0]: Decision._make(row) for row in rows}
+
+
+def find_decision(connection: Connection, payment_id: str) -> Decision | None:
+    """Return one stored decision."""
+    row = connection.execute(select(decisions).where(decisions.c.payment_id == payment_id)).first()
+    return None if row is None else Decision._make(row)
+
+
+def load_windows(
+    connection: Connection, accounts: Collection[str], windows: Sequence[int], now: int
+) -> Windows:
+    """Return the use of `accounts` in `windows` (seconds) that end at `now` (microseconds)."""
+    loaded = Windows()
+    if not accounts or not windows:
+        return loaded
+    bounds = [
+        bound for window in windows for bound in (bucket_width(window), oldest_bucket(now, window))
+    ]
+    sql = _window_sums(connection.dialect.name, len(windows))
+    for row in _fetch(connection, sql, accounts, *bounds):
+        loaded.load(row[1], windows[row[0]], row[2], Use(row[3], row[4]))
+    return loaded
+
+
+def add_counters(connection: Connection, counters: Sequence[Counter]) -> None:
+    """Add attempts and amounts to their buckets; the accounts must be locked."""
+    upsert_rows(connection, velocity, _COUNTER_KEY, _COUNTED, counters)
+
+
+def insert_decisions(connection: Connection, new: Collection[Decision]) -> None:
+    """Store new decisions.
+
+    Raises RetryTransaction when another process stored one of their ids since they were loaded.
+    """
+    rows = sorted(new)
+    stored = insert_rows(connection, decisions, _DECISION, rows, skip_existing=True)
+    if stored != len(rows):
+        raise RetryTransaction("another process decided on one of the payments")
+
+
+def remove_expired(connection: Connection, now_seconds: int, at_most: int) -> int:
+    """Delete up to `at_most` buckets that no window reaches any more; return how many."""
+    # Buckets that another replica is removing are left to it.
+    lock = " FOR UPDATE SKIP LOCKED)" if connection.dialect.name == "postgresql" else ")"
+    statement = text(_REMOVE_EXPIRED + lock)
+    return connection.execute(statement, {"now": now_seconds, "at_most": at_most}).rowcount
+
+
+def _fetch(connection: Connection, sql: str, keys: Collection[str], *values: int) -> Sequence[Any]:
+    listed = list(keys)
+    first = json.dumps(listed) if connection.dialect.name == "sqlite" else listed
+    return connection.exec_driver_sql(sql, (first, *values)).all()
+
+
+@lru_cache(maxsize=256)
+def _window_sums(dialect: str, count: int) -> str:
+    """Return the sums of `count` windows; parameters: accounts, then width and oldest of each."""
+    arm = _WINDOW_SUM[dialect]
+    return " UNION ALL ".join(
+        arm.format(position=i, width=2 * i + 2, oldest=2 * i + 3) for i in range(count)
+    )
