@@ -30,7 +30,10 @@ Identity = tuple[str, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Reading(Generic[DocumentT]):
-    """What one look at a changed file found: a document, or why there is none."""
+    """What one look at a changed file found: a document, or why there is none.
+
+    A file that could not be read has no identity, so that the next look asks again.
+    """
 
     identity: Identity | None
     content: bytes = b""
@@ -109,15 +112,18 @@ class DocumentWatcher(Generic[DocumentT]):
                 await self._look()
             except Exception as error:
                 # The watch outlives any fault: without it a service would be stuck unnoticed.
-                self._fail(f"{type(error).__name__}: {error}")
+                fault = f"{type(error).__name__}: {error}"
+                if fault != self.error:
+                    self._fail(fault)
 
     async def _look(self) -> None:
-        # A look that succeeded is remembered by the file's identity; a missing file is asked again.
         reading = await asyncio.to_thread(_read_if_changed, self._file, self._seen, self._model)
         if reading is None:
             return
         self._seen = reading.identity
-        if reading.document is None:
+        if reading.identity is None:
+            self._miss(reading.error)
+        elif reading.document is None:
             self._fail(reading.error)
         elif reading.content == self._content:
             self._settle("configuration is good again")
@@ -156,12 +162,17 @@ class DocumentWatcher(Generic[DocumentT]):
             self.error = None
             self._logger.info(message, revision=self.revision)
 
+    def _miss(self, error: str) -> None:
+        # A service often starts before its first document is written; nobody need be woken.
+        if error != self.error:
+            self.error = error
+            self._logger.warning("no configuration", error=error, in_force=self.revision)
+
     def _fail(self, error: str) -> None:
-        if error == self.error:
-            return
-        self.error = error
         self._metrics.failures.inc()
-        self._logger.error("configuration refused", error=error, in_force=self.revision)
+        if error != self.error:
+            self.error = error
+            self._logger.error("configuration refused", error=error, in_force=self.revision)
 
 
 class _ReloadMetrics:
@@ -182,10 +193,8 @@ class _ReloadMetrics:
 
     def applied(self, document: Document, previous: Document | None, at: int) -> None:
         """Show `document` in place of `previous`; `at` is in microseconds."""
-        present = {(source.kind, source.name) for source in document.sources}
-        for source in previous.sources if previous else ():
-            if (source.kind, source.name) not in present:
-                self._generation.remove(source.kind, source.name)
+        for kind, name in _names(previous) - _names(document):
+            self._generation.remove(kind, name)
         for source in document.sources:
             self._generation.labels(source.kind, source.name).set(source.generation)
         self._success.set(at / MICROS)
@@ -215,6 +224,10 @@ def config_router(watcher: DocumentWatcher[DocumentT]) -> APIRouter:
         )
 
     return routes
+
+
+def _names(document: Document | None) -> set[tuple[str, str]]:
+    return {(source.kind, source.name) for source in document.sources} if document else set()
 
 
 def _identity(file: Path) -> Identity:
