@@ -67,13 +67,19 @@ def update_rows(
     keys: tuple[str, ...],
     changed: tuple[str, ...],
     rows: Sequence[Row],
+    *,
+    bump: str = "",
 ) -> int:
-    """Set the `changed` columns of the rows with these `keys`; each row is `keys + changed`."""
+    """Set the `changed` columns of the rows with these `keys`; each row is `keys + changed`.
+
+    `bump` names a column that counts up by one, such as a version. Returns the rows changed.
+    """
     if connection.dialect.name == "sqlite":
         # executemany binds in the order of the text: SET comes before WHERE.
         cut = len(keys)
         rows = [(*row[cut:], *row[:cut]) for row in rows]
-    return _execute(connection, _update_sql(connection.dialect.name, table, keys, changed), rows)
+    sql = _update_sql(connection.dialect.name, table, keys, changed, bump)
+    return _execute(connection, sql, rows)
 
 
 def is_any_of(
@@ -105,13 +111,16 @@ def _insert_sql(dialect: str, table: Table, columns: tuple[str, ...]) -> str:
 
 
 @lru_cache(maxsize=128)
-def _update_sql(dialect: str, table: Table, keys: tuple[str, ...], changed: tuple[str, ...]) -> str:
+def _update_sql(
+    dialect: str, table: Table, keys: tuple[str, ...], changed: tuple[str, ...], bump: str
+) -> str:
     name = table.name
+    bumped = [f"{bump} = {name}.{bump} + 1"] if bump else []
     if dialect == "sqlite":
-        sets = ", ".join(f"{c} = ?" for c in changed)
+        sets = ", ".join([f"{c} = ?" for c in changed] + bumped)
         where = " AND ".join(f"{k} = ?" for k in keys)
         return f"UPDATE {name} SET {sets} WHERE {where}"  # noqa: S608
-    sets = ", ".join(f"{c} = v.{c}" for c in changed)
+    sets = ", ".join([f"{c} = v.{c}" for c in changed] + bumped)
     where = " AND ".join(f"{name}.{k} = v.{k}" for k in keys)
     columns = keys + changed
     source = f"{_unnest(table, columns)} AS v({', '.join(columns)})"

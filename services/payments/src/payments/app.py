@@ -1,0 +1,120 @@
+"""The composition root of payments."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from kurs.app import create_app as create_kurs_app
+from kurs.batching import BatchMetrics
+from kurs.clock import Clock, SystemClock
+from kurs.database import Database, DatabaseMetrics
+from kurs.http import AiohttpTransport, ServiceClient, Transport
+from kurs.migrations import ensure_schema
+from kurs.telemetry import Telemetry
+from payments.clients import AccountDirectory, BatchClient
+from payments.feed import Feed
+from payments.flow import Dependencies, PaymentFlow
+from payments.metrics import PaymentMetrics
+from payments.routes import routes
+from payments.service import PaymentService
+from payments.settings import PaymentsSettings
+from payments.sweeper import Sweeper
+
+VERSIONS = Path(__file__).parent / "migrations" / "versions"
+
+
+def create_app(
+    settings: PaymentsSettings,
+    *,
+    clock: Clock | None = None,
+    transport: Transport | None = None,
+    telemetry: Telemetry | None = None,
+) -> FastAPI:
+    """Return the payments app; `clock`, `transport` and `telemetry` are for joining in process."""
+    clock = clock or SystemClock()
+    transport = transport or AiohttpTransport()
+    telemetry = telemetry or Telemetry.create(
+        settings.service,
+        instance=settings.instance_name(),
+        trace_ratio=settings.trace_ratio,
+        otlp_endpoint=settings.otlp_endpoint,
+        log_level=settings.log_level,
+    )
+    batches = BatchMetrics(telemetry.registry)
+    metrics = PaymentMetrics(telemetry)
+    database = Database.open(settings.database_url, DatabaseMetrics(telemetry.registry))
+    feed = Feed(database)
+    dependencies = _dependencies(settings, transport, telemetry, batches)
+    service = PaymentService(
+        database=database,
+        flow=PaymentFlow(dependencies, settings, clock),
+        accounts=dependencies.accounts,
+        feed=feed,
+        settings=settings,
+        metrics=metrics,
+        telemetry=telemetry,
+        batches=batches,
+        clock=clock,
+    )
+    sweeper = Sweeper(
+        service=service,
+        database=database,
+        settings=settings,
+        metrics=metrics,
+        telemetry=telemetry,
+        clock=clock,
+    )
+    ready = {"database": False}
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await ensure_schema(database, settings.database_url, VERSIONS)
+        ready["database"] = True
+        sweeper.start()
+        yield
+        feed.close()
+        await sweeper.close()
+        await service.close()
+        for client in (dependencies.risk, dependencies.fx, dependencies.wallet):
+            await client.close()
+        await transport.close()
+        await database.close()
+        telemetry.shutdown()
+
+    app = create_kurs_app(
+        title="Kurs payments",
+        settings=settings,
+        telemetry=telemetry,
+        lifespan=lifespan,
+        readiness=lambda: ready,
+    )
+    app.include_router(routes)
+    app.state.service = service
+    app.state.feed = feed
+    app.state.sweeper = sweeper
+    return app
+
+
+def _dependencies(
+    settings: PaymentsSettings,
+    transport: Transport,
+    telemetry: Telemetry,
+    batches: BatchMetrics,
+) -> Dependencies:
+    def client(name: str, url: str) -> ServiceClient:
+        return ServiceClient(
+            name, url, transport, telemetry=telemetry, timeout=settings.payment_timeout
+        )
+
+    def batch(name: str, url: str, path: str) -> BatchClient:
+        return BatchClient(client(name, url), path, telemetry=telemetry, metrics=batches)
+
+    accounts = AccountDirectory(client("wallet-accounts", settings.wallet_url), metrics=batches)
+    return Dependencies(
+        accounts=accounts,
+        risk=batch("risk", settings.risk_url, "/score/batch"),
+        fx=batch("fx", settings.fx_url, "/quotes/batch"),
+        wallet=batch("wallet", settings.wallet_url, "/transfers/batch"),
+    )

@@ -1,0 +1,125 @@
+"""What payments asks of risk, fx and wallet: batched while busy, each item with its own deadline.
+
+An item that got no answer raises Unanswered: it may or may not have been carried out.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import to_json
+
+from kurs.batching import Batcher, BatchMetrics, DeadlineExceeded, Overloaded
+from kurs.http import Deadline, ServiceClient, TransportError
+from kurs.telemetry import Telemetry, inject
+
+Item = dict[str, Any]
+
+
+class Unanswered(Exception):
+    """A dependency gave no usable answer; `dependency` names it."""
+
+    def __init__(self, dependency: str, detail: str) -> None:
+        super().__init__(f"{dependency}: {detail}")
+        self.dependency = dependency
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    item: Item
+    deadline: Deadline
+
+
+class BatchClient:
+    """Sends items to one batch route of one service."""
+
+    def __init__(
+        self, client: ServiceClient, path: str, *, telemetry: Telemetry, metrics: BatchMetrics
+    ) -> None:
+        self._client = client
+        self._path = path
+        self._telemetry = telemetry
+        self._batcher: Batcher[_Call, Mapping[str, Any]] = Batcher(
+            self._run, name=f"http-{client.name}", max_batch=200, metrics=metrics
+        )
+        self.close = self._batcher.close
+
+    async def call(self, item: Item, deadline: Deadline) -> Mapping[str, Any]:
+        """Return the item's result; raises Unanswered."""
+        traceparent = inject()
+        if traceparent is not None:
+            item = {**item, "traceparent": traceparent}
+        try:
+            result = await self._batcher.submit(_Call(item, deadline), expires=deadline.expires_at)
+        except (TransportError, Overloaded, DeadlineExceeded) as error:
+            raise Unanswered(self._client.name, str(error)) from error
+        if result["status"] == "skipped":
+            raise Unanswered(self._client.name, "the deadline passed")
+        return result
+
+    async def _run(self, calls: Sequence[_Call]) -> Sequence[Mapping[str, Any]]:
+        items = [{**c.item, "deadline_ms": max(0, c.deadline.remaining_ms())} for c in calls]
+        members = [c.item.get("traceparent") for c in calls]
+        with self._telemetry.batch_span(f"{self._client.name} batch", members):
+            answer = await self._client.request(
+                "POST", self._path, body=to_json({"items": items}), retryable=True
+            )
+        if answer.status != 200:
+            raise Unanswered(self._client.name, f"answered {answer.status}")
+        results: list[Mapping[str, Any]] = json.loads(answer.body)["results"]
+        return results
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What payments needs to know of an account; none of it ever changes."""
+
+    merchant: str
+    settlement_currency: str | None
+    opened_at: int
+
+
+class AccountDirectory:
+    """Looks accounts up in the wallet, and remembers those it found (not those it did not)."""
+
+    def __init__(
+        self, client: ServiceClient, *, metrics: BatchMetrics, remembered: int = 100_000
+    ) -> None:
+        self._client = client
+        self._remembered = remembered
+        self._known: OrderedDict[str, Account] = OrderedDict()
+        self._batcher: Batcher[str, Account | None] = Batcher(
+            self._look_up, name="http-accounts", max_batch=500, metrics=metrics
+        )
+
+    async def find(self, account_id: str, deadline: Deadline) -> Account | None:
+        """Return the account, None if it is not open; raises Unanswered."""
+        known = self._known.get(account_id)
+        if known is not None:
+            return known
+        try:
+            return await self._batcher.submit(account_id, expires=deadline.expires_at)
+        except (TransportError, Overloaded, DeadlineExceeded) as error:
+            raise Unanswered(self._client.name, str(error)) from error
+
+    async def _look_up(self, ids: Sequence[str]) -> Sequence[Account | None]:
+        wanted = list(dict.fromkeys(ids))
+        answer = await self._client.request(
+            "POST", "/accounts/lookup", body=to_json({"account_ids": wanted}), retryable=True
+        )
+        if answer.status != 200:
+            raise Unanswered(self._client.name, f"answered {answer.status}")
+        for account_id, row in zip(wanted, json.loads(answer.body)["accounts"], strict=True):
+            if row is not None and row["kind"] == "customer":
+                self._remember(
+                    account_id,
+                    Account(row["merchant"], row["settlement_currency"], row["opened_at"]),
+                )
+        return [self._known.get(account_id) for account_id in ids]
+
+    def _remember(self, account_id: str, account: Account) -> None:
+        self._known[account_id] = account
+        if len(self._known) > self._remembered:
+            self._known.popitem(last=False)

@@ -1,0 +1,49 @@
+"""Why a payment fails: a closed list of business reasons, each with what the caller can do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FailureCode(StrEnum):
+    """The business reasons; docs/api.md lists them, and a test holds it to this list."""
+
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    RISK_DECLINED = "risk_declined"
+    ACCOUNT_NOT_FOUND = "account_not_found"
+    SAME_ACCOUNT = "same_account"
+    STALE_RATE = "stale_rate"
+    PAIR_NOT_SUPPORTED = "pair_not_supported"
+    AMOUNT_TOO_SMALL = "amount_too_small"
+    AMOUNT_TOO_LARGE = "amount_too_large"
+    QUOTE_INVALID = "quote_invalid"
+    QUOTE_EXPIRED = "quote_expired"
+    QUOTE_ALREADY_USED = "quote_already_used"
+    QUOTE_MISMATCH = "quote_mismatch"
+    REVIEW_REFUSED = "review_refused"
+    REVIEW_EXPIRED = "review_expired"
+    HOLD_EXPIRED = "hold_expired"
+    TIMED_OUT = "timed_out"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A reason with its explanation."""
+
+    code: FailureCode
+    message: str
+
+
+class Refusal(Exception):
+    """Raised where a payment turns out to be refused; nothing has moved."""
+
+    def __init__(self, code: FailureCode, message: str) -> None:
+        super().__init__(message)
+        self.failure = Failure(code, message)
+
+
+def refusal_of(code: str | None, message: str | None) -> Refusal:
+    """Return the refusal that another service gave; a code unknown here becomes `refused`."""
+    if code in FailureCode.__members__.values():
+        return Refusal(FailureCode(str(code)), message or str(code))
+    return Refusal(FailureCode.REFUSED, f"{code}: {message}")

@@ -1,0 +1,124 @@
+"""The postings of a payment, a capture and a refund: sums are zero in every currency.
+
+A payment across currencies is one transfer: the customer pays the source amount to the house's
+liquidity, which pays out at the mid rate; the spread is a posting of its own to the house's
+revenue, so that the mid rate stays readable from the ledger.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from kurs.ids import HOUSE_FX_REVENUE, HOUSE_LIQUIDITY
+from kurs.money import Rounding, convert
+from payments.domain.failure import FailureCode, Refusal
+from payments.domain.payment import Payment
+
+
+class Posting(NamedTuple):
+    """A signed amount in minor units on one account; negative takes from it."""
+
+    account_id: str
+    currency: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Legs:
+    """The three amounts of a payment: what is paid, what it is worth at mid, what arrives."""
+
+    source: int
+    mid: int
+    destination: int
+
+    def part(self, source: int) -> "Legs":
+        """Return the legs of a part of the source amount, rounded in the house's favour."""
+        return Legs(
+            source, self.mid * source // self.source, self.destination * source // self.source
+        )
+
+    def returned(self, source: int) -> "Legs":
+        """Return the legs of giving back `source` in all so far: the receiver's part rounds up.
+
+        The steps between these sums are what each refund moves, so that refunds in any number of
+        parts give back exactly the whole.
+        """
+        return Legs(
+            source,
+            self.mid * source // self.source,
+            -(-self.destination * source // self.source),
+        )
+
+
+def full_legs(payment: Payment) -> Legs:
+    """Return the legs of the whole payment; its destination must be known."""
+    assert payment.destination_amount is not None
+    if payment.exchange is None:
+        return Legs(payment.amount, payment.amount, payment.amount)
+    assert payment.destination_currency is not None
+    mid = convert(
+        payment.amount,
+        payment.currency,
+        payment.destination_currency,
+        payment.exchange.mid,
+        Rounding.DOWN,
+    )
+    # A quote for a fixed destination rounds the source up, so mid can only be the larger one;
+    # the guard keeps revenue from ever being negative.
+    return Legs(payment.amount, max(mid, payment.destination_amount), payment.destination_amount)
+
+
+def captured_legs(payment: Payment) -> Legs:
+    """Return the legs of what was captured."""
+    return full_legs(payment).part(payment.captured_amount)
+
+
+def arriving_amount(payment: Payment) -> int | None:
+    """Return what the destination gets, or got after a partial capture; None before a rate."""
+    if payment.destination_amount is None:
+        return None
+    return (
+        captured_legs(payment).destination if _is_partial(payment) else payment.destination_amount
+    )
+
+
+def _is_partial(payment: Payment) -> bool:
+    return 0 < payment.captured_amount < payment.amount
+
+
+def capture_postings(payment: Payment, amount: int) -> list[Posting]:
+    """Return the postings that pay `amount` (minor units of the source currency) of `payment`.
+
+    Raises Refusal `amount_too_small` when the part converts to nothing.
+    """
+    legs = full_legs(payment).part(amount)
+    if legs.destination == 0:
+        raise Refusal(FailureCode.AMOUNT_TOO_SMALL, "the amount converts to nothing")
+    return _postings(payment, legs)
+
+
+def refund_postings(payment: Payment, amount: int) -> list[Posting]:
+    """Return the postings that give `amount` back, after what was refunded before."""
+    whole = captured_legs(payment)
+    before = whole.returned(payment.refunded_amount)
+    after = whole.returned(payment.refunded_amount + amount)
+    step = Legs(amount, after.mid - before.mid, after.destination - before.destination)
+    return [Posting(p.account_id, p.currency, -p.amount_minor) for p in _postings(payment, step)]
+
+
+def _postings(payment: Payment, legs: Legs) -> list[Posting]:
+    source, target = payment.source_account, payment.destination_account
+    if payment.exchange is None:
+        return [
+            Posting(source, payment.currency, -legs.source),
+            Posting(target, payment.currency, legs.source),
+        ]
+    assert payment.destination_currency is not None
+    bought = payment.destination_currency
+    postings = (
+        Posting(source, payment.currency, -legs.source),
+        Posting(HOUSE_LIQUIDITY, payment.currency, legs.source),
+        Posting(HOUSE_LIQUIDITY, bought, -legs.mid),
+        Posting(target, bought, legs.destination),
+        Posting(HOUSE_FX_REVENUE, bought, legs.mid - legs.destination),
+    )
+    return [p for p in postings if p.amount_minor != 0]

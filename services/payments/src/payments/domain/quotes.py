@@ -1,0 +1,48 @@
+"""Whether a quote that a caller brings fits the payment it comes with."""
+
+from collections.abc import Sequence
+
+from kurs.quote_token import InvalidToken, Quote, verify
+from payments.domain.failure import FailureCode, Refusal
+from payments.domain.payment import Exchange, Payment
+
+
+def accept_quote(payment: Payment, destination_currency: str, keys: Sequence[bytes]) -> Quote:
+    """Return the payment's quote, checked against it.
+
+    Raises Refusal: `quote_invalid` (not signed by fx), `quote_mismatch` (other currencies or
+    another amount), `quote_expired` (compared with the moment the payment arrived, so that a
+    retry of the same payment gives the same answer).
+    """
+    assert payment.quote is not None
+    try:
+        quote = verify(payment.quote, keys)
+    except InvalidToken as error:
+        raise Refusal(FailureCode.QUOTE_INVALID, str(error)) from None
+    pair = (quote.source_currency, quote.destination_currency)
+    if pair != (payment.currency, destination_currency):
+        raise Refusal(
+            FailureCode.QUOTE_MISMATCH,
+            f"the quote is for {pair[0]} to {pair[1]}, "
+            f"the payment for {payment.currency} to {destination_currency}",
+        )
+    if quote.source_minor != payment.amount:
+        raise Refusal(
+            FailureCode.QUOTE_MISMATCH, "the quote's source_amount is not the payment's amount"
+        )
+    if quote.expires_at <= payment.created_at:
+        raise Refusal(FailureCode.QUOTE_EXPIRED, "the quote has expired; ask for a new one")
+    return quote
+
+
+def exchange_of(quote: Quote) -> Exchange:
+    """Return what a payment keeps of its quote."""
+    return Exchange(
+        quote_id=quote.quote_id,
+        mid=quote.mid,
+        spread_bps=quote.spread_bps,
+        rate=quote.rate,
+        source=quote.source,
+        as_of=quote.as_of,
+        config_revision=quote.config_revision,
+    )

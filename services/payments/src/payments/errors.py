@@ -1,0 +1,125 @@
+"""The problems of the payments API: what cannot be done, as against a payment that failed.
+
+Problem
+├── IdempotencyKeyInvalid 400      ├── PaymentIdTaken 409
+├── IdempotencyKeyRequired 400     ├── OperationConflict 409
+├── CursorInvalid 400              ├── KeyReused 422
+├── PaymentNotFound 404            └── AmountInvalid 422
+└── OperationInProgress 409
+"""
+
+from kurs.errors import BadRequest, Conflict, FieldError, NotFound, Unprocessable
+
+
+class IdempotencyKeyInvalid(BadRequest):
+    """The Idempotency-Key header is not 1 to 255 printable ASCII characters."""
+
+    code = "idempotency_key_invalid"
+    title = "Idempotency-Key invalid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the Idempotency-Key is not 1 to 255 printable ASCII characters",
+            errors=[FieldError("Idempotency-Key", "malformed", "use a UUID, for example")],
+        )
+
+
+class IdempotencyKeyRequired(BadRequest):
+    """A refund came without an Idempotency-Key."""
+
+    code = "idempotency_key_required"
+    title = "Idempotency-Key required"
+
+    def __init__(self) -> None:
+        hint = "send a new unique key per refund, and the same one when you repeat it"
+        super().__init__(
+            "a refund needs an Idempotency-Key header",
+            errors=[FieldError("Idempotency-Key", "missing", hint)],
+        )
+
+
+class CursorInvalid(BadRequest):
+    """The cursor did not come from a page before."""
+
+    code = "cursor_invalid"
+    title = "Cursor invalid"
+
+    def __init__(self) -> None:
+        hint = "use next_cursor of the page before, unchanged"
+        super().__init__("the cursor is not one of ours", errors=[FieldError("cursor", "?", hint)])
+
+
+class PaymentNotFound(NotFound):
+    """There is no such payment of this merchant."""
+
+    code = "payment_not_found"
+    title = "Payment not found"
+
+    def __init__(self) -> None:
+        super().__init__("there is no payment with this id")
+
+
+class OperationInProgress(Conflict):
+    """The same request, or another operation on the payment, is being worked on."""
+
+    code = "operation_in_progress"
+    title = "In progress"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this request, or another one on the same payment, is still running; repeat it",
+            headers={"retry-after": "1"},
+        )
+
+
+class PaymentIdTaken(Conflict):
+    """The payment_id was used before, under another Idempotency-Key."""
+
+    code = "payment_id_taken"
+    title = "payment_id taken"
+
+    def __init__(self, payment_id: str) -> None:
+        super().__init__(
+            f"payment_id {payment_id} was used under another Idempotency-Key",
+            errors=[FieldError("payment_id", "already used", "choose a new payment_id")],
+        )
+
+
+class OperationConflict(Conflict):
+    """The payment's status does not allow the operation, or less is left than was asked for."""
+
+    code = "operation_not_allowed"
+    title = "Not possible in this status"
+
+    def __init__(self, kind: str, status: str, largest: int | None = None) -> None:
+        if largest is None:
+            super().__init__(f"a payment that is {status} does not allow: {kind}")
+            return
+        hint = "leave the amount out to take all that is left"
+        super().__init__(
+            f"more than what is left of the payment for: {kind}",
+            errors=[FieldError("amount", "larger than what is left", hint)],
+        )
+        self.largest = largest
+
+
+class KeyReused(Unprocessable):
+    """The Idempotency-Key was used with other content."""
+
+    code = "idempotency_key_reused"
+    title = "Idempotency-Key reused"
+
+    def __init__(self) -> None:
+        hint = "use a new key for a new request"
+        super().__init__(
+            "this Idempotency-Key (or payment_id) was used before with other content",
+            errors=[FieldError("Idempotency-Key", "used with other content", hint)],
+        )
+
+
+class AmountInvalid(Unprocessable):
+    """An amount cannot be paid; its code says why."""
+
+    def __init__(self, field: str, code: str, message: str, hint: str) -> None:
+        super().__init__(f"{field}: {message}", errors=[FieldError(field, message, hint)])
+        self.code = code  # type: ignore[misc]

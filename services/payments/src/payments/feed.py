@@ -1,0 +1,60 @@
+"""The event feed: wakes those who follow it when something was committed, here or elsewhere."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+
+from kurs.database import Database
+from payments.store import reads
+from payments.store.reads import Event
+
+_PAGE = 200
+_POLL_SECONDS = 1.0
+# Between two reads of one follower: under load it gets its events in groups.
+_PAUSE_SECONDS = 0.1
+
+
+class Feed:
+    """Follows the events table. Its sequence has no gaps that are filled later (see writes)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._news = asyncio.Event()
+        self._closed = False
+
+    def wake(self) -> None:
+        """Tell the followers that this process committed an event."""
+        self._news.set()
+
+    def close(self) -> None:
+        """End every stream, so that a draining process does not wait for its followers."""
+        self._closed = True
+        self._news.set()
+
+    async def follow(self, merchant: str, after: int | None) -> AsyncIterator[Event | None]:
+        """Yield the merchant's events after a sequence, or from now on; None when idle.
+
+        Other replicas' events are found by looking once a second.
+        """
+        if after is None:
+            after = await self._database.read(reads.last_sequence)
+        while not self._closed:
+            self._news.clear()
+            page = await self._database.read(
+                partial(reads.events_after, merchant=merchant, sequence=after, limit=_PAGE)
+            )
+            for event in page:
+                after = event.sequence
+                yield event
+            if len(page) < _PAGE:
+                if not page:
+                    yield None
+                await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(_POLL_SECONDS):
+                await self._news.wait()
+            await asyncio.sleep(_PAUSE_SECONDS)
+        except TimeoutError:
+            pass

@@ -1,0 +1,342 @@
+"""The payment flow: takes an operation from its intent to its outcome, any number of times.
+
+Whoever drives an operation again (a retry, the sweeper, another replica) ends at the same
+outcome, because the ledger keeps the first transfer under an operation's id: what another one
+sent is adopted, and before a taken-over payment fails, its id is burnt in the ledger.
+"""
+
+import asyncio
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from kurs.clock import MICROS, Clock
+from kurs.http import Deadline
+from kurs.money import format_amount
+from kurs.quote_token import Quote, verify
+from payments.clients import AccountDirectory, BatchClient, Unanswered
+from payments.domain.failure import Failure, FailureCode, Refusal, refusal_of
+from payments.domain.operation import Kind, Operation, operation_id
+from payments.domain.payment import Payment, Status
+from payments.domain.postings import Posting, capture_postings, refund_postings
+from payments.domain.quotes import accept_quote, exchange_of
+from payments.settings import PaymentsSettings
+from payments.store.tables import exchange_values, read_exchange
+from payments.store.writes import Started
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """The services that a payment goes through."""
+
+    accounts: AccountDirectory
+    risk: BatchClient
+    fx: BatchClient
+    wallet: BatchClient
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The outcome of an operation. `failure` is why the operation (not the payment) failed."""
+
+    payment: Payment
+    cause: str
+    failure: Failure | None = None
+
+
+class PaymentFlow:
+    """Drives operations to their outcome."""
+
+    def __init__(
+        self, dependencies: Dependencies, settings: PaymentsSettings, clock: Clock
+    ) -> None:
+        self._services = dependencies
+        self._settings = settings
+        self._keys = settings.quote_signing_keys()
+        self._clock = clock
+
+    async def drive(self, started: Started, deadline: Deadline) -> Settled:
+        """Return the outcome; raises Unanswered when it cannot be known yet."""
+        payment, operation = started.payment, started.operation
+        match operation.kind:
+            case Kind.PAY:
+                return await self._pay(payment, operation, deadline, fresh=started.fresh)
+            case Kind.CAPTURE | Kind.APPROVE:
+                return await self._capture(payment, operation, deadline)
+            case Kind.VOID | Kind.REFUSE | Kind.EXPIRE:
+                return await self._release(payment, operation, deadline)
+            case Kind.REFUND:
+                return await self._refund(payment, operation, deadline)
+
+    async def _pay(
+        self, payment: Payment, operation: Operation, deadline: Deadline, *, fresh: bool
+    ) -> Settled:
+        try:
+            payment, refusal = await self._assess(payment, deadline)
+        except Unanswered as error:
+            if fresh or not self._gave_up(payment):
+                raise
+            refusal = Refusal(FailureCode.TIMED_OUT, f"no outcome in time: {error}")
+        if refusal is None:
+            return await self._move(payment, operation, deadline)
+        if fresh:
+            return self._failed(payment, refusal.failure)
+        return await self._burn(payment, operation, refusal.failure, deadline)
+
+    async def _assess(self, payment: Payment, deadline: Deadline) -> tuple[Payment, Refusal | None]:
+        """Return the payment with risk and rate, and why it is refused, if it is."""
+        try:
+            source, destination = await self._parties(payment, deadline)
+            currency = payment.destination_currency or destination or payment.currency
+            payment = replace(payment, destination_currency=currency)
+            risk, quote = await self._judge(payment, source, currency, deadline)
+            payment = replace(payment, risk=risk)
+            if risk["decision"] == "decline":
+                reasons = ", ".join(reason["message"] for reason in risk["reasons"])
+                return payment, Refusal(FailureCode.RISK_DECLINED, reasons or "declined by risk")
+            if isinstance(quote, Refusal):
+                return payment, quote
+        except Refusal as refusal:
+            return payment, refusal
+        if quote is None:
+            return replace(payment, destination_amount=payment.amount), None
+        return replace(
+            payment, destination_amount=quote.destination_minor, exchange=exchange_of(quote)
+        ), None
+
+    async def _parties(self, payment: Payment, deadline: Deadline) -> tuple[int, str | None]:
+        """Return when the source was opened and what the destination settles in."""
+        if payment.source_account == payment.destination_account:
+            raise Refusal(FailureCode.SAME_ACCOUNT, "source and destination are the same account")
+        source = await self._services.accounts.find(payment.source_account, deadline)
+        destination = await self._services.accounts.find(payment.destination_account, deadline)
+        if source is None or source.merchant != payment.merchant:
+            name = payment.source_account
+            raise Refusal(FailureCode.ACCOUNT_NOT_FOUND, f"source_account {name} is not open")
+        if destination is None:
+            name = payment.destination_account
+            raise Refusal(FailureCode.ACCOUNT_NOT_FOUND, f"destination_account {name} is not open")
+        return source.opened_at, destination.settlement_currency
+
+    async def _judge(
+        self, payment: Payment, opened_at: int, currency: str, deadline: Deadline
+    ) -> tuple[dict[str, Any], Quote | Refusal | None]:
+        if currency == payment.currency and payment.quote is None:
+            return await self._score(payment, opened_at, deadline), None
+        # Both answers are awaited even if one fails, so that no task is left behind.
+        risk, quote = await asyncio.gather(
+            self._score(payment, opened_at, deadline),
+            self._price(payment, currency, deadline),
+            return_exceptions=True,
+        )
+        if isinstance(risk, BaseException):
+            raise risk
+        if isinstance(quote, BaseException) and not isinstance(quote, Refusal):
+            raise quote
+        return risk, quote
+
+    async def _score(self, payment: Payment, opened_at: int, deadline: Deadline) -> dict[str, Any]:
+        item = {
+            "payment_id": payment.uid,
+            "merchant": payment.merchant,
+            "amount": _major(payment),
+            "currency": payment.currency,
+            "source_account": payment.source_account,
+            "destination_account": payment.destination_account,
+            "source_opened_at": opened_at,
+        }
+        result = await self._services.risk.call(item, deadline)
+        if result["status"] != "scored":
+            raise refusal_of(result.get("code"), result.get("message"))
+        return {key: result[key] for key in ("decision", "score", "reasons", "config_revision")}
+
+    async def _price(self, payment: Payment, currency: str, deadline: Deadline) -> Quote:
+        if payment.quote is not None:
+            return accept_quote(payment, currency, self._keys)
+        item = {
+            "source_currency": payment.currency,
+            "destination_currency": currency,
+            "source_amount": _major(payment),
+        }
+        result = await self._services.fx.call(item, deadline)
+        if result["status"] != "quoted":
+            raise refusal_of(result.get("code"), result.get("message"))
+        return verify(result["quote"], self._keys)
+
+    async def _move(self, payment: Payment, operation: Operation, deadline: Deadline) -> Settled:
+        """Move the money, or hold it where a person or a later capture decides."""
+        assert payment.risk is not None
+        if payment.risk["decision"] == "review":
+            moved = self._held(payment, Status.REVIEW)
+        elif payment.capture == "manual":
+            moved = self._held(payment, Status.AUTHORIZED)
+        else:
+            at = self._clock.now()
+            moved = payment.move(Status.CAPTURED, at=at, captured_amount=payment.amount)
+        item = self._item(payment, operation, **_transfer(moved), context=_context(moved))
+        if payment.exchange is not None:
+            item["quote_id"] = payment.exchange.quote_id
+            item["config_revision"] = payment.exchange.config_revision
+        result = await self._services.wallet.call(item, deadline)
+        if result["status"] == "applied" and not result["replayed"]:
+            return Settled(moved, "paid")
+        return self._adopt(payment, result)
+
+    def _held(self, payment: Payment, status: Status) -> Payment:
+        settings = self._settings
+        crosses = payment.exchange is not None
+        seconds = settings.exchange_hold_seconds if crosses else settings.hold_seconds
+        expires_at = payment.created_at + round(seconds * MICROS)
+        return payment.move(status, at=self._clock.now(), hold_expires_at=expires_at)
+
+    async def _burn(
+        self, payment: Payment, operation: Operation, failure: Failure, deadline: Deadline
+    ) -> Settled:
+        """Fail a payment that was taken over, unless its money moved already."""
+        context = {"risk": payment.risk, "failure": asdict(failure)}
+        item = self._item(payment, operation, kind="cancel", context=context)
+        result = await self._services.wallet.call(item, deadline)
+        if result["status"] == "applied" and not result["replayed"]:
+            return self._failed(payment, failure)
+        return self._adopt(payment, result)
+
+    def _adopt(self, payment: Payment, result: Any) -> Settled:
+        """Take the outcome that the ledger holds under the operation's id."""
+        stored = result.get("stored")
+        if stored is None or stored["status"] == "refused":
+            refused = stored or result
+            refusal = refusal_of(refused.get("code"), refused.get("message"))
+            return self._failed(payment, refusal.failure)
+        context = stored["context"]
+        payment = replace(payment, risk=context["risk"])
+        if stored["kind"] == "cancel":
+            failure = context["failure"]
+            return self._failed(payment, Failure(FailureCode(failure["code"]), failure["message"]))
+        exchange = context["exchange"]
+        moved = payment.move(
+            Status(context["status"]),
+            at=self._clock.now(),
+            exchange=None if exchange is None else read_exchange(exchange),
+            destination_currency=context["destination_currency"],
+            destination_amount=context["destination_amount"],
+            captured_amount=context["captured_amount"],
+            hold_expires_at=context["hold_expires_at"],
+        )
+        return Settled(moved, "paid")
+
+    async def _capture(self, payment: Payment, operation: Operation, deadline: Deadline) -> Settled:
+        try:
+            postings = capture_postings(payment, operation.amount)
+        except Refusal as refusal:
+            return Settled(payment, "refused", refusal.failure)
+        item = self._item(
+            payment,
+            operation,
+            kind="capture",
+            hold_id=operation_id(Kind.PAY, payment),
+            postings=_wire(postings),
+        )
+        result = await self._services.wallet.call(item, deadline)
+        at = self._clock.now()
+        if result["status"] == "applied":
+            moved = payment.move(
+                Status.CAPTURED, at=at, captured_amount=operation.amount, hold_expires_at=None
+            )
+            return Settled(moved, operation.kind.value)
+        if result.get("code") in ("hold_expired", "hold_closed"):
+            failure = Failure(FailureCode.HOLD_EXPIRED, "the hold has expired; nothing was taken")
+            return Settled(self._expired(payment), "expired", failure)
+        failure = refusal_of(result.get("code"), result.get("message")).failure
+        return Settled(payment, "refused", failure)
+
+    async def _release(self, payment: Payment, operation: Operation, deadline: Deadline) -> Settled:
+        hold = operation_id(Kind.PAY, payment)
+        item = self._item(payment, operation, kind="void", hold_id=hold)
+        result = await self._services.wallet.call(item, deadline)
+        # A hold that is gone was released by its expiry: the funds are free either way.
+        if operation.kind is Kind.EXPIRE or result["status"] != "applied":
+            return Settled(self._expired(payment), "expired")
+        at = self._clock.now()
+        if operation.kind is Kind.VOID:
+            return Settled(payment.move(Status.VOIDED, at=at, hold_expires_at=None), "void")
+        refused = payment.fail(FailureCode.REVIEW_REFUSED, "refused after review", at=at)
+        return Settled(replace(refused, hold_expires_at=None), "refuse")
+
+    def _expired(self, payment: Payment) -> Payment:
+        at = self._clock.now()
+        payment = replace(payment, hold_expires_at=None)
+        if payment.status is Status.AUTHORIZED:
+            return payment.move(Status.EXPIRED, at=at)
+        return payment.fail(FailureCode.REVIEW_EXPIRED, "nobody decided in time", at=at)
+
+    async def _refund(self, payment: Payment, operation: Operation, deadline: Deadline) -> Settled:
+        item = self._item(
+            payment,
+            operation,
+            kind="post",
+            postings=_wire(refund_postings(payment, operation.amount)),
+            reverses=_captured_by(payment),
+        )
+        result = await self._services.wallet.call(item, deadline)
+        if result["status"] != "applied":
+            refusal = refusal_of(result.get("code"), result.get("message"))
+            return Settled(payment, "refused", refusal.failure)
+        refunded = payment.refunded_amount + operation.amount
+        whole = refunded == payment.captured_amount
+        status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
+        at = self._clock.now()
+        return Settled(payment.move(status, at=at, refunded_amount=refunded), "refund")
+
+    def _failed(self, payment: Payment, failure: Failure) -> Settled:
+        at = self._clock.now()
+        return Settled(payment.fail(failure.code, failure.message, at=at), failure.code.value)
+
+    def _gave_up(self, payment: Payment) -> bool:
+        limit = self._settings.give_up_seconds * MICROS
+        return self._clock.now() - payment.created_at > limit
+
+    def _item(self, payment: Payment, operation: Operation, **content: Any) -> dict[str, Any]:
+        return {
+            "transfer_id": operation.operation_id,
+            "merchant": payment.merchant,
+            **content,
+        }
+
+
+def _major(payment: Payment) -> str:
+    return format_amount(payment.amount, payment.currency)
+
+
+def _captured_by(payment: Payment) -> str:
+    """Return the transfer that took the money: the payment's own, its capture or its approval."""
+    if payment.risk is not None and payment.risk["decision"] == "review":
+        return operation_id(Kind.APPROVE, payment)
+    return operation_id(Kind.CAPTURE if payment.capture == "manual" else Kind.PAY, payment)
+
+
+def _transfer(moved: Payment) -> dict[str, Any]:
+    if moved.status is Status.CAPTURED:
+        return {"kind": "post", "postings": _wire(capture_postings(moved, moved.amount))}
+    return {
+        "kind": "hold",
+        "account_id": moved.source_account,
+        "currency": moved.currency,
+        "amount_minor": moved.amount,
+        "expires_at": moved.hold_expires_at,
+    }
+
+
+def _context(moved: Payment) -> dict[str, Any]:
+    """Return what another process needs to adopt this transfer's outcome."""
+    return {
+        "status": moved.status.value,
+        "risk": moved.risk,
+        "exchange": None if moved.exchange is None else exchange_values(moved.exchange),
+        "destination_currency": moved.destination_currency,
+        "destination_amount": moved.destination_amount,
+        "captured_amount": moved.captured_amount,
+        "hold_expires_at": moved.hold_expires_at,
+    }
+
+
+def _wire(postings: list[Posting]) -> list[dict[str, Any]]:
+    return [posting._asdict() for posting in postings]

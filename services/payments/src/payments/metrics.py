@@ -1,0 +1,51 @@
+"""What the payments service counts. Labels are bounded: no id, account or merchant is one."""
+
+from kurs.clock import MICROS
+from kurs.telemetry import Telemetry
+from payments.domain.operation import Kind
+from payments.domain.payment import Payment
+
+
+class PaymentMetrics:
+    """The business metrics of payments."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._outcomes = telemetry.counter(
+            "kurs_payments_total",
+            "Payments and actions on them that got an outcome.",
+            ["operation", "status", "failure", "currency", "destination_currency"],
+        )
+        self._amounts = telemetry.counter(
+            "kurs_payments_captured_amount_total",
+            "Captured amounts in minor units of the currency.",
+            ["currency"],
+        )
+        self._duration = telemetry.histogram(
+            "kurs_payments_duration_seconds", "From the intent to the recorded outcome.", ["status"]
+        )
+        self.replays = telemetry.counter(
+            "kurs_payments_replayed_total", "Repeated requests that got the first answer again."
+        )
+        self.processing = telemetry.counter(
+            "kurs_payments_processing_total",
+            "Requests answered as PROCESSING, by the service that did not answer.",
+            ["dependency"],
+        )
+        self.swept = telemetry.counter(
+            "kurs_payments_swept_total", "Operations that the sweeper took over.", ["result"]
+        )
+        self.oldest_pending = telemetry.gauge(
+            "kurs_payments_oldest_pending_seconds", "Age of the oldest unfinished operation."
+        )
+
+    def finished(self, kind: Kind, before: Payment, after: Payment) -> None:
+        """Count an outcome."""
+        failure = after.failure.code if after.failure else ""
+        destination = after.destination_currency or ""
+        self._outcomes.labels(kind, after.status, failure, after.currency, destination).inc()
+        captured = after.captured_amount - before.captured_amount
+        if captured:
+            self._amounts.labels(after.currency).inc(captured)
+        if kind is Kind.PAY:
+            seconds = (after.updated_at - after.created_at) / MICROS
+            self._duration.labels(after.status).observe(max(0.0, seconds))

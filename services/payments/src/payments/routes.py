@@ -1,0 +1,274 @@
+"""The routes of payments: read the request, call one use case, shape the answer."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Path, Query, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from opentelemetry.trace import format_trace_id, get_current_span
+
+from kurs.app import router
+from kurs.caller import Caller, CallerDep, MerchantRequired
+from kurs.errors import problem_responses
+from kurs.ids import AccountId, PaymentId, new_id
+from kurs.money import InvalidAmount, parse_amount
+from payments.domain.operation import Kind, digest
+from payments.domain.payment import Payment, Status
+from payments.errors import (
+    AmountInvalid,
+    CursorInvalid,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyRequired,
+    KeyReused,
+    OperationConflict,
+    OperationInProgress,
+    PaymentIdTaken,
+    PaymentNotFound,
+)
+from payments.feed import Feed
+from payments.schemas import (
+    CaptureRequest,
+    EventAnswer,
+    PaymentAnswer,
+    PaymentPage,
+    PaymentRequest,
+    RefundAnswer,
+    RefundRequest,
+    event_answer,
+    payment_answer,
+)
+from payments.service import PaymentService, RefundNotPermitted, Told
+from payments.store.reads import Filter
+
+_COMMON = problem_responses(MerchantRequired, IdempotencyKeyInvalid)
+routes = router(tags=["payments"], responses=_COMMON)
+
+
+def _service(request: Request) -> PaymentService:
+    service: PaymentService = request.app.state.service
+    return service
+
+
+def _feed(request: Request) -> Feed:
+    feed: Feed = request.app.state.feed
+    return feed
+
+
+def _key(idempotency_key: Annotated[str | None, Header()] = None) -> str:
+    """Return the Idempotency-Key, empty without one; raises IdempotencyKeyInvalid."""
+    if idempotency_key is None:
+        return ""
+    printable = all("\x21" <= c <= "\x7e" for c in idempotency_key)
+    if not 1 <= len(idempotency_key) <= 255 or not printable:
+        raise IdempotencyKeyInvalid
+    return idempotency_key
+
+
+Service = Annotated[PaymentService, Depends(_service)]
+Key = Annotated[str, Depends(_key)]
+PaymentPath = Annotated[PaymentId, Path()]
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"model": PaymentAnswer, "description": "The outcome"},
+    202: {"model": PaymentAnswer, "description": "The outcome is not known yet; see Location"},
+    400: {
+        "model": PaymentAnswer,
+        "description": "The payment as FAILED with a failure code, or a problem document",
+    },
+}
+_ACTION = {
+    **_ANSWERS,
+    **problem_responses(PaymentNotFound, OperationInProgress, OperationConflict, KeyReused),
+}
+
+
+@routes.post(
+    "/payments",
+    responses={**_ANSWERS, **problem_responses(PaymentIdTaken, OperationInProgress, KeyReused)},
+    response_class=Response,
+    summary="Make a payment",
+)
+async def pay(body: PaymentRequest, caller: CallerDep, key: Key, service: Service) -> Response:
+    """Pay once, however often it is asked for with the same Idempotency-Key or payment_id."""
+    payment, idempotency, fingerprint = _read(body, caller, key, service)
+    told = await service.pay(payment, idempotency=idempotency, fingerprint=fingerprint)
+    return _respond(told)
+
+
+@routes.get("/payments", response_model=PaymentPage, responses=problem_responses(CursorInvalid))
+async def list_payments(
+    caller: CallerDep,
+    service: Service,
+    status: Status | None = None,
+    account: AccountId | None = None,
+    cursor: Annotated[str | None, Query(max_length=300)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> PaymentPage:
+    """List payments, newest first."""
+    page = await service.list(Filter(caller.merchant, status, account, cursor, limit))
+    return PaymentPage(
+        items=[payment_answer(payment) for payment in page.items], next_cursor=page.next_cursor
+    )
+
+
+@routes.get(
+    "/payments/events",
+    response_class=EventSourceResponse,
+    responses={200: {"model": EventAnswer, "description": "text/event-stream of such events"}},
+)
+async def follow_events(
+    caller: CallerDep,
+    feed: Annotated[Feed, Depends(_feed)],
+    last_event_id: Annotated[int | None, Header(ge=0, le=2**63 - 1)] = None,
+    after: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Stream events; a client that reconnects with Last-Event-ID misses nothing."""
+    start = after if last_event_id is None else last_event_id
+    async for event in feed.follow(caller.merchant, start):
+        if event is None:
+            yield ServerSentEvent(comment="idle")
+            continue
+        data = event_answer(event).model_dump_json(by_alias=True)
+        yield ServerSentEvent(raw_data=data, event="payment", id=str(event.sequence))
+
+
+@routes.get(
+    "/payments/{payment_id}",
+    response_model=PaymentAnswer,
+    responses=problem_responses(PaymentNotFound),
+)
+async def read_payment(
+    payment_id: PaymentPath, caller: CallerDep, service: Service
+) -> PaymentAnswer:
+    """Return a payment."""
+    return payment_answer(await service.find(caller, payment_id))
+
+
+@routes.post("/payments/{payment_id}/capture", responses=_ACTION, response_class=Response)
+async def capture(
+    payment_id: PaymentPath,
+    caller: CallerDep,
+    key: Key,
+    service: Service,
+    body: CaptureRequest | None = None,
+) -> Response:
+    """Take all or part of an authorized payment; the rest of the hold is released."""
+    amount = 0
+    if body is not None and body.amount is not None:
+        payment = await service.find(caller, payment_id)
+        amount = _minor(body.amount, payment.currency)
+    return _respond(await service.act(Kind.CAPTURE, caller, payment_id, amount=amount, key=key))
+
+
+@routes.post("/payments/{payment_id}/void", responses=_ACTION, response_class=Response)
+async def void(payment_id: PaymentPath, caller: CallerDep, key: Key, service: Service) -> Response:
+    """Release an authorized payment; nothing is taken."""
+    return _respond(await service.act(Kind.VOID, caller, payment_id, key=key))
+
+
+@routes.post(
+    "/payments/{payment_id}/refunds",
+    responses={
+        **_ACTION,
+        200: {"model": RefundAnswer, "description": "The refund"},
+        202: {"model": RefundAnswer, "description": "The outcome is not known yet"},
+        400: {"model": RefundAnswer, "description": "The refund as FAILED, or a problem document"},
+        **problem_responses(RefundNotPermitted),
+    },
+    response_class=Response,
+)
+async def refund(
+    payment_id: PaymentPath, body: RefundRequest, caller: CallerDep, key: Key, service: Service
+) -> Response:
+    """Give back all or part of what was captured, at the rate it was paid at."""
+    if not key:
+        raise IdempotencyKeyRequired
+    payment = await service.find(caller, payment_id)
+    amount = _minor(body.amount, payment.currency)
+    await service.check_refundable(caller, payment)
+    return _respond(await service.act(Kind.REFUND, caller, payment_id, amount=amount, key=key))
+
+
+@routes.post("/payments/{payment_id}/approve", responses=_ACTION, response_class=Response)
+async def approve(
+    payment_id: PaymentPath,
+    caller: CallerDep,
+    key: Key,
+    service: Service,
+) -> Response:
+    """Let a payment in review go through."""
+    return _respond(await service.act(Kind.APPROVE, caller, payment_id, key=key))
+
+
+@routes.post("/payments/{payment_id}/refuse", responses=_ACTION, response_class=Response)
+async def refuse(
+    payment_id: PaymentPath,
+    caller: CallerDep,
+    key: Key,
+    service: Service,
+) -> Response:
+    """Refuse a payment in review; its funds are released."""
+    return _respond(await service.act(Kind.REFUSE, caller, payment_id, key=key))
+
+
+def _read(
+    body: PaymentRequest, caller: Caller, key: str, service: PaymentService
+) -> tuple[Payment, str, str]:
+    """Return the payment that a request asks for, its idempotency key and its fingerprint."""
+    amount = _minor(body.amount, body.currency)
+    payment_id = body.payment_id
+    if payment_id is None:
+        # Derived from the key, so that a repeated request names the same payment everywhere.
+        payment_id = f"pay_{digest(caller.merchant, key)[:32]}" if key else new_id("pay")
+    own = f"k:{caller.merchant}:{key}" if key else f"p:{caller.merchant}:{payment_id}"
+    now = service.now()
+    payment = Payment(
+        merchant=caller.merchant,
+        payment_id=payment_id,
+        amount=amount,
+        currency=body.currency,
+        source_account=body.source_account,
+        destination_account=body.destination_account,
+        destination_currency=body.destination_currency,
+        quote=body.quote,
+        capture=body.capture,
+        description=body.description,
+        metadata=body.metadata,
+        created_at=now,
+        updated_at=now,
+        trace_id=format_trace_id(get_current_span().get_span_context().trace_id),
+    )
+    return payment, own, _fingerprint(payment)
+
+
+def _fingerprint(payment: Payment) -> str:
+    return digest(
+        "pay",
+        payment.payment_id,
+        str(payment.amount),
+        payment.currency,
+        payment.source_account,
+        payment.destination_account,
+        payment.destination_currency or "",
+        payment.quote or "",
+        payment.capture,
+        payment.description or "",
+        json.dumps(payment.metadata, sort_keys=True),
+    )
+
+
+def _minor(amount: Any, currency: str) -> int:
+    try:
+        return parse_amount(amount, currency)
+    except InvalidAmount as error:
+        raise AmountInvalid("amount", error.code, error.message, error.hint) from None
+
+
+def _respond(told: Told) -> Response:
+    headers = {}
+    if told.replayed:
+        headers["idempotent-replayed"] = "true"
+    if told.answer.status == 202:
+        headers["location"] = f"/payments/{told.payment_id}"
+        headers["retry-after"] = "1"
+    return Response(told.answer.body, told.answer.status, headers, media_type="application/json")

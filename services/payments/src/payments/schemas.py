@@ -1,0 +1,196 @@
+"""The bodies of the payments API."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from kurs.clock import to_rfc3339
+from kurs.ids import AccountId, AmountIn, CurrencyCode, PaymentId
+from kurs.money import format_amount
+from kurs.quote_token import MAX_TOKEN_LENGTH
+from payments.domain.failure import Failure
+from payments.domain.payment import Exchange, Payment, Status
+from payments.domain.postings import arriving_amount
+from payments.store.reads import Event
+
+
+def _printable(text: str) -> str:
+    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in text):
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(_printable)]
+MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PaymentRequest(_Body):
+    """A payment to make. Without `destination_currency` the destination's settlement currency
+    holds, or, if it has none, the paid one."""
+
+    payment_id: PaymentId | None = None
+    amount: AmountIn
+    currency: CurrencyCode
+    source_account: AccountId
+    destination_account: AccountId
+    destination_currency: CurrencyCode | None = None
+    quote: Annotated[str, StringConstraints(max_length=MAX_TOKEN_LENGTH)] | None = None
+    capture: Literal["automatic", "manual"] = "automatic"
+    description: Text | None = None
+    metadata: dict[MetadataKey, Text] = Field(default_factory=dict, max_length=20)
+
+
+class CaptureRequest(_Body):
+    """How much of an authorized payment to capture; without an amount all of it."""
+
+    amount: AmountIn | None = None
+
+
+class RefundRequest(_Body):
+    """How much to give back, in the payment's currency."""
+
+    amount: AmountIn
+
+
+class ExchangeAnswer(BaseModel):
+    """The rate that a payment across currencies was made at."""
+
+    quote_id: str
+    mid: str
+    spread_bps: int
+    rate: str
+    source: str
+    as_of: str
+    config_revision: str
+
+
+class FailureAnswer(BaseModel):
+    """Why a payment failed; the codes are listed in docs/api.md."""
+
+    code: str
+    message: str
+
+
+class PaymentAnswer(BaseModel):
+    """A payment. Amounts are decimal strings in major units."""
+
+    payment_id: str
+    status: str
+    amount: str
+    currency: str
+    source_account: str
+    destination_account: str
+    destination_amount: str | None
+    destination_currency: str | None
+    fx: ExchangeAnswer | None
+    risk: dict[str, Any] | None
+    failure: FailureAnswer | None
+    capture: str
+    captured_amount: str
+    refunded_amount: str
+    description: str | None
+    metadata: dict[str, str]
+    hold_expires_at: str | None
+    created_at: str
+    updated_at: str
+    trace_id: str | None
+
+
+RefundState = Literal["SUCCEEDED", "FAILED", "PROCESSING"]
+
+
+class RefundAnswer(BaseModel):
+    """A refund, and the payment after it."""
+
+    refund_id: str
+    status: RefundState
+    amount: str
+    currency: str
+    failure: FailureAnswer | None
+    payment: PaymentAnswer
+
+
+class PaymentPage(BaseModel):
+    """Some payments, newest first."""
+
+    items: list[PaymentAnswer]
+    next_cursor: str | None
+
+
+class EventAnswer(BaseModel):
+    """One move of a payment, as the event stream sends it."""
+
+    sequence: int
+    payment_id: str
+    from_status: str | None = Field(serialization_alias="from")
+    to_status: str = Field(serialization_alias="to")
+    cause: str
+    actor: str
+    at: str
+    payment: PaymentAnswer
+
+
+def payment_answer(payment: Payment) -> PaymentAnswer:
+    """Return a payment as callers see it; RECEIVED is PROCESSING to them."""
+    exchange, failure, currency = payment.exchange, payment.failure, payment.currency
+    bought = payment.destination_currency
+    arrives = arriving_amount(payment)
+    received = payment.status is Status.RECEIVED
+    # model_construct: these values were validated when they came in.
+    return PaymentAnswer.model_construct(
+        payment_id=payment.payment_id,
+        status="PROCESSING" if received else payment.status.value,
+        amount=format_amount(payment.amount, currency),
+        currency=currency,
+        source_account=payment.source_account,
+        destination_account=payment.destination_account,
+        destination_amount=format_amount(arrives, bought) if bought and arrives else None,
+        destination_currency=bought,
+        fx=None if exchange is None else _exchange_answer(exchange),
+        risk=payment.risk,
+        failure=None if failure is None else failure_answer(failure),
+        capture=payment.capture,
+        captured_amount=format_amount(payment.captured_amount, currency),
+        refunded_amount=format_amount(payment.refunded_amount, currency),
+        description=payment.description,
+        metadata=payment.metadata,
+        hold_expires_at=to_rfc3339(payment.hold_expires_at) if payment.hold_expires_at else None,
+        created_at=to_rfc3339(payment.created_at),
+        updated_at=to_rfc3339(payment.updated_at),
+        trace_id=payment.trace_id,
+    )
+
+
+def failure_answer(failure: Failure) -> FailureAnswer:
+    """Return a failure as callers see it."""
+    return FailureAnswer.model_construct(code=failure.code.value, message=failure.message)
+
+
+def _exchange_answer(exchange: Exchange) -> ExchangeAnswer:
+    return ExchangeAnswer.model_construct(
+        quote_id=exchange.quote_id,
+        mid=str(exchange.mid),
+        spread_bps=exchange.spread_bps,
+        rate=str(exchange.rate),
+        source=exchange.source,
+        as_of=to_rfc3339(exchange.as_of),
+        config_revision=exchange.config_revision,
+    )
+
+
+def event_answer(event: Event) -> EventAnswer:
+    """Return an event as the stream sends it."""
+    return EventAnswer.model_construct(
+        sequence=event.sequence,
+        payment_id=event.payment.payment_id,
+        from_status=event.from_status,
+        to_status=event.to_status,
+        cause=event.cause,
+        actor=event.actor,
+        at=to_rfc3339(event.at),
+        payment=payment_answer(event.payment),
+    )

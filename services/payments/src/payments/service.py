@@ -1,0 +1,250 @@
+"""The use cases of payments: what a request becomes, and how its answer is made and kept."""
+
+import time
+from dataclasses import dataclass, replace
+
+from kurs.batching import BatchMetrics
+from kurs.caller import Caller
+from kurs.clock import MICROS, Clock
+from kurs.database import Database, Writer
+from kurs.errors import Forbidden, Problem
+from kurs.http import Deadline, current_deadline
+from kurs.money import format_amount
+from kurs.telemetry import Telemetry
+from payments.clients import AccountDirectory, Unanswered
+from payments.domain.operation import Answer, Kind, Operation, digest, operation_id
+from payments.domain.payment import Payment, Status
+from payments.errors import OperationInProgress, PaymentNotFound
+from payments.feed import Feed
+from payments.flow import PaymentFlow, Settled
+from payments.metrics import PaymentMetrics
+from payments.schemas import RefundAnswer, RefundState, failure_answer, payment_answer
+from payments.settings import PaymentsSettings
+from payments.store import reads
+from payments.store.writes import (
+    Begin,
+    Claim,
+    Finish,
+    Op,
+    Outcome,
+    Replay,
+    Started,
+    VersionConflict,
+    apply,
+)
+
+RUNNING = 202
+
+
+class RefundNotPermitted(Forbidden):
+    """The money went to another merchant's account; only that merchant can pay it back."""
+
+    code = "refund_not_permitted"
+    title = "Refund not permitted"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a caller is told: an answer, whose payment it is about, whether it was told before."""
+
+    answer: Answer
+    payment_id: str
+    replayed: bool = False
+
+
+class PaymentService:
+    """Takes requests to an answer; every answer is given after the commit that holds it."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        flow: PaymentFlow,
+        accounts: AccountDirectory,
+        feed: Feed,
+        settings: PaymentsSettings,
+        metrics: PaymentMetrics,
+        telemetry: Telemetry,
+        batches: BatchMetrics,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._flow = flow
+        self._accounts = accounts
+        self._feed = feed
+        self._settings = settings
+        self._metrics = metrics
+        self._log = telemetry.logger
+        self._clock = clock
+        self._writer: Writer[Op, Outcome] = Writer(
+            database, apply, name="payments-writer", metrics=batches
+        )
+        self.close = self._writer.close
+
+    async def pay(self, payment: Payment, *, idempotency: str, fingerprint: str) -> Told:
+        """Make a payment once, however often it is asked for. Raises Problem."""
+        operation = Operation(
+            operation_id=operation_id(Kind.PAY, payment),
+            uid=payment.uid,
+            kind=Kind.PAY,
+            idempotency=idempotency,
+            fingerprint=fingerprint,
+            amount=payment.amount,
+            actor=payment.merchant,
+            created_at=payment.created_at,
+            lease_until=self._lease(),
+        )
+        payment = replace(payment, active_operation=operation.operation_id)
+        return await self._carry_out(Claim(payment, operation), payment.payment_id)
+
+    async def act(
+        self, kind: Kind, caller: Caller, payment_id: str, *, amount: int = 0, key: str = ""
+    ) -> Told:
+        """Capture, void, refund, approve or refuse a payment; an amount of 0 means all of it.
+
+        Raises Problem: PaymentNotFound, OperationConflict, OperationInProgress, KeyReused.
+        """
+        uid = f"{caller.merchant}:{payment_id}"
+        name = operation_id(kind, uid, key)
+        operation = Operation(
+            operation_id=name,
+            uid=uid,
+            kind=kind,
+            idempotency=f"k:{caller.merchant}:{key}" if key else name,
+            fingerprint=digest(name, str(amount)),
+            amount=amount,
+            actor=caller.actor,
+            created_at=self._clock.now(),
+            lease_until=self._lease(),
+        )
+        return await self._carry_out(Begin(operation), payment_id)
+
+    async def check_refundable(self, caller: Caller, payment: Payment) -> None:
+        """Raise RefundNotPermitted when the receiver is another merchant's account."""
+        try:
+            account = await self._accounts.find(payment.destination_account, self._deadline())
+        except Unanswered as error:
+            raise OperationInProgress from error
+        if account is not None and account.merchant != caller.merchant:
+            raise RefundNotPermitted("the destination account belongs to another merchant")
+
+    def now(self) -> int:
+        """Return the time by the service's clock, microseconds since the epoch."""
+        return self._clock.now()
+
+    async def find(self, caller: Caller, payment_id: str) -> Payment:
+        """Return the caller's payment; raises PaymentNotFound."""
+        uid = f"{caller.merchant}:{payment_id}"
+        payment = await self._database.read(lambda c: reads.find_payment(c, uid))
+        if payment is None:
+            raise PaymentNotFound
+        return payment
+
+    async def list(self, wanted: reads.Filter) -> reads.Page:
+        """Return a page of payments; raises CursorInvalid."""
+        return await self._database.read(lambda c: reads.list_payments(c, wanted))
+
+    async def resume(self, started: Started) -> Answer:
+        """Drive an operation that somebody left; returns its answer or one with status 202."""
+        return await self._drive(started)
+
+    async def expire(self, payment: Payment) -> None:
+        """Release a hold that ran out; a no-op when somebody else works on the payment."""
+        caller = Caller(payment.merchant, "expiry")
+        try:
+            await self.act(Kind.EXPIRE, caller, payment.payment_id)
+        except Problem as problem:
+            self._log.info("hold not expired", payment_id=payment.payment_id, why=problem.detail)
+
+    async def _carry_out(self, op: Op, payment_id: str) -> Told:
+        begun = await self._writer.submit(op)
+        if isinstance(begun, Replay):
+            self._metrics.replays.inc()
+            return Told(begun.answer, payment_id, replayed=True)
+        assert isinstance(begun, Started)
+        answer = await self._drive(begun)
+        return Told(answer, begun.payment.payment_id)
+
+    async def _drive(self, started: Started) -> Answer:
+        begun = time.perf_counter()
+        try:
+            settled = await self._flow.drive(started, self._deadline())
+            answer = await self._finish(started, settled)
+        except Unanswered as error:
+            self._metrics.processing.labels(error.dependency).inc()
+            self._log.warning("outcome open", operation=started.operation.operation_id, why=error)
+            return self._open_answer(started)
+        self._log.info(
+            "operation",
+            kind=started.operation.kind.value,
+            payment_id=started.payment.payment_id,
+            status=settled.payment.status.value,
+            answer=answer.status,
+            ms=round((time.perf_counter() - begun) * 1000, 1),
+        )
+        return answer
+
+    async def _finish(self, started: Started, settled: Settled) -> Answer:
+        before, operation = started.payment, started.operation
+        after = replace(settled.payment, active_operation=None)
+        answer = _answer(operation, after, settled)
+        finish = Finish(before, after, operation, answer, settled.cause)
+        try:
+            await self._writer.submit(finish)
+        except VersionConflict:
+            return await self._answer_of_another(started)
+        except Problem as problem:
+            raise Unanswered("database", problem.detail) from problem
+        self._feed.wake()
+        self._metrics.finished(operation.kind, before, after)
+        return answer
+
+    async def _answer_of_another(self, started: Started) -> Answer:
+        name = started.operation.operation_id
+        stored = await self._database.read(lambda c: reads.find_operation(c, name))
+        if stored is None or stored.answer is None:
+            raise Unanswered("payments", "another process works on this operation")
+        return stored.answer
+
+    def _open_answer(self, started: Started) -> Answer:
+        if started.operation.kind is Kind.REFUND:
+            body = _refund_answer(started.operation, started.payment, "PROCESSING", None)
+            return Answer(RUNNING, body)
+        return Answer(RUNNING, payment_answer(started.payment).model_dump_json().encode())
+
+    def _deadline(self) -> Deadline:
+        own = Deadline.after(self._settings.payment_timeout)
+        asked = current_deadline.get()
+        return asked if asked is not None and asked.expires_at < own.expires_at else own
+
+    def _lease(self) -> int:
+        return self._clock.now() + round(self._settings.lease_seconds * MICROS)
+
+
+def _answer(operation: Operation, payment: Payment, settled: Settled) -> Answer:
+    failed = settled.failure is not None or (
+        operation.kind is Kind.PAY and payment.status is Status.FAILED
+    )
+    status = 400 if failed else 200
+    if operation.kind is Kind.REFUND:
+        state: RefundState = "FAILED" if failed else "SUCCEEDED"
+        return Answer(status, _refund_answer(operation, payment, state, settled))
+    shown = payment_answer(payment)
+    if settled.failure is not None and shown.failure is None:
+        shown.failure = failure_answer(settled.failure)
+    return Answer(status, shown.model_dump_json().encode())
+
+
+def _refund_answer(
+    operation: Operation, payment: Payment, state: RefundState, settled: Settled | None
+) -> bytes:
+    failure = settled.failure if settled else None
+    answer = RefundAnswer.model_construct(
+        refund_id=f"rfd_{operation.operation_id.rsplit(':', 1)[1]}",
+        status=state,
+        amount=format_amount(operation.amount, payment.currency),
+        currency=payment.currency,
+        failure=None if failure is None else failure_answer(failure),
+        payment=payment_answer(payment),
+    )
+    return answer.model_dump_json().encode()

@@ -1,0 +1,27 @@
+"""Settings of the payments service."""
+
+from kurs.settings import MEBIBYTE, ServiceSettings
+
+
+class PaymentsSettings(ServiceSettings):
+    """What the payments service is told from outside; times are in seconds.
+
+    `hold_seconds` is how long an authorization or a review may wait within one currency,
+    `exchange_hold_seconds` the same across currencies, where the house carries the rate.
+    `lease_seconds` is how long an operation belongs to the process that began it: longer than
+    `payment_timeout`, so that nobody takes over what still runs.
+    """
+
+    service: str = "payments"
+    port: int = 8081
+    database_url: str = "sqlite:///var/payments.db"
+    max_body_bytes: int = MEBIBYTE
+    fx_url: str = "http://127.0.0.1:8082"
+    wallet_url: str = "http://127.0.0.1:8083"
+    risk_url: str = "http://127.0.0.1:8084"
+    payment_timeout: float = 5.0
+    lease_seconds: float = 8.0
+    sweep_seconds: float = 1.0
+    hold_seconds: float = 7 * 24 * 3600.0
+    exchange_hold_seconds: float = 900.0
+    give_up_seconds: float = 900.0

@@ -1,0 +1,1 @@
+"""All SQL of the payments service: tables, the batched writes, the reads."""

@@ -1,0 +1,136 @@
+"""The reads of payments: one, a page, the events after a sequence, and what is overdue."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, or_, select, tuple_
+
+from payments.domain.operation import Operation
+from payments.domain.payment import Payment, Status
+from payments.errors import CursorInvalid
+from payments.store.tables import events, operations, payments, read_operation, read_payment
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One move of a payment, with the payment as it is now."""
+
+    sequence: int
+    from_status: str | None
+    to_status: str
+    cause: str
+    actor: str
+    at: int
+    payment: Payment
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list of payments is narrowed to; `cursor` comes from the page before."""
+
+    merchant: str
+    status: Status | None = None
+    account: str | None = None
+    cursor: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some payments, newest first, and where the next page begins."""
+
+    items: Sequence[Payment]
+    next_cursor: str | None
+
+
+def find_payment(connection: Connection, uid: str) -> Payment | None:
+    """Return a payment by its id, None if there is none."""
+    row = connection.execute(select(payments).where(payments.c.uid == uid)).mappings().first()
+    return None if row is None else read_payment(row)
+
+
+def find_operation(connection: Connection, operation_id: str) -> Operation | None:
+    """Return an operation by its id, None if there is none."""
+    query = select(operations).where(operations.c.operation_id == operation_id)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else read_operation(row)
+
+
+def list_payments(connection: Connection, wanted: Filter) -> Page:
+    """Return a page of payments; raises CursorInvalid."""
+    query = select(payments).where(payments.c.merchant == wanted.merchant)
+    if wanted.status is not None:
+        query = query.where(payments.c.status == wanted.status.value)
+    if wanted.account is not None:
+        sides = (payments.c.source_account, payments.c.destination_account)
+        query = query.where(or_(*(side == wanted.account for side in sides)))
+    order = (payments.c.created_at, payments.c.uid)
+    if wanted.cursor is not None:
+        query = query.where(tuple_(*order) < _read_cursor(wanted.cursor))
+    query = query.order_by(*(column.desc() for column in order)).limit(wanted.limit + 1)
+    found = [read_payment(row) for row in connection.execute(query).mappings()]
+    more = len(found) > wanted.limit
+    items = found[: wanted.limit]
+    return Page(items, _write_cursor(items[-1]) if more else None)
+
+
+def events_after(
+    connection: Connection, merchant: str, sequence: int, limit: int
+) -> Sequence[Event]:
+    """Return the merchant's events after `sequence`, oldest first."""
+    query = (
+        select(events, *(c.label(f"payment_{c.name}") for c in payments.c))
+        .join(payments, payments.c.uid == events.c.uid)
+        .where(events.c.merchant == merchant, events.c.sequence > sequence)
+        .order_by(events.c.sequence)
+        .limit(limit)
+    )
+    return [
+        Event(
+            sequence=row["sequence"],
+            from_status=row["from_status"],
+            to_status=row["to_status"],
+            cause=row["cause"],
+            actor=row["actor"],
+            at=row["at"],
+            payment=read_payment({c.name: row[f"payment_{c.name}"] for c in payments.c}),
+        )
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def last_sequence(connection: Connection) -> int:
+    """Return the newest event's sequence, 0 before the first."""
+    return connection.execute(select(func.max(events.c.sequence))).scalar() or 0
+
+
+def oldest_pending(connection: Connection) -> int | None:
+    """Return when the oldest unfinished operation was asked for, None if all are finished."""
+    pending = operations.c.lease_until.is_not(None)
+    query = select(func.min(operations.c.created_at)).where(pending)
+    return connection.execute(query).scalar()
+
+
+def overdue_holds(connection: Connection, now: int, limit: int) -> Sequence[Payment]:
+    """Return payments whose hold ran out and that nobody works on."""
+    query = (
+        select(payments)
+        .where(payments.c.hold_expires_at < now, payments.c.active_operation.is_(None))
+        .order_by(payments.c.hold_expires_at)
+        .limit(limit)
+    )
+    return [read_payment(row) for row in connection.execute(query).mappings()]
+
+
+def _write_cursor(payment: Payment) -> str:
+    return base64.urlsafe_b64encode(f"{payment.created_at}|{payment.uid}".encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[int, str]:
+    try:
+        created_at, uid = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
+        return int(created_at), uid
+    except (ValueError, binascii.Error):
+        raise CursorInvalid from None

@@ -1,0 +1,195 @@
+"""The tables of the payments database, and how a row becomes a Payment or an Operation."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+)
+
+from payments.domain.failure import Failure, FailureCode
+from payments.domain.operation import Answer, Kind, Operation
+from payments.domain.payment import Exchange, Payment, Status
+
+metadata = MetaData()
+
+Row = RowMapping | dict[str, Any]
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("uid", String, primary_key=True),
+    Column("merchant", String, nullable=False),
+    Column("payment_id", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("source_account", String, nullable=False),
+    Column("destination_account", String, nullable=False),
+    Column("destination_currency", String),
+    Column("destination_amount", BigInteger),
+    Column("capture", String, nullable=False),
+    Column("quote", String),
+    Column("description", String),
+    Column("metadata", JSON, nullable=False),
+    Column("exchange", JSON),
+    Column("risk", JSON),
+    Column("failure", JSON),
+    Column("captured_amount", BigInteger, nullable=False),
+    Column("refunded_amount", BigInteger, nullable=False),
+    Column("hold_expires_at", BigInteger),
+    Column("trace_id", String),
+    Column("active_operation", String),
+    Column("version", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("operation_id", String, primary_key=True),
+    Column("uid", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("idempotency", String, nullable=False, unique=True),
+    Column("fingerprint", String, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("lease_until", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("answer_status", Integer),
+    Column("answer", LargeBinary),
+)
+
+events = Table(
+    "payment_events",
+    metadata,
+    # SQLite numbers rows by itself only in a column declared INTEGER.
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("uid", String, nullable=False),
+    Column("merchant", String, nullable=False),
+    Column("from_status", String),
+    Column("to_status", String, nullable=False),
+    Column("cause", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+PAYMENT_COLUMNS = tuple(payments.c.keys())
+CHANGING_COLUMNS = (
+    "status", "destination_currency", "destination_amount", "exchange", "risk", "failure",
+    "captured_amount", "refunded_amount", "hold_expires_at", "active_operation", "updated_at",
+)  # fmt: skip
+OPERATION_COLUMNS = tuple(operations.c.keys())
+EVENT_COLUMNS = ("uid", "merchant", "from_status", "to_status", "cause", "actor", "at")
+
+
+def payment_values(payment: Payment) -> dict[str, Any]:
+    """Return the columns of a payment; JSON columns as text, for bulk statements."""
+    exchange = payment.exchange
+    return {
+        "uid": payment.uid,
+        "merchant": payment.merchant,
+        "payment_id": payment.payment_id,
+        "status": payment.status.value,
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "source_account": payment.source_account,
+        "destination_account": payment.destination_account,
+        "destination_currency": payment.destination_currency,
+        "destination_amount": payment.destination_amount,
+        "capture": payment.capture,
+        "quote": payment.quote,
+        "description": payment.description,
+        "metadata": json.dumps(payment.metadata),
+        "exchange": None if exchange is None else json.dumps(exchange_values(exchange)),
+        "risk": None if payment.risk is None else json.dumps(payment.risk),
+        "failure": None if payment.failure is None else json.dumps(asdict(payment.failure)),
+        "captured_amount": payment.captured_amount,
+        "refunded_amount": payment.refunded_amount,
+        "hold_expires_at": payment.hold_expires_at,
+        "trace_id": payment.trace_id,
+        "active_operation": payment.active_operation,
+        "version": payment.version,
+        "created_at": payment.created_at,
+        "updated_at": payment.updated_at,
+    }
+
+
+def operation_values(operation: Operation) -> tuple[Any, ...]:
+    """Return the columns of a pending operation, in the order of OPERATION_COLUMNS."""
+    return (
+        operation.operation_id,
+        operation.uid,
+        operation.kind.value,
+        operation.idempotency,
+        operation.fingerprint,
+        operation.amount,
+        operation.actor,
+        operation.created_at,
+        operation.lease_until,
+        operation.attempts,
+        None,
+        None,
+    )
+
+
+def read_payment(row: Row) -> Payment:
+    """Return the Payment of a row of `payments`."""
+    values = dict(row)
+    del values["uid"]
+    values["status"] = Status(values["status"])
+    if values["exchange"] is not None:
+        values["exchange"] = read_exchange(values["exchange"])
+    if values["failure"] is not None:
+        failure = values["failure"]
+        values["failure"] = Failure(FailureCode(failure["code"]), failure["message"])
+    return Payment(**values)
+
+
+def read_operation(row: Row) -> Operation:
+    """Return the Operation of a row of `operations`."""
+    status = row["answer_status"]
+    return Operation(
+        operation_id=row["operation_id"],
+        uid=row["uid"],
+        kind=Kind(row["kind"]),
+        idempotency=row["idempotency"],
+        fingerprint=row["fingerprint"],
+        amount=row["amount"],
+        actor=row["actor"],
+        created_at=row["created_at"],
+        lease_until=row["lease_until"] or 0,
+        attempts=row["attempts"],
+        answer=None if status is None else Answer(status, bytes(row["answer"])),
+    )
+
+
+def exchange_values(exchange: Exchange) -> dict[str, Any]:
+    """Return an exchange as JSON members, decimals as text."""
+    return {
+        "quote_id": exchange.quote_id,
+        "mid": str(exchange.mid),
+        "spread_bps": exchange.spread_bps,
+        "rate": str(exchange.rate),
+        "source": exchange.source,
+        "as_of": exchange.as_of,
+        "config_revision": exchange.config_revision,
+    }
+
+
+def read_exchange(members: Mapping[str, Any]) -> Exchange:
+    """Return the exchange of its JSON members."""
+    return Exchange(**{**members, "mid": Decimal(members["mid"]), "rate": Decimal(members["rate"])})

@@ -1,0 +1,285 @@
+"""The writes of payments: one transaction serves every operation that waits for it.
+
+New payments are claimed, and outcomes recorded, with a constant number of statements per batch.
+The rarer actions on a payment (capture, refund, …) are begun one by one in the same transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, select, text, update
+
+from kurs.bulk import insert_rows, is_any_of, update_rows
+from kurs.database import RetryTransaction, for_update
+from payments.domain.operation import BEGINS_IN, Answer, Kind, Operation
+from payments.domain.payment import Payment
+from payments.errors import (
+    KeyReused,
+    OperationConflict,
+    OperationInProgress,
+    PaymentIdTaken,
+    PaymentNotFound,
+)
+from payments.store.tables import (
+    CHANGING_COLUMNS,
+    EVENT_COLUMNS,
+    OPERATION_COLUMNS,
+    PAYMENT_COLUMNS,
+    events,
+    operation_values,
+    operations,
+    payment_values,
+    payments,
+    read_operation,
+    read_payment,
+)
+
+
+class VersionConflict(Exception):
+    """Another process recorded an outcome first; what is stored holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Store a new payment with its operation, unless its key or id is known."""
+
+    payment: Payment
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Begin `operation` on a stored payment; an amount of 0 means all that can be."""
+
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Record the outcome of an operation: the payment as it now is, and the first answer."""
+
+    before: Payment
+    after: Payment
+    operation: Operation
+    answer: Answer
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The caller holds the lease and drives the operation; `fresh` if nobody did before."""
+
+    payment: Payment
+    operation: Operation
+    fresh: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The operation is finished: this was its answer."""
+
+    answer: Answer
+
+
+Op = Claim | Begin | Finish
+Outcome = Started | Replay | None
+
+
+def apply(connection: Connection, ops: Sequence[Op]) -> list[Outcome | Exception]:
+    """Apply a batch; each operation succeeds or fails alone.
+
+    Raises RetryTransaction when another process claimed the same id meanwhile, and
+    VersionConflict when one recorded an outcome first (the Writer then tries each alone).
+    """
+    results: list[Outcome | Exception] = [None] * len(ops)
+    claims = [(i, op) for i, op in enumerate(ops) if isinstance(op, Claim)]
+    finishes = [op for op in ops if isinstance(op, Finish)]
+    if claims:
+        for (i, _), result in zip(
+            claims, _claim(connection, [op for _, op in claims]), strict=True
+        ):
+            results[i] = result
+    for i, op in enumerate(ops):
+        if isinstance(op, Begin):
+            results[i] = _begin(connection, op.operation)
+    if finishes:
+        _finish(connection, finishes)
+    created = [op.payment for (i, op) in claims if _is_fresh(results[i])]
+    _record_events(connection, created, finishes)
+    return results
+
+
+def take_over(connection: Connection, *, now: int, lease_until: int, limit: int) -> list[Started]:
+    """Take the pending operations whose lease ran out; no two processes take the same one."""
+    due = (
+        select(operations)
+        .where(operations.c.lease_until < now)
+        .order_by(operations.c.lease_until)
+        .limit(limit)
+    )
+    found = connection.execute(for_update(connection, due, skip_locked=True)).mappings().all()
+    taken = [read_operation(row) for row in found]
+    if not taken:
+        return []
+    _extend_leases(connection, taken, lease_until)
+    owners = _payments_by_uid(connection, [op.uid for op in taken])
+    return [Started(owners[op.uid], op, fresh=False) for op in taken]
+
+
+def _extend_leases(connection: Connection, taken: Sequence[Operation], until: int) -> None:
+    rows = [(op.operation_id, until, op.attempts + 1) for op in taken]
+    update_rows(connection, operations, ("operation_id",), ("lease_until", "attempts"), rows)
+
+
+def _claim(connection: Connection, claims: Sequence[Claim]) -> list[Outcome | Exception]:
+    known = _operations_by_key(connection, [c.operation.idempotency for c in claims])
+    taken = _known_uids(connection, [c.payment.uid for c in claims])
+    results: list[Outcome | Exception] = []
+    fresh: list[Claim] = []
+    for claim in claims:
+        operation = claim.operation
+        earlier = known.get(operation.idempotency)
+        if earlier is not None:
+            results.append(_repeat(connection, earlier, operation))
+        elif claim.payment.uid in taken:
+            results.append(PaymentIdTaken(claim.payment.payment_id))
+        else:
+            # The next one in this batch with the same key or id must see this one.
+            known[operation.idempotency] = operation
+            taken.add(claim.payment.uid)
+            fresh.append(claim)
+            results.append(Started(claim.payment, operation))
+    rows = [tuple(payment_values(c.payment).values()) for c in fresh]
+    stored = insert_rows(connection, payments, PAYMENT_COLUMNS, rows, skip_existing=True)
+    intents = [operation_values(c.operation) for c in fresh]
+    intended = insert_rows(connection, operations, OPERATION_COLUMNS, intents, skip_existing=True)
+    if stored < len(fresh) or intended < len(fresh):
+        raise RetryTransaction
+    return results
+
+
+def _repeat(connection: Connection, earlier: Operation, repeated: Operation) -> Outcome | Exception:
+    if earlier.fingerprint != repeated.fingerprint:
+        return KeyReused()
+    if earlier.answer is not None:
+        return Replay(earlier.answer)
+    if earlier.lease_until > repeated.created_at:
+        return OperationInProgress()
+    _extend_leases(connection, [earlier], repeated.lease_until)
+    payment = _payments_by_uid(connection, [earlier.uid])[earlier.uid]
+    return Started(payment, earlier, fresh=False)
+
+
+def _begin(connection: Connection, operation: Operation) -> Outcome | Exception:
+    known = _operations_by_key(connection, [operation.idempotency])
+    if operation.idempotency in known:
+        return _repeat(connection, known[operation.idempotency], operation)
+    query = for_update(connection, select(payments).where(payments.c.uid == operation.uid))
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        return PaymentNotFound()
+    payment = read_payment(row)
+    amount = operation.amount or _whole(operation.kind, payment)
+    refusal = _cannot_begin(operation.kind, payment, amount)
+    if refusal is not None:
+        return refusal
+    operation = replace(operation, amount=amount)
+    inserted = insert_rows(
+        connection, operations, OPERATION_COLUMNS, [operation_values(operation)], skip_existing=True
+    )
+    if not inserted:
+        raise RetryTransaction
+    payment = replace(payment, active_operation=operation.operation_id, version=payment.version + 1)
+    connection.execute(
+        update(payments)
+        .where(payments.c.uid == payment.uid)
+        .values(active_operation=payment.active_operation, version=payment.version)
+    )
+    return Started(payment, operation)
+
+
+def _whole(kind: Kind, payment: Payment) -> int:
+    return (
+        payment.captured_amount - payment.refunded_amount if kind is Kind.REFUND else payment.amount
+    )
+
+
+def _cannot_begin(kind: Kind, payment: Payment, amount: int) -> Exception | None:
+    if payment.active_operation is not None:
+        return OperationInProgress()
+    if payment.status not in BEGINS_IN[kind]:
+        return OperationConflict(kind, payment.status)
+    if amount > _whole(kind, payment):
+        return OperationConflict(kind, payment.status, largest=_whole(kind, payment))
+    return None
+
+
+def _finish(connection: Connection, finishes: Sequence[Finish]) -> None:
+    rows: list[tuple[Any, ...]] = []
+    for finish in finishes:
+        values = payment_values(replace(finish.after, active_operation=None))
+        changed = (values[column] for column in CHANGING_COLUMNS)
+        rows.append((values["uid"], finish.before.version, *changed))
+    keys = ("uid", "version")
+    if update_rows(connection, payments, keys, CHANGING_COLUMNS, rows, bump="version") < len(rows):
+        raise VersionConflict
+    answers = [(f.operation.operation_id, None, f.answer.status, f.answer.body) for f in finishes]
+    columns = ("lease_until", "answer_status", "answer")
+    update_rows(connection, operations, ("operation_id",), columns, answers)
+
+
+def _record_events(
+    connection: Connection, created: Sequence[Payment], finishes: Sequence[Finish]
+) -> None:
+    rows: list[tuple[Any, ...]] = [
+        (p.uid, p.merchant, None, p.status.value, "requested", p.merchant, p.created_at)
+        for p in created
+    ]
+    rows += [_move_row(f) for f in finishes if _is_move(f)]
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        # Sequence numbers must become visible in order, or a reader that resumes after the
+        # last one it saw would miss a smaller one that is committed later.
+        connection.execute(text("SELECT pg_advisory_xact_lock(7236)"))
+    insert_rows(connection, events, EVENT_COLUMNS, rows)
+
+
+def _is_move(finish: Finish) -> bool:
+    refunded = finish.after.refunded_amount != finish.before.refunded_amount
+    return refunded or finish.after.status is not finish.before.status
+
+
+def _move_row(finish: Finish) -> tuple[Any, ...]:
+    after = finish.after
+    moved = (finish.before.status.value, after.status.value)
+    return (
+        after.uid,
+        after.merchant,
+        *moved,
+        finish.cause,
+        finish.operation.actor,
+        after.updated_at,
+    )
+
+
+def _is_fresh(result: Outcome | Exception) -> bool:
+    return isinstance(result, Started) and result.fresh
+
+
+def _operations_by_key(connection: Connection, keys: Sequence[str]) -> dict[str, Operation]:
+    query = select(operations).where(is_any_of(connection, operations.c.idempotency, keys))
+    found = connection.execute(query).mappings().all()
+    return {row["idempotency"]: read_operation(row) for row in found}
+
+
+def _known_uids(connection: Connection, uids: Sequence[str]) -> set[str]:
+    query = select(payments.c.uid).where(is_any_of(connection, payments.c.uid, uids))
+    return set(connection.execute(query).scalars())
+
+
+def _payments_by_uid(connection: Connection, uids: Sequence[str]) -> dict[str, Payment]:
+    query = select(payments).where(is_any_of(connection, payments.c.uid, uids))
+    found = connection.execute(query).mappings().all()
+    return {row["uid"]: read_payment(row) for row in found}
