@@ -211,7 +211,7 @@ def _pair_rate(
         destination_currency=destination,
         mid=leg.mid,
         spread_bps=leg.spread_bps,
-        rate=_EXACT.multiply(leg.mid, factor),
+        rate=_EXACT.multiply(leg.mid, factor).normalize(_EXACT),
         source="+".join(s.terms.name for s in sources),
         as_of=leg.as_of,
         fresh_until=leg.fresh_until,

@@ -15,11 +15,14 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from fx.sources.base import SourceError, SourceFault
 
 # Addresses that carry an IPv4 address inside, which a gateway on the way would unpack:
-# NAT64 (RFC 6052, RFC 8215) and 6to4 (RFC 3056). Teredo is no global address already.
+# NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), and the two ways of writing an IPv4 address as an
+# IPv6 one (RFC 4291, section 2.5.5). Teredo is no global address already.
 _TRANSLATED = (
     IPv6Network("64:ff9b::/96"),
     IPv6Network("64:ff9b:1::/48"),
     IPv6Network("2002::/16"),
+    IPv6Network("::/96"),
+    IPv6Network("::ffff:0:0/96"),
 )
 
 

@@ -3,9 +3,9 @@
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
+from yarl import URL
 
 from fx.sources.addresses import PublicResolver, is_address, require_public
 from fx.sources.base import SourceError, SourceFault
@@ -33,27 +33,31 @@ class FetchPolicy:
     tls: ssl.SSLContext | None = field(default=None, repr=False)
 
 
-def check_url(url: str, policy: FetchPolicy, *, allow_insecure: bool) -> SplitResult:
-    """Return the parts of a URL that may be fetched; raises SourceError naming the reason."""
+def check_url(url: str, policy: FetchPolicy, *, allow_insecure: bool) -> URL:
+    """Return a URL that may be fetched; raises SourceError naming the reason.
+
+    The URL is parsed once, by the parser that the client uses: were there two, a text could mean a
+    public host to the one that checks and a private one to the one that connects.
+    """
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        target = URL(url)
+        host = target.raw_host
     except ValueError:
         raise SourceError(SourceFault.CONFIGURATION, "the url cannot be read") from None
-    if parts.scheme not in ("https", "http") or not host:
+    if target.scheme not in ("https", "http") or not host:
         raise SourceError(SourceFault.CONFIGURATION, "the url is not an https address")
-    if parts.scheme == "http" and not allow_insecure:
+    if target.scheme == "http" and not allow_insecure:
         raise SourceError(
             SourceFault.CONFIGURATION, "the url is not https and allowInsecure is not set"
         )
-    if "@" in parts.netloc:
+    if target.raw_user is not None or target.raw_password is not None:
         raise SourceError(SourceFault.CONFIGURATION, "the url holds credentials; use secretRef")
     if policy.allowed_hosts and host not in policy.allowed_hosts:
         raise SourceError(SourceFault.ADDRESS, f"{host} is not among the allowed hosts")
     # aiohttp asks no resolver about a host that is an address already.
     if is_address(host) and not policy.allow_private:
         require_public(host, host)
-    return parts
+    return target
 
 
 async def fetch_bytes(
@@ -65,7 +69,8 @@ async def fetch_bytes(
     headers: Mapping[str, str],
 ) -> bytes:
     """Return the body of a 200 answer; raises SourceError for everything else."""
-    host = check_url(url, policy, allow_insecure=allow_insecure).hostname
+    target = check_url(url, policy, allow_insecure=allow_insecure)
+    host = target.raw_host
     try:
         # A new connection each time, so that every fetch goes to addresses checked for it.
         async with (
@@ -76,7 +81,7 @@ async def fetch_bytes(
                 trust_env=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
             ) as session,
-            session.get(url, headers={**_HEADERS, **headers}, allow_redirects=False) as response,
+            session.get(target, headers={**_HEADERS, **headers}, allow_redirects=False) as response,
         ):
             return await _bounded(response, policy.max_bytes)
     except TimeoutError:
