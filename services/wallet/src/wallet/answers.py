@@ -1,0 +1,117 @@
+"""Shapes what the domain and the store return into answers."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from kurs.clock import to_rfc3339
+from kurs.money import format_amount
+from wallet.domain.transfers import Outcome, Record
+from wallet.schemas.public import (
+    AccountBalances,
+    AccountOut,
+    BalanceOut,
+    CurrencyTotal,
+    EntryOut,
+    OverdraftOut,
+)
+from wallet.store.accounts import Account
+from wallet.store.reports import CurrencySum, Entry, Position
+
+
+def transfer_result(outcome: Outcome) -> dict[str, Any]:
+    """Return the answer to one item of a batch, without absent fields."""
+    result: dict[str, Any] = {
+        "transfer_id": outcome.transfer_id,
+        "status": outcome.status.value,
+        "replayed": outcome.replayed,
+        "created_at": outcome.created_at,
+    }
+    if outcome.code is not None:
+        result["code"] = outcome.code
+        result["message"] = outcome.message
+        if outcome.field is not None:
+            result["field"] = outcome.field
+    if outcome.replayed and outcome.record is not None:
+        result["stored"] = stored_transfer(outcome.record)
+    return result
+
+
+def stored_transfer(record: Record) -> dict[str, Any]:
+    """Return what is stored under a transfer's id."""
+    content = json.loads(record.content)
+    return {
+        "kind": record.kind,
+        "status": record.status,
+        "code": record.code,
+        "postings": content.get("postings", []),
+        "quote_id": content.get("quote_id"),
+        "config_revision": record.config_revision,
+        "context": None if record.context is None else json.loads(record.context),
+    }
+
+
+def account(found: Account) -> AccountOut:
+    """Return an account as merchants see it."""
+    return AccountOut(
+        account_id=found.account_id,
+        kind=found.kind,
+        settlement_currency=found.settlement_currency,
+        overdrafts=[
+            OverdraftOut(currency=currency, amount=format_amount(limit, currency))
+            for currency, limit in sorted(found.overdrafts.items())
+        ],
+        opened_at=to_rfc3339(found.opened_at),
+    )
+
+
+def found_account(found: Account | None) -> dict[str, Any] | None:
+    """Return an account as services see it."""
+    if found is None:
+        return None
+    return {
+        "account_id": found.account_id,
+        "merchant": found.merchant,
+        "kind": found.kind,
+        "settlement_currency": found.settlement_currency,
+        "opened_at": found.opened_at,
+    }
+
+
+def account_balances(found: Account, positions: Iterable[Position]) -> AccountBalances:
+    """Return an account's balances."""
+    return AccountBalances(
+        account_id=found.account_id,
+        settlement_currency=found.settlement_currency,
+        balances=[
+            BalanceOut(
+                currency=p.currency,
+                available=format_amount(p.posted - p.held + p.overdraft, p.currency),
+                held=format_amount(p.held, p.currency),
+                total=format_amount(p.posted, p.currency),
+            )
+            for p in positions
+        ],
+    )
+
+
+def entry(found: Entry) -> EntryOut:
+    """Return one entry of an account."""
+    return EntryOut(
+        entry_id=found.entry_id,
+        transfer_id=found.transfer_id,
+        kind=found.kind,
+        currency=found.currency,
+        amount=format_amount(found.amount, found.currency),
+        created_at=to_rfc3339(found.created_at),
+    )
+
+
+def currency_total(found: CurrencySum) -> CurrencyTotal:
+    """Return one line of the trial balance."""
+    return CurrencyTotal(
+        currency=found.currency,
+        sum=format_amount(found.total, found.currency),
+        accounts=found.accounts,
+        postings=found.postings,
+    )

@@ -1,0 +1,114 @@
+"""Puts the wallet together."""
+
+import asyncio
+import contextlib
+import zlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+
+from kurs.app import create_app as create_kurs_app
+from kurs.batching import BatchMetrics
+from kurs.clock import Clock, SystemClock
+from kurs.database import Database, DatabaseMetrics
+from kurs.http import Transport
+from kurs.migrations import ensure_schema
+from kurs.telemetry import Telemetry
+from wallet.background import Audit, Heartbeat, release_expired
+from wallet.directory import AccountDirectory
+from wallet.ledger import Ledger
+from wallet.metrics import WalletMetrics
+from wallet.migrations import VERSIONS
+from wallet.routes import merchant_routes
+from wallet.schemas.batch import AccountLookup, TransferBatch
+from wallet.service import Wallet
+from wallet.service_routes import service_routes
+from wallet.settings import WalletSettings
+from wallet.store.tables import STRIPES
+
+
+def create_app(
+    settings: WalletSettings,
+    *,
+    clock: Clock | None = None,
+    transport: Transport | None = None,  # noqa: ARG001 - all services are made alike; it calls none
+    telemetry: Telemetry | None = None,
+) -> FastAPI:
+    """Return the wallet as an ASGI app; its lifespan opens and closes what it holds."""
+    clock = clock or SystemClock()
+    telemetry = telemetry or Telemetry.create(
+        settings.service,
+        instance=settings.instance_name(),
+        trace_ratio=settings.trace_ratio,
+        otlp_endpoint=settings.otlp_endpoint,
+        log_level=settings.log_level,
+    )
+    database = Database.open(settings.database_url, DatabaseMetrics(telemetry.registry))
+    metrics = WalletMetrics(telemetry)
+    ledger = Ledger(
+        database,
+        clock=clock,
+        stripe=stripe_of(settings.instance_name()),
+        telemetry=telemetry,
+        metrics=metrics,
+        batch_metrics=BatchMetrics(telemetry.registry),
+    )
+    directory = AccountDirectory(database)
+    expiry = Heartbeat(
+        "hold expiry",
+        lambda: release_expired(database, ledger, clock),
+        settings.hold_expiry_interval,
+        telemetry,
+    )
+    audit = Heartbeat(
+        "audit", Audit(database, clock, metrics).run, settings.audit_interval, telemetry
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await ensure_schema(database, settings.database_url, VERSIONS)
+        tasks = [asyncio.create_task(expiry.run()), asyncio.create_task(audit.run())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await ledger.close()
+            await database.close()
+            telemetry.shutdown()
+
+    app = create_kurs_app(
+        title="Kurs wallet",
+        settings=settings,
+        telemetry=telemetry,
+        lifespan=lifespan,
+        readiness=lambda: {"database": expiry.healthy},
+    )
+    app.include_router(service_routes(ledger, directory, database))
+    app.include_router(merchant_routes(Wallet(database, ledger, directory, clock)))
+    _document_batches(app)
+    return app
+
+
+def stripe_of(instance: str) -> int:
+    """Return the stripe of the house's accounts that a process writes, by its name."""
+    return zlib.crc32(instance.encode()) % STRIPES
+
+
+def _document_batches(app: FastAPI) -> None:
+    """Add the bodies that are read from bytes, which FastAPI does not see, to the document."""
+    document = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        described = document()
+        _, schemas = models_json_schema(
+            [(TransferBatch, "validation"), (AccountLookup, "validation")],
+            ref_template="#/components/schemas/{model}",
+        )
+        described["components"]["schemas"].update(schemas["$defs"])
+        return described
+
+    app.openapi = openapi  # type: ignore[method-assign]

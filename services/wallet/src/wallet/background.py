@@ -1,0 +1,109 @@
+"""What the wallet does by itself: release expired holds, and sum the ledger up."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy import Connection
+
+from kurs.clock import MICROS, Clock
+from kurs.database import Database
+from kurs.telemetry import Telemetry
+from wallet.domain.transfers import Kind, Transfer
+from wallet.ledger import Ledger, Submission
+from wallet.metrics import WalletMetrics
+from wallet.store import reports
+
+_EXPIRY_BATCH = 200
+# No transaction stays open this long, so postings older than this are all visible.
+_SETTLED_MICROS = 300 * MICROS
+
+
+async def release_expired(database: Database, ledger: Ledger, clock: Clock) -> int:
+    """Release up to 200 holds whose time has passed; returns how many there were.
+
+    An expiry is a transfer like any other, with the id `expire:<hold_id>`: when several processes
+    see the same hold, one applies it and the others find it done.
+    """
+    now = clock.now()
+    due = await database.read(lambda c: reports.due_holds(c, now, _EXPIRY_BATCH))
+    if due:
+        await ledger.submit([Submission(_expiry(hold_id, merchant)) for hold_id, merchant in due])
+    return len(due)
+
+
+def _expiry(hold_id: str, merchant: str) -> Transfer:
+    return Transfer(
+        transfer_id=f"expire:{hold_id}",
+        kind=Kind.EXPIRY,
+        merchant=merchant,
+        content=f'{{"kind":"{Kind.EXPIRY.value}"}}',
+        hold_id=hold_id,
+    )
+
+
+class Audit:
+    """Sums every currency over all postings, again and again.
+
+    Postings never change, so the sums of those older than five minutes are kept and only younger
+    ones are read again; the first look reads the whole ledger.
+    """
+
+    def __init__(self, database: Database, clock: Clock, metrics: WalletMetrics) -> None:
+        self._database = database
+        self._clock = clock
+        self._metrics = metrics
+        self._settled = 0
+        self._settled_sums: Counter[str] = Counter()
+
+    async def run(self) -> dict[str, int]:
+        """Return the sum per currency in minor units, and publish it."""
+        now = self._clock.now()
+        sums, positions, holds = await self._database.read(lambda c: self._look(c, now))
+        self._metrics.report_audit(now, sums, positions, holds)
+        return sums
+
+    def _look(
+        self, connection: Connection, now: int
+    ) -> tuple[dict[str, int], list[tuple[str, str, int]], int]:
+        settled = reports.last_entry_before(connection, self._settled, now - _SETTLED_MICROS)
+        older = Counter(reports.sums_between(connection, self._settled, settled))
+        younger = reports.sums_between(connection, settled, None)
+        self._settled_sums.update(older)
+        self._settled = settled
+        sums = {
+            currency: self._settled_sums[currency] + younger.get(currency, 0)
+            for currency in {*self._settled_sums, *younger}
+        }
+        return sums, reports.house_positions(connection), reports.open_holds(connection)
+
+
+class Heartbeat:
+    """Repeats a piece of work, and tells whether it goes well."""
+
+    def __init__(
+        self, name: str, work: Callable[[], Awaitable[object]], seconds: float, telemetry: Telemetry
+    ) -> None:
+        self._name = name
+        self._work = work
+        self._seconds = seconds
+        self._telemetry = telemetry
+        self._failures = 0
+
+    @property
+    def healthy(self) -> bool:
+        """Tell whether one of the last three attempts succeeded."""
+        return self._failures < 3
+
+    async def run(self) -> None:
+        """Work, wait, work again, until cancelled."""
+        while True:
+            try:
+                await self._work()
+                self._failures = 0
+            except Exception as error:
+                self._failures += 1
+                self._telemetry.logger.warning(
+                    "background work failed", work=self._name, error=repr(error)
+                )
+            await asyncio.sleep(self._seconds)

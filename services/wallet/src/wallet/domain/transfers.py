@@ -1,0 +1,139 @@
+"""What callers ask of the ledger, what it keeps, and what it answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    """What a transfer does."""
+
+    POST = "post"
+    HOLD = "hold"
+    CAPTURE = "capture"
+    VOID = "void"
+    CANCEL = "cancel"
+    DEPOSIT = "deposit"
+    EXPIRY = "expiry"
+
+
+class Status(StrEnum):
+    """How the ledger answered. `applied` and `refused` are stored; the others leave no trace."""
+
+    APPLIED = "applied"
+    REFUSED = "refused"
+    CONFLICT = "conflict"
+    SKIPPED = "skipped"
+
+
+class Code(StrEnum):
+    """Why a transfer was not applied."""
+
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    ACCOUNT_NOT_FOUND = "account_not_found"
+    AMOUNT_OVERFLOW = "amount_overflow"
+    QUOTE_ALREADY_USED = "quote_already_used"
+    HOLD_NOT_FOUND = "hold_not_found"
+    HOLD_EXPIRED = "hold_expired"
+    HOLD_CLOSED = "hold_closed"
+    CAPTURE_EXCEEDS_HOLD = "capture_exceeds_hold"
+    CAPTURE_WITHOUT_DEBIT = "capture_without_debit"
+    ORIGINAL_NOT_FOUND = "original_not_found"
+    REVERSAL_EXCEEDS_ORIGINAL = "reversal_exceeds_original"
+    CANCELLED = "cancelled"
+    ID_REUSED = "transfer_id_reused"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    NOT_DUE = "not_due"
+    FAILED = "ledger_failed"
+
+
+class Posting(NamedTuple):
+    """One leg: `amount` in minor units, positive credits the account, negative debits it."""
+
+    account_id: str
+    currency: str
+    amount: int
+
+
+class HoldTerms(NamedTuple):
+    """What a hold sets aside: `amount` in minor units, until `expires_at` in microseconds."""
+
+    account_id: str
+    currency: str
+    amount: int
+    expires_at: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Transfer:
+    """One request to the ledger.
+
+    `content` is the canonical JSON of everything that makes two requests the same; `context` is
+    the caller's own JSON, kept and given back, never compared. Postings sum to zero per currency.
+    """
+
+    transfer_id: str
+    kind: Kind
+    merchant: str
+    content: str
+    postings: Sequence[Posting] = ()
+    hold: HoldTerms | None = None
+    hold_id: str | None = None
+    quote_id: str | None = None
+    reverses: str | None = None
+    config_revision: str | None = None
+    context: str | None = None
+
+    @property
+    def burns_id(self) -> bool:
+        """Tell whether a refusal is kept, so that the id can never have another outcome.
+
+        A deposit that names a wrong account can be corrected under its id, and an expiry that came
+        too late has nothing to say.
+        """
+        return self.kind is not Kind.DEPOSIT and self.kind is not Kind.EXPIRY
+
+
+class Record(NamedTuple):
+    """A stored transfer; the fields are the columns of `transfers`, in order."""
+
+    transfer_id: str
+    kind: str
+    merchant: str
+    status: str
+    code: str | None
+    message: str | None
+    field: str | None
+    content: str
+    quote_id: str | None
+    """Set only when the transfer was applied: a refused one does not consume its quote."""
+    reverses: str | None
+    hold_id: str | None
+    config_revision: str | None
+    context: str | None
+    created_at: int
+
+
+class Outcome(NamedTuple):
+    """The answer to one transfer; `record` is what is stored under its id, if anything is."""
+
+    transfer_id: str
+    kind: Kind
+    status: Status
+    replayed: bool
+    created_at: int
+    record: Record | None
+    code: str | None = None
+    message: str | None = None
+    field: str | None = None
+
+
+class Refusal(Exception):
+    """A business refusal, raised by a rule and turned into an Outcome by the evaluation."""
+
+    def __init__(self, code: Code, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.field = field

@@ -1,0 +1,43 @@
+"""What the wallet's public routes refuse.
+
+NotFound 404        AccountNotFound, TransferNotFound
+Conflict 409        AccountIdTaken, DepositConflict
+Unprocessable 422   BalanceOverflow
+"""
+
+from kurs.errors import Conflict, NotFound, Unprocessable
+
+
+class AccountNotFound(NotFound):
+    """There is no such account, or it belongs to another merchant."""
+
+    code = "account_not_found"
+    title = "Account not found"
+
+
+class TransferNotFound(NotFound):
+    """No transfer was stored under this id."""
+
+    code = "transfer_not_found"
+    title = "Transfer not found"
+
+
+class AccountIdTaken(Conflict):
+    """The account exists with other content, or belongs to another merchant."""
+
+    code = "account_id_taken"
+    title = "Account id taken"
+
+
+class DepositConflict(Conflict):
+    """The deposit id was used before with other content."""
+
+    code = "deposit_conflict"
+    title = "Deposit id used before"
+
+
+class BalanceOverflow(Unprocessable):
+    """The balance would leave what a 64-bit number of minor units holds."""
+
+    code = "amount_overflow"
+    title = "Balance too large"

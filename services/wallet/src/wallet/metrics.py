@@ -1,0 +1,57 @@
+"""What the wallet counts. No account, merchant or payment is ever a label."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from kurs.money import exponent
+from kurs.telemetry import Telemetry
+from wallet.domain.transfers import Outcome
+
+
+class WalletMetrics:
+    """The wallet's own instruments; batches and transactions are reported by `kurs`."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._transfers = telemetry.counter(
+            "wallet_transfers_total",
+            "Transfers answered, by kind, status (replayed: the stored result again) and code",
+            ("kind", "status", "code"),
+        )
+        self._imbalance = telemetry.gauge(
+            "wallet_ledger_imbalance",
+            "Sum of all postings of a currency in minor units; anything but 0 is lost money",
+            ("currency",),
+        )
+        self._positions = telemetry.gauge(
+            "wallet_house_position",
+            "Balance of an account of the house in major units",
+            ("account", "currency"),
+        )
+        self._holds = telemetry.gauge("wallet_holds_open", "Holds not yet closed or released")
+        self._audited = telemetry.gauge(
+            "wallet_ledger_audit_timestamp_seconds", "When the ledger was last summed up"
+        )
+
+    def count(self, outcomes: Iterable[Outcome]) -> None:
+        """Count the answers of a batch."""
+        totals = Counter(
+            ("replayed" if o.replayed and o.status != "conflict" else o.status, o.kind, o.code)
+            for o in outcomes
+        )
+        for (status, kind, code), number in totals.items():
+            self._transfers.labels(str(kind), str(status), code or "").inc(number)
+
+    def report_audit(
+        self,
+        now: int,
+        sums: Mapping[str, int],
+        positions: Iterable[tuple[str, str, int]],
+        holds: int,
+    ) -> None:
+        """Publish what an audit found; amounts in minor units, `now` in microseconds."""
+        for currency, total in sums.items():
+            self._imbalance.labels(currency).set(total)
+        for account, currency, minor in positions:
+            self._positions.labels(account, currency).set(minor / 10 ** exponent(currency))
+        self._holds.set(holds)
+        self._audited.set(now / 1_000_000)

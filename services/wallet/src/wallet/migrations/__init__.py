@@ -1,0 +1,6 @@
+"""The schema of the ledger, as alembic revisions."""
+
+from pathlib import Path
+
+VERSIONS = Path(__file__).parent / "versions"
+"""Where alembic finds the revisions."""

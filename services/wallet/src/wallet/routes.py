@@ -1,0 +1,117 @@
+"""The routes that merchants reach through the gateway."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from kurs.app import router
+from kurs.caller import CallerDep, MerchantRequired
+from kurs.clock import to_rfc3339
+from kurs.errors import Forbidden, Unavailable, problem_responses
+from kurs.ids import LedgerAccountId
+from kurs.money import format_amount
+from wallet import answers
+from wallet.errors import AccountIdTaken, AccountNotFound, BalanceOverflow, DepositConflict
+from wallet.schemas.public import (
+    AccountBalances,
+    AccountOut,
+    AccountsIn,
+    DepositIn,
+    DepositOut,
+    EntryPage,
+    TrialBalance,
+)
+from wallet.service import Wallet
+from wallet.store import reports
+
+AccountPath = Annotated[LedgerAccountId, Path(description="An account of the caller's merchant.")]
+Cursor = Annotated[
+    str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next_cursor` of the page before.")
+]
+_MERCHANT = problem_responses(MerchantRequired)
+
+
+def merchant_routes(wallet: Wallet) -> APIRouter:
+    """Return the routes over one wallet."""
+    routes = router(tags=["wallet"], responses=_MERCHANT)
+    _add_accounts(routes, wallet)
+    _add_reads(routes, wallet)
+    _add_deposits(routes, wallet)
+    _add_trial_balance(routes, wallet)
+    return routes
+
+
+def _add_accounts(routes: APIRouter, wallet: Wallet) -> None:
+    @routes.post(
+        "/accounts",
+        summary="Open one account or many",
+        response_model=AccountOut | list[AccountOut],
+        responses=problem_responses(Forbidden, AccountIdTaken, Unavailable),
+    )
+    async def open_accounts(body: AccountsIn, caller: CallerDep) -> AccountOut | list[AccountOut]:
+        if isinstance(body, list):
+            opened = await wallet.open_accounts(caller, body, many=True)
+            return [answers.account(account) for account in opened]
+        opened = await wallet.open_accounts(caller, [body], many=False)
+        return answers.account(opened[0])
+
+    @routes.get(
+        "/accounts/{account_id}", summary="An account", responses=problem_responses(AccountNotFound)
+    )
+    async def account(account_id: AccountPath, caller: CallerDep) -> AccountOut:
+        return answers.account(await wallet.account(caller, account_id))
+
+
+def _add_reads(routes: APIRouter, wallet: Wallet) -> None:
+    @routes.get(
+        "/balance/{account_id}",
+        summary="What an account holds",
+        responses=problem_responses(AccountNotFound),
+    )
+    async def balance(account_id: AccountPath, caller: CallerDep) -> AccountBalances:
+        return answers.account_balances(*await wallet.balances(caller, account_id))
+
+    @routes.get(
+        "/accounts/{account_id}/entries",
+        summary="An account's entries, newest first",
+        responses=problem_responses(AccountNotFound),
+    )
+    async def entries(
+        account_id: AccountPath,
+        caller: CallerDep,
+        cursor: Cursor = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> EntryPage:
+        before = None if cursor is None else int(cursor)
+        page, following = await wallet.entries(caller, account_id, before=before, limit=limit)
+        return EntryPage(
+            items=[answers.entry(e) for e in page],
+            next_cursor=None if following is None else str(following),
+        )
+
+
+def _add_deposits(routes: APIRouter, wallet: Wallet) -> None:
+    @routes.post(
+        "/deposits",
+        summary="Put money into an account",
+        responses=problem_responses(AccountNotFound, DepositConflict, BalanceOverflow, Unavailable),
+    )
+    async def deposit(body: DepositIn, caller: CallerDep, response: Response) -> DepositOut:
+        outcome, amount = await wallet.deposit(caller, body)
+        if outcome.replayed:
+            response.headers["idempotent-replayed"] = "true"
+        return DepositOut(
+            deposit_id=body.deposit_id,
+            account_id=body.account_id,
+            currency=body.currency,
+            amount=format_amount(amount, body.currency),
+            status=outcome.status.value,
+            created_at=to_rfc3339(outcome.created_at),
+        )
+
+
+def _add_trial_balance(routes: APIRouter, wallet: Wallet) -> None:
+    @routes.get("/ledger/trial-balance", summary="The sum of every currency over all postings")
+    async def trial_balance(_: Request) -> TrialBalance:
+        sums = await wallet.database.read(reports.currency_sums)
+        return TrialBalance(currencies=[answers.currency_total(s) for s in sums])

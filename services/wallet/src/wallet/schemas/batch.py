@@ -1,0 +1,224 @@
+"""Bodies of the routes between services: amounts in minor units, times in microseconds.
+
+`POST /transfers/batch` is the hottest body of the system, so it goes from bytes to models in
+pydantic's core, and from there to the domain's transfers.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    WithJsonSchema,
+)
+
+from kurs.ids import AccountId, CurrencyCode, LedgerAccountId, MerchantId, TransferId
+from kurs.money import MAX_MINOR
+from wallet.domain.transfers import HoldTerms, Kind, Posting, Transfer
+from wallet.domain.view import unbalanced
+from wallet.schemas.public import MAX_ACCOUNTS, Request
+
+MAX_ITEMS = 1_000
+MAX_CONTEXT_BYTES = 8 * 1024
+_NOT_CONTENT = {"transfer_id", "context", "traceparent", "deadline_ms"}
+_FAR_FUTURE = 2**53
+
+
+def _context(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError("a context is a JSON object")
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        raise ValueError("a context holds finite numbers only") from None
+    if len(text) > MAX_CONTEXT_BYTES:
+        raise ValueError(f"a context has at most {MAX_CONTEXT_BYTES} bytes of JSON")
+    return text
+
+
+Context = Annotated[
+    str,
+    BeforeValidator(_context),
+    WithJsonSchema({"type": "object", "description": "Stored and given back, never compared."}),
+]
+_Minor = Annotated[int, Field(strict=True, ge=-MAX_MINOR, le=MAX_MINOR)]
+_PositiveMinor = Annotated[int, Field(strict=True, gt=0, le=MAX_MINOR)]
+_Revision = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class PostingIn(Request):
+    """One leg: a positive amount credits the account, a negative one debits it."""
+
+    account_id: LedgerAccountId
+    currency: CurrencyCode
+    amount_minor: _Minor
+
+
+def _balanced(postings: list[PostingIn]) -> list[PostingIn]:
+    legs = [Posting(p.account_id, p.currency, p.amount_minor) for p in postings]
+    wrong = unbalanced(legs)
+    if wrong:
+        off = ", ".join(f"{currency} by {amount}" for currency, amount in wrong.items())
+        raise ValueError(f"postings sum to zero in every currency; off: {off} minor units")
+    if not any(leg.amount for leg in legs):
+        raise ValueError("the postings move nothing")
+    return postings
+
+
+_Postings = Annotated[
+    list[PostingIn], Field(min_length=2, max_length=100), AfterValidator(_balanced)
+]
+
+
+class TransferIn(Request):
+    """What every item has. Its id is the caller's, and is used once for ever."""
+
+    transfer_id: TransferId
+    merchant: MerchantId
+    config_revision: _Revision | None = None
+    context: Context | None = None
+    traceparent: Annotated[str, StringConstraints(max_length=256)] | None = None
+    deadline_ms: int | None = Field(
+        None, ge=0, le=_FAR_FUTURE, description="Left when sent; passed: the item is skipped."
+    )
+
+
+class PostIn(TransferIn):
+    """Moves money at once."""
+
+    kind: Literal["post"]
+    postings: _Postings
+    quote_id: TransferId | None = None
+    reverses: TransferId | None = Field(None, description="The transfer of which this gives back.")
+
+
+class HoldIn(TransferIn):
+    """Sets money aside until it is captured, voided or expires."""
+
+    kind: Literal["hold"]
+    account_id: AccountId
+    currency: CurrencyCode
+    amount_minor: _PositiveMinor
+    expires_at: Annotated[int, Field(strict=True, ge=0, le=_FAR_FUTURE)]
+    quote_id: TransferId | None = None
+
+
+class CaptureIn(TransferIn):
+    """Ends a hold by postings that debit the held account; the rest is released."""
+
+    kind: Literal["capture"]
+    hold_id: TransferId
+    postings: _Postings
+
+
+class VoidIn(TransferIn):
+    """Ends a hold and releases all of it."""
+
+    kind: Literal["void"]
+    hold_id: TransferId
+
+
+class CancelIn(TransferIn):
+    """Burns a transfer id: nothing moves, and no later transfer can use it."""
+
+    kind: Literal["cancel"]
+
+
+TransferItem = Annotated[
+    PostIn | HoldIn | CaptureIn | VoidIn | CancelIn, Field(discriminator="kind")
+]
+
+
+class TransferBatch(Request):
+    """Transfers, each applied or refused alone, in order."""
+
+    items: list[TransferItem] = Field(min_length=1, max_length=MAX_ITEMS)
+
+
+class StoredTransfer(BaseModel):
+    """What is stored under a transfer's id."""
+
+    kind: str
+    status: str
+    code: str | None
+    postings: list[PostingIn]
+    quote_id: str | None
+    config_revision: str | None
+    context: dict[str, Any] | None
+
+
+class TransferResult(BaseModel):
+    """The answer to one item; absent fields are left out."""
+
+    transfer_id: str
+    status: Literal["applied", "refused", "conflict", "skipped"]
+    replayed: bool
+    code: str | None = None
+    message: str | None = None
+    field: str | None = None
+    created_at: int = Field(description="Microseconds since the epoch.")
+    stored: StoredTransfer | None = Field(None, description="On a replay and on a conflict.")
+
+
+class BatchResults(BaseModel):
+    """One result per item, in order."""
+
+    results: list[TransferResult]
+
+
+class AccountLookup(Request):
+    """Accounts to look up, whoever owns them."""
+
+    account_ids: list[LedgerAccountId] = Field(max_length=MAX_ACCOUNTS)
+
+
+class FoundAccount(BaseModel):
+    """An account as services see it."""
+
+    account_id: str
+    merchant: str
+    kind: str
+    settlement_currency: str | None
+    opened_at: int = Field(description="Microseconds since the epoch.")
+
+
+class FoundAccounts(BaseModel):
+    """One account per id, in order; null where there is none."""
+
+    accounts: list[FoundAccount | None]
+
+
+BATCH: TypeAdapter[TransferBatch] = TypeAdapter(TransferBatch)
+LOOKUP: TypeAdapter[AccountLookup] = TypeAdapter(AccountLookup)
+
+
+def to_transfer(item: TransferIn) -> Transfer:
+    """Return the domain's transfer of a validated item."""
+    assert isinstance(item, PostIn | HoldIn | CaptureIn | VoidIn | CancelIn)
+    return Transfer(
+        transfer_id=item.transfer_id,
+        kind=Kind(item.kind),
+        merchant=item.merchant,
+        content=item.model_dump_json(exclude=_NOT_CONTENT, exclude_none=True),
+        postings=_legs(item.postings) if isinstance(item, PostIn | CaptureIn) else (),
+        hold=_terms(item) if isinstance(item, HoldIn) else None,
+        hold_id=item.hold_id if isinstance(item, CaptureIn | VoidIn) else None,
+        quote_id=item.quote_id if isinstance(item, PostIn | HoldIn) else None,
+        reverses=item.reverses if isinstance(item, PostIn) else None,
+        config_revision=item.config_revision,
+        context=item.context,
+    )
+
+
+def _legs(postings: Sequence[PostingIn]) -> list[Posting]:
+    return [Posting(p.account_id, p.currency, p.amount_minor) for p in postings]
+
+
+def _terms(item: HoldIn) -> HoldTerms:
+    return HoldTerms(item.account_id, item.currency, item.amount_minor, item.expires_at)

@@ -1,0 +1,139 @@
+"""Bodies of the routes that merchants reach: amounts in major units, times as RFC 3339."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from kurs.ids import AccountId, AmountIn, CurrencyCode, DepositId
+
+MAX_ACCOUNTS = 1_000
+"""How many accounts one request may open or look up."""
+
+_Amount = Annotated[str, Field(description="Major units, a decimal string.", examples=["188.52"])]
+_Moment = Annotated[
+    str, Field(description="RFC 3339, UTC.", examples=["2026-11-24T06:25:29.123456Z"])
+]
+
+
+class Request(BaseModel):
+    """A request body; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class OverdraftIn(Request):
+    """How far an account may go below zero in one currency."""
+
+    currency: CurrencyCode
+    amount: AmountIn
+
+
+class AccountIn(Request):
+    """An account to open. Opening it again with the same content changes nothing."""
+
+    account_id: AccountId
+    settlement_currency: CurrencyCode | None = Field(
+        None, description="What incoming payments are converted to; absent: keep what is paid."
+    )
+    overdrafts: list[OverdraftIn] = Field(
+        default=[], max_length=50, description="Needs a key with the role `operate`."
+    )
+
+
+def _one_or_many(body: Any) -> str:
+    return "many accounts" if isinstance(body, list) else "one account"
+
+
+_Many = Annotated[list[AccountIn], Field(min_length=1, max_length=MAX_ACCOUNTS)]
+# The tags hold a space, so that they are left out of the field names in problem documents.
+AccountsIn = Annotated[
+    Annotated[AccountIn, Tag("one account")] | Annotated[_Many, Tag("many accounts")],
+    Discriminator(_one_or_many),
+]
+
+
+class DepositIn(Request):
+    """Money that enters an account from the outside world."""
+
+    deposit_id: DepositId
+    account_id: AccountId
+    currency: CurrencyCode
+    amount: AmountIn
+
+
+class OverdraftOut(BaseModel):
+    """How far an account may go below zero in one currency."""
+
+    currency: str
+    amount: _Amount
+
+
+class AccountOut(BaseModel):
+    """An open account."""
+
+    account_id: str
+    kind: Annotated[str, Field(description="`customer` or `house`.")]
+    settlement_currency: str | None
+    overdrafts: list[OverdraftOut]
+    opened_at: _Moment
+
+
+class BalanceOut(BaseModel):
+    """One currency of an account: available = total - held + overdraft."""
+
+    currency: str
+    available: _Amount
+    held: _Amount
+    total: _Amount
+
+
+class AccountBalances(BaseModel):
+    """An account's balances, one per currency it ever held."""
+
+    account_id: str
+    settlement_currency: str | None
+    balances: list[BalanceOut]
+
+
+class EntryOut(BaseModel):
+    """One posting to an account; positive is a credit."""
+
+    entry_id: int
+    transfer_id: str
+    kind: str
+    currency: str
+    amount: _Amount
+    created_at: _Moment
+
+
+class EntryPage(BaseModel):
+    """Entries, newest first; `next_cursor` is null on the last page."""
+
+    items: list[EntryOut]
+    next_cursor: str | None
+
+
+class DepositOut(BaseModel):
+    """An applied deposit; a repeated request gets the same answer."""
+
+    deposit_id: str
+    account_id: str
+    currency: str
+    amount: _Amount
+    status: str
+    created_at: _Moment
+
+
+class CurrencyTotal(BaseModel):
+    """All postings of one currency; their sum is zero, or money was made or lost."""
+
+    currency: str
+    sum: _Amount
+    accounts: int
+    postings: int
+
+
+class TrialBalance(BaseModel):
+    """The sum of every currency over all postings."""
+
+    currencies: list[CurrencyTotal]

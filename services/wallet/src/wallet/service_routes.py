@@ -1,0 +1,102 @@
+"""The routes between services: batches in, batches out. The gateway does not forward to them."""
+
+import time
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from kurs.app import router
+from kurs.database import Database
+from kurs.errors import Unavailable, problem_responses
+from kurs.ids import TransferId
+from wallet import answers
+from wallet.directory import AccountDirectory
+from wallet.domain.evaluate import stored_outcome
+from wallet.domain.transfers import Kind
+from wallet.errors import TransferNotFound
+from wallet.ledger import Ledger, Submission
+from wallet.schemas import batch
+from wallet.store import reports
+
+Parsed = TypeVar("Parsed")
+_KINDS = frozenset(kind.value for kind in Kind)
+
+
+def service_routes(ledger: Ledger, directory: AccountDirectory, database: Database) -> APIRouter:
+    """Return the routes that only services call."""
+    routes = router(tags=["between services"])
+
+    @routes.post(
+        "/transfers/batch",
+        summary="Apply transfers, each alone, in as few transactions as possible",
+        responses={200: {"model": batch.BatchResults}, **problem_responses(Unavailable)},
+        openapi_extra=_body(batch.TransferBatch),
+    )
+    async def transfers(request: Request) -> Response:
+        arrived = time.monotonic()
+        body = parse(batch.BATCH, await request.body())
+        submissions = [_submission(item, arrived) for item in body.items]
+        outcomes = await ledger.submit(submissions)
+        return _json({"results": [answers.transfer_result(o) for o in outcomes]})
+
+    @routes.post(
+        "/accounts/lookup",
+        summary="Find accounts, whoever owns them",
+        responses={200: {"model": batch.FoundAccounts}},
+        openapi_extra=_body(batch.AccountLookup),
+    )
+    async def lookup(request: Request) -> Response:
+        body = parse(batch.LOOKUP, await request.body())
+        found = await directory.find(body.account_ids)
+        return _json({"accounts": [answers.found_account(a) for a in found]})
+
+    @routes.get(
+        "/transfers/{transfer_id}",
+        summary="What is stored under a transfer's id",
+        responses={200: {"model": batch.TransferResult}, **problem_responses(TransferNotFound)},
+    )
+    async def transfer(transfer_id: Annotated[TransferId, Path()]) -> Response:
+        record = await database.read(lambda c: reports.find_transfer(c, transfer_id))
+        if record is None:
+            raise TransferNotFound(f"there is no transfer {transfer_id}")
+        return _json(answers.transfer_result(stored_outcome(record)))
+
+    return routes
+
+
+def parse(adapter: TypeAdapter[Parsed], body: bytes) -> Parsed:
+    """Read a body from its bytes; numbers on these routes are integers.
+
+    Raises RequestValidationError, which the app renders like that of any other route.
+    """
+    try:
+        return adapter.validate_json(body)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise RequestValidationError(
+            [{**e, "loc": ("body", *_without_kind(e["loc"]))} for e in found]
+        ) from None
+
+
+def _without_kind(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    # pydantic puts the kind of the item, which is no field, after its index.
+    if len(location) > 2 and location[2] in _KINDS:
+        return (*location[:2], *location[3:])
+    return location
+
+
+def _submission(item: batch.TransferIn, arrived: float) -> Submission:
+    expires = None if item.deadline_ms is None else arrived + item.deadline_ms / 1000
+    return Submission(batch.to_transfer(item), expires, item.traceparent)
+
+
+def _json(answer: dict[str, Any]) -> Response:
+    return Response(to_json(answer), media_type="application/json")
+
+
+def _body(model: type[BaseModel]) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

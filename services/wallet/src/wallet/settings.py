@@ -1,0 +1,16 @@
+"""Settings of the wallet, from `KURS_*` environment variables."""
+
+from kurs.settings import MEBIBYTE, ServiceSettings
+
+
+class WalletSettings(ServiceSettings):
+    """The common settings with the wallet's defaults, and its background work."""
+
+    service: str = "wallet"
+    port: int = 8083
+    database_url: str = "sqlite:///var/wallet.db"
+    max_body_bytes: int = 8 * MEBIBYTE
+    # Seconds between two looks for expired holds.
+    hold_expiry_interval: float = 1.0
+    # Seconds between two sums over the ledger.
+    audit_interval: float = 30.0

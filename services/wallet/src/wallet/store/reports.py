@@ -1,0 +1,166 @@
+"""Questions about the ledger: balances, entries, sums over the postings, holds that are due."""
+
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, Connection, distinct, func, literal, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from wallet.domain.transfers import Record
+from wallet.store.tables import accounts, balances, holds, postings, transfers
+
+# SQLite's sum() fails past 64 bits and PostgreSQL's becomes a decimal; sums of halves do neither.
+_LOW_BITS = 32
+_LOW_MASK = 2**_LOW_BITS - 1
+
+
+class Position(NamedTuple):
+    """What an account holds of one currency, in minor units."""
+
+    currency: str
+    posted: int
+    held: int
+    overdraft: int
+
+
+class CurrencySum(NamedTuple):
+    """All postings of one currency: their sum in minor units (0, always) and their number."""
+
+    currency: str
+    total: int
+    accounts: int
+    postings: int
+
+
+class Entry(NamedTuple):
+    """One posting with the kind of its transfer."""
+
+    entry_id: int
+    transfer_id: str
+    kind: str
+    currency: str
+    amount: int
+    created_at: int
+
+
+def positions(connection: Connection, account_id: str) -> list[Position]:
+    """Return an account's balances by currency; stripes are summed."""
+    query = (
+        select(
+            balances.c.currency, *_sum(balances.c.posted), *_sum(balances.c.held),
+            func.max(func.coalesce(balances.c.overdraft, 0)),
+        )
+        .where(balances.c.account_id == account_id)
+        .group_by(balances.c.currency)
+        .order_by(balances.c.currency)
+    )  # fmt: skip
+    return [
+        Position(currency, _whole(high, low), _whole(held_high, held_low), overdraft)
+        for currency, high, low, held_high, held_low, overdraft in connection.execute(query)
+    ]
+
+
+def entries(
+    connection: Connection, account_id: str, *, before: int | None, limit: int
+) -> list[Entry]:
+    """Return up to `limit` entries of an account, newest first, older than entry `before`."""
+    query = (
+        select(
+            postings.c.entry_id, postings.c.transfer_id, transfers.c.kind, postings.c.currency,
+            postings.c.amount, postings.c.created_at,
+        )
+        .join(transfers, transfers.c.transfer_id == postings.c.transfer_id)
+        .where(postings.c.account_id == account_id)
+        .order_by(postings.c.entry_id.desc())
+        .limit(limit)
+    )  # fmt: skip
+    if before is not None:
+        query = query.where(postings.c.entry_id < before)
+    return [Entry(*row) for row in connection.execute(query)]
+
+
+def currency_sums(connection: Connection) -> list[CurrencySum]:
+    """Return every currency's sum over all postings, its accounts and its postings."""
+    query = (
+        select(
+            postings.c.currency, *_sum(postings.c.amount),
+            func.count(distinct(postings.c.account_id)), func.count(),
+        )
+        .group_by(postings.c.currency)
+        .order_by(postings.c.currency)
+    )  # fmt: skip
+    return [
+        CurrencySum(currency, _whole(high, low), account_count, count)
+        for currency, high, low, account_count, count in connection.execute(query)
+    ]
+
+
+def sums_between(connection: Connection, after: int, until: int | None) -> dict[str, int]:
+    """Return the sum per currency of the postings with `after < entry_id` (`<= until`)."""
+    query = (
+        select(postings.c.currency, *_sum(postings.c.amount))
+        .where(postings.c.entry_id > after)
+        .group_by(postings.c.currency)
+    )
+    if until is not None:
+        query = query.where(postings.c.entry_id <= until)
+    return {currency: _whole(high, low) for currency, high, low in connection.execute(query)}
+
+
+def last_entry_before(connection: Connection, after: int, created_before: int) -> int:
+    """Return the highest entry id over `after` made before a moment; `after` if there is none."""
+    query = select(func.coalesce(func.max(postings.c.entry_id), literal(after, BigInteger))).where(
+        postings.c.entry_id > after, postings.c.created_at < created_before
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def house_positions(connection: Connection) -> list[tuple[str, str, int]]:
+    """Return account, currency and whole balance of every account of the house."""
+    query = (
+        select(balances.c.account_id, balances.c.currency, *_sum(balances.c.posted))
+        .join(accounts, accounts.c.account_id == balances.c.account_id)
+        .where(accounts.c.kind == "house")
+        .group_by(balances.c.account_id, balances.c.currency)
+    )
+    return [
+        (account, currency, _whole(high, low))
+        for account, currency, high, low in connection.execute(query)
+    ]
+
+
+def open_holds(connection: Connection) -> int:
+    """Return the number of holds that are neither closed nor released."""
+    query = select(func.count()).select_from(holds).where(_OPEN)
+    return int(connection.execute(query).scalar_one())
+
+
+def due_holds(connection: Connection, now: int, limit: int) -> list[tuple[str, str]]:
+    """Return ids and merchants of open holds that have expired, the longest expired first."""
+    query = (
+        select(holds.c.hold_id, holds.c.merchant)
+        .where(_OPEN, holds.c.expires_at <= now)
+        .order_by(holds.c.expires_at)
+        .limit(limit)
+    )
+    return [(hold_id, merchant) for hold_id, merchant in connection.execute(query)]
+
+
+def find_transfer(connection: Connection, transfer_id: str) -> Record | None:
+    """Return a stored transfer."""
+    query = select(transfers).where(transfers.c.transfer_id == transfer_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Record(*row)
+
+
+# Written out, so that the partial index on open holds serves the query.
+_OPEN: ColumnElement[bool] = holds.c.state == literal("held", literal_execute=True)
+
+
+def _sum(column: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    high = func.sum(column.bitwise_rshift(_LOW_BITS)).cast(BigInteger)
+    low = func.sum(column.bitwise_and(_LOW_MASK)).cast(BigInteger)
+    return high, low
+
+
+def _whole(high: int, low: int) -> int:
+    return (high << _LOW_BITS) + low

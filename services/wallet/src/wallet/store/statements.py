@@ -1,0 +1,111 @@
+"""The texts of the reads that every batch makes, for both databases.
+
+They go past SQLAlchemy to the driver: the text never changes with the number of keys (one JSON or
+array value carries them all), so the driver prepares each once, and building and compiling a Core
+query would cost several times what running it does.
+"""
+
+# ruff: noqa: S608 - the texts are put together from constants only
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from wallet.store.tables import transfers
+
+_RECORD = ", ".join(column.name for column in transfers.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The reads of a batch, each with one array value per parameter."""
+
+    lock_balances: str
+    """Account ids, currencies, stripes (on SQLite as one list of triples), hold ids -> balances.
+
+    Those named and those under the holds, locked in the order of their keys.
+    """
+    known_transfers: str
+    """Transfer ids, quote ids -> records that have one of them."""
+    accounts: str
+    """Account ids -> id and merchant."""
+    holds: str
+    """Hold ids -> holds."""
+    lock_transfers: str
+    """Transfer ids -> nothing of use; the rows are locked in key order."""
+    reversals: str
+    """Transfer ids -> the applied records that reverse one of them."""
+
+
+def _any_json(column: str) -> str:
+    return f"{column} IN (SELECT value FROM json_each(?))"
+
+
+def _any_array(column: str, parameter: int = 1) -> str:
+    return f"{column} = ANY(${parameter}::text[])"
+
+
+_BALANCE = "b.account_id, b.currency, b.posted, b.held, b.overdraft, a.merchant"
+_HOLD = "hold_id, merchant, account_id, currency, amount, state, expires_at, closed_by"
+
+SQLITE = Statements(
+    lock_balances=f"""
+        WITH wanted(account_id, currency, stripe) AS (
+            SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+                json_extract(value, '$[2]') FROM json_each(?)
+            UNION SELECT account_id, currency, 0 FROM holds WHERE {_any_json("hold_id")})
+        SELECT {_BALANCE} FROM wanted
+        CROSS JOIN balances b USING (account_id, currency, stripe)
+        CROSS JOIN accounts a USING (account_id)""",
+    known_transfers=f"SELECT {_RECORD} FROM transfers WHERE {_any_json('transfer_id')} "
+    f"UNION ALL SELECT {_RECORD} FROM transfers WHERE {_any_json('quote_id')}",
+    accounts=f"SELECT account_id, merchant FROM accounts WHERE {_any_json('account_id')}",
+    holds=f"SELECT {_HOLD} FROM holds WHERE {_any_json('hold_id')}",
+    lock_transfers="",
+    reversals=f"SELECT {_RECORD} FROM transfers WHERE {_any_json('reverses')} "
+    "AND reverses IS NOT NULL AND status = 'applied'",
+)  # fmt: skip
+
+POSTGRESQL = Statements(
+    lock_balances=f"""
+        SELECT {_BALANCE} FROM balances b JOIN accounts a USING (account_id)
+        WHERE (b.account_id, b.currency, b.stripe) IN (
+            SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[])
+            UNION SELECT account_id, currency, 0::smallint FROM holds
+            WHERE {_any_array("hold_id", 4)})
+        ORDER BY b.account_id, b.currency, b.stripe FOR UPDATE OF b""",
+    known_transfers=f"SELECT {_RECORD} FROM transfers WHERE {_any_array('transfer_id')} "
+    f"UNION ALL SELECT {_RECORD} FROM transfers WHERE {_any_array('quote_id', 2)}",
+    accounts=f"SELECT account_id, merchant FROM accounts WHERE {_any_array('account_id')}",
+    holds=f"SELECT {_HOLD} FROM holds WHERE {_any_array('hold_id')}",
+    lock_transfers="SELECT transfer_id FROM transfers "
+    f"WHERE {_any_array('transfer_id')} ORDER BY transfer_id FOR UPDATE",
+    reversals=f"SELECT {_RECORD} FROM transfers WHERE {_any_array('reverses')} "
+    "AND reverses IS NOT NULL AND status = 'applied'",
+)  # fmt: skip
+
+
+def statements(connection: Connection) -> Statements:
+    """Return the texts for the connection's database."""
+    return SQLITE if connection.dialect.name == "sqlite" else POSTGRESQL
+
+
+def fetch_balances(
+    connection: Connection, keys: Collection[tuple[str, str, int]], hold_ids: Collection[str]
+) -> Sequence[Any]:
+    """Lock and return the balances with these keys (account, currency, stripe) or holds."""
+    if connection.dialect.name == "sqlite":
+        return fetch(connection, SQLITE.lock_balances, keys, hold_ids)
+    columns = zip(*keys, strict=True) if keys else ((), (), ())
+    return fetch(connection, POSTGRESQL.lock_balances, *map(list, columns), hold_ids)
+
+
+def fetch(connection: Connection, sql: str, *arrays: Collection[Any]) -> Sequence[Any]:
+    """Run one of the statements and return its rows."""
+    if connection.dialect.name == "sqlite":
+        values: tuple[Any, ...] = tuple(json.dumps(list(array)) for array in arrays)
+    else:
+        values = tuple(list(array) for array in arrays)
+    return connection.exec_driver_sql(sql, values).all()

@@ -1,0 +1,75 @@
+"""The tables as queries see them; the migrations create them, with their checks and triggers."""
+
+from sqlalchemy import BigInteger, Column, MetaData, SmallInteger, Table, Text
+
+metadata = MetaData()
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("merchant", Text),
+    Column("kind", Text),
+    Column("settlement_currency", Text),
+    Column("overdrafts", Text),
+    Column("opened_at", BigInteger),
+)
+
+# A customer has one row per currency, stripe 0. An account of the house has up to STRIPES of them,
+# and its balance is their sum.
+balances = Table(
+    "balances",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("currency", Text, primary_key=True),
+    Column("stripe", SmallInteger, primary_key=True),
+    Column("posted", BigInteger),
+    Column("held", BigInteger),
+    Column("overdraft", BigInteger),
+)
+
+transfers = Table(
+    "transfers",
+    metadata,
+    Column("transfer_id", Text, primary_key=True),
+    Column("kind", Text),
+    Column("merchant", Text),
+    Column("status", Text),
+    Column("code", Text),
+    Column("message", Text),
+    Column("field", Text),
+    Column("content", Text),
+    Column("quote_id", Text),
+    Column("reverses", Text),
+    Column("hold_id", Text),
+    Column("config_revision", Text),
+    Column("context", Text),
+    Column("created_at", BigInteger),
+)
+
+postings = Table(
+    "postings",
+    metadata,
+    Column("entry_id", BigInteger, primary_key=True),
+    Column("transfer_id", Text),
+    Column("account_id", Text),
+    Column("currency", Text),
+    Column("amount", BigInteger),
+    Column("created_at", BigInteger),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("hold_id", Text, primary_key=True),
+    Column("merchant", Text),
+    Column("account_id", Text),
+    Column("currency", Text),
+    Column("amount", BigInteger),
+    Column("state", Text),
+    Column("expires_at", BigInteger),
+    Column("closed_by", Text),
+)
+
+STRIPES = 16
+"""Rows per house account and currency; wallet processes spread over them."""
