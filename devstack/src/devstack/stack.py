@@ -42,9 +42,9 @@ from devstack.topology import (
 )
 
 DatabaseKind = Literal["sqlite", "postgresql"]
-START_SECONDS = 60.0
-"""How long the services may take to get ready; two busy cores need about ten."""
-_MIGRATION_SECONDS = 60.0
+START_SECONDS = 120.0
+"""How long the services may take to get ready: five seconds as a rule, on a busy machine more."""
+_MIGRATION_SECONDS = 120.0
 
 
 class Stack:
@@ -206,7 +206,7 @@ class Stack:
             OPERATOR,
             [
                 *(sys.executable, "-m", "kurs_operator.local"),
-                *("--resources", str(self._samples), "--output", str(self.folder.config)),
+                *("--samples", str(self._samples), "--out", str(self.folder.config)),
             ],
             environment=base_environment(self._extra),
             folder=self._root,
@@ -226,7 +226,7 @@ class Stack:
         return ManagedProcess(
             name,
             command,
-            environment=base_environment({**variables, **self._extra}),
+            environment=base_environment({**variables, "KURS_INSTANCE": name, **self._extra}),
             folder=self._root,
             log=self.folder.logs / f"{name}.log",
             port=port,

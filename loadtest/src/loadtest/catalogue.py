@@ -18,8 +18,7 @@ POOR = "ACC_POOR_"
 LARGE = "ACC_LARGE_"
 MISSING = "ACC_MISSING_"
 
-KEEPS_CURRENCY = frozenset("012")
-"""Last digits of payees that keep what they are paid."""
+# Payees whose name ends in 0, 1 or 2 keep the currency that they are paid in.
 _SETTLEMENT = {"3": "IDR", "4": "USD", "5": "EUR", "6": "SGD", "7": "JPY", "8": "GBP", "9": "AUD"}
 
 
@@ -29,8 +28,7 @@ class SampleCurrency:
 
     `share` is its weight among payers' home currencies; `median` and `sigma` describe the
     log-normal amount (major units; sigma of the logarithm); `per_euro` is a rough rate, used
-    only to size amounts that risk must decline; `exchanged` tells whether payees may settle it
-    in another currency: the sample rate source quotes no three-decimal currency.
+    only to size amounts that risk must decline.
     """
 
     code: str
@@ -38,9 +36,9 @@ class SampleCurrency:
     median: float
     sigma: float
     per_euro: float
-    exchanged: bool = True
 
 
+# Each of them is quoted by a source among the sample resources (k8s/samples).
 CURRENCIES = (
     SampleCurrency("IDR", 0.24, 185_000, 0.95, 19_000),
     SampleCurrency("USD", 0.15, 42, 0.90, 1.15),
@@ -54,8 +52,8 @@ CURRENCIES = (
     SampleCurrency("KRW", 0.03, 39_000, 0.85, 1_650),
     SampleCurrency("INR", 0.03, 1_900, 0.90, 102),
     SampleCurrency("PHP", 0.02, 1_450, 0.85, 67),
-    SampleCurrency("BHD", 0.015, 12.5, 0.80, 0.435, exchanged=False),
-    SampleCurrency("KWD", 0.015, 9.75, 0.80, 0.353, exchanged=False),
+    SampleCurrency("BHD", 0.015, 12.5, 0.80, 0.435),
+    SampleCurrency("JOD", 0.015, 23.5, 0.80, 0.82),
 )
 
 

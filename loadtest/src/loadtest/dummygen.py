@@ -17,7 +17,6 @@ from statistics import NormalDist
 from kurs.money import exponent, format_amount
 from loadtest.catalogue import (
     CURRENCIES,
-    KEEPS_CURRENCY,
     LARGE,
     MISSING,
     PAYEE,
@@ -111,7 +110,8 @@ class Generator:
         payer = self._payers.pick(self._draw)
         home = self._homes[payer]
         currency = home if self._draw.chance(HOME_SHARE) else self._currency()
-        source, destination = self._payers.names[payer], self._payee(currency)
+        source = self._payers.names[payer]
+        destination = self._payees.names[self._payees.pick(self._draw)]
         minor = self._amount(currency)
         if kind == "same":
             destination = source
@@ -129,12 +129,6 @@ class Generator:
 
     def _currency(self) -> SampleCurrency:
         return CURRENCIES[self._draw.weighted(self._shares)]
-
-    def _payee(self, currency: SampleCurrency) -> str:
-        name = self._payees.names[self._payees.pick(self._draw)]
-        while not currency.exchanged and name[-1] not in KEEPS_CURRENCY:
-            name = self._payees.names[self._payees.pick(self._draw)]
-        return name
 
     def _special(self, prefix: str) -> str:
         return f"{prefix}{1000 + self._draw.below(9000)}"

@@ -122,7 +122,7 @@ def _report(
     else:
         print_table(console, cases)
         for condition in known:
-            console.print(f"  {condition}", highlight=False)
+            console.print(f"- {condition}", highlight=False, soft_wrap=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,8 +15,8 @@ from loadtest.catalogue import settlement_currency
 from loadtest.rows import Row
 
 COLUMNS = (
-    "system", "clients", "payments/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms/payment",
-    "SQL tx/payment", "HTTP/payment", "mean batch", "naive CPU",
+    "system", "clients", "paid/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "SQL", "HTTP",
+    "naive/this",
 )  # fmt: skip
 
 
@@ -34,16 +34,15 @@ def cells(case: Case, cases: list[Case]) -> tuple[str, ...]:
         f"{case.cpu_ms:.2f}",
         f"{case.transactions:.2f}" if case.transactions else "",
         f"{case.requests:.2f}" if case.requests else "",
-        ", ".join(f"{k} {v:.1f}" for k, v in case.counters.mean_batches().items()),
         f"{ratio(naive, case):.1f}x" if naive else "",
     )
 
 
 def print_table(console: Console, cases: list[Case]) -> None:
-    """Print all cases, and what each process costs at the largest number of clients."""
-    table = Table(title="Closed loop; CPU of all processes but the load generator")
+    """Print all cases; then, of each, the CPU by process and the mean batches."""
+    table = Table(title="Closed loop. CPU, SQL transactions and internal requests are per payment.")
     for name in COLUMNS:
-        table.add_column(name, justify="left" if name in ("system", "mean batch") else "right")
+        table.add_column(name, justify="left" if name == "system" else "right", no_wrap=True)
     previous = ""
     for case in cases:
         if previous and case.system != previous:
@@ -51,18 +50,29 @@ def print_table(console: Console, cases: list[Case]) -> None:
         previous = case.system
         table.add_row(*cells(case, cases))
     console.print(table)
+    for text in details(cases):
+        console.print(text, highlight=False, soft_wrap=True)
+
+
+def details(cases: list[Case]) -> list[str]:
+    """Return a line per case with the CPU by process, and one with the mean batches."""
+    lines = []
     for case in cases:
-        parts = ", ".join(f"{k} {v:.2f}" for k, v in case.cpu_ms_by_process().items())
-        console.print(
-            f"{case.system}, {case.clients} clients: CPU ms/payment {parts}", highlight=False
-        )
+        name = f"{case.system}, {case.clients} clients"
+        spent = ", ".join(f"{k} {v:.2f}" for k, v in case.cpu_ms_by_process().items())
+        lines.append(f"{name}: CPU ms a payment: {spent}")
+        if batches := case.counters.mean_batches():
+            sizes = ", ".join(f"{k} {v:.1f}" for k, v in batches.items())
+            lines.append(f"{name}: mean batch: {sizes}")
+    return lines
 
 
 def markdown(cases: list[Case], conditions: Sequence[str]) -> str:
-    """Return the conditions and the table as Markdown."""
+    """Return the conditions, the table and the details as Markdown."""
     lines = [*(f"- {condition}" for condition in conditions), "", _row(COLUMNS)]
-    lines.append(_row(["---", *["---:"] * 8, "---", "---:"]))
+    lines.append(_row(["---", *["---:"] * (len(COLUMNS) - 1)]))
     lines += [_row(cells(case, cases)) for case in cases]
+    lines += ["", *(f"- {detail}" for detail in details(cases))]
     return "\n".join(lines)
 
 

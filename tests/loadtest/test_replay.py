@@ -1,0 +1,161 @@
+"""Replay: it asks until each outcome is final, never gives up quietly, and counts exactly."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.loadtest.scripted_gateway import RESET, ScriptedGateway, Step, payment, serving
+
+import loadtest.client
+from loadtest.client import REJECTED, UNRESOLVED, GatewayClient
+from loadtest.expectations import CAPTURED, SAME_ACCOUNT, Outcome
+from loadtest.replay import main, replay
+from loadtest.rows import Row
+from loadtest.summary import Summary
+
+
+def row(payment_id: str, source: str = "ACC_SRC_1", destination: str = "ACC_DST_1") -> Row:
+    return Row(payment_id, "IDR", "188.52", source, destination)
+
+
+async def run(gateway: ScriptedGateway, rows: list[Row], concurrency: int = 4) -> Summary:
+    async with (
+        serving(gateway) as served,
+        GatewayClient(served.address, "a-key", concurrency) as client,
+    ):
+        return await replay(client, rows, concurrency)
+
+
+@pytest.mark.parametrize(
+    "obstacle",
+    [
+        (202, payment("P-1", "PROCESSING")),
+        (409, {"code": "payment_in_progress"}),
+        (429, {"code": "rate_limited"}, {"Retry-After": "0"}),
+        (503, {"code": "overloaded"}, {"Retry-After": "0"}),
+        (504, {"code": "upstream_timeout"}),
+        RESET,
+    ],
+    ids=["processing", "still running", "limited", "overloaded", "timed out", "reset"],
+)
+async def test_an_outcome_that_is_not_final_is_asked_for_again_with_the_same_key(
+    obstacle: Step,
+) -> None:
+    gateway = ScriptedGateway(lambda i: [obstacle, (200, payment(i, "CAPTURED"))])
+
+    summary = await run(gateway, [row("P-1")])
+
+    assert summary.by_outcome() == {CAPTURED: 1}
+    assert summary.repeated == 1
+    assert [seen["key"] for seen in gateway.received["P-1"]] == ["P-1", "P-1"]
+
+
+async def test_a_refused_payment_is_final_and_counted_by_its_code() -> None:
+    gateway = ScriptedGateway(lambda i: [(400, payment(i, "FAILED", "same_account"))])
+
+    summary = await run(gateway, [row("P-1", "ACC_SRC_1", "ACC_SRC_1")])
+
+    assert summary.by_outcome() == {SAME_ACCOUNT: 1}
+    assert summary.surprises == []
+
+
+async def test_a_problem_document_is_a_rejection_and_a_surprise() -> None:
+    gateway = ScriptedGateway(lambda _: [(422, {"code": "validation_failed", "status": 422})])
+
+    summary = await run(gateway, [row("P-1")])
+
+    (surprise,) = summary.surprises
+    assert surprise.actual == Outcome(REJECTED, "validation_failed")
+    assert surprise.expected == CAPTURED
+
+
+async def test_an_id_taken_by_another_key_is_not_asked_for_again() -> None:
+    gateway = ScriptedGateway(lambda _: [(409, {"code": "payment_id_taken"})])
+
+    summary = await run(gateway, [row("P-1")])
+
+    assert summary.by_outcome() == {Outcome(REJECTED, "payment_id_taken"): 1}
+    assert len(gateway.received["P-1"]) == 1
+
+
+async def test_a_payment_without_final_answer_in_time_is_unresolved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loadtest.client, "FINAL_SECONDS", 0.2)
+    gateway = ScriptedGateway(lambda i: [(202, payment(i, "PROCESSING"))])
+
+    summary = await run(gateway, [row("P-1")])
+
+    assert summary.unresolved == 1
+    (outcome,) = summary.by_outcome()
+    assert outcome.status == UNRESOLVED
+    assert "202 PROCESSING" in outcome.code
+
+
+async def test_every_row_is_paid_once_and_no_more_at_a_time_than_asked_for() -> None:
+    gateway = ScriptedGateway(lambda i: [(200, payment(i, "CAPTURED"))])
+    rows = [row(f"P-{number}") for number in range(60)]
+
+    summary = await run(gateway, rows, concurrency=5)
+
+    assert summary.count == 60
+    assert all(len(seen) == 1 for seen in gateway.received.values())
+    assert gateway.most_at_once <= 5
+
+
+async def test_the_summary_adds_amounts_by_status_code_and_currency() -> None:
+    def script(payment_id: str) -> list[Step]:
+        if payment_id == "P-2":
+            return [(400, payment(payment_id, "FAILED", "insufficient_funds"))]
+        return [(200, payment(payment_id, "CAPTURED"))]
+
+    rows = [
+        row("P-1"),
+        row("P-2", "ACC_POOR_1"),
+        Row("P-3", "JPY", "500", "ACC_SRC_1", "ACC_DST_1"),
+    ]
+
+    document = (await run(ScriptedGateway(script), rows)).document()
+
+    assert [tuple(line.values()) for line in document["outcomes"]] == [
+        ("CAPTURED", None, "IDR", 1, "188.52"),
+        ("CAPTURED", None, "JPY", 1, "500"),
+        ("FAILED", "insufficient_funds", "IDR", 1, "188.52"),
+    ]
+    assert document["unexpected"] == 0
+
+
+def test_a_gateway_that_is_not_there_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loadtest.client, "FINAL_SECONDS", 0.1)
+    file, key = tmp_path / "payments.csv", tmp_path / "api-key"
+    file.write_text(
+        "payment_id,currency,amount,source_account,destination_account\n"
+        "P-1,IDR,1.00,ACC_SRC_1,ACC_DST_1\n"
+    )
+    key.write_text("a-key")
+
+    code = main([str(file), "--gateway", "http://127.0.0.1:1", "--key-file", str(key), "--prepare"])
+
+    assert code == 2
+    assert "no answer" in capsys.readouterr().err
+
+
+def test_a_missing_key_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "payments.csv"
+    file.write_text("payment_id,currency,amount,source_account,destination_account\n")
+
+    assert main([str(file), "--key-file", str(tmp_path / "none"), "--json"]) == 2
+    captured = capsys.readouterr()
+    assert str(tmp_path / "none") in captured.err
+    assert captured.out == ""
+
+
+async def test_the_summary_is_json(tmp_path: Path) -> None:
+    gateway = ScriptedGateway(lambda i: [(200, payment(i, "CAPTURED"))])
+
+    document = (await run(gateway, [row("P-1")])).document()
+
+    assert json.loads(json.dumps(document)) == document
+    assert document["payments"] == 1
