@@ -80,8 +80,9 @@ class HttpRates(StrictModel):
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
-        except ValueError as error:
-            raise wrong(f"the URL cannot be read: {error}", hint) from None
+        except ValueError:
+            # The error's text would repeat what may be a password.
+            raise wrong("the URL cannot be read", hint) from None
         if parts.scheme not in ("http", "https") or not host:
             raise wrong("the URL has no http or https scheme, or no host", hint)
         if parts.username is not None or parts.password is not None:
