@@ -73,11 +73,11 @@ class Stack:
         start_seconds: float = START_SECONDS,
     ) -> None:
         self._root = repository()
-        self._temporary = folder is None
-        self.folder = RunFolder((folder or Path(tempfile.mkdtemp(prefix="kurs-"))).resolve())
         self.database = database
         self._replicas = _checked_replicas(replicas or {}, database)
         self._ports = _assigned_ports(ports or {}, self._replicas)
+        self._temporary = folder is None
+        self.folder = RunFolder((folder or Path(tempfile.mkdtemp(prefix="kurs-"))).resolve())
         self._samples = samples or self._root / "k8s" / "samples"
         self._extra = dict(environment or {})
         self._start_seconds = start_seconds

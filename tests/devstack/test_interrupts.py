@@ -1,0 +1,65 @@
+"""Signals: they end a command, but never in the middle of starting or ending its processes."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from devstack.interrupts import Interrupted, raise_on_signals, uninterrupted
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    previous = {number: signal.getsignal(number) for number in numbers}
+    raise_on_signals()
+    yield
+    for number, handler in previous.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_both_signals_raise_with_the_exit_code_of_a_shell(number: int, code: int) -> None:
+    with pytest.raises(Interrupted) as raised:
+        os.kill(os.getpid(), number)
+
+    assert raised.value.exit_code == code
+
+
+def test_a_signal_in_a_held_back_block_is_delivered_after_it() -> None:
+    steps = []
+
+    def start_processes() -> None:
+        with uninterrupted(redeliver=True):
+            os.kill(os.getpid(), signal.SIGTERM)
+            steps.append("the block ends")
+        steps.append("never")
+
+    with pytest.raises(Interrupted):
+        start_processes()
+
+    assert steps == ["the block ends"]
+
+
+def test_a_signal_while_everything_is_being_ended_is_dropped() -> None:
+    with uninterrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_in_another_thread_nothing_changes() -> None:
+    handlers = []
+
+    def work() -> None:
+        with uninterrupted():
+            handlers.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+    assert handlers == [signal.getsignal(signal.SIGTERM)]

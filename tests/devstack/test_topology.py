@@ -1,0 +1,74 @@
+"""The run folder and the environments: keys are private, and a shell's leftovers stay out."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from devstack import Stack, StackError
+from devstack.topology import RunFolder, base_environment, ports_from, service_of
+
+
+def test_the_quote_key_is_private_long_and_kept(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+
+    folder.prepare()
+    key = folder.quote_keys.read_text()
+    folder.prepare()
+
+    assert stat.S_IMODE(folder.quote_keys.stat().st_mode) == 0o600
+    assert len(key.strip()) >= 32
+    assert folder.quote_keys.read_text() == key
+
+
+def test_logs_of_an_earlier_run_are_emptied(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.prepare()
+    (folder.logs / "wallet.log").write_text("old")
+
+    folder.prepare()
+
+    assert (folder.logs / "wallet.log").read_text() == ""
+
+
+def test_a_variable_left_over_in_the_shell_does_not_reach_the_services(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KURS_DATABASE_URL", "postgresql+asyncpg://production/ledger")
+    monkeypatch.setenv("KURS_LOG_LEVEL", "debug")
+
+    environment = base_environment({"KURS_LOG_LEVEL": "info"})
+
+    assert "KURS_DATABASE_URL" not in environment
+    assert environment["KURS_LOG_LEVEL"] == "info"
+    assert "PATH" in environment
+
+
+def test_the_ports_are_those_of_the_services() -> None:
+    assert ports_from(8080) == {
+        "api-gateway": 8080,
+        "payments": 8081,
+        "fx": 8082,
+        "wallet": 8083,
+        "risk": 8084,
+    }
+
+
+@pytest.mark.parametrize(
+    ("process", "service"),
+    [("wallet", "wallet"), ("wallet-2", "wallet"), ("api-gateway", "api-gateway")],
+)
+def test_a_process_name_tells_its_service(process: str, service: str) -> None:
+    assert service_of(process) == service
+
+
+def test_two_processes_on_one_sqlite_file_are_refused() -> None:
+    with pytest.raises(StackError, match="need `--database postgresql`"):
+        Stack(replicas={"wallet": 2})
+
+
+@pytest.mark.parametrize("replicas", [{"fx": 2}, {"wallet": 3}, {"wallet": 0}])
+def test_other_replica_counts_are_refused(replicas: dict[str, int]) -> None:
+    with pytest.raises(StackError, match="one or two of"):
+        Stack(replicas=replicas, database="postgresql")

@@ -1,0 +1,127 @@
+"""The benchmark's arithmetic and its tables, on recorded cases."""
+
+import json
+
+import pytest
+
+from loadtest.bench.__main__ import _parser
+from loadtest.bench.case import NAIVE, Case, yardstick
+from loadtest.bench.counters import Counters
+from loadtest.bench.load import Load, LoadError, choose_driver, read_k6_summary
+from loadtest.bench.report import COLUMNS, cells, conditions, document, markdown
+from loadtest.dummygen import generate
+from loadtest.measures import Latency
+
+LATENCY = Latency(20.0, 46.5, 80.25)
+KURS = Case(
+    "Kurs, SQLite",
+    64,
+    Load(8000, 0, 8.0, LATENCY),
+    {"wallet": 2.0, "payments": 6.0, "risk": 0.0},
+    Counters(2400, 0, 1600, {"payments/wallet": (800, 8000)}),
+)
+CHAIN = Case(NAIVE, 64, Load(1000, 0, 8.0, LATENCY), {"gateway": 8.0}, Counters())
+NOTHING = Case("Kurs, SQLite", 1, Load(0, 0, 8.0, Latency(0, 0, 0)), {"wallet": 1.0}, Counters())
+
+
+def test_figures_are_per_payment() -> None:
+    assert KURS.per_second == 1000
+    assert KURS.cpu_ms == 1.0
+    assert KURS.requests == 0.3
+    assert KURS.transactions == 0.2
+    assert KURS.cpu_ms_by_process() == {"payments": 0.75, "wallet": 0.25, "risk": 0.0}
+
+
+def test_a_case_without_payments_has_figures_of_zero() -> None:
+    assert (NOTHING.cpu_ms, NOTHING.requests, NOTHING.per_second) == (0, 0, 0)
+
+
+def test_the_yardstick_is_the_naive_chain_with_as_many_clients() -> None:
+    cases = [CHAIN, KURS, NOTHING]
+
+    assert yardstick(cases, KURS) is CHAIN
+    assert yardstick(cases, NOTHING) is None
+    assert yardstick(cases, CHAIN) is None
+
+
+def test_a_row_has_a_cell_for_every_column() -> None:
+    row = dict(zip(COLUMNS, cells(KURS, [CHAIN, KURS]), strict=True))
+
+    assert row["paid/s"] == "1000"
+    assert row["p95 ms"] == "46.5"
+    assert row["CPU ms"] == "1.00"
+    assert row["naive/this"] == "8.0x"
+
+
+def test_markdown_is_a_table_with_conditions_before_and_details_after_it() -> None:
+    lines = markdown([CHAIN, KURS], ["two cores"]).splitlines()
+
+    assert lines[0] == "- two cores"
+    table = [line for line in lines if line.startswith("|")]
+    assert len(table) == 4
+    assert len({line.count("|") for line in table}) == 1
+    assert lines[-1] == "- Kurs, SQLite, 64 clients: mean batch: payments/wallet 10.0"
+
+
+def test_json_has_all_figures_of_every_case() -> None:
+    parsed = json.loads(document([CHAIN, KURS], ["two cores"]))
+
+    assert parsed["conditions"] == ["two cores"]
+    naive, kurs = parsed["cases"]
+    assert naive["naive_cpu_ratio"] is None
+    assert kurs["naive_cpu_ratio"] == 8.0
+    assert kurs["latency_ms"] == {"p50": 20.0, "p95": 46.5, "p99": 80.25}
+    assert kurs["mean_batch"] == {"payments/wallet": 10.0}
+
+
+def test_the_conditions_say_how_hot_the_busiest_accounts_are() -> None:
+    text = "\n".join(conditions(generate(500, 7), "k6", 8.0, "on"))
+
+    assert "cores" in text
+    assert "synchronous=FULL" in text
+    assert "the busiest payer makes" in text
+
+
+SUMMARY = {
+    "payments": 800,
+    "wrong": 0,
+    "unresolved": 0,
+    "seconds": 8.0,
+    "latency_ms": {"p50": 20.0, "p95": 46.5, "p99": 80.25},
+}
+
+
+def test_a_k6_summary_is_read() -> None:
+    assert read_k6_summary(json.dumps(SUMMARY)) == Load(800, 0, 8.0, LATENCY)
+
+
+def test_payments_that_k6_found_wrong_are_counted_with_the_first_of_them() -> None:
+    output = "starting\nP-1: expected CAPTURED, got FAILED stale_rate\nend"
+
+    load = read_k6_summary(json.dumps({**SUMMARY, "wrong": 2, "unresolved": 1}), output)
+
+    assert load.wrong == 3
+    assert "stale_rate" in load.first_wrong
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"payments": "many"}'])
+def test_another_k6_summary_is_refused(text: str) -> None:
+    with pytest.raises(LoadError, match="not understood"):
+        read_k6_summary(text)
+
+
+def test_a_missing_k6_is_a_sentence_and_auto_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+
+    assert choose_driver("auto", generate(5, 7)).name == "python"
+    with pytest.raises(LoadError, match="k6 is not installed"):
+        choose_driver("k6", [])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--clients", "0"], ["--clients", "a,b"], ["--clients", "5000"], ["--seconds", "nan"]],
+)
+def test_unbounded_or_senseless_arguments_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        _parser().parse_args(arguments)
