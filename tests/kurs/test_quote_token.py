@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kurs.quote_token import MAX_TOKEN_LENGTH, InvalidToken, Quote, sign, verify
@@ -48,6 +48,7 @@ quotes = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(quotes)
 def test_what_was_signed_comes_back_to_the_last_digit(quote: Quote) -> None:
     read = verify(sign(quote, [KEY]), [KEY])
@@ -56,6 +57,7 @@ def test_what_was_signed_comes_back_to_the_last_digit(quote: Quote) -> None:
     assert str(quote.rate) == str(read.rate)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_token_changed_at_any_place_is_refused(data: st.DataObject) -> None:
     token = sign(QUOTE, [KEY])
@@ -90,6 +92,7 @@ def test_the_first_key_signs_and_every_key_verifies() -> None:
         verify(old, [OTHER_KEY, THIRD_KEY])
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80) | st.text(ALPHABET + ".", max_size=80).map("q1.".__add__))
 def test_any_text_that_was_not_signed_is_refused(text: str) -> None:
     with pytest.raises(InvalidToken):

@@ -1,9 +1,11 @@
 """Keeps what a source newly says apart from what may be believed of it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 
 from fx.domain.rates import Observation, SourceTerms, stated
 from kurs.money import is_known
@@ -65,8 +67,8 @@ def deviation_bps(last: Decimal, fresh: Decimal) -> int:
 
     Taking the smaller makes a jump to the double and one to the half the same size.
     """
-    low, high = sorted((last, fresh))
-    return int(-(-((high - low) * _BPS) // low))
+    low, high = sorted((Fraction(last), Fraction(fresh)))
+    return math.ceil((high - low) * _BPS / low)
 
 
 def _judge(

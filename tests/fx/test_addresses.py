@@ -1,0 +1,105 @@
+"""Which addresses count as public, and that a name is judged by all that it resolves to."""
+
+import asyncio
+import socket
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from fx.sources import SourceError, SourceFault
+from fx.sources.addresses import PublicResolver, is_public
+from fx.sources.fetch import FetchPolicy, check_url
+
+
+@pytest.mark.parametrize("text", ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111"])
+def test_the_internet_is_public(text: str) -> None:
+    assert is_public(ip_address(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "127.0.0.1", "127.8.9.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1",
+        "169.254.169.254", "100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "255.255.255.255",
+        "::", "::1", "fe80::1", "fc00::1", "ff02::1", "2001:db8::1", "::ffff:127.0.0.1",
+        "::ffff:8.8.8.8", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a00:1", "2002:7f00:1::",
+        "2001::1",
+    ],
+)  # fmt: skip
+def test_every_other_network_is_not(text: str) -> None:
+    assert not is_public(ip_address(text))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/latest/meta-data",
+        "https://10.0.0.1:8443/", "https://[::ffff:10.0.0.1]/", "https://①②⑦.0.0.1/",
+    ],
+)  # fmt: skip
+def test_an_address_in_the_url_is_judged_too(url: str) -> None:
+    with pytest.raises(SourceError) as error:
+        check_url(url, FetchPolicy(), allow_insecure=False)
+
+    assert error.value.fault is SourceFault.ADDRESS
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "rates.example.org", "ftp://rates.example.org/", "file:///etc/passwd", "https:///path",
+     "https://user:word@rates.example.org/", "https://rates.example.org:99999/",
+     "http://rates.example.org/", "https://[::1", "https://rates.example.org\\@10.0.0.1/"],
+)  # fmt: skip
+def test_a_url_that_is_not_plain_https_is_refused(url: str) -> None:
+    with pytest.raises(SourceError) as error:
+        check_url(url, FetchPolicy(), allow_insecure=False)
+
+    assert error.value.fault is SourceFault.CONFIGURATION
+
+
+def test_only_listed_hosts_are_reached_when_a_list_is_set() -> None:
+    policy = FetchPolicy(allowed_hosts=frozenset({"rates.example.org"}))
+
+    assert check_url("https://Rates.Example.org/a", policy, allow_insecure=False)
+    for other in ("https://example.org/", "https://rates.example.org.evil.test/"):
+        with pytest.raises(SourceError, match="not among the allowed hosts"):
+            check_url(other, policy, allow_insecure=False)
+
+
+def answering(*addresses: str) -> Any:
+    async def getaddrinfo(host: str, port: int, **_: Any) -> Any:
+        return [
+            (socket.AF_INET6 if ":" in a else socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port))
+            for a in addresses
+        ]
+
+    return getaddrinfo
+
+
+async def test_the_checked_addresses_are_the_ones_connected_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "getaddrinfo", answering("1.1.1.1", "2606:4700:4700::1111"))
+
+    found = await PublicResolver().resolve("rates.example.org", 443)
+
+    assert [result["host"] for result in found] == ["1.1.1.1", "2606:4700:4700::1111"]
+    assert all(result["hostname"] == "rates.example.org" for result in found)
+    assert all(result["flags"] & socket.AI_NUMERICHOST for result in found)
+
+
+@pytest.mark.parametrize(
+    "addresses", [("1.1.1.1", "10.0.0.1"), ("127.0.0.1",), ("1.1.1.1", "fe80::1%eth0")]
+)
+async def test_one_private_address_spoils_the_name(
+    monkeypatch: pytest.MonkeyPatch, addresses: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", answering(*addresses))
+
+    with pytest.raises(SourceError) as error:
+        await PublicResolver().resolve("rates.example.org", 443)
+
+    assert error.value.fault is SourceFault.ADDRESS
+    assert "10.0.0.1" not in str(error.value)
