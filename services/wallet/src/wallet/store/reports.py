@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, distinct, func, literal, select
+from sqlalchemy import BigInteger, Connection, Integer, distinct, func, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from wallet.domain.transfers import Record
@@ -157,7 +157,7 @@ _OPEN: ColumnElement[bool] = holds.c.state == literal("held", literal_execute=Tr
 
 
 def _sum(column: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    high = func.sum(column.bitwise_rshift(_LOW_BITS)).cast(BigInteger)
+    high = func.sum(column.bitwise_rshift(literal(_LOW_BITS, Integer))).cast(BigInteger)
     low = func.sum(column.bitwise_and(_LOW_MASK)).cast(BigInteger)
     return high, low
 
