@@ -31,6 +31,8 @@ OnMissingData = Literal["Decline", "Review", "Allow"]
 
 MAX_WINDOW_SECONDS = 31 * 24 * 3600
 """The longest velocity window: what risk has to keep of every account."""
+# The pattern bounds the length already; the API server's cost estimate reads only maxLength.
+_BlockedAccount = Annotated[AccountId, StringConstraints(max_length=64)]
 
 
 class Corridor(StrictModel):
@@ -110,7 +112,7 @@ class NewAccount(StrictModel):
 class Blocklist(StrictModel):
     """Accounts that neither pay nor are paid."""
 
-    accounts: Annotated[tuple[AccountId, ...], Field(min_length=1, max_length=2000)]
+    accounts: Annotated[tuple[_BlockedAccount, ...], Field(min_length=1, max_length=2000)]
 
 
 class Score(StrictModel):

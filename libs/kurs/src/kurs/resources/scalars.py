@@ -24,7 +24,10 @@ from kurs.clock import from_rfc3339, to_rfc3339
 from kurs.ids import CurrencyCode
 from kurs.money import MAX_MINOR
 
-DURATION_PATTERN = r"^(?=.)([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$"
+# The API server's regular expressions (RE2) know no lookahead, hence the three alternatives.
+_S = "[0-9]{1,9}s"
+_M = "[0-9]{1,7}m"
+DURATION_PATTERN = f"^([0-9]{{1,5}}h({_M})?({_S})?|{_M}({_S})?|{_S})$"
 RATE_PATTERN = r"^[0-9]{1,15}(\.[0-9]{1,15})?$"
 MOMENT_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 LABEL_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
@@ -32,7 +35,7 @@ SUBDOMAIN_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-
 MAX_SECONDS = 10 * 366 * 24 * 3600
 """Ten years, the longest duration: beyond it a limit would mean "never" by accident."""
 
-_DURATION = re.compile(DURATION_PATTERN, re.ASCII)
+_DURATION = re.compile("([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?")
 _RATE = re.compile(RATE_PATTERN, re.ASCII)
 _MOMENT = re.compile(MOMENT_PATTERN, re.ASCII)
 
@@ -60,7 +63,7 @@ def wrong(message: str, hint: str, field: str = "") -> PydanticCustomError:
 def parse_seconds(value: Any) -> int:
     """Read a duration (`"30s"`, `"5m"`, `"1h30m"`) as whole seconds, 0 to ten years."""
     hint = 'write hours, minutes and seconds, such as "30s", "5m" or "1h30m"'
-    match = _DURATION.match(value) if isinstance(value, str) and len(value) <= 24 else None
+    match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
     if match is None:
         raise wrong(f"{_shown(value)} is not a duration", hint)
     hours, minutes, seconds = (int(part[:-1]) if part else 0 for part in match.groups())
@@ -82,7 +85,7 @@ def parse_rate(value: Any) -> Decimal:
         value = f"{value:f}" if value.is_finite() and abs(value.adjusted()) < 40 else str(value)
     if not isinstance(value, str):
         raise wrong(f"{_shown(value)} is not a decimal string", hint)
-    if not _RATE.match(value):
+    if not _RATE.fullmatch(value):
         raise wrong(f"{_shown(value)} is not a positive decimal", hint)
     rate = Decimal(value)
     if rate == 0:
@@ -99,7 +102,7 @@ def format_rate(rate: Decimal) -> str:
 def parse_moment(value: Any) -> int:
     """Read an RFC 3339 moment as microseconds since the epoch, UTC."""
     hint = 'write an RFC 3339 moment in quotes, such as "2026-12-01T00:00:00Z"'
-    if not isinstance(value, str) or len(value) > 40 or not _MOMENT.match(value):
+    if not isinstance(value, str) or len(value) > 40 or not _MOMENT.fullmatch(value):
         raise wrong(f"{_shown(value)} is not a moment with an offset", hint)
     try:
         return from_rfc3339(value)
