@@ -2,16 +2,83 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PACKAGES := libs/kurs services/api-gateway services/payments services/fx services/wallet services/risk operator loadtest devstack
+DEPLOYABLES := api-gateway payments fx wallet risk
+PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/bootstrap/bin/uv)
+MERCHANT ?= shop
+ROLES ?= pay,read
+ENVIRONMENT := $(VENV)/.ready
 
 .PHONY: help
 help: ## show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-zA-Z0-9_-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# --- set up ------------------------------------------------------------------
+
+.PHONY: setup
+setup: $(ENVIRONMENT) ## install everything into .venv, from the lock file
+
+$(ENVIRONMENT): requirements/dev.txt $(PACKAGES:%=%/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit("Kurs needs Python 3.11 or newer, this is %s: install one and run make PYTHON=python3.13" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@mkdir -p $(VENV)
+	@command -v $(UV) >/dev/null || { $(PYTHON) -m venv $(VENV)/bootstrap && $(VENV)/bootstrap/bin/pip install -q uv; }
+	@test -x $(BIN)/python || $(UV) venv -q --allow-existing --python $(PYTHON) $(VENV)
+	@echo "installing into $(VENV)"
+	@$(UV) pip sync -q --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=-e ./%)
+	@touch $@
+
+.PHONY: lock
+lock: ## write the lock files anew (upgrades within the bounds of the pyproject files)
+	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package kurs --no-emit-index-url --no-header -o requirements/dev.txt requirements/dev.in $(PACKAGES:%=%/pyproject.toml)
+	@for name in $(DEPLOYABLES); do \
+	  $(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package kurs --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/$$name.txt libs/kurs/pyproject.toml services/$$name/pyproject.toml; \
+	done
+	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package kurs --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/operator.txt libs/kurs/pyproject.toml operator/pyproject.toml
+
+# --- run ---------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(ENVIRONMENT) ## start the gateway, pay 1,000 payments, show what happened, stop it
+	@$(BIN)/python -m devstack demo
+
+.PHONY: dev
+dev: $(ENVIRONMENT) ## run the gateway on ports 8080-8084 with reload, until Ctrl-C
+	@$(BIN)/python -m devstack dev
+
+.PHONY: api-key
+api-key: $(ENVIRONMENT) ## print a new API key once: make api-key MERCHANT=shop ROLES=pay,read
+	@mkdir -p var && $(BIN)/python -m api_gateway.keys issue --merchant $(MERCHANT) --roles $(ROLES) --file var/api-keys.json
+
+.PHONY: bench
+bench: $(ENVIRONMENT) ## measure payments/s, latency and CPU per payment, beside a naive chain
+	@$(BIN)/python -m loadtest.bench $(BENCH)
+
+# --- prove -------------------------------------------------------------------
+
+.PHONY: test
+test: $(ENVIRONMENT) ## run every test that this machine can run
+	@$(BIN)/pytest -m "not long" $(TEST)
+
+.PHONY: test-crash
+test-crash: $(ENVIRONMENT) ## kill -9 each service in turn under load, for minutes
+	@$(BIN)/pytest tests/crash $(TEST)
+
 .PHONY: check
-check: ## ruff, mypy strict, import-linter
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+check: $(ENVIRONMENT) ## ruff, mypy strict, import-linter, lock files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m devstack.lock requirements
+
+.PHONY: format
+format: $(ENVIRONMENT) ## format the code
+	@$(BIN)/ruff check --fix -q .
+	@$(BIN)/ruff format .
+
+.PHONY: clean
+clean: ## remove the environment, caches and local databases
+	@rm -rf $(VENV) var .mypy_cache .pytest_cache .ruff_cache .hypothesis
