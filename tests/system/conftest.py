@@ -1,0 +1,42 @@
+"""The whole gateway in one process, on both databases."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstack.joined import JoinedGateway
+from kurs.clock import ManualClock
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "tests" / "data" / "resources"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[JoinedGateway]:
+    """Five apps on SQLite and the machine's clock."""
+    async with JoinedGateway(tmp_path / "kurs", SAMPLES) as joined:
+        yield joined
+
+
+@pytest.fixture
+def payment() -> Callable[..., dict[str, Any]]:
+    """Return a maker of payment bodies: alice pays bob 10.00 USD unless told otherwise."""
+
+    def make(payment_id: str, **changes: Any) -> dict[str, Any]:
+        body = {
+            "payment_id": payment_id,
+            "amount": "10.00",
+            "currency": "USD",
+            "source_account": "alice",
+            "destination_account": "bob",
+        }
+        return {k: v for k, v in {**body, **changes}.items() if v is not None}
+
+    return make
