@@ -110,6 +110,8 @@ class Exchange:
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
+        if self._gone.is_set():
+            return
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.raw_headers = tuple((bytes(n), bytes(v)) for n, v in message["headers"])
@@ -133,7 +135,7 @@ class Exchange:
             headers.append((b"content-length", str(len(self._request.body)).encode()))
         return {
             "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
             "method": self._request.method,
             "scheme": url.scheme,

@@ -1,0 +1,75 @@
+"""Instruments belong to one app, are shared by name, and come in two formats."""
+
+import prometheus_client
+import pytest
+
+from kurs.telemetry import Telemetry, render_metrics
+
+OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+
+
+@pytest.fixture
+def telemetry() -> Telemetry:
+    return Telemetry.for_tests("payments")
+
+
+def test_a_name_asked_for_twice_gives_one_instrument(telemetry: Telemetry) -> None:
+    first = telemetry.counter("kurs_things_total", "Things", ("kind",))
+    second = telemetry.counter("kurs_things_total", "Things", ("kind",))
+    first.labels("a").inc()
+    second.labels("a").inc()
+
+    assert telemetry.registry.get_sample_value("kurs_things_total", {"kind": "a"}) == 2.0
+
+
+def test_a_name_cannot_change_its_kind_or_labels(telemetry: Telemetry) -> None:
+    telemetry.gauge("kurs_level", "Level", ("tank",))
+
+    with pytest.raises(ValueError, match="kurs_level"):
+        telemetry.histogram("kurs_level", "Level", ("tank",))
+    with pytest.raises(ValueError, match="kurs_level"):
+        telemetry.gauge("kurs_level", "Level")
+
+
+def test_a_counter_must_end_in_total(telemetry: Telemetry) -> None:
+    with pytest.raises(ValueError, match="_total"):
+        telemetry.counter("kurs_things", "Things")
+
+
+def test_two_apps_in_one_process_do_not_share_series() -> None:
+    one, other = Telemetry.for_tests("wallet"), Telemetry.for_tests("fx")
+    one.counter("kurs_things_total", "Things").inc()
+
+    assert other.registry.get_sample_value("kurs_things_total") is None
+    assert prometheus_client.REGISTRY.get_sample_value("kurs_things_total") is None
+
+
+def test_exemplars_are_rendered_only_as_openmetrics(telemetry: Telemetry) -> None:
+    telemetry.histogram("kurs_wait_seconds", "Wait").observe(0.2, {"trace_id": "abc"})
+
+    body, content_type = render_metrics(telemetry.registry, OPENMETRICS)
+    assert content_type.startswith("application/openmetrics-text; version=1.0.0")
+    assert b'# {trace_id="abc"} 0.2' in body
+    assert body.endswith(b"# EOF\n")
+
+    body, content_type = render_metrics(telemetry.registry, "text/plain")
+    assert content_type.startswith("text/plain; version=0.0.4")
+    assert b"kurs_wait_seconds_bucket" in body
+    assert b"abc" not in body
+
+
+def test_counters_have_no_created_series(telemetry: Telemetry) -> None:
+    telemetry.counter("kurs_things_total", "Things").inc()
+
+    body, _ = render_metrics(telemetry.registry, OPENMETRICS)
+    assert b"_created" not in body
+
+
+def test_a_process_reports_itself() -> None:
+    telemetry = Telemetry.create(
+        "fx", instance="fx-1", trace_ratio=0.0, otlp_endpoint="", log_level="info"
+    )
+
+    body, _ = render_metrics(telemetry.registry, "")
+    assert b"process_cpu_seconds_total" in body
+    assert b"python_info" in body
