@@ -10,7 +10,7 @@ import pytest
 from devstack.errors import StackError
 from devstack.ports import free_ports
 from devstack.processes import ManagedProcess, stop_all
-from devstack.readiness import probe, wait_ready
+from devstack.readiness import probe, wait_ready, wait_settled
 
 SERVER = """
 import http.server, json
@@ -98,3 +98,12 @@ def test_an_answer_that_is_not_understood_is_said_to_be_so(run: Serve) -> None:
         pass
 
     assert probe(odd.port or 0) == (False, "its answer on /readyz is not understood")
+
+
+def test_what_a_ready_service_still_lacks_is_waited_for_but_not_for_ever(run: Serve) -> None:
+    lacking = run("risk", server(200, '{"status": "ready", "checks": {}, "rates": false}'))
+    settled = run("fx", server(200, '{"status": "ready", "checks": {}, "rates": true}'))
+    wait_ready([lacking, settled], 60)
+
+    assert wait_settled([settled], 60)
+    assert not wait_settled([lacking, settled], 0.1)

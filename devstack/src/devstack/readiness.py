@@ -4,6 +4,7 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from devstack.errors import StackError
 from devstack.ports import LOOPBACK
@@ -45,23 +46,50 @@ def wait_ready(
 
 def probe(port: int) -> tuple[bool, str]:
     """Ask a service whether it is ready; returns the answer and what is missing, as text."""
+    status, document = _readyz(port)
+    if status == 0:
+        return False, "it does not answer"
+    checks = document.get("checks")
+    if not isinstance(checks, dict):
+        return status == 200, "its answer on /readyz is not understood"
+    missing = ", ".join(name for name, ready in checks.items() if not ready)
+    return status == 200, f"not ready: {missing}"
+
+
+def wait_settled(processes: Sequence[ManagedProcess], seconds: float) -> bool:
+    """Wait until ready services also report as true what they can begin without.
+
+    risk serves before it has rates from fx, but sends payments to review until then. Returns
+    False when `seconds` pass first: no rates at all is a state that somebody may want to look at.
+    """
+    deadline = time.monotonic() + seconds
+    ports = [process.port for process in processes if process.port is not None]
+    while not all(_reports_true(port) for port in ports):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _reports_true(port: int) -> bool:
+    _, document = _readyz(port)
+    return all(value for value in document.values() if isinstance(value, bool))
+
+
+def _readyz(port: int) -> tuple[int, dict[str, Any]]:
+    """Return the status and the document of /readyz, status 0 when there is no answer."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=_PROBE_SECONDS)
     try:
         connection.request("GET", "/readyz")
         response = connection.getresponse()
-        return response.status == 200, _missing(response.read(65_536))
+        document = json.loads(response.read(65_536))
+        return response.status, document if isinstance(document, dict) else {}
+    except ValueError:
+        return response.status, {}
     except (OSError, http.client.HTTPException):
-        return False, "it does not answer"
+        return 0, {}
     finally:
         connection.close()
-
-
-def _missing(body: bytes) -> str:
-    try:
-        checks = json.loads(body)["checks"]
-        return "not ready: " + ", ".join(name for name, ready in checks.items() if not ready)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return "its answer on /readyz is not understood"
 
 
 def _require_alive(process: ManagedProcess) -> None:

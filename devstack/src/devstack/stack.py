@@ -24,7 +24,7 @@ from devstack.interrupts import uninterrupted
 from devstack.ports import LOOPBACK, free_ports, require_free
 from devstack.postgres import EmbeddedPostgres
 from devstack.processes import ManagedProcess, stop_all
-from devstack.readiness import wait_ready
+from devstack.readiness import wait_ready, wait_settled
 from devstack.topology import (
     GATEWAY,
     OPERATOR,
@@ -45,6 +45,7 @@ DatabaseKind = Literal["sqlite", "postgresql"]
 START_SECONDS = 120.0
 """How long the services may take to get ready: five seconds as a rule, on a busy machine more."""
 _MIGRATION_SECONDS = 120.0
+_SETTLE_SECONDS = 15.0
 
 
 class Stack:
@@ -118,6 +119,7 @@ class Stack:
                 also_alive=[self.processes[OPERATOR]],
                 on_ready=on_ready,
             )
+            wait_settled(services, _SETTLE_SECONDS)
         except BaseException:
             self.stop()
             raise
@@ -170,6 +172,7 @@ class Stack:
         process.start()
         if wait:
             wait_ready([process], self._start_seconds)
+            wait_settled([process], _SETTLE_SECONDS)
 
     def cpu_seconds(self) -> dict[str, float]:
         """Return the CPU seconds spent so far by process name, PostgreSQL's under its name."""

@@ -51,7 +51,7 @@ def print_summary(console: Console, summary: Summary) -> None:
 
 def print_ledger(console: Console, trial_balance: Mapping[str, Any]) -> None:
     """Print the sum of every currency over the whole ledger."""
-    table = Table(title="Ledger: the sum of every currency over all postings")
+    table = Table(title="Ledger: the sum over all postings")
     table.add_column("currency")
     for name in ("accounts", "postings", "sum"):
         table.add_column(name, justify="right")

@@ -1,0 +1,79 @@
+"""The `demo` command: starts the gateway, pays sample payments through it, shows what came of them.
+
+Every payment must get its final status, the one that its row demands, and every currency must sum
+to zero over the ledger. Everything that it starts is stopped.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+
+from devstack.errors import StackError
+from devstack.stack import DatabaseKind, Stack
+from devstack.topology import GATEWAY, ports_from
+from loadtest.client import GatewayClient, GatewayError
+from loadtest.dummygen import generate
+from loadtest.replay import prepare_and_replay
+from loadtest.report import print_ledger, print_summary, verdict
+from loadtest.rows import Row, write_rows
+from loadtest.summary import unbalanced
+
+_MARK = ".kurs-demo"
+
+
+def run_demo(
+    console: Console,
+    *,
+    count: int,
+    seed: int,
+    concurrency: int,
+    folder: Path,
+    first_port: int,
+    database: DatabaseKind,
+) -> None:
+    """Run the demo; raises StackError for all that keeps it from ending well."""
+    rows = _payments(count, seed)
+    _clear(folder)
+    write_rows(folder / "payments.csv", rows)
+    stack = Stack(folder=folder, ports=ports_from(first_port), database=database)
+    console.print("Starting the five services …")
+    try:
+        stack.start(on_ready=lambda name: console.print(f"  {name} is ready", highlight=False))
+        complaint = uvloop.run(_pay(console, stack, rows, concurrency))
+    except GatewayError as error:
+        raise StackError(str(error)) from error
+    finally:
+        stack.stop()
+    if complaint:
+        raise StackError(complaint)
+    console.print("Every payment ended as it must, and every currency sums to zero.", style="green")
+
+
+async def _pay(console: Console, stack: Stack, rows: Sequence[Row], concurrency: int) -> str:
+    async with GatewayClient(stack.url(GATEWAY), stack.api_key(), concurrency) as client:
+        summary = await prepare_and_replay(
+            console, client, rows, concurrency=concurrency, preparing=True
+        )
+        ledger = (await client.get("/ledger/trial-balance")).document
+    print_summary(console, summary)
+    print_ledger(console, ledger)
+    return verdict(summary, unbalanced(ledger))
+
+
+def _payments(count: int, seed: int) -> list[Row]:
+    try:
+        return generate(count, seed)
+    except ValueError as error:
+        raise StackError(str(error)) from error
+
+
+def _clear(folder: Path) -> None:
+    """Empty the folder of an earlier demo, so that this one pays anew; never another folder."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
+        raise StackError(f"{folder} is not a demo's folder: choose another with `--folder`")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / _MARK).touch()
