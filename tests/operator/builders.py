@@ -1,0 +1,35 @@
+"""Resources as plain values, as the API server and YAML give them."""
+
+from typing import Any
+
+from kurs.resources import API_VERSION
+
+NOW = 1_767_225_600_000_000
+"""2026-01-01T00:00:00Z in microseconds."""
+
+
+def rate_source(name: str = "desk", *, metadata: Any = None, **spec: Any) -> dict[str, Any]:
+    """Return a Static source of USD/IDR; `spec` replaces or adds fields by their YAML names."""
+    content = {
+        "type": "Static",
+        "baseCurrency": "USD",
+        "static": {"rates": {"IDR": "15845.50", "SGD": "1.3421"}},
+        "pairs": [{"quote": "IDR", "spreadBps": 25}],
+    }
+    return resource("FXRateSource", name, {**content, **spec}, metadata)
+
+
+def threshold(name: str = "limits", *, metadata: Any = None, **spec: Any) -> dict[str, Any]:
+    """Return an Enforce threshold with bounds in USD; a field that is None is left out."""
+    bounds = {"currency": "USD", "reviewAboveMinor": 2_500_000, "declineAboveMinor": 10_000_000}
+    return resource("RiskThreshold", name, {"perPayment": bounds, **spec}, metadata)
+
+
+def resource(kind: str, name: str, spec: Any, metadata: Any = None) -> dict[str, Any]:
+    """Return a resource of any kind."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": kind,
+        "metadata": {"name": name, **(metadata or {})},
+        "spec": {key: value for key, value in spec.items() if value is not None},
+    }

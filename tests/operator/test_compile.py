@@ -1,0 +1,253 @@
+"""compile: a function of the set of resources and of `now`, which loses no resource."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.operator.builders import NOW, rate_source, threshold
+
+from kurs.resources import FxDocument, RiskDocument
+from kurs_operator.compile import Compilation, compile_resources
+from kurs_operator.verdict import Reason
+
+MOMENTS = ("2025-12-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")
+QUOTES = ("IDR", "SGD", "JPY")
+
+names = st.sampled_from(["ecb", "desk", "desk-2", "pegged"])
+metadata = st.fixed_dictionaries(
+    {},
+    optional={
+        "creationTimestamp": st.sampled_from(MOMENTS),
+        "generation": st.integers(min_value=1, max_value=9),
+        "uid": st.sampled_from(["u-1", "u-2", "u-3"]),
+        "namespace": st.sampled_from(["kurs", "kurs-staging"]),
+    },
+)
+timing = {
+    "priority": st.sampled_from([0, 100, 200]),
+    "suspend": st.booleans(),
+    "effectiveFrom": st.none() | st.sampled_from(MOMENTS[1:]),
+    "effectiveUntil": st.none() | st.sampled_from(MOMENTS[2:]),
+}
+pairs = st.lists(st.sampled_from(QUOTES), min_size=1, max_size=3, unique=True).map(
+    lambda quotes: [{"quote": quote, "spreadBps": 10} for quote in quotes]
+)
+rate_sources = st.builds(
+    rate_source,
+    names,
+    metadata=metadata,
+    baseCurrency=st.sampled_from(["USD", "EUR"]),
+    static=st.just({"rates": dict.fromkeys(QUOTES, "2.5")}),
+    pairs=pairs,
+    **timing,
+)
+thresholds = st.builds(
+    threshold,
+    names,
+    metadata=metadata,
+    mode=st.sampled_from(["Enforce", "Shadow"]),
+    scope=st.sampled_from([{}, {"currencies": ["IDR"]}, {"currencies": ["IDR", "USD"]}]),
+    newAccount=st.none() | st.just({"maxAge": "24h", "points": 20}),
+    **timing,
+)
+broken = st.sampled_from(
+    [
+        rate_source(defaultSpreadBps=5000),
+        threshold(mode="Observe"),
+        {"kind": "Secret", "metadata": {"name": "rates"}},
+        {"metadata": None},
+        {},
+    ]
+)
+resources = st.lists(rate_sources | thresholds | broken, max_size=10)
+
+
+def verdicts(compilation: Compilation) -> dict[str, Reason]:
+    return {str(verdict.identity): verdict.reason for verdict in compilation.verdicts}
+
+
+def names_in(document: FxDocument | RiskDocument | None) -> list[str]:
+    assert document is not None
+    return [source.name for source in document.sources]
+
+
+@given(resources, st.randoms(use_true_random=False))
+def test_the_order_of_the_input_does_not_matter(contents: list[Any], random: Any):
+    shuffled = random.sample(contents, len(contents))
+
+    assert compile_resources(shuffled, now=NOW) == compile_resources(contents, now=NOW)
+
+
+@given(resources)
+def test_every_resource_gets_one_verdict(contents: list[Any]):
+    compilation = compile_resources(contents, now=NOW)
+
+    assert len(compilation.verdicts) == len(contents)
+    assert all(verdict.message for verdict in compilation.verdicts)
+
+
+@given(resources)
+def test_what_stands_in_a_document_is_what_the_verdicts_say(contents: list[Any]):
+    compilation = compile_resources(contents, now=NOW)
+
+    told = [v.identity for v in compilation.verdicts if v.in_document]
+    listed = [
+        (s.kind, s.name, s.uid, s.generation)
+        for document in compilation.documents.values()
+        for s in document.sources
+    ]
+    assert sorted(listed) == sorted((i.kind, i.name, i.uid, i.generation) for i in told)
+
+
+@given(resources)
+def test_documents_can_be_read_by_the_services(contents: list[Any]):
+    compilation = compile_resources(contents, now=NOW)
+
+    assert compilation.fx is not None
+    assert compilation.risk is not None
+    assert FxDocument.model_validate_json(compilation.fx.to_json()) == compilation.fx
+    assert RiskDocument.model_validate_json(compilation.risk.to_json()) == compilation.risk
+
+
+@given(resources)
+def test_a_loser_does_not_change_what_the_others_get(contents: list[Any]):
+    compilation = compile_resources(contents, now=NOW)
+    kept = {v.identity for v in compilation.verdicts if v.reason is not Reason.CONFLICTED}
+    refused = len(compilation.verdicts) - len(kept)
+
+    assert refused <= max(len(contents) - 1, 0)
+    for verdict in compilation.verdicts:
+        if verdict.reason is Reason.CONFLICTED:
+            assert verdict.winner is not None
+            assert verdict.winner in verdict.message
+
+
+@given(resources)
+def test_a_suspended_resource_is_in_no_document(contents: list[Any]):
+    for content in contents:
+        content.setdefault("spec", {})["suspend"] = True
+
+    compilation = compile_resources(contents, now=NOW)
+
+    assert all(not document.sources for document in compilation.documents.values())
+
+
+@given(resources)
+def test_nothing_changes_before_the_announced_moment(contents: list[Any]):
+    compilation = compile_resources(contents, now=NOW)
+    if compilation.next_change is not None:
+        assert compilation.next_change > NOW
+        later = compile_resources(contents, now=compilation.next_change - 1)
+        assert later == compilation
+
+
+def test_the_same_content_has_the_same_revision_whatever_its_generation():
+    first = compile_resources([rate_source(metadata={"generation": 1, "uid": "a"})], now=NOW)
+    again = compile_resources([rate_source(metadata={"generation": 9, "uid": "b"})], now=NOW)
+
+    assert first.fx is not None
+    assert again.fx is not None
+    assert first.fx.revision == again.fx.revision
+    assert again.fx.sources[0].generation == 9
+
+
+def test_an_edit_of_a_spread_changes_only_the_revision_of_fx():
+    before = compile_resources([rate_source(), threshold()], now=NOW)
+    edited = rate_source(pairs=[{"quote": "IDR", "spreadBps": 26}])
+    after = compile_resources([edited, threshold()], now=NOW)
+
+    assert before.fx != after.fx
+    assert before.risk == after.risk
+
+
+def test_nothing_gives_two_empty_documents():
+    compilation = compile_resources([], now=NOW)
+
+    assert set(compilation.documents) == {"fx", "risk"}
+    assert compilation.verdicts == ()
+    assert compilation.next_change is None
+
+
+def test_an_invalid_resource_is_told_its_fields_and_leaves_the_others_alone():
+    compilation = compile_resources([rate_source("good"), rate_source("bad", priority=-1)], now=NOW)
+
+    [refused] = compilation.refused
+    assert (refused.reason, refused.identity.name) == (Reason.INVALID, "bad")
+    assert refused.errors[0].field == "spec.priority"
+    assert names_in(compilation.fx) == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("window", "reason", "present"),
+    [
+        ({"effectiveFrom": "2026-01-01T00:00:00Z"}, Reason.ACCEPTED, True),
+        ({"effectiveFrom": "2026-01-01T00:00:00.000001Z"}, Reason.NOT_YET_EFFECTIVE, True),
+        ({"effectiveUntil": "2026-01-01T00:00:00.000001Z"}, Reason.ACCEPTED, True),
+        ({"effectiveUntil": "2026-01-01T00:00:00Z"}, Reason.EXPIRED, False),
+        ({"effectiveFrom": "2026-02-01T00:00:00Z", "suspend": True}, Reason.SUSPENDED, False),
+    ],
+)
+def test_a_window_includes_its_start_and_not_its_end(
+    window: dict[str, Any], reason: Reason, present: bool
+):
+    compilation = compile_resources([threshold(**window)], now=NOW)
+
+    assert verdicts(compilation) == {"RiskThreshold/limits": reason}
+    assert (names_in(compilation.risk) == ["limits"]) is present
+    assert compilation.refused == ()
+
+
+def test_the_next_change_is_the_nearest_boundary():
+    day = 86_400_000_000
+    contents = [
+        threshold("a", effectiveFrom="2026-01-03T00:00:00Z", effectiveUntil="2026-01-05T00:00:00Z"),
+        threshold("b", effectiveUntil="2026-01-02T00:00:00Z", mode="Shadow"),
+        threshold("c", effectiveFrom="2026-01-01T12:00:00Z", suspend=True),
+    ]
+
+    moments = []
+    now = NOW
+    while (change := compile_resources(contents, now=now).next_change) is not None:
+        moments.append((change - NOW) // day)
+        now = change
+
+    assert moments == [1, 2, 4]
+
+
+def test_documents_list_the_highest_priority_first_then_by_name():
+    contents = [
+        threshold("b", mode="Shadow"),
+        threshold("a", mode="Shadow"),
+        threshold("urgent", mode="Shadow", priority=900),
+    ]
+
+    assert names_in(compile_resources(contents, now=NOW).risk) == ["urgent", "a", "b"]
+
+
+def test_a_document_larger_than_a_config_map_is_not_made():
+    contents = [
+        threshold(
+            f"list-{number}",
+            perPayment=None,
+            blocklist={"accounts": [f"ACC_{number:02}_{i:04}".ljust(64, "x") for i in range(2000)]},
+        )
+        for number in range(8)
+    ]
+
+    compilation = compile_resources([*contents, rate_source()], now=NOW)
+
+    assert compilation.risk is None
+    assert set(compilation.documents) == {"fx"}
+    assert {v.reason for v in compilation.refused} == {Reason.TOO_LARGE}
+    assert "the last document stays in force" in compilation.refused[0].message
+
+
+def test_two_hundred_resources_compile_together():
+    contents = [threshold(f"t-{i}", mode="Shadow", priority=i) for i in range(100)]
+    contents += [rate_source(f"s-{i}", priority=i) for i in range(100)]
+
+    compilation = compile_resources(contents, now=NOW)
+
+    assert compilation.refused == ()
+    assert len(names_in(compilation.fx)) == len(names_in(compilation.risk)) == 100
