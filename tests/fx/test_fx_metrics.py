@@ -1,0 +1,53 @@
+"""What fx measures, and that its labels stay few."""
+
+from typing import Any
+
+ORDER = {"source_currency": "EUR", "destination_currency": "IDR", "source_amount": "100.00"}
+
+
+def value(telemetry: Any, name: str, **labels: str) -> float | None:
+    found: float | None = telemetry.registry.get_sample_value(name, labels)
+    return found
+
+
+async def test_rates_ages_and_health_are_true_when_they_are_read(fx: Any, telemetry: Any) -> None:
+    fx.clock.advance(seconds=90)
+
+    assert value(telemetry, "fx_rate", base="EUR", quote="USD", source="ecb") == 1.0837
+    assert value(telemetry, "fx_rate_age_seconds", source="ecb") == 90
+    assert value(telemetry, "fx_source_healthy", source="ecb") == 1
+    assert value(telemetry, "fx_refresh_total", source="ecb", result="ok") == 1
+
+
+async def test_a_source_that_leaves_takes_its_gauges_with_it(
+    fx: Any, telemetry: Any, document: Any, static_spec: Any
+) -> None:
+    fx.app.state.board.apply(document(other=static_spec()))
+
+    assert value(telemetry, "fx_rate_age_seconds", source="ecb") is None
+    assert value(telemetry, "fx_rate_age_seconds", source="other") == 0
+
+
+async def test_quotes_are_counted_by_result(fx: Any, telemetry: Any) -> None:
+    await fx.post("/quotes", ORDER)
+    await fx.post("/quotes", {**ORDER, "destination_currency": "KWD"})
+
+    assert value(telemetry, "fx_quotes_total", result="quoted") == 1
+    assert value(telemetry, "fx_quotes_total", result="pair_not_supported") == 1
+
+
+async def test_no_request_can_make_a_new_series(fx: Any, telemetry: Any) -> None:
+    def series() -> set[tuple[str, tuple[tuple[str, str], ...]]]:
+        return {
+            (sample.name, tuple(sorted(sample.labels.items())))
+            for metric in telemetry.registry.collect()
+            for sample in metric.samples
+            if sample.name.startswith("fx_") and "result" not in sample.labels
+        }
+
+    before = series()
+    for currency in ("KWD", "JPY", "USD"):
+        await fx.get("/rate", base=currency, quote="IDR")
+        await fx.post("/quotes", {**ORDER, "destination_currency": currency})
+
+    assert series() == before
