@@ -36,11 +36,20 @@ class Attempt(NamedTuple):
         """
         return f"{self.merchant}:{self.source_account}"
 
-    def inputs(self) -> dict[str, Any]:
-        """Return the fields that are stored beside the decision."""
-        fields = self._asdict()
-        del fields["payment_id"]
-        return {name: value for name, value in fields.items() if value is not None}
+    def inputs(self) -> str:
+        """Return the inputs as they are stored beside the decision: JSON, equal for equal inputs.
+
+        Written out, since it is made for every payment: ids and codes hold no character that JSON
+        would escape.
+        """
+        received, opened = self.destination_currency, self.source_opened_at
+        return (
+            f'{{"merchant":"{self.merchant}","amount_minor":{self.amount_minor},'
+            f'"currency":"{self.currency}","source_account":"{self.source_account}",'
+            f'"destination_account":"{self.destination_account}"'
+            + ("" if received is None else f',"destination_currency":"{received}"')
+            + ("}" if opened is None else f',"source_opened_at":{opened}}}')
+        )
 
     def conflict_with(self, stored: Mapping[str, Any]) -> str | None:
         """Return the first field that differs from the stored inputs, or None if it is the same.

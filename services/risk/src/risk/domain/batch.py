@@ -1,6 +1,6 @@
 """Scores a batch of attempts one after the other, each seeing what came before it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from risk.domain.attempt import Attempt
@@ -8,7 +8,7 @@ from risk.domain.decision import Decision, conflict, decide
 from risk.domain.evaluation import Verdict, evaluate
 from risk.domain.policy import Policy
 from risk.domain.rates import RateTable
-from risk.domain.velocity import NOTHING, Use, Windows, bucket_start
+from risk.domain.velocity import MAX_WINDOW_AMOUNT, NOTHING, Use, Windows, bucket_start
 
 
 class Scored(NamedTuple):
@@ -76,15 +76,23 @@ class Batch:
         """Return what is to be added to the velocity counters, sorted by their key."""
         rows = []
         for (account, currency), (attempts, amount) in self._used.items():
-            for width in self._policy.plan(currency).widths:
+            plan = self._policy.plan(currency)
+            stored = self._room(account, currency, amount, plan.windows)
+            for width in plan.widths:
                 start = bucket_start(self._now, width)
-                rows.append((account, width, start, currency, attempts, amount))
+                rows.append((account, width, start, currency, attempts, stored))
         rows.sort()
         return rows
 
     def _count(self, account: str, currency: str, amount: int) -> None:
         windows = self._policy.plan(currency).windows
         if windows:
-            added = self._windows.add(account, currency, amount, windows)
-            used = self._used.get((account, currency), NOTHING)
-            self._used[account, currency] = used.plus(added)
+            self._windows.add(account, currency, amount, windows)
+            attempts, total = self._used.get((account, currency), NOTHING)
+            self._used[account, currency] = Use(attempts + 1, total + amount)
+
+    def _room(self, account: str, currency: str, amount: int, windows: Iterable[int]) -> int:
+        """Return how much of `amount`, already in the windows, still fits what is stored."""
+        used = self._windows.of(account)
+        fullest = max(used[window][currency].amount for window in windows)
+        return max(0, amount - max(0, fullest - MAX_WINDOW_AMOUNT))

@@ -10,6 +10,7 @@ from risk.domain.evaluation import Finding, Verdict
 from risk.domain.rules import Reason
 
 _NOTHING = "[]"
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Decision(NamedTuple):
@@ -32,15 +33,15 @@ class Decision(NamedTuple):
 
 def decide(attempt: Attempt, verdict: Verdict, config_revision: str, now: int) -> Decision:
     """Return the decision that records `verdict` about `attempt`."""
-    inputs = inputs_text(attempt)
+    inputs = attempt.inputs()
     return Decision(
         attempt.payment_id,
         fingerprint(inputs),
         inputs,
         verdict.outcome.word,
         verdict.score,
-        _text(_reasons(verdict.reasons)) if verdict.reasons else _NOTHING,
-        _text([_shadow(f) for f in verdict.shadow]) if verdict.shadow else _NOTHING,
+        _encode(_reasons(verdict.reasons)) if verdict.reasons else _NOTHING,
+        _encode([_shadow(found) for found in verdict.shadow]) if verdict.shadow else _NOTHING,
         config_revision,
         now,
     )
@@ -48,24 +49,14 @@ def decide(attempt: Attempt, verdict: Verdict, config_revision: str, now: int) -
 
 def conflict(attempt: Attempt, decision: Decision) -> str | None:
     """Return the field in which `attempt` differs from what was decided, or None."""
-    inputs = inputs_text(attempt)
-    if fingerprint(inputs) == decision.fingerprint:
+    if fingerprint(attempt.inputs()) == decision.fingerprint:
         return None
     return attempt.conflict_with(json.loads(decision.inputs))
-
-
-def inputs_text(attempt: Attempt) -> str:
-    """Return the inputs as they are stored; equal inputs give equal texts."""
-    return _text(attempt.inputs())
 
 
 def fingerprint(inputs: str) -> str:
     """Return 32 hex digits that tell one text of inputs from another."""
     return blake2b(inputs.encode(), digest_size=16).hexdigest()
-
-
-def _reason(reason: Reason) -> dict[str, Any]:
-    return {"rule": reason.rule, "points": reason.points, "message": reason.message}
 
 
 def _shadow(finding: Finding) -> dict[str, Any]:
@@ -78,8 +69,4 @@ def _shadow(finding: Finding) -> dict[str, Any]:
 
 
 def _reasons(reasons: Sequence[Reason]) -> list[dict[str, Any]]:
-    return [_reason(reason) for reason in reasons]
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return [{"rule": rule, "points": points, "message": text} for rule, points, text in reasons]

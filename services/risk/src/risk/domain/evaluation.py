@@ -7,7 +7,7 @@ from risk.domain.attempt import Attempt
 from risk.domain.outcome import MAX_SCORE, Outcome
 from risk.domain.policy import BUILT_IN, Policy, Threshold
 from risk.domain.rates import RateTable
-from risk.domain.rules import Reason, base_reasons, threshold_reasons
+from risk.domain.rules import Case, Reason, base_reasons, threshold_reasons
 from risk.domain.velocity import AccountUse
 
 THRESHOLD = "threshold"
@@ -44,16 +44,17 @@ def evaluate(
     decides; the score is the highest among them. Where none is enforced, the built-in one decides.
     """
     base = base_reasons(policy, attempt)
+    case = Case(attempt, use, rates, now)
     enforced: list[Finding] = []
     shadow: list[Finding] = []
     for threshold in policy.applicable(attempt, now):
-        own = threshold_reasons(threshold, attempt, use, rates, now)
+        own = threshold_reasons(threshold, case)
         (shadow if threshold.shadow else enforced).append(_find(threshold, base, own))
     if not enforced:
-        own = threshold_reasons(BUILT_IN, attempt, use, rates, now)
+        own = threshold_reasons(BUILT_IN, case)
         enforced.append(_find(BUILT_IN, base, own))
     decisive = max(enforced, key=lambda found: found.outcome)
-    reasons = base
+    reasons = [*base]
     for found in enforced:
         reasons.extend(found.reasons)
     if decisive.outcome is not Outcome.APPROVE:

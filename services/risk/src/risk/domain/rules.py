@@ -1,15 +1,22 @@
-"""The rules: each looks at one attempt and says what it found, with points and a reason."""
+"""The rules: each looks at one case and says what it found, with points and a reason."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from kurs.clock import MICROS
 from kurs.money import format_amount
 from risk.domain.attempt import Attempt
 from risk.domain.outcome import MAX_SCORE, Outcome
-from risk.domain.policy import AmountLimit, NewAccount, Policy, Threshold, VelocityLimit
+from risk.domain.policy import (
+    AmountLimit,
+    AmountSum,
+    NewAccount,
+    Policy,
+    Threshold,
+    VelocityLimit,
+)
 from risk.domain.rates import Pair, RateTable
-from risk.domain.velocity import NO_CURRENCIES, NOTHING, AccountUse, Use
+from risk.domain.velocity import NO_CURRENCIES, AccountUse
 
 SAME_PARTY = "same_party"
 BLOCKLIST = "blocklist"
@@ -24,6 +31,18 @@ RULES = (
 """Every rule's name, as it stands in reasons and metrics."""
 
 _ON_MISSING = {Outcome.APPROVE: "allow", Outcome.REVIEW: "review", Outcome.DECLINE: "decline"}
+
+
+class Case(NamedTuple):
+    """What the rules look at: an attempt, what its account used before it, rates and the time.
+
+    `now` is in microseconds since the epoch.
+    """
+
+    attempt: Attempt
+    use: AccountUse
+    rates: RateTable
+    now: int
 
 
 class Reason(NamedTuple):
@@ -44,23 +63,24 @@ def base_reasons(policy: Policy, attempt: Attempt) -> list[Reason]:
     return reasons
 
 
-def threshold_reasons(
-    threshold: Threshold, attempt: Attempt, use: AccountUse, rates: RateTable, now: int
-) -> list[Reason]:
-    """Return what the rules of one threshold found; `use` is what came before this attempt."""
-    reasons: list[Reason] = []
-    if threshold.blocked:
-        reasons.extend(_blocklist(threshold.blocked, attempt, f"the blocklist of {threshold.name}"))
-    if threshold.new_account is not None:
-        reasons.extend(_new_account(threshold.new_account, attempt, now))
+def threshold_reasons(threshold: Threshold, case: Case) -> list[Reason]:
+    """Return what the rules of one threshold found."""
+    found: list[Reason | None] = []
     missing: set[Pair] = set()
+    if threshold.blocked:
+        found.extend(_blocklist(threshold.blocked, case.attempt, f"a list of {threshold.name}"))
+    if threshold.new_account is not None:
+        found.append(_new_account(threshold.new_account, case))
     if threshold.amount is not None:
-        reasons.extend(_amount(threshold, threshold.amount, attempt, rates, missing))
+        found.append(_amount(threshold, threshold.amount, case, missing))
     for limit in threshold.velocity:
-        reasons.extend(_velocity(threshold, limit, attempt, use, rates, missing))
+        if limit.max_count is not None:
+            found.append(_velocity_count(threshold, limit, limit.max_count, case))
+        if limit.max_amount is not None:
+            found.append(_velocity_amount(threshold, limit, limit.max_amount, case, missing))
     if missing:
-        reasons.append(_missing_rate(threshold, missing))
-    return reasons
+        found.append(_missing_rate(threshold, missing))
+    return [reason for reason in found if reason is not None]
 
 
 def _blocklist(blocked: frozenset[str], attempt: Attempt, listed: str) -> Iterator[Reason]:
@@ -70,77 +90,77 @@ def _blocklist(blocked: frozenset[str], attempt: Attempt, listed: str) -> Iterat
         yield Reason(BLOCKLIST, MAX_SCORE, f"the destination account is on {listed}")
 
 
-def _new_account(rule: NewAccount, attempt: Attempt, now: int) -> Iterator[Reason]:
-    opened = attempt.source_opened_at
-    if opened is not None and now - opened < rule.max_age_seconds * MICROS:
-        age = _duration(rule.max_age_seconds)
-        yield Reason(NEW_ACCOUNT, rule.points, f"the source account is younger than {age}")
+def _new_account(rule: NewAccount, case: Case) -> Reason | None:
+    opened = case.attempt.source_opened_at
+    if opened is None or case.now - opened >= rule.max_age_seconds * MICROS:
+        return None
+    age = _duration(rule.max_age_seconds)
+    return Reason(NEW_ACCOUNT, rule.points, f"the source account is younger than {age}")
 
 
 def _amount(
-    threshold: Threshold,
-    limit: AmountLimit,
-    attempt: Attempt,
-    rates: RateTable,
-    missing: set[Pair],
-) -> Iterator[Reason]:
-    factor = rates.factor(attempt.currency, limit.reference)
+    threshold: Threshold, limit: AmountLimit, case: Case, missing: set[Pair]
+) -> Reason | None:
+    attempt = case.attempt
+    factor = case.rates.factor(attempt.currency, limit.reference)
     if factor is None:
         missing.add((attempt.currency, limit.reference))
-        return
+        return None
     amount = factor.convert(attempt.amount_minor)
+    if amount <= limit.review_above:
+        return None
     if amount > limit.decline_above:
         action, bound = Outcome.DECLINE, limit.decline_above
-    elif amount > limit.review_above:
-        action, bound = Outcome.REVIEW, limit.review_above
     else:
-        return
+        action, bound = Outcome.REVIEW, limit.review_above
     message = (
         f"{_money(amount, limit.reference)} is above the {action.word} limit "
         f"{_money(bound, limit.reference)} of {threshold.name}"
     )
-    yield Reason(AMOUNT, threshold.marks.points(action), message)
+    return Reason(AMOUNT, threshold.marks.points(action), message)
 
 
-def _velocity(
-    threshold: Threshold,
-    limit: VelocityLimit,
-    attempt: Attempt,
-    use: AccountUse,
-    rates: RateTable,
-    missing: set[Pair],
-) -> Iterator[Reason]:
-    used = {
-        currency: seen
-        for currency, seen in use.get(limit.window_seconds, NO_CURRENCIES).items()
-        if threshold.scope.counts(currency)
-    }
-    used[attempt.currency] = used.get(attempt.currency, NOTHING).plus(attempt.amount_minor)
-    if limit.max_count is not None:
-        count = sum(seen.attempts for seen in used.values())
-        if count > limit.max_count:
-            message = f"{count} attempts, at most {limit.max_count} {_window(threshold, limit)}"
-            yield Reason(VELOCITY_COUNT, threshold.marks.points(limit.action), message)
-    if limit.max_amount is not None:
-        reference, maximum = limit.max_amount.reference, limit.max_amount.maximum
-        total = _total(used, reference, rates, missing)
-        if total > maximum:
-            message = (
-                f"{_money(total, reference)} attempted, at most {_money(maximum, reference)} "
-                f"{_window(threshold, limit)}"
-            )
-            yield Reason(VELOCITY_AMOUNT, threshold.marks.points(limit.action), message)
+def _velocity_count(
+    threshold: Threshold, limit: VelocityLimit, maximum: int, case: Case
+) -> Reason | None:
+    count = 1
+    counts = threshold.scope.counts
+    for currency, (attempts, _) in case.use.get(limit.window_seconds, NO_CURRENCIES).items():
+        if counts(currency):
+            count += attempts
+    if count <= maximum:
+        return None
+    message = f"{count} attempts, at most {maximum} {_window(threshold, limit)}"
+    return Reason(VELOCITY_COUNT, threshold.marks.points(limit.action), message)
 
 
-def _total(used: Mapping[str, Use], reference: str, rates: RateTable, missing: set[Pair]) -> int:
+def _velocity_amount(
+    threshold: Threshold, limit: VelocityLimit, most: AmountSum, case: Case, missing: set[Pair]
+) -> Reason | None:
+    attempt, reference = case.attempt, most.reference
+    own = attempt.amount_minor
+    sums = []
+    counts = threshold.scope.counts
+    for currency, (_, amount) in case.use.get(limit.window_seconds, NO_CURRENCIES).items():
+        if currency == attempt.currency:
+            own += amount
+        elif counts(currency):
+            sums.append((currency, amount))
+    sums.append((attempt.currency, own))
     total = 0
-    for currency, seen in used.items():
-        factor = rates.factor(currency, reference)
+    for currency, amount in sums:
+        factor = case.rates.factor(currency, reference)
         if factor is None:
             missing.add((currency, reference))
         else:
-            total += factor.convert(seen.amount)
-    return total
+            total += factor.convert(amount)
+    if total <= most.maximum:
+        return None
+    message = (
+        f"{_money(total, reference)} attempted, at most {_money(most.maximum, reference)} "
+        f"{_window(threshold, limit)}"
+    )
+    return Reason(VELOCITY_AMOUNT, threshold.marks.points(limit.action), message)
 
 
 def _missing_rate(threshold: Threshold, pairs: set[Pair]) -> Reason:

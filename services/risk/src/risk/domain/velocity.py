@@ -5,7 +5,7 @@ overlaps the last W seconds, so a window never forgets too early and looks back 
 too far: between W and W + ceil(W / 12) seconds.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from kurs.clock import MICROS
@@ -14,7 +14,7 @@ BUCKETS = 12
 """Buckets to a window."""
 
 MAX_WINDOW_AMOUNT = 2**61
-"""A window's amount stops here, so that sums of buckets stay within 64 bits."""
+"""What is stored of a window stops at this amount, so that sums of buckets fit 64 bits."""
 
 
 class Use(NamedTuple):
@@ -22,10 +22,6 @@ class Use(NamedTuple):
 
     attempts: int
     amount: int
-
-    def plus(self, amount: int) -> "Use":
-        """Return the use after one more attempt."""
-        return Use(self.attempts + 1, self.amount + amount)
 
 
 NOTHING = Use(0, 0)
@@ -72,15 +68,15 @@ class Windows:
         """Return the use of one account before its next attempt."""
         return self._accounts.get(account, NO_USE)
 
-    def add(self, account: str, currency: str, amount: int, windows: Collection[int]) -> int:
-        """Count one attempt in these windows, so that the next one of the batch sees it.
-
-        Returns the amount that is to be stored: less than `amount` when a window is full.
-        """
-        used = self._accounts.setdefault(account, {})
+    def add(self, account: str, currency: str, amount: int, windows: Iterable[int]) -> None:
+        """Count one attempt in these windows, so that the next one of the batch sees it."""
+        used = self._accounts.get(account)
+        if used is None:
+            used = self._accounts[account] = {}
         for window in windows:
-            stored = used.setdefault(window, {}).setdefault(currency, NOTHING)
-            amount = max(0, min(amount, MAX_WINDOW_AMOUNT - stored.amount))
-        for window in windows:
-            used[window][currency] = used[window][currency].plus(amount)
-        return amount
+            currencies = used.get(window)
+            if currencies is None:
+                used[window] = {currency: Use(1, amount)}
+            else:
+                attempts, total = currencies.get(currency, NOTHING)
+                currencies[currency] = Use(attempts + 1, total + amount)
