@@ -59,7 +59,7 @@ async def test_an_explicit_destination_currency_wins(gateway: JoinedGateway, pay
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"amount": "4000", "source_account": "bob"}, "insufficient_funds"),
+        ({"source_account": "bob", "destination_account": "ibu"}, "insufficient_funds"),
         ({"destination_account": "alice"}, "same_account"),
         ({"destination_account": "nobody"}, "account_not_found"),
         ({"source_account": "nobody"}, "account_not_found"),
