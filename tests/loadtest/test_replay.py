@@ -9,7 +9,7 @@ from tests.loadtest.scripted_gateway import RESET, ScriptedGateway, Step, paymen
 import loadtest.client
 from loadtest.client import REJECTED, UNRESOLVED, GatewayClient
 from loadtest.expectations import CAPTURED, SAME_ACCOUNT, Outcome
-from loadtest.replay import main, replay
+from loadtest.replay import main, renamed, replay
 from loadtest.rows import Row
 from loadtest.summary import Summary
 
@@ -123,6 +123,11 @@ async def test_the_summary_adds_amounts_by_status_code_and_currency() -> None:
         ("FAILED", "insufficient_funds", "IDR", 1, "188.52"),
     ]
     assert document["unexpected"] == 0
+
+
+def test_a_file_is_paid_anew_under_a_prefix() -> None:
+    assert [r.payment_id for r in renamed([row("P-1")], "TUESDAY")] == ["TUESDAY-P-1"]
+    assert renamed([row("P-1")], "") == [row("P-1")]
 
 
 def test_a_gateway_that_is_not_there_is_a_sentence(

@@ -106,8 +106,7 @@ def _restart(console: Console, stack: Stack, services: list[str]) -> None:
     names = [name for name in stack.processes if service_of(name) in services]
     if names:
         console.print(f"The source changed: restarting {', '.join(names)}", style="bold")
-    for name in names:
-        stack.restart(name, wait=False)
+        stack.restart(*names, wait=False)
 
 
 def _report_ended(console: Console, stack: Stack, ended: set[str]) -> None:

@@ -162,17 +162,19 @@ class Stack:
         """Send a signal to one process; after SIGKILL it is gone when this returns."""
         self.processes[name].signal(number)
 
-    def restart(self, name: str, *, wait: bool = True) -> None:
-        """End the process if it runs, start it again and wait until it is ready.
+    def restart(self, *names: str, wait: bool = True) -> None:
+        """End processes that run, start them again and wait until they are ready.
 
-        Raises StackError when it does not get ready; with `wait=False` it is only started.
+        Raises StackError when one does not get ready; with `wait=False` they are only started.
         """
-        process = self.processes[name]
-        process.stop()
-        process.start()
+        processes = [self.processes[name] for name in names]
+        stop_all(processes)
+        with uninterrupted(redeliver=True):
+            for process in processes:
+                process.start()
         if wait:
-            wait_ready([process], self._start_seconds)
-            wait_settled([process], _SETTLE_SECONDS)
+            wait_ready(processes, self._start_seconds)
+            wait_settled(processes, _SETTLE_SECONDS)
 
     def cpu_seconds(self) -> dict[str, float]:
         """Return the CPU seconds spent so far by process name, PostgreSQL's under its name."""

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import uvloop
@@ -42,6 +43,11 @@ async def replay(
     return summarise(results, time.perf_counter() - started)
 
 
+def renamed(rows: Sequence[Row], run: str) -> list[Row]:
+    """Return the rows as new payments, whose ids begin with `run` (or as they are)."""
+    return [replace(row, payment_id=f"{run}-{row.payment_id}") if run else row for row in rows]
+
+
 async def prepare_and_replay(
     console: Console,
     client: GatewayClient,
@@ -71,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # With --json, standard output is the document's alone.
     console = Console(stderr=chosen.json)
     try:
-        rows = read_rows(chosen.csv)
+        rows = renamed(read_rows(chosen.csv), chosen.run)
         key = chosen.key_file.read_text("ascii").strip()
         summary = uvloop.run(_run(console, chosen, rows, key))
     except (OSError, ValueError, GatewayError) as error:
@@ -109,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key-file", type=Path, default=Path("var/api-key"), help="the API key")
     parser.add_argument("--prepare", action="store_true", help="open and fund the accounts first")
     parser.add_argument("--prepare-only", action="store_true", help="do that, and pay nothing")
+    parser.add_argument("--run", default="", help="prefix of the payment ids: pay the file anew")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     return parser
 

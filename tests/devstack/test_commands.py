@@ -1,0 +1,157 @@
+"""The commands as a person runs them, with their output in a pipe."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from devstack.ports import free_ports, is_free
+
+pytestmark = pytest.mark.crash
+SECONDS = 300
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def first_port() -> int:
+    for _ in range(100):
+        port = free_ports(1)[0]
+        if all(is_free(port + offset) for offset in range(5)):
+            return port
+    raise AssertionError("no five free ports in a row")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "devstack", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+class Running:
+    """A command under way, its output collected."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "devstack", *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.output = ""
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output += line
+
+    def wait_for(self, text: str) -> None:
+        deadline = time.monotonic() + SECONDS
+        while text not in self.output:
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.05)
+
+    def end(self, number: int) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(SECONDS)
+        self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+
+@pytest.fixture
+def dev(tmp_path: Path, first_port: int) -> Iterator[Running]:
+    running = Running(
+        *("dev", "--no-reload", "--port", str(first_port), "--folder", str(tmp_path / "run"))
+    )
+    yield running
+    if running.process.poll() is None:
+        running.end(signal.SIGTERM)
+
+
+def test_the_demo_pays_everything_and_says_so(tmp_path: Path, first_port: int) -> None:
+    folder = tmp_path / "demo"
+
+    done = run("demo", "-n", "100", "--port", str(first_port), "--folder", str(folder))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Paying: 100 of 100" in done.stdout
+    assert "insufficient_funds" in done.stdout
+    assert "p50" in done.stdout
+    assert "every currency sums to zero" in done.stdout
+    assert "\x1b[" not in done.stdout
+    assert all(is_free(first_port + offset) for offset in range(5))
+
+
+def test_a_port_in_use_is_one_sentence(tmp_path: Path, first_port: int) -> None:
+    with socket.create_server(("127.0.0.1", first_port + 3)):
+        done = run("demo", "--port", str(first_port), "--folder", str(tmp_path / "demo"))
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"port {first_port + 3}, which wallet needs, is in use by process {os.getpid()}" in (
+        done.stderr
+    )
+
+
+def test_the_demo_empties_no_folder_of_others(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+
+    done = run("demo", "--folder", str(tmp_path))
+
+    assert done.returncode == 1
+    assert "is not a demo's folder" in done.stderr
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_dev_says_what_one_needs_outlives_a_service_and_stops_everything(
+    dev: Running, tmp_path: Path, first_port: int
+) -> None:
+    dev.wait_for("Ctrl-C stops everything")
+    key_file = tmp_path / "run" / "api-key"
+    children = psutil.Process(dev.process.pid).children(recursive=True)
+    (risk,) = (child for child in children if child.cmdline()[-1] == "risk")
+
+    risk.kill()
+    dev.wait_for("risk ended with code -9")
+    assert dev.process.poll() is None
+    code = dev.end(signal.SIGINT)
+
+    assert code == 0
+    assert f"http://127.0.0.1:{first_port}/" in dev.output
+    assert f"$(cat {key_file})" in dev.output
+    assert key_file.read_text().strip() not in dev.output
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert "\x1b[" not in dev.output
+    assert len(children) == 6
+    assert not any(child.is_running() for child in children)
+
+
+def test_an_interrupt_while_starting_leaves_nothing(tmp_path: Path, first_port: int) -> None:
+    running = Running("dev", "--port", str(first_port), "--folder", str(tmp_path / "run"))
+    running.wait_for("Starting the five services")
+    children: list[psutil.Process] = []
+    while len(children) < 3:
+        children = psutil.Process(running.process.pid).children(recursive=True)
+
+    assert running.end(signal.SIGTERM) == 0
+    assert not any(child.is_running() for child in children)
+    assert all(is_free(first_port + offset) for offset in range(5))
