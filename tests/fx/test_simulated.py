@@ -19,6 +19,7 @@ def simulated(seed: int = 7, *, step: int = 1, refresh: int = 1) -> Simulated:
     )
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 2**53 - 1), st.lists(st.integers(-300, 10**6), min_size=1, max_size=6))
 def test_a_step_has_one_value_whatever_was_asked_before(seed: int, steps: list[int]) -> None:
     used = Walk(Decimal("1.1172"), seed=seed, currency="USD", volatility_bps=20)
@@ -47,16 +48,16 @@ def test_currencies_walk_apart() -> None:
     assert seen["USD"].mid / MIDS["USD"] != seen["IDR"].mid / MIDS["IDR"]
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(st.integers(0, 2**53 - 1))
 def test_the_walk_stays_near_its_centre_and_moves(seed: int) -> None:
     walk = Walk(Decimal("100"), seed=seed, currency="USD", volatility_bps=5)
-    path = [walk.mid(step) for step in range(2_000)]
+    path = [walk.mid(step) for step in range(1_000)]
 
     # Fifteen standard deviations of 16 bps; an unbounded walk would be 22 bps * sqrt(100) off.
     assert all(abs(mid - 100) < Decimal("2.4") for mid in path)
-    assert abs(sum(path) / len(path) - 100) < Decimal("0.1")
-    assert len(set(path)) > 1_900
+    assert abs(sum(path) / len(path) - 100) < Decimal("0.15")
+    assert len(set(path)) > 950
 
 
 def test_no_volatility_is_no_movement() -> None:
