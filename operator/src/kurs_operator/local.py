@@ -16,8 +16,7 @@ from types import FrameType
 from pydantic import ValidationError
 
 from kurs.clock import Clock, SystemClock
-from kurs.documents import FILE_NAME
-from kurs.resources import FxDocument, RiskDocument
+from kurs.resources import FILE_NAME, FxDocument, RiskDocument
 from kurs_operator.compile import Compilation, compile_resources
 from kurs_operator.generations import Generations
 from kurs_operator.publish import write_atomically

@@ -17,10 +17,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
 
 from kurs.clock import MICROS, Clock, SystemClock, to_rfc3339
-from kurs.resources import Document, SourceRef, describe, explain
+from kurs.resources import FILE_NAME, Document, SourceRef, describe, explain
 from kurs.telemetry import Telemetry
 
-FILE_NAME = "config.json"
 MAX_BYTES = 2 * 1024 * 1024
 """More than a ConfigMap holds; a larger file is refused unread."""
 

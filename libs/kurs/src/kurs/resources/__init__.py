@@ -4,6 +4,7 @@ The operator, the local mode, fx and risk all read these models; the CRDs are he
 """
 
 from kurs.resources.document import (
+    FILE_NAME,
     SCHEMA_VERSION,
     Document,
     FxDocument,
@@ -54,6 +55,7 @@ from kurs.resources.risk_threshold import (
 
 __all__ = [
     "API_VERSION",
+    "FILE_NAME",
     "KINDS",
     "SCHEMA_VERSION",
     "Action",

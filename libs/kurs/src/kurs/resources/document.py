@@ -16,6 +16,8 @@ from kurs.resources.risk_threshold import RiskThresholdSpec
 from kurs.resources.scalars import Label, StrictModel, Subdomain, wrong
 
 SCHEMA_VERSION = 1
+FILE_NAME = "config.json"
+"""The one file of a service's configuration folder."""
 Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 
 
