@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
 
 from api_gateway.admission import Slots
 from api_gateway.authentication import Authenticator, refuse_key_in_query, require_role
@@ -20,7 +21,7 @@ from api_gateway.relay import end_body, send_answer, send_problem, send_stream
 from api_gateway.request_head import RequestHead
 from api_gateway.route_table import Methods, Route, RouteTable, check_query
 from api_gateway.upstreams import Upstreams
-from kurs.errors import Problem
+from kurs.errors import Internal, Problem
 
 _DRAIN_POLL_SECONDS = 0.25
 
@@ -75,6 +76,7 @@ class Proxy:
         gate: Gate,
         upstreams: Upstreams,
         metrics: GatewayMetrics,
+        logger: FilteringBoundLogger,
         draining: Callable[[], bool],
     ) -> None:
         self._app = app
@@ -82,6 +84,7 @@ class Proxy:
         self._gate = gate
         self._upstreams = upstreams
         self._metrics = metrics
+        self._logger = logger
         self._draining = draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,6 +102,10 @@ class Proxy:
             await self._refuse(exchange, problem)
             return
         except ClientGone:
+            return
+        except Exception as error:
+            self._logger.error("unhandled error", path=scope["path"], exc_info=error)
+            await self._refuse(exchange, Internal("an unexpected error; the log has the details"))
             return
         await self._app(scope, receive, send)
 

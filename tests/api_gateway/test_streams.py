@@ -1,0 +1,148 @@
+"""Server-sent events through the gateway: piece by piece, and ended when one side leaves."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+
+from multidict import CIMultiDict
+from starlette.types import Receive, Scope, Send
+from tests.api_gateway.harness import GATEWAY, Gateway, MakeGateway, problem, until
+
+from kurs.http import Request, StreamedResponse
+from kurs.testing.asgi import FaultKind
+
+PAYMENTS = "http://payments.test"
+
+
+class EventSource:
+    """A service whose stream gives what a test pushes, and notes when its client leaves."""
+
+    def __init__(self) -> None:
+        self.pushed: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.opened = 0
+        self.left = asyncio.Event()
+
+    async def handle(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Answer with a stream until None is pushed or the client leaves."""
+        self.opened += 1
+        headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        watching = asyncio.create_task(self._watch(receive))
+        while (chunk := await self.pushed.get()) is not None:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        watching.cancel()
+        if not self.left.is_set():
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.left.set()
+        self.pushed.put_nowait(None)
+
+
+def _source(gateway: Gateway) -> EventSource:
+    source = EventSource()
+    gateway.services["payments"].handle = source.handle
+    return source
+
+
+def _stream(gateway: Gateway, **headers: str) -> AbstractAsyncContextManager[StreamedResponse]:
+    named = CIMultiDict({"Authorization": f"Bearer {gateway.key}", **headers})
+    return gateway.transport.stream(Request("GET", f"{GATEWAY}/payments/events", named))
+
+
+async def test_each_event_arrives_as_soon_as_it_is_sent(gateway: Gateway) -> None:
+    source = _source(gateway)
+
+    async with asyncio.timeout(20), _stream(gateway) as answer:
+        assert answer.status == 200
+        assert answer.headers["content-type"] == "text/event-stream"
+        assert answer.headers["ratelimit-policy"] == '"key";q=2000;w=1'
+        chunks = answer.chunks.__aiter__()
+        for event in (b"id: 1\ndata: a\n\n", b": keep-alive\n\n", b"id: 2\ndata: b\n\n"):
+            source.pushed.put_nowait(event)
+            assert await anext(chunks) == event
+
+
+async def test_reconnecting_says_where_it_stopped(gateway: Gateway) -> None:
+    source = _source(gateway)
+    source.pushed.put_nowait(None)
+
+    async with _stream(gateway, **{"Last-Event-ID": "41"}) as answer:
+        assert [chunk async for chunk in answer.chunks] == []
+
+    arrived = gateway.services["payments"].arrived[0]
+    assert arrived.header("Last-Event-ID") == "41"
+    assert arrived.header("X-Kurs-Merchant") == "shop"
+    assert arrived.header("X-Request-Deadline") is None
+
+
+async def test_a_client_that_leaves_ends_the_stream_at_the_service(gateway: Gateway) -> None:
+    source = _source(gateway)
+
+    async with asyncio.timeout(20):
+        async with _stream(gateway) as answer:
+            source.pushed.put_nowait(b"data: a\n\n")
+            await anext(answer.chunks.__aiter__())
+
+        await source.left.wait()
+        await _until_streams(gateway, 0)
+
+
+async def test_a_service_that_breaks_off_ends_the_stream_for_the_client(gateway: Gateway) -> None:
+    async def break_off(_: Scope, __: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"data: a\n\n", "more_body": True})
+
+    gateway.services["payments"].handle = break_off
+
+    async with asyncio.timeout(20), _stream(gateway) as answer:
+        assert [chunk async for chunk in answer.chunks] == [b"data: a\n\n"]
+    await _until_streams(gateway, 0)
+
+
+async def test_a_draining_gateway_ends_its_streams(gateway: Gateway) -> None:
+    source = _source(gateway)
+
+    async with asyncio.timeout(20), _stream(gateway) as answer:
+        source.pushed.put_nowait(b"data: a\n\n")
+        chunks = answer.chunks.__aiter__()
+        await anext(chunks)
+        gateway.app.state.draining = True
+
+        assert [chunk async for chunk in chunks] == []
+        await source.left.wait()
+
+
+async def test_a_stream_that_cannot_begin_is_a_problem(gateway: Gateway) -> None:
+    gateway.transport.inject(PAYMENTS, FaultKind.UNREACHABLE)
+
+    problem(await gateway.get("/payments/events"), 503, "upstream_unavailable")
+
+
+async def test_a_refusal_of_the_service_is_relayed(gateway: Gateway) -> None:
+    payments = gateway.services["payments"]
+    payments.status, payments.body = 422, b'{"code":"validation_failed"}'
+
+    answer = await gateway.get("/payments/events")
+
+    assert (answer.status, answer.body) == (422, payments.body)
+
+
+async def test_streams_have_a_limit_of_their_own(make_gateway: MakeGateway) -> None:
+    gateway = make_gateway(max_streams=1, max_in_flight=1)
+    source = _source(gateway)
+    async with gateway.transport, asyncio.timeout(20):
+        async with _stream(gateway) as answer:
+            source.pushed.put_nowait(b"data: a\n\n")
+            await anext(answer.chunks.__aiter__())
+
+            problem(await gateway.get("/payments/events"), 503, "overloaded")
+            assert (await gateway.get("/rates")).status == 200
+        await _until_streams(gateway, 0)
+
+
+async def _until_streams(gateway: Gateway, number: int) -> None:
+    read = gateway.telemetry.registry.get_sample_value
+    await until(lambda: read("gateway_streams") == number)
