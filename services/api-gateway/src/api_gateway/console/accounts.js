@@ -1,0 +1,118 @@
+/* Owns the panel of one account: balances, newest entries first, and funding for trying out. */
+import { ApiError } from "./api.js";
+import { el, find, setText } from "./dom.js";
+import { Funding } from "./funding.js";
+import { formatAmount, money } from "./money.js";
+import { timeElement } from "./time.js";
+
+const MOST_ENTRIES = 200;
+const PAGE = "20";
+const SETTLE_MS = 1000;
+
+export class Accounts {
+  #api;
+  #signal;
+  #id = "";
+  #cursor = null;
+  #refresh = 0;
+
+  constructor(panel, { api, feed, signal }) {
+    this.#api = api;
+    this.#signal = signal;
+    this.panel = panel;
+    this.input = find("input[name=account]", panel);
+    this.alert = find("[data-alert]", panel);
+    this.balances = find("[data-balances]", panel);
+    this.entries = find("[data-entries]", panel);
+    this.older = find("[data-older]", panel);
+    this.funding = new Funding(find("[data-funding]", panel), api, (id) => this.show(id));
+    find("form", panel).addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.show(this.input.value.trim());
+    });
+    this.older.addEventListener("click", () => this.#more());
+    feed.subscribe(({ payment }) => payment && this.#touched(payment));
+  }
+
+  /** Reads the account; an unknown one is offered to be opened. */
+  async show(id) {
+    if (!id) return this.input.focus();
+    this.#id = id;
+    this.input.value = id;
+    const path = encodeURIComponent(id);
+    try {
+      const [balance, entries] = await Promise.all([
+        this.#api.get(`/balance/${path}`, { signal: this.#signal }),
+        this.#api.get(`/accounts/${path}/entries?limit=${PAGE}`, { signal: this.#signal }),
+      ]);
+      if (this.#id === id) this.#draw(balance, entries);
+    } catch (error) {
+      if (this.#id === id) this.#failed(error, id);
+    }
+  }
+
+  #draw(balance, entries) {
+    setText(this.alert, "");
+    this.panel.classList.add("filled");
+    const settles = balance.settlement_currency;
+    this.balances.replaceChildren(...balance.balances.map(balanceRow));
+    if (!balance.balances.length) this.balances.append(note("Nothing in it yet.", 4));
+    const receives = settles ? `Receives in ${settles}.` : "Keeps what it is paid.";
+    setText(find("[data-settles]", this.panel), receives);
+    this.entries.replaceChildren(...entries.items.map(entryRow));
+    if (!entries.items.length) this.entries.append(note("No entries yet.", 3));
+    this.#paged(entries);
+    this.funding.offerDeposit(balance.account_id);
+  }
+
+  #failed(error, id) {
+    const unknown = error instanceof ApiError && error.status === 404;
+    setText(this.alert, unknown ? `You have no account ${id}.` : error.message);
+    this.panel.classList.remove("filled");
+    if (unknown) this.funding.offerOpening(id);
+    else this.funding.clear();
+  }
+
+  async #more() {
+    const path = `/accounts/${encodeURIComponent(this.#id)}/entries`;
+    const query = new URLSearchParams({ limit: PAGE, cursor: this.#cursor });
+    try {
+      const entries = await this.#api.get(`${path}?${query}`, { signal: this.#signal });
+      this.entries.append(...entries.items.map(entryRow));
+      this.#paged(entries);
+    } catch (error) {
+      setText(this.alert, error.message);
+    }
+  }
+
+  #paged({ next_cursor: cursor }) {
+    this.#cursor = cursor;
+    this.older.hidden = !cursor || this.entries.childElementCount >= MOST_ENTRIES;
+  }
+
+  /** A payment of the account on show is read again, once for a burst and not under the reader. */
+  #touched({ source_account: source, destination_account: destination }) {
+    if (!this.#id || (source !== this.#id && destination !== this.#id) || this.#refresh) return;
+    this.#refresh = setTimeout(() => {
+      this.#refresh = 0;
+      if (!this.panel.matches(":focus-within")) this.show(this.#id);
+    }, SETTLE_MS);
+  }
+}
+
+function balanceRow({ currency, available, held, total }) {
+  const sums = [available, held, total].map((sum) =>
+    el("td", { class: "amount" }, formatAmount(sum)),
+  );
+  return el("tr", {}, el("th", { scope: "row" }, currency), ...sums);
+}
+
+function entryRow({ kind, currency, amount, created_at: at, transfer_id: transfer }) {
+  const tone = amount.startsWith("-") ? "" : "good-text";
+  const sum = el("td", { class: `amount ${tone}` }, money(amount, currency));
+  return el("tr", { title: transfer }, el("td", {}, kind), sum, el("td", {}, timeElement(at)));
+}
+
+function note(text, columns) {
+  return el("tr", {}, el("td", { colspan: columns, class: "hint" }, text));
+}

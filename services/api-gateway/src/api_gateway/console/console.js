@@ -1,0 +1,97 @@
+/* Owns the whole: signs in, then joins the parts of the page to one stream and one set of calls. */
+import { Accounts } from "./accounts.js";
+import { Api } from "./api.js";
+import { Details } from "./details.js";
+import { find, setClass, setText } from "./dom.js";
+import { Feed } from "./feed.js";
+import { Ledger } from "./ledger.js";
+import { loadLinks } from "./links.js";
+import { Pay } from "./pay.js";
+import { offerCurrencies, suggestAccounts } from "./payform.js";
+import { Rates } from "./rates.js";
+import { signIn, signOut } from "./signin.js";
+import { Stream } from "./stream.js";
+import { Throughput } from "./throughput.js";
+
+const CONNECTION = {
+  live: ["Live", "chip good"],
+  waiting: ["Reconnecting", "chip warn"],
+  forbidden: ["No stream", "chip quiet"],
+};
+
+async function start() {
+  const key = await signIn(find("#sign-in"));
+  const session = new AbortController();
+  const { signal } = session;
+  const api = new Api(key, () => {
+    session.abort();
+    signOut("The key is no longer accepted. Sign in again.");
+  });
+  const feed = new Feed();
+  find("#sign-out").addEventListener("click", () => signOut());
+  find("#console").hidden = false;
+
+  const account = new Accounts(find("#account"), { api, feed, signal });
+  const links = await loadLinks(find("#metrics"));
+  const details = new Details(find("#details"), {
+    api,
+    feed,
+    links: { ...links, onAccount: (id) => showAccount(account, id) },
+  });
+  const onOpen = (paymentId) => details.open(paymentId);
+  const stream = new Stream(find("#payments"), { api, feed, signal, onOpen });
+  new Pay(find("#pay"), { api, onOpen });
+  new Throughput({
+    rate: find("#tile-rate"),
+    ended: find("#tile-minute"),
+    announce: find("#announce"),
+    feed,
+    signal,
+  });
+  new Ledger(find("#ledger"), { api, signal, tile: find("#tile-ledger") });
+  new Rates(find("#rates"), { api, signal, onRates: showRates });
+  suggestAccounts(find("#known-accounts"), feed);
+  listenFind(onOpen);
+  follow(feed, api, signal, stream);
+}
+
+function follow(feed, api, signal, stream) {
+  const pill = find("#connection");
+  const onState = (state) => {
+    const [text, name] = CONNECTION[state];
+    setText(pill, text);
+    setClass(pill, name);
+  };
+  // What happened before the first event is read as a list; after it the stream misses nothing.
+  const onOpen = (lastId) => lastId || stream.load();
+  feed.start(api, { signal, onState, onOpen });
+}
+
+function showRates({ currencies, stale, pairs, revision, problem }) {
+  const tile = find("#tile-rates");
+  const value = problem ? "Not known" : stale ? `${stale} stale` : "Fresh";
+  setText(find("[data-value]", tile), value);
+  setClass(find("[data-value]", tile), `figure ${problem ? "quiet" : stale ? "bad" : "good"}-text`);
+  setText(find("[data-note]", tile), problem ?? `${pairs} pairs`);
+  if (problem) return;
+  setText(find("#revision"), revision ?? "none");
+  offerCurrencies(document.querySelectorAll("[data-currencies]"), currencies);
+}
+
+function showAccount(account, id) {
+  find("#details").close();
+  find("#account").scrollIntoView({ block: "nearest" });
+  account.show(id);
+  find("#account input").focus();
+}
+
+function listenFind(onOpen) {
+  const form = find("#find");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const id = form.elements.payment.value.trim();
+    if (id) onOpen(id);
+  });
+}
+
+start();

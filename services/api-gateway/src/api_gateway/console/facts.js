@@ -1,0 +1,91 @@
+/* Owns the readable form of a payment: its sums, conversion, risk decision and history. */
+import { el } from "./dom.js";
+import { formatRate, formatSpread, isZero, money } from "./money.js";
+import { label } from "./status.js";
+import { timeElement } from "./time.js";
+
+export function mainFacts(payment, { onAccount, traceUrl }) {
+  const { currency, destination_currency: other } = payment;
+  const some = (amount) => (amount && !isZero(amount) ? money(amount, currency) : null);
+  const { failure } = payment;
+  return [
+    ["Failure", failure && why(failure)],
+    ["Paid", el("strong", {}, money(payment.amount, currency))],
+    ["Arrives", other !== currency ? money(payment.destination_amount, other) : null],
+    ["Captured", some(payment.captured_amount)],
+    ["Refunded", some(payment.refunded_amount)],
+    ["From", account(payment.source_account, onAccount)],
+    ["To", account(payment.destination_account, onAccount)],
+    ["Description", payment.description],
+    ["Capture", payment.capture],
+    ["Held until", payment.status === "AUTHORIZED" ? time(payment.hold_expires_at) : null],
+    ["Created", time(payment.created_at)],
+    ["Changed", time(payment.updated_at)],
+    ["Trace", trace(payment.trace_id, traceUrl)],
+  ];
+}
+
+function why({ code, message }) {
+  return el("strong", { class: "bad-text" }, `${message} (${code})`);
+}
+
+export function fxFacts({ fx, currency, destination_currency: other }) {
+  if (!fx) return [];
+  const rate = `1 ${currency} = ${formatRate(fx.rate)} ${other}`;
+  return [
+    ["Rate", el("span", { title: fx.rate }, rate)],
+    ["Mid", el("span", { title: fx.mid }, formatRate(fx.mid))],
+    ["Spread", formatSpread(fx.spread_bps)],
+    ["Source", el("span", {}, `${fx.source}, as of `, timeElement(fx.as_of))],
+    ["Quote", el("span", { class: "code" }, fx.quote_id)],
+    ["Revision", el("span", { class: "code" }, fx.config_revision)],
+  ];
+}
+
+/** The decision and its reasons, the heaviest first. */
+export function riskFacts(risk) {
+  if (!risk) return [];
+  const score = Number(risk.score) || 0;
+  const scale = { min: 0, max: 100, low: 40, high: 70, optimum: 0 };
+  const meter = el("meter", { ...scale, value: score, "aria-label": "Risk score" });
+  const reasons = [...(risk.reasons ?? [])].sort((a, b) => b.points - a.points);
+  return [
+    el("h3", {}, "Risk"),
+    el("p", { class: "risk" }, meter, ` ${risk.score} of 100, ${risk.decision}`),
+    reasons.length ? el("ul", { class: "reasons" }, ...reasons.map(reason)) : "",
+  ];
+}
+
+function reason({ rule, points, message }) {
+  const weight = el("span", { class: "points" }, `+${points}`);
+  return el("li", {}, weight, el("strong", {}, rule), ` ${message}`);
+}
+
+/** The moves that the page knows of: those of the answer, else those seen on the stream. */
+export function history(payment, seen) {
+  const moves = payment.events ?? seen;
+  if (!moves.length) return [];
+  return [el("h3", {}, "History"), el("ol", { class: "history" }, ...moves.map(move))];
+}
+
+function move({ from, to, cause, actor, at }) {
+  const way = from ? `${label(from)} to ${label(to)}` : label(to);
+  const why = [cause, actor].filter(Boolean).join(", by ");
+  return el("li", {}, time(at), el("strong", {}, way), why ? ` ${why}` : null);
+}
+
+function account(id, onAccount) {
+  const open = { click: () => onAccount(id) };
+  const look = { class: "link code", title: "Show its balances" };
+  return el("button", { type: "button", ...look, on: open }, id);
+}
+
+function trace(id, traceUrl) {
+  const address = id && traceUrl(id);
+  if (!address) return id && el("span", { class: "code" }, id);
+  return el("a", { class: "code", href: address, target: "_blank", rel: "noreferrer" }, id);
+}
+
+function time(text) {
+  return text ? timeElement(text) : null;
+}

@@ -1,0 +1,84 @@
+/* Owns opening an account and paying into it from outside, so that a first payment can be tried. */
+import { isUnknown, newKey } from "./attempt.js";
+import { el, setText } from "./dom.js";
+
+export class Funding {
+  #place;
+  #api;
+  #onDone;
+  #shown = "";
+
+  /** `onDone(accountId)` runs after something changed. */
+  constructor(place, api, onDone) {
+    this.#place = place;
+    this.#api = api;
+    this.#onDone = onDone;
+  }
+
+  clear() {
+    this.#shown = "";
+    this.#place.replaceChildren();
+  }
+
+  offerOpening(id) {
+    const currency = codeInput("open-currency", "");
+    const label = el("label", { for: "open-currency" }, "Settlement currency (optional)");
+    const send = () => {
+      const settles = currency.value.trim().toUpperCase();
+      const body = settles ? { account_id: id, settlement_currency: settles } : { account_id: id };
+      return this.#api.post("/accounts", body);
+    };
+    this.#draw({ what: "Open this account", fields: [label, currency], send, id });
+  }
+
+  offerDeposit(id) {
+    const amount = el("input", { id: "deposit-amount", class: "short", inputmode: "decimal" });
+    const currency = codeInput("deposit-currency", "USD");
+    const fields = [
+      el("label", { for: "deposit-amount" }, "Deposit"),
+      amount,
+      el("label", { for: "deposit-currency", class: "sr-only" }, "Currency"),
+      currency,
+    ];
+    let deposit = newKey();
+    const send = async () => {
+      const code = currency.value.trim().toUpperCase();
+      const sum = { currency: code, amount: amount.value.trim() };
+      try {
+        await this.#api.post("/deposits", { deposit_id: deposit, account_id: id, ...sum });
+      } catch (error) {
+        // The id stays with a deposit that may have been made; a refused one gets a new id.
+        if (!isUnknown(error)) deposit = newKey();
+        throw error;
+      }
+      deposit = newKey();
+      amount.value = "";
+    };
+    this.#draw({ what: "Deposit", fields, send, id });
+  }
+
+  #draw({ what, fields, send, id }) {
+    // The same offer again leaves what is being typed alone.
+    if (`${what} ${id}` === this.#shown) return;
+    this.#shown = `${what} ${id}`;
+    const note = el("p", { class: "note", role: "alert" });
+    const parts = [...fields, el("button", {}, what), note];
+    const form = el("form", { class: "action", novalidate: true }, ...parts);
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      try {
+        await send();
+        setText(note, "");
+        this.#onDone(id);
+      } catch (error) {
+        setText(note, error.fields?.[0]?.message ?? error.message);
+      }
+    });
+    this.#place.replaceChildren(form);
+  }
+}
+
+function codeInput(id, value) {
+  const typing = { maxlength: 3, autocapitalize: "characters", autocomplete: "off" };
+  return el("input", { id, class: "code-input", value, ...typing });
+}

@@ -1,0 +1,88 @@
+/*
+ * Owns amounts and rates as people read them. An amount is a decimal string from the server and
+ * stays one: Intl formats the string exactly, and sums are made in BigInt minor units.
+ */
+const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?$/;
+const LOCALE = "en";
+const RATE_DIGITS = 8;
+const formats = new Map();
+
+/** "1234.50" as "1,234.50", with the decimals that the server sent: the currency's exponent. */
+export function formatAmount(text) {
+  const parts = DECIMAL.exec(text ?? "");
+  if (!parts) return text ?? "";
+  return decimals((parts[3] ?? "").length).format(text);
+}
+
+/** "1,234.50 USD", joined by a no-break space. */
+export function money(text, currency) {
+  return text === null || text === undefined ? "" : `${formatAmount(text)}\u00a0${currency}`;
+}
+
+/** A rate with at most eight significant digits, grouped; the exact text belongs in a tooltip. */
+export function formatRate(text) {
+  if (!DECIMAL.test(text ?? "")) return text ?? "";
+  return format("rate", { maximumSignificantDigits: RATE_DIGITS }).format(text);
+}
+
+/** Basis points as percent: 45 is "0.45 %". */
+export function formatSpread(basisPoints) {
+  return `${format("spread", { maximumFractionDigits: 4 }).format(basisPoints / 100)}\u00a0%`;
+}
+
+export function formatCount(count) {
+  return format("count", { maximumFractionDigits: 0 }).format(count);
+}
+
+export function isZero(text) {
+  return /^-?0+(\.0+)?$/.test(text ?? "");
+}
+
+/** The decimals that Intl knows for the currency; for hints only, the server has the last word. */
+export function exponent(currency) {
+  try {
+    const options = { style: "currency", currency };
+    return new Intl.NumberFormat(LOCALE, options).resolvedOptions().maximumFractionDigits;
+  } catch {
+    return 2;
+  }
+}
+
+/** left - right as a decimal string; both of one currency. */
+export function subtract(left, right) {
+  const places = Math.max(fraction(left).length, fraction(right).length);
+  const result = minor(left, places) - minor(right, places);
+  const digits = String(result < 0n ? -result : result).padStart(places + 1, "0");
+  const whole = digits.slice(0, digits.length - places);
+  const sign = result < 0n ? "-" : "";
+  return places ? `${sign}${whole}.${digits.slice(-places)}` : `${sign}${whole}`;
+}
+
+/** What is wrong with a typed amount, or "" when it can be sent. */
+export function amountProblem(text, currency) {
+  if (!text) return "Enter an amount.";
+  if (!/^\d+(\.\d+)?$/.test(text)) return "Digits with a point for decimals, for example 188.52.";
+  if (isZero(text)) return "The amount must be above zero.";
+  const places = exponent(currency);
+  if (fraction(text).length > places) return `${currency} has ${places} decimals at most.`;
+  return "";
+}
+
+function fraction(text) {
+  return text.split(".")[1] ?? "";
+}
+
+function minor(text, places) {
+  const [whole, part = ""] = text.split(".");
+  return BigInt(whole + part.padEnd(places, "0"));
+}
+
+function decimals(places) {
+  const options = { minimumFractionDigits: places, maximumFractionDigits: places };
+  return format(`d${places}`, options);
+}
+
+function format(name, options) {
+  if (!formats.has(name)) formats.set(name, new Intl.NumberFormat(LOCALE, options));
+  return formats.get(name);
+}

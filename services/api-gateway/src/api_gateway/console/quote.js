@@ -1,0 +1,61 @@
+/* Owns the showing of a quote: what is paid, what arrives, the rate, and the time that is left. */
+import { definitions, el, setText } from "./dom.js";
+import { formatRate, formatSpread, money } from "./money.js";
+import { timeElement } from "./time.js";
+
+/** The two sums and the terms; `quote` is null when nothing is converted. */
+export function quoteSummary(body, quote) {
+  const arrives = quote
+    ? money(quote.destination_amount, body.destination_currency)
+    : money(body.amount, body.currency);
+  return el(
+    "div",
+    { class: "quote" },
+    sum("You pay", money(body.amount, body.currency), `from ${body.source_account}`),
+    sum("They get", arrives, `to ${body.destination_account}`),
+    quote ? terms(body, quote) : definitions([["Conversion", "none, one currency"]]),
+    body.capture === "manual" ? el("p", { class: "hint" }, "Held only; capture it later.") : null,
+  );
+}
+
+function sum(title, amount, account) {
+  const part = (name, text) => el("span", { class: name }, text);
+  const parts = [part("title", title), part("figure", amount), part("account", account)];
+  return el("p", { class: "quote-sum" }, ...parts);
+}
+
+function terms({ currency, destination_currency: other }, quote) {
+  const rate = `1 ${currency} = ${formatRate(quote.rate)} ${other}`;
+  return definitions([
+    ["Rate", el("span", { title: quote.rate }, rate)],
+    ["Mid", el("span", { title: quote.mid }, formatRate(quote.mid))],
+    ["Spread", formatSpread(quote.spread_bps)],
+    ["Source", el("span", {}, `${quote.source}, `, timeElement(quote.as_of))],
+  ]);
+}
+
+/**
+ * Counts down to the quote's end on `clock` and then calls `onExpired` once; returns a stop.
+ * `expires_at` is the server's time, `skew` is that clock minus ours in milliseconds.
+ */
+export function countdown(clock, quote, skew, onExpired) {
+  const end = Date.parse(quote.expires_at) - skew;
+  const whole = Math.max(end - Date.now(), 1);
+  const text = el("span", { class: "hint" });
+  const bar = el("progress", { max: whole, "aria-hidden": "true" });
+  clock.replaceChildren(bar, text);
+
+  function tick() {
+    const left = Math.max(end - Date.now(), 0);
+    bar.value = left;
+    const seconds = Math.ceil(left / 1000);
+    setText(text, left ? `This rate holds for ${seconds} s` : "This quote has expired");
+    if (left) return;
+    clearInterval(timer);
+    onExpired();
+  }
+
+  const timer = setInterval(tick, 250);
+  tick();
+  return () => clearInterval(timer);
+}

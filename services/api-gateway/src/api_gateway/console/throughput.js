@@ -1,0 +1,69 @@
+/* Owns the figures of the last minute: payments decided per second, and how they ended. */
+import { find, setText } from "./dom.js";
+import { formatCount } from "./money.js";
+import { Sparkline } from "./sparkline.js";
+import { isRunning } from "./status.js";
+
+const SECONDS = 60;
+const ANNOUNCE_SECONDS = 10;
+
+export class Throughput {
+  #second = empty();
+  #minute = [];
+  #line = new Sparkline(SECONDS, { floor: 0 });
+
+  constructor({ rate, ended, announce, feed, signal }) {
+    this.rate = find("[data-value]", rate);
+    this.ended = find("[data-value]", ended);
+    this.note = find("[data-note]", ended);
+    this.announce = announce;
+    find("[data-spark]", rate).replaceChildren(this.#line.element);
+    feed.subscribe((event) => this.#count(event));
+    const timer = setInterval(() => this.#tick(), 1000);
+    signal.addEventListener("abort", () => clearInterval(timer));
+  }
+
+  /** A payment counts once, when it leaves the state that every payment begins in. */
+  #count({ from, to }) {
+    if (isRunning(to) || (from && !isRunning(from))) return;
+    this.#second.all += 1;
+    if (to === "FAILED") this.#second.failed += 1;
+    if (to === "REVIEW") this.#second.review += 1;
+  }
+
+  #tick() {
+    this.#line.push(this.#second.all);
+    setText(this.rate, formatCount(this.#second.all));
+    this.#minute.push(this.#second);
+    if (this.#minute.length > SECONDS) this.#minute.shift();
+    this.#second = empty();
+    this.#showMinute(total(this.#minute));
+    this.#sinceSpoken = (this.#sinceSpoken + 1) % ANNOUNCE_SECONDS;
+    if (this.#sinceSpoken === 0) this.#speak(total(this.#minute.slice(-ANNOUNCE_SECONDS)));
+  }
+
+  #sinceSpoken = 0;
+
+  #showMinute({ all, failed, review }) {
+    setText(this.ended, formatCount(all));
+    const rest = review ? `, ${formatCount(review)} to review` : "";
+    setText(this.note, all ? `${formatCount(failed)} failed${rest}` : "none so far");
+  }
+
+  #speak({ all, failed, review }) {
+    if (!all) return;
+    const parts = [`${all} payments in the last ${ANNOUNCE_SECONDS} seconds`, `${failed} failed`];
+    if (review) parts.push(`${review} to review`);
+    setText(this.announce, `${parts.join(", ")}.`);
+  }
+}
+
+function empty() {
+  return { all: 0, failed: 0, review: 0 };
+}
+
+function total(seconds) {
+  const sum = empty();
+  for (const second of seconds) for (const name of Object.keys(sum)) sum[name] += second[name];
+  return sum;
+}

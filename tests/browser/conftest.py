@@ -1,0 +1,67 @@
+"""A real Chromium, a page that must stay free of errors, and what the page talks to."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from tests.browser.console_page import ConsolePage
+from tests.browser.servers import FakeServer
+
+CHROMIUM = shutil.which("chromium")
+HOW = "Chromium is not here: apt-get install -y --no-install-recommends chromium"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+# A busy machine may take its time; nothing here asserts how fast the console is.
+expect.set_options(timeout=20_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder, and skip it with the remedy where Chromium is missing."""
+    for item in items:
+        if "tests/browser/" in item.path.as_posix():
+            item.add_marker(pytest.mark.browser)
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason=HOW))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for the session; each test has a context of its own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """A fresh context: nothing stored, desktop size."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 1000})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeServer]:
+    """A fake gateway for one test."""
+    server = FakeServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def page(context: BrowserContext, fake: FakeServer) -> Iterator[ConsolePage]:
+    """The console of the fake gateway, not signed in; the test fails on any error of the page."""
+    page = ConsolePage(context.new_page(), fake.url)
+    yield page
+    page.assert_clean()

@@ -1,0 +1,210 @@
+"""The HTTP face of the fake gateway: the routes that the console calls, and the console itself."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.browser.fake_gateway import KEY, FakeGateway, zero
+
+import api_gateway
+from api_gateway.pages import console_policy
+
+CONSOLE = Path(api_gateway.__file__).parent / "console"
+# Stricter than the gateway: any use of innerHTML and its like would be a violation here.
+STRICTER = "; require-trusted-types-for 'script'"
+
+
+def create_app(gateway: FakeGateway) -> ASGIApp:
+    """Join the routes to the state; everything but the console's files asks for the key."""
+    routes = Routes(gateway)
+    app = Starlette(
+        routes=[
+            Route("/", routes.page),
+            Route("/console/config.json", routes.config),
+            Route("/console/{name}", routes.page),
+            Route("/grafana", routes.grafana),
+            Route("/rates", routes.rates),
+            Route("/quotes", routes.quotes, methods=["POST"]),
+            Route("/payments/events", routes.events),
+            Route("/payments", routes.pay, methods=["POST"]),
+            Route("/payments", routes.listed),
+            Route("/payments/{payment_id}", routes.payment),
+            Route("/payments/{payment_id}/{action}", routes.act, methods=["POST"]),
+            Route("/balance/{account_id}", routes.balance),
+            Route("/accounts", routes.open_account, methods=["POST"]),
+            Route("/accounts/{account_id}/entries", routes.entries),
+            Route("/deposits", routes.deposit, methods=["POST"]),
+            Route("/ledger/trial-balance", routes.trial_balance),
+        ]
+    )
+    return Guard(app, gateway)
+
+
+class Guard:
+    """Asks for the key and keeps what was sent, so that a test can read it."""
+
+    def __init__(self, app: ASGIApp, gateway: FakeGateway) -> None:
+        self.app = app
+        self.gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer 401."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        request = Request(scope)
+        path = request.url.path
+        free = path == "/" or path.startswith(("/console/", "/grafana"))
+        wrong = request.headers.get("authorization") != f"Bearer {KEY}" or self.gateway.revoked
+        if wrong and not free:
+            answer = problem(401, "key_refused", "This API key is not accepted.")
+            return await answer(scope, receive, send)
+        return await self.app(scope, receive, send)
+
+
+class Routes:
+    """The handlers, each a few lines over the state."""
+
+    def __init__(self, gateway: FakeGateway) -> None:
+        self.gateway = gateway
+
+    async def page(self, request: Request) -> Response:
+        """Answer a file of the console under a strict policy."""
+        file = CONSOLE / request.path_params.get("name", "index.html")
+        policy = console_policy(self.gateway.grafana_url or "") + STRICTER
+        headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
+        if not file.is_file():
+            return Response(status_code=404)
+        return FileResponse(file, headers=headers)
+
+    async def config(self, request: Request) -> Response:
+        """Answer what the console is told about its surroundings."""
+        return JSONResponse({"grafana_url": self.gateway.grafana_url, "tempo_url": None})
+
+    async def grafana(self, request: Request) -> Response:
+        """Answer a page that stands for a Grafana panel."""
+        return Response("<!doctype html><title>panel</title><p>panel", media_type="text/html")
+
+    async def rates(self, request: Request) -> Response:
+        """Answer the rates in force."""
+        return JSONResponse(self.gateway.rates())
+
+    async def quotes(self, request: Request) -> Response:
+        """Answer a quote."""
+        body = await request.json()
+        amount, source = body["source_amount"], body["source_currency"]
+        return JSONResponse(self.gateway.quote(source, body["destination_currency"], amount))
+
+    async def pay(self, request: Request) -> Response:
+        """Make a payment; a lost answer is made and then answered 504."""
+        body = await request.json()
+        gateway = self.gateway
+        gateway.requests.append(("POST", "/payments", dict(request.headers), body))
+        if body["destination_account"] == "nobody$":
+            errors = [{"field": "destination_account", "message": "No such id.", "hint": "a-z"}]
+            return problem(422, "invalid_request", "The request is not valid.", errors)
+        payment = gateway.pay(body, request.headers["idempotency-key"])
+        if gateway.lost_answers:
+            gateway.lost_answers -= 1
+            return problem(504, "upstream_timeout", "payments did not answer in time.")
+        failed = payment["status"] == "FAILED"
+        return JSONResponse(payment, status_code=400 if failed else 200)
+
+    async def listed(self, request: Request) -> Response:
+        """Answer the newest payments that match."""
+        wanted = request.query_params
+        items = [
+            payment
+            for payment in reversed(self.gateway.payments.values())
+            if wanted.get("status", payment["status"]) == payment["status"]
+            and wanted.get("account", payment["source_account"])
+            in (payment["source_account"], payment["destination_account"])
+        ]
+        return JSONResponse({"items": items[: int(wanted["limit"])], "next_cursor": None})
+
+    async def payment(self, request: Request) -> Response:
+        """Answer one payment."""
+        payment = self.gateway.payments.get(request.path_params["payment_id"])
+        if payment is None:
+            return problem(404, "payment_not_found", "There is no such payment.")
+        return JSONResponse(payment)
+
+    async def act(self, request: Request) -> Response:
+        """Capture, void, refund, approve or refuse."""
+        path = request.path_params
+        body = await request.json()
+        self.gateway.requests.append(("POST", request.url.path, dict(request.headers), body))
+        payment = self.gateway.payments[path["payment_id"]]
+        return JSONResponse(self.gateway.act(payment, path["action"], body))
+
+    async def events(self, request: Request) -> Response:
+        """Answer the stream; it ends early when the test cuts it."""
+        source = self.gateway.stream(request.headers.get("last-event-id"))
+        return StreamingResponse(source, media_type="text/event-stream")
+
+    async def balance(self, request: Request) -> Response:
+        """Answer the balances of an account."""
+        account = request.path_params["account_id"]
+        if account not in self.gateway.accounts:
+            return problem(404, "account_not_found", "There is no such account.")
+        balances = [
+            {"currency": code, "available": total, "held": zero(code), "total": total}
+            for code, total in self.gateway.accounts[account].items()
+        ]
+        answer = {"account_id": account, "settlement_currency": "USD", "balances": balances}
+        return JSONResponse(answer)
+
+    async def entries(self, request: Request) -> Response:
+        """Answer one page of two entries."""
+        items = [
+            {
+                "entry_id": f"e{number}",
+                "transfer_id": f"t{number}",
+                "kind": "post",
+                "currency": "USD",
+                "amount": amount,
+                "created_at": "2026-11-24T06:25:29.123456Z",
+            }
+            for number, amount in enumerate(["-12.50", "1000.00"])
+        ]
+        return JSONResponse({"items": items, "next_cursor": None})
+
+    async def open_account(self, request: Request) -> Response:
+        """Open an account."""
+        body = await request.json()
+        self.gateway.accounts[body["account_id"]] = {}
+        return JSONResponse(body, status_code=201)
+
+    async def deposit(self, request: Request) -> Response:
+        """Pay into an account."""
+        body = await request.json()
+        self.gateway.accounts[body["account_id"]][body["currency"]] = body["amount"]
+        return JSONResponse(body, status_code=201)
+
+    async def trial_balance(self, request: Request) -> Response:
+        """Answer the sum of each currency."""
+        currencies = [
+            {"currency": code, "sum": total, "accounts": 12, "postings": 4820}
+            for code, total in self.gateway.sums.items()
+        ]
+        return JSONResponse({"currencies": currencies})
+
+
+def problem(
+    status: int, code: str, detail: str, errors: list[dict[str, Any]] | None = None
+) -> Response:
+    """Return a problem document."""
+    document = {
+        "type": f"urn:kurs:problem:{code}",
+        "title": detail,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "errors": errors or [],
+    }
+    body = json.dumps(document)
+    return Response(body, status_code=status, media_type="application/problem+json")

@@ -1,0 +1,99 @@
+"""Rates, accounts, the ledger's health, the metrics panel and the footer."""
+
+from playwright.sync_api import expect
+from tests.browser.console_page import ConsolePage
+from tests.browser.servers import FakeServer
+
+
+def test_rates_show_mid_spread_source_and_age(page: ConsolePage) -> None:
+    page.sign_in()
+    row = page.panel("rates").get_by_role("row", name="EUR/IDR")
+    expect(row).to_contain_text("17,6")
+    expect(row).to_contain_text("0.45\u00a0%")
+    expect(row).to_contain_text("ecb")
+    expect(row).to_contain_text("1 s")
+    expect(row.locator("polyline")).to_have_attribute("points", "100.0,12.0")
+    expect(page.panel("tile-rates")).to_contain_text("Fresh")
+    expect(page.panel("revision")).to_have_text("5f1d8a90c3e7b246")
+
+
+def test_the_line_of_a_rate_grows(page: ConsolePage) -> None:
+    page.sign_in()
+    line = page.panel("rates").get_by_role("row", name="EUR/IDR").locator("polyline")
+
+    page.page.wait_for_function(
+        "(line) => line.getAttribute('points').split(' ').length >= 3", arg=line.element_handle()
+    )
+
+
+def test_a_stale_rate_is_marked_in_words(page: ConsolePage, fake: FakeServer) -> None:
+    fake.gateway.stale = {"SEK"}
+    page.sign_in()
+
+    expect(page.panel("rates").get_by_role("row", name="EUR/SEK")).to_contain_text("Stale 25 h")
+    expect(page.panel("tile-rates")).to_contain_text("1 stale")
+
+
+def test_rates_are_filtered_by_currency(page: ConsolePage) -> None:
+    page.sign_in()
+    rows = page.panel("rates").locator("tbody tr:visible")
+    expect(rows).to_have_count(8)
+    page.panel("rates").get_by_label("Currency").fill("bhd")
+    expect(rows).to_have_count(1)
+    page.panel("rates").get_by_label("Currency").fill("xxx")
+
+    expect(page.panel("rates")).to_contain_text("No pair matches.")
+
+
+def test_a_balanced_ledger_is_told_in_a_word_and_a_colour(page: ConsolePage) -> None:
+    page.sign_in()
+
+    expect(page.panel("tile-ledger")).to_contain_text("Balanced")
+    expect(page.panel("ledger")).to_contain_text("4 currencies sum to zero")
+    expect(page.panel("ledger").get_by_role("row", name="BHD")).to_contain_text("0.000")
+    expect(page.panel("ledger").get_by_role("row", name="BHD")).to_contain_text("4,820")
+
+
+def test_a_currency_out_of_balance_is_named(page: ConsolePage, fake: FakeServer) -> None:
+    fake.gateway.sums["IDR"] = "-0.01"
+    page.sign_in()
+
+    expect(page.panel("tile-ledger")).to_contain_text("Out of balance")
+    expect(page.panel("tile-ledger")).to_contain_text("IDR")
+    expect(page.panel("ledger").get_by_role("row", name="IDR")).to_contain_text("Off")
+
+
+def test_an_account_shows_balances_and_entries(page: ConsolePage) -> None:
+    page.sign_in()
+    page.panel("account").get_by_label("Account id").fill("alice")
+    page.page.keyboard.press("Enter")
+
+    expect(page.panel("account").get_by_role("row", name="JPY")).to_contain_text("12,000")
+    expect(page.panel("account")).to_contain_text("-12.50\u00a0USD")
+    expect(page.panel("account")).to_contain_text("Receives in USD.")
+
+
+def test_an_unknown_account_can_be_opened_and_funded(page: ConsolePage, fake: FakeServer) -> None:
+    page.sign_in()
+    panel = page.panel("account")
+    panel.get_by_label("Account id").fill("dora")
+    panel.get_by_role("button", name="Show").click()
+    expect(panel.get_by_role("alert").first).to_have_text("You have no account dora.")
+    panel.get_by_role("button", name="Open this account").click()
+    expect(panel).to_contain_text("Nothing in it yet.")
+    panel.get_by_label("Deposit").fill("50.00")
+    panel.get_by_role("button", name="Deposit").click()
+
+    expect(panel.get_by_role("row", name="USD").first).to_contain_text("50.00")
+
+
+def test_the_metrics_panel_is_there_when_it_is_configured(
+    page: ConsolePage, fake: FakeServer
+) -> None:
+    page.sign_in()
+    expect(page.panel("metrics")).to_be_hidden()
+    fake.gateway.grafana_url = f"{fake.url}/grafana"
+    page.page.reload()
+
+    expect(page.panel("metrics")).to_be_visible()
+    expect(page.page.frame_locator("iframe").locator("p")).to_have_text("panel")
