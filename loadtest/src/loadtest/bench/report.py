@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -15,9 +16,12 @@ from loadtest.catalogue import settlement_currency
 from loadtest.rows import Row
 
 COLUMNS = (
-    "system", "clients", "paid/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "SQL", "HTTP",
-    "naive/this",
+    "system", "clients", "paid/s", "p50", "p95", "p99", "CPU", "SQL", "HTTP", "ratio",
 )  # fmt: skip
+LEGEND = (
+    "Latencies and CPU in milliseconds. CPU, SQL transactions and internal HTTP requests are per "
+    "payment, the load generator's not counted. Ratio: the naive chain's CPU over this one's."
+)
 
 
 def cells(case: Case, cases: list[Case]) -> tuple[str, ...]:
@@ -28,9 +32,9 @@ def cells(case: Case, cases: list[Case]) -> tuple[str, ...]:
         case.system,
         str(case.clients),
         f"{case.per_second:.0f}",
-        f"{times.p50:.1f}",
-        f"{times.p95:.1f}",
-        f"{times.p99:.1f}",
+        _milliseconds(times.p50),
+        _milliseconds(times.p95),
+        _milliseconds(times.p99),
         f"{case.cpu_ms:.2f}",
         f"{case.transactions:.2f}" if case.transactions else "",
         f"{case.requests:.2f}" if case.requests else "",
@@ -40,7 +44,7 @@ def cells(case: Case, cases: list[Case]) -> tuple[str, ...]:
 
 def print_table(console: Console, cases: list[Case]) -> None:
     """Print all cases; then, of each, the CPU by process and the mean batches."""
-    table = Table(title="Closed loop. CPU, SQL transactions and internal requests are per payment.")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in COLUMNS:
         table.add_column(name, justify="left" if name == "system" else "right", no_wrap=True)
     previous = ""
@@ -50,6 +54,7 @@ def print_table(console: Console, cases: list[Case]) -> None:
         previous = case.system
         table.add_row(*cells(case, cases))
     console.print(table)
+    console.print(LEGEND, highlight=False)
     for text in details(cases):
         console.print(text, highlight=False, soft_wrap=True)
 
@@ -72,7 +77,7 @@ def markdown(cases: list[Case], conditions: Sequence[str]) -> str:
     lines = [*(f"- {condition}" for condition in conditions), "", _row(COLUMNS)]
     lines.append(_row(["---", *["---:"] * (len(COLUMNS) - 1)]))
     lines += [_row(cells(case, cases)) for case in cases]
-    lines += ["", *(f"- {detail}" for detail in details(cases))]
+    lines += ["", LEGEND, "", *(f"- {detail}" for detail in details(cases))]
     return "\n".join(lines)
 
 
@@ -110,6 +115,10 @@ def conditions(rows: Sequence[Row], driver: str, seconds: float, telemetry: str)
 
 def _is_exchanged(row: Row) -> bool:
     return settlement_currency(row.destination_account) not in (None, row.currency)
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
 def _row(values: Sequence[str]) -> str:

@@ -80,7 +80,7 @@ class Kurs(System):
         self, database: DatabaseKind, rows: Sequence[Row], environment: Mapping[str, str]
     ) -> None:
         super().__init__()
-        self.name = f"Kurs, {'SQLite' if database == 'sqlite' else 'PostgreSQL'}"
+        self.name = f"Kurs {'SQLite' if database == 'sqlite' else 'PostgreSQL'}"
         self._rows = rows
         # The per-key rate limit stays in force, out of the load's reach.
         variables = {"KURS_RATE_LIMIT": "1000000/second", **environment}
