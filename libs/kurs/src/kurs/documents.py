@@ -116,14 +116,14 @@ class DocumentWatcher(Generic[DocumentT]):
                     self._fail(fault)
 
     async def _look(self) -> None:
-        reading = await asyncio.to_thread(_read_if_changed, self._file, self._seen, self._model)
-        if reading is None:
+        # Two system calls on a local mount; only what they find new is worth a thread.
+        identity = _identity(self._file)
+        if identity is not None and identity == self._seen:
             return
+        reading = await asyncio.to_thread(_read, self._file, identity, self._model)
         self._seen = reading.identity
-        if reading.identity is None:
-            self._miss(reading.error)
-        elif reading.document is None:
-            self._fail(reading.error)
+        if reading.document is None:
+            self._refuse(reading)
         elif reading.content == self._content:
             self._settle("configuration is good again")
         else:
@@ -161,11 +161,13 @@ class DocumentWatcher(Generic[DocumentT]):
             self.error = None
             self._logger.info(message, revision=self.revision)
 
-    def _miss(self, error: str) -> None:
-        # A service often starts before its first document is written; nobody need be woken.
-        if error != self.error:
-            self.error = error
-            self._logger.warning("no configuration", error=error, in_force=self.revision)
+    def _refuse(self, reading: _Reading[DocumentT]) -> None:
+        if reading.identity is not None:
+            self._fail(reading.error)
+        elif reading.error != self.error:
+            # A service often starts before its first document is written; nobody need be woken.
+            self.error = reading.error
+            self._logger.warning("no configuration", error=self.error, in_force=self.revision)
 
     def _fail(self, error: str) -> None:
         self._metrics.failures.inc()
@@ -229,25 +231,23 @@ def _names(document: Document | None) -> set[tuple[str, str]]:
     return {(source.kind, source.name) for source in document.sources} if document else set()
 
 
-def _identity(file: Path) -> Identity:
+def _identity(file: Path) -> Identity | None:
+    """Return what changes when the file is replaced, or None when there is no file."""
     try:
         swapped = str((file.parent / "..data").readlink())
     except OSError:
         swapped = ""
-    status = file.stat()
+    try:
+        status = file.stat()
+    except OSError:
+        return None
     return (swapped, status.st_ino, status.st_mtime_ns, status.st_size)
 
 
-def _read_if_changed(
-    file: Path, seen: Identity | None, model: type[DocumentT]
-) -> _Reading[DocumentT] | None:
-    """Return what the file says now, or None when it is the one already seen."""
+def _read(file: Path, identity: Identity | None, model: type[DocumentT]) -> _Reading[DocumentT]:
+    # The identity was taken before: a swap since then is seen at the next look.
     try:
-        # The identity comes first: a swap between the two steps is then seen at the next look.
-        identity = _identity(file)
-        if identity == seen:
-            return None
-        if identity[3] > MAX_BYTES:
+        if identity is not None and identity[3] > MAX_BYTES:
             return _Reading(identity, error=f"{file} has more than {MAX_BYTES} bytes")
         content = file.read_bytes()
     except OSError as error:
