@@ -49,6 +49,14 @@ async def test_fx_is_not_ready_while_no_rate_is_usable(
         assert (await rate(fx))["code"] == "stale_rate"
 
 
+async def test_fx_that_has_served_stays_ready_when_its_rates_grow_old(fx: Any) -> None:
+    assert (await fx.get("/readyz")).status == 200
+    fx.clock.advance(seconds=3601)
+
+    assert (await rate(fx))["code"] == "stale_rate"
+    assert (await fx.get("/readyz")).status == 200
+
+
 async def test_a_new_document_changes_the_next_quote(
     fx: Any, document: Any, static_spec: Any, eventually: Eventually
 ) -> None:

@@ -105,6 +105,8 @@ async def test_every_result_is_counted(fx: Any, telemetry: Any) -> None:
         (b"{}", "items"),
         (b'{"items": []}', "items"),
         (b'{"items": {}}', "items"),
+        (b'{"items": [{"deadline_ms": false}]}', "items.0.deadline_ms"),
+        (b'{"items": [{"deadline_ms": "5"}]}', "items.0.deadline_ms"),
         (b'{"items": [{}], "more": 1}', "items.0.source_currency"),
         (b'{"items": [{"source_currency": 1, "destination_currency": "IDR"}]}',
          "items.0.source_currency"),

@@ -50,7 +50,7 @@ def create_app(
         telemetry.shutdown()
 
     def readiness() -> Mapping[str, bool]:
-        return {"configuration": watcher.ready, "rates": board.table.usable(clock.now())}
+        return {"configuration": watcher.ready, "rates": board.has_served()}
 
     app = create_kurs_app(
         title="Kurs fx",

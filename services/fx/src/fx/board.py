@@ -33,6 +33,7 @@ class RateBoard:
         self._telemetry = telemetry
         self._metrics = metrics
         self._revision = ""
+        self._served = False
         self._leaving: set[asyncio.Task[None]] = set()
         telemetry.registry.register(RateCollector(self._view, clock))
 
@@ -52,6 +53,15 @@ class RateBoard:
         for feed in feeds:
             if feed not in old:
                 feed.start()
+
+    def has_served(self) -> bool:
+        """Tell whether a pair could be priced, now or before.
+
+        Rates that have aged since are no reason to be unready: `stale_rate` is an answer, and a
+        caller who finds no replica at all cannot know as much.
+        """
+        self._served = self._served or self.table.usable(self._clock.now())
+        return self._served
 
     async def refresh(self) -> None:
         """Ask every source now."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from fx.domain.guard import Rejection, screen
 from fx.domain.rates import Observation, SourceRates
 from fx.metrics import FxMetrics
-from fx.sources import RateSource, SourceError
+from fx.sources import RateSource, SourceError, SourceFault
 from fx.sources.build import terms_of
 from kurs.clock import MICROS, Clock
 from kurs.resources import RateSource as ConfiguredSource
@@ -79,10 +79,10 @@ class Feed:
         try:
             fresh = await self._source.fetch(now)
         except SourceError as error:
-            self._fail(error.fault.value, str(error))
+            self._fail(error.fault, str(error))
         except Exception as error:
             # The text of an unforeseen error could hold what the source sent, so it stays unsaid.
-            self._fail("unexpected", f"unexpected {type(error).__name__}")
+            self._fail(SourceFault.UNEXPECTED, f"unexpected {type(error).__name__}")
         else:
             self._take(fresh, self._clock.now())
         self._changed()
@@ -111,9 +111,9 @@ class Feed:
         self._metrics.refreshes.labels(self._terms.name, result).inc()
         self._settle(_summary(rejections))
 
-    def _fail(self, reason: str, message: str) -> None:
+    def _fail(self, fault: SourceFault, message: str) -> None:
         self._failures += 1
-        self._metrics.rejections.labels(self._terms.name, reason).inc()
+        self._metrics.rejections.labels(self._terms.name, fault.value).inc()
         self._metrics.refreshes.labels(self._terms.name, "failed").inc()
         self._settle(message)
 

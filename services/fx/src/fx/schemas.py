@@ -45,7 +45,7 @@ class QuoteItem(_Request):
     source_amount: Annotated[str, Field(max_length=64)] | None = None
     destination_amount: Annotated[str, Field(max_length=64)] | None = None
     traceparent: Annotated[str, Field(max_length=64)] | None = None
-    deadline_ms: int | None = None
+    deadline_ms: Annotated[int, Field(strict=True)] | None = None
 
 
 class QuoteBatch(_Request):

@@ -51,14 +51,12 @@ def screen(
         if terms.terms_for(currency) is None or not is_known(currency):
             continue
         previous, found = last.get(currency), fresh.get(currency)
-        rejection = _judge(terms, currency, previous, found, now)
-        if rejection is not None:
-            rejections.append(rejection)
-        elif found is not None:
-            kept[currency] = Observation(stated(found.mid), found.as_of)
-            continue
-        if previous is not None:
-            kept[currency] = previous
+        verdict = _judge(terms, currency, previous, found, now)
+        if isinstance(verdict, Rejection):
+            rejections.append(verdict)
+        believed = verdict if isinstance(verdict, Observation) else previous
+        if believed is not None:
+            kept[currency] = believed
     return kept, rejections
 
 
@@ -77,7 +75,8 @@ def _judge(
     previous: Observation | None,
     found: Observation | None,
     now: int,
-) -> Rejection | None:
+) -> Observation | Rejection | None:
+    """Return the rate to take over, or why not; None for one that nobody misses."""
     if found is None:
         # A feed may give up a currency that nobody listed; a listed one is missed.
         listed = currency in terms.pairs
@@ -88,11 +87,12 @@ def _judge(
         return Rejection(currency, Reason.INVALID, str(error))
     if found.as_of > now + MAX_FUTURE:
         return Rejection(currency, Reason.FUTURE, "the rate is dated in the future")
+    fresh = Observation(mid, found.as_of)
     if previous is None or terms.max_deviation_bps is None:
-        return None
+        return fresh
     moved = deviation_bps(previous.mid, mid)
     if moved <= terms.max_deviation_bps:
-        return None
+        return fresh
     return Rejection(
         currency,
         Reason.DEVIATION,

@@ -19,6 +19,7 @@ class SourceFault(Enum):
     MALFORMED = "malformed"
     CREDENTIALS = "credentials"
     CONFIGURATION = "configuration"
+    UNEXPECTED = "unexpected"
 
 
 class SourceError(Exception):
