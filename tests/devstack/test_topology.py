@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from devstack import Stack, StackError
-from devstack.topology import RunFolder, base_environment, ports_from, service_of
+from devstack.topology import (
+    RunFolder,
+    base_environment,
+    ports_from,
+    service_of,
+    shell_environment,
+)
 
 
 def test_the_quote_key_is_private_long_and_kept(tmp_path: Path) -> None:
@@ -43,6 +49,19 @@ def test_a_variable_left_over_in_the_shell_does_not_reach_the_services(
     assert "KURS_DATABASE_URL" not in environment
     assert environment["KURS_LOG_LEVEL"] == "info"
     assert "PATH" in environment
+
+
+def test_dev_takes_settings_from_the_shell_but_not_what_joins_the_services(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KURS_TRACE_RATIO", "1")
+    monkeypatch.setenv("KURS_PORT", "9999")
+    monkeypatch.setenv("KURS_WALLET_URL", "https://wallet.example.com")
+
+    environment = shell_environment()
+
+    assert environment["KURS_TRACE_RATIO"] == "1"
+    assert not {"KURS_PORT", "KURS_WALLET_URL"} & environment.keys()
 
 
 def test_the_ports_are_those_of_the_services() -> None:

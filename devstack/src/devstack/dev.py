@@ -1,7 +1,6 @@
 """The `dev` command: the gateway stays up, restarts what you edit and shows all logs."""
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from devstack.errors import StackError
 from devstack.logs import LogFollower
 from devstack.sources import SourceWatch
 from devstack.stack import DatabaseKind, Stack
-from devstack.topology import GATEWAY, ports_from, repository, service_of
+from devstack.topology import GATEWAY, ports_from, repository, service_of, shell_environment
 
 _LOOK_SECONDS = 0.2
 _SOURCE_EVERY = 3
@@ -45,7 +44,7 @@ def run_dev(
         folder=folder,
         ports=ports_from(first_port),
         database=database,
-        environment={k: v for k, v in os.environ.items() if k.startswith("KURS_")},
+        environment=shell_environment(),
     )
     console.print("Starting the five services …")
     try:

@@ -17,7 +17,7 @@ class EmbeddedPostgres:
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._server = _server(folder)
-        except (OSError, subprocess.SubprocessError, AssertionError) as error:
+        except (ImportError, OSError, subprocess.SubprocessError, AssertionError) as error:
             raise StackError(
                 f"PostgreSQL does not start in {folder} ({error}): read {folder / 'log'}, "
                 "or use SQLite with `--database sqlite`"

@@ -36,6 +36,14 @@ SERVICES = (
     Service(GATEWAY, "api_gateway", 0),
 )
 DEFAULT_PORT = 8080
+_JOINING = frozenset(
+    f"KURS_{name}"
+    for name in (
+        *("SERVICE", "HOST", "PORT", "INSTANCE", "DATABASE_URL", "CONFIG_DIR"),
+        *("QUOTE_KEYS", "QUOTE_KEYS_FILE", "API_KEYS_FILE"),
+        *("PAYMENTS_URL", "FX_URL", "WALLET_URL", "RISK_URL"),
+    )
+)
 
 
 def repository() -> Path:
@@ -104,6 +112,15 @@ def base_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("KURS_")}
     return {**inherited, "PYTHONUNBUFFERED": "1", **extra}
+
+
+def shell_environment() -> dict[str, str]:
+    """Return the KURS_ variables of the shell, but those by which a stack joins its services."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("KURS_") and name not in _JOINING
+    }
 
 
 def service_environment(

@@ -6,6 +6,7 @@ same file again deposits nothing twice.
 """
 
 import asyncio
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
@@ -16,6 +17,7 @@ from loadtest.client import GatewayClient
 from loadtest.rows import Row
 
 ACCOUNTS_A_REQUEST = 500
+_ID_LENGTH = 64
 _Item = TypeVar("_Item")
 Funds = dict[tuple[str, str], int]
 
@@ -73,8 +75,11 @@ def _account(name: str) -> dict[str, str]:
 
 
 def _deposit(account: str, currency: str, minor: int) -> dict[str, str]:
+    purpose = f"FUND-{account}-{currency}-{minor}"
+    if len(purpose) > _ID_LENGTH:
+        purpose = f"FUND-{hashlib.sha256(purpose.encode()).hexdigest()[:40]}"
     return {
-        "deposit_id": f"FUND-{account}-{currency}-{minor}",
+        "deposit_id": purpose,
         "account_id": account,
         "currency": currency,
         "amount": format_amount(minor, currency),
