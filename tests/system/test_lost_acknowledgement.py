@@ -131,7 +131,8 @@ async def test_a_payment_given_up_can_never_move_money_later(
         ],
     }
     answer = await gateway.send(WALLET, "POST", "/transfers/batch", {"items": [late]})
-    assert answer.json()["results"][0]["status"] == "conflict"
+    result = answer.json()["results"][0]
+    assert (result["status"], result["code"]) == ("refused", "cancelled")
     assert await gateway.balance("alice", "USD") == "100.00"
 
 
