@@ -174,10 +174,18 @@ def test_each_operation_tells_its_key_role_and_problems(documents) -> None:
         assert operation["security"] == [{"apiKey": []}]
         assert operation["x-kurs-role"] == route.role
         assert operation["tags"] == [route.service]
-        expected = {"401", "403", "429", "503", "504"}
+        expected = {"400", "401", "403", "429", "503", "504"}
         expected |= {"408", "413", "415"} if route.method == "POST" else set()
         assert expected <= set(operation["responses"])
     assert document["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
+
+
+def test_a_status_of_both_tells_the_codes_of_both(documents) -> None:
+    responses = merge(_own(), documents, "1.0")["paths"]["/accounts"]["post"]["responses"]
+
+    assert "malformed_json" in responses["400"]["description"]
+    assert "key_in_query" in responses["400"]["description"]
+    assert list(responses) == sorted(responses)
 
 
 def test_merging_changes_none_of_its_sources(documents) -> None:

@@ -13,12 +13,17 @@ from api_gateway.api_schemas import Document, merge_schemas, rename_references
 from api_gateway.errors import (
     BodyTooLarge,
     BodyTooSlow,
+    DuplicateHeader,
+    KeyInQuery,
     KeyInvalid,
     KeyRequired,
     NotJson,
     Overloaded,
+    QueryTooLong,
     RateLimited,
     RoleMissing,
+    UnexpectedBody,
+    UnsafePath,
     UpstreamConnectionLost,
     UpstreamTimedOut,
     UpstreamUnavailable,
@@ -30,6 +35,10 @@ _PARAMETER = re.compile(r"\{([^}]+)\}")
 _SCHEME = "apiKey"
 _OWN_SCHEMAS = ("Problem", "FieldErrorDocument")
 _EVERYWHERE = (
+    UnsafePath,
+    QueryTooLong,
+    DuplicateHeader,
+    KeyInQuery,
     KeyRequired,
     KeyInvalid,
     RoleMissing,
@@ -40,6 +49,7 @@ _EVERYWHERE = (
     UpstreamConnectionLost,
 )
 _WITH_BODY = (BodyTooSlow, BodyTooLarge, NotJson)
+_WITHOUT_BODY = (UnexpectedBody,)
 _TAGS = {
     "payments": "Payments and their life",
     "fx": "Rates and quotes",
@@ -119,10 +129,15 @@ def _from_table(route: Route) -> dict[str, Any]:
 
 def _completed(operation: dict[str, Any], route: Route) -> dict[str, Any]:
     """Add what the gateway decides about an operation."""
-    problems = problem_responses(*_EVERYWHERE, *(_WITH_BODY if route.takes_body else ()))
-    responses = operation.setdefault("responses", {})
+    by_method = _WITH_BODY if route.takes_body else _WITHOUT_BODY
+    problems = problem_responses(*_EVERYWHERE, *by_method)
+    responses = {**operation.get("responses", {})}
     for status, response in problems.items():
-        responses.setdefault(str(status), response)
+        known = responses.get(str(status))
+        # A service's own 401 means that it was not called through the gateway.
+        responses[str(status)] = (
+            response if known is None or status == 401 else _both(known, response)
+        )
     needs = f"Needs a key with the role `{route.role}`."
     described = operation.get("description", "")
     operation.update(
@@ -132,9 +147,22 @@ def _completed(operation: dict[str, Any], route: Route) -> dict[str, Any]:
             "tags": [route.service],
             "security": [{_SCHEME: []}],
             "x-kurs-role": route.role,
+            "responses": dict(sorted(responses.items())),
         }
     )
     return operation
+
+
+def _both(services: dict[str, Any], gateways: dict[str, Any]) -> dict[str, Any]:
+    """Return one response for what a service and the gateway answer with the same status."""
+    said: str = services.get("description", "")
+    codes = gateways["description"].partition(": ")[2].split(", ")
+    added = [code for code in codes if code not in said]
+    return {
+        **services,
+        "description": ", ".join((said, *added)),
+        "content": {**services.get("content", {}), **gateways["content"]},
+    }
 
 
 def _make_operation_ids_unique(paths: dict[str, Any]) -> None:
