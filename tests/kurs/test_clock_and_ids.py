@@ -1,0 +1,56 @@
+"""kurs.clock and kurs.ids: times as text and back, ids that are unique and bounded."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from kurs.clock import from_rfc3339, to_rfc3339
+from kurs.ids import AccountId, CurrencyCode, IdempotencyKey, LedgerAccountId, new_id
+
+
+@given(st.integers(min_value=0, max_value=253_402_300_799_999_999))
+def test_a_moment_is_read_back_to_the_microsecond(micros: int) -> None:
+    assert from_rfc3339(to_rfc3339(micros)) == micros
+
+
+def test_a_moment_without_offset_is_refused() -> None:
+    with pytest.raises(ValueError, match="offset"):
+        from_rfc3339("2026-01-31T08:00:00")
+
+
+def test_offsets_are_honoured() -> None:
+    assert from_rfc3339("2026-01-31T08:00:00+07:00") == from_rfc3339("2026-01-31T01:00:00Z")
+
+
+def test_new_ids_are_unique_and_in_order() -> None:
+    made = [new_id("pay") for _ in range(1000)]
+    assert len(set(made)) == 1000
+    assert made == sorted(made)
+
+
+@pytest.mark.parametrize("text", ["a", "ACC_SRC_5081", "x" * 64, "a.b-c_d"])
+def test_caller_ids_that_are_fine(text: str) -> None:
+    assert TypeAdapter(AccountId).validate_python(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "x" * 65, "a/b", "a b", "-a", "é", "a\n", "house:world", 7])
+def test_caller_ids_that_are_refused(text: object) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(AccountId).validate_python(text)
+
+
+def test_house_accounts_can_be_posted_to_but_not_chosen() -> None:
+    assert TypeAdapter(LedgerAccountId).validate_python("house:world") == "house:world"
+
+
+@pytest.mark.parametrize("text", ["", "x" * 256, "a b", "ä"])
+def test_idempotency_keys_are_printable_and_bounded(text: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(IdempotencyKey).validate_python(text)
+
+
+def test_a_currency_must_be_known() -> None:
+    assert TypeAdapter(CurrencyCode).validate_python("IDR") == "IDR"
+    with pytest.raises(ValidationError, match="ISO 4217"):
+        TypeAdapter(CurrencyCode).validate_python("ABC")
