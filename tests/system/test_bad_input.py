@@ -1,0 +1,196 @@
+"""Bad input on every route: a 4xx problem that names the field; nothing is stored or logged."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from devstack.joined import GATEWAY, JoinedGateway
+from kurs.http import Request, Response
+from kurs.testing.problems import assert_problem
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PAYMENT = {
+    "payment_id": "p1",
+    "amount": "10.00",
+    "currency": "USD",
+    "source_account": "alice",
+    "destination_account": "bob",
+}
+QUOTE = {"source_currency": "USD", "destination_currency": "IDR", "source_amount": "10.00"}
+DEPOSIT = {"deposit_id": "d1", "account_id": "alice", "currency": "USD", "amount": "10.00"}
+ACCOUNT = {"account_id": "carol", "settlement_currency": "IDR"}
+SCORE = {
+    "payment_id": "s1",
+    "amount": "10.00",
+    "currency": "USD",
+    "source_account": "alice",
+    "destination_account": "bob",
+}
+BODIES: dict[str, dict[str, Any]] = {
+    "/payments": PAYMENT,
+    "/quotes": QUOTE,
+    "/deposits": DEPOSIT,
+    "/accounts": ACCOUNT,
+    "/score": SCORE,
+}
+BAD_ID = ["", "x" * 65, "a/b", "a b", "../x", "a\u0000b", "\ud800", "-a", 7, True, None, [], {}]
+BAD_AMOUNT = ["", "0", "-1", "1e5", "NaN", "1.2345", "9" * 30, "1,5", " 1", True, [], {}, 0, -1]
+BAD_CURRENCY = ["", "usd", "US", "USDX", "ABC", "XAU", 7, None, []]
+BAD_TEXT = ["x" * 501, "a\u0000b", "a\u001bb", 7, []]
+BAD_METADATA = [[], "x", {"": "x"}, {"a b": "x"}, {"a": 1}, {"a": "x" * 501},
+                {f"k{i}": "x" for i in range(21)}]  # fmt: skip
+BY_FIELD = {
+    "amount": BAD_AMOUNT,
+    "source_amount": BAD_AMOUNT,
+    "currency": BAD_CURRENCY,
+    "source_currency": BAD_CURRENCY,
+    "destination_currency": BAD_CURRENCY,
+    "settlement_currency": [c for c in BAD_CURRENCY if c is not None],
+}
+OPTIONAL = {"/payments": {"payment_id"}, "/accounts": {"settlement_currency"}}
+
+
+def wrong_values() -> Iterator[tuple[str, str, Any]]:
+    for path, body in BODIES.items():
+        for field in body:
+            for value in BY_FIELD.get(field, BAD_ID):
+                if value is None and field in OPTIONAL.get(path, ()):
+                    continue
+                yield path, field, value
+    for value in BAD_TEXT:
+        yield "/payments", "description", value
+    for value in BAD_METADATA:
+        yield "/payments", "metadata", value
+    for value in ("later", "", 1, None):
+        yield "/payments", "capture", value
+    yield "/payments", "quote", "x" * 5000
+
+
+WRONG = list(wrong_values())
+RAW = {
+    "not JSON": b"amount=1",
+    "half a body": b'{"amount": "1',
+    "NaN": b'{"amount": NaN}',
+    "Infinity": b'{"amount": -Infinity}',
+    "a list": b"[]",
+    "a string": b'"x"',
+    "null": b"null",
+    "empty": b"",
+    "deep nest": b'{"metadata": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "deep objects": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+    "not UTF-8": b'{"payment_id": "\xff\xfe"}',
+    "a huge number": json.dumps(PAYMENT).replace('"10.00"', "1e400").encode(),
+    "a tiny number": json.dumps(PAYMENT).replace('"10.00"', "1e-400").encode(),
+    "a long integer": json.dumps(PAYMENT).replace('"10.00"', "9" * 5000).encode(),
+    "2 MiB": json.dumps({**PAYMENT, "description": "x" * 2**21}).encode(),
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    folder = tmp_path_factory.mktemp("bad") / "kurs"
+    samples = Path(__file__).parents[1] / "data" / "resources"
+    async with JoinedGateway(folder, samples) as joined:
+        await joined.open_and_fund("alice", USD="1000.00")
+        await joined.open_and_fund("bob")
+        yield joined
+        assert joined.transport.errors == []
+        stored = (await joined.call("GET", "/payments")).json()
+        assert stored["items"] == []
+        assert await joined.balance("alice", "USD") == "1000.00"
+
+
+@pytest.mark.parametrize("path", BODIES)
+async def test_wrong_values_name_their_field(gateway: JoinedGateway, path: str) -> None:
+    for _, field, value in (case for case in WRONG if case[0] == path):
+        answer = await gateway.call("POST", path, {**BODIES[path], field: value})
+        errors = assert_problem(answer, case=f"{path} {field}={value!r:.60}")["errors"]
+        assert any(error["field"].split(".")[0] == field for error in errors), (
+            field,
+            value,
+            errors,
+        )
+        assert all(error["message"] for error in errors)
+
+
+@pytest.mark.parametrize("path", BODIES)
+async def test_missing_and_unknown_fields_are_named(gateway: JoinedGateway, path: str) -> None:
+    for field in BODIES[path]:
+        if field in OPTIONAL.get(path, ()):
+            continue
+        body = {key: value for key, value in BODIES[path].items() if key != field}
+        problem = assert_problem(await gateway.call("POST", path, body), status=422, case=field)
+        assert field in {error["field"] for error in problem["errors"]} or path == "/quotes"
+    answer = await gateway.call("POST", path, {**BODIES[path], "amout": "1"})
+    assert "amout" in {error["field"] for error in assert_problem(answer)["errors"]}
+
+
+@pytest.mark.parametrize("path", BODIES)
+@pytest.mark.parametrize("kind", RAW)
+async def test_unreadable_bodies(gateway: JoinedGateway, path: str, kind: str) -> None:
+    assert_problem(await gateway.call("POST", path, RAW[kind]), case=f"{path} {kind}")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/payments/a%2Fb", "/payments/..%2f..", "/payments/%00", "/payments/" + "x" * 65,
+        "/payments/p1/refunds/x", "/payments?limit=0", "/payments?limit=x", "/payments?status=PAID",
+        "/payments?cursor=%00", "/payments?cursor=!!!", "/payments?account=a/b", "/balance/a b",
+        "/balance/%20", "/accounts/nobody/entries?limit=1000", "/accounts/nobody", "/nothing",
+        "/rate?base=USD", "/rate?base=USD&quote=usd", "/convert?from=USD&to=IDR&amount=NaN",
+        "/convert?from=USD&to=IDR&amount=1e400", "/convert?from=USD&to=IDR&amount=-1",
+        "/convert?from=USD&to=IDR", "/decisions/nobody", "/payments/events?after=-1",
+    ],
+)  # fmt: skip
+async def test_bad_addresses(gateway: JoinedGateway, path: str) -> None:
+    assert_problem(await gateway.call("GET", path), case=path)
+
+
+@pytest.mark.parametrize("key", ["a b", "x" * 256, "\x7f"])
+async def test_bad_idempotency_keys(gateway: JoinedGateway, key: str) -> None:
+    answer = await gateway.call("POST", "/payments", PAYMENT, headers={"idempotency-key": key})
+    problem = assert_problem(answer, status=400)
+    assert problem["errors"][0]["field"] == "Idempotency-Key"
+
+
+async def test_bad_actions(gateway: JoinedGateway) -> None:
+    for action in ("capture", "void", "approve", "refuse", "refunds"):
+        path = f"/payments/none/{action}"
+        answer = await gateway.call(
+            "POST", path, {"amount": "1"} if action in ("capture", "refunds") else None,
+            headers={"idempotency-key": "k"},
+        )  # fmt: skip
+        assert_problem(answer, status=404, case=path)
+    answer = await gateway.call("POST", "/payments/none/refunds", {"amount": "1"})
+    assert_problem(answer, status=400, code="idempotency_key_required")
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+async def test_other_methods(gateway: JoinedGateway, method: str) -> None:
+    answer = await gateway.call(method, "/payments")
+    assert_problem(answer, status=405)
+    assert answer.headers["allow"]
+
+
+@pytest.mark.parametrize("path", ["/transfers/batch", "/score/batch", "/quotes/batch"])
+async def test_batch_routes_are_not_reachable(gateway: JoinedGateway, path: str) -> None:
+    assert_problem(await gateway.call("POST", path, {"items": []}), status=404)
+
+
+async def test_a_wrong_key_is_refused_and_never_shown(
+    gateway: JoinedGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = gateway.key[:-6] + "abcdef"
+    request = Request("GET", f"{GATEWAY}/rates")
+    request.headers["authorization"] = f"Bearer {secret}"
+    answer: Response = await gateway.transport.send(request)
+    assert_problem(answer, status=401)
+    assert secret not in answer.body.decode()
+    output = capsys.readouterr()
+    assert secret not in output.out + output.err
