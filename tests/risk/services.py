@@ -1,0 +1,50 @@
+"""Risk without HTTP: its service on a database, as each replica has it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from fractions import Fraction
+
+from prometheus_client import CollectorRegistry
+
+from kurs.batching import BatchMetrics
+from kurs.clock import Clock
+from kurs.database import Database
+from kurs.telemetry import Telemetry
+from risk.domain.policy import Policy
+from risk.domain.rates import RateTable
+from risk.metrics import RiskMetrics
+from risk.service import RiskService
+
+RATES = RateTable({("USD", "IDR"): Fraction(16_000)})
+
+
+@asynccontextmanager
+async def replica(
+    url: str, clock: Clock, policy: Callable[[], Policy | None]
+) -> AsyncIterator[RiskService]:
+    """Run one replica on a migrated database."""
+    database = Database.open(url)
+    try:
+        async with service_on(database, clock, policy) as service:
+            yield service
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def service_on(
+    database: Database, clock: Clock, policy: Callable[[], Policy | None]
+) -> AsyncIterator[RiskService]:
+    """Run the service of a replica on an open database."""
+    service = RiskService(
+        database,
+        policy=policy,
+        rates=lambda _: RATES,
+        clock=clock,
+        metrics=RiskMetrics(Telemetry.for_tests("risk")),
+        batch_metrics=BatchMetrics(CollectorRegistry()),
+    )
+    try:
+        yield service
+    finally:
+        await service.close()

@@ -1,0 +1,162 @@
+"""The batch route: items that succeed and fail alone, in order, each with its own trace."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from tests.risk.harness import RiskApp, item, rows
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SAMPLED = f"00-{TRACE}-b7ad6b7169203331-01"
+
+INVALID = {
+    "no amount": ({"amount": ...}, "invalid", "amount"),
+    "an amount that is a number": ({"amount": 10}, "invalid", "amount"),
+    "an amount of no number": ({"amount": "ten"}, "amount_malformed", "amount"),
+    "zero": ({"amount": "0"}, "amount_not_positive", "amount"),
+    "too many decimals": ({"amount": "0.001"}, "amount_too_precise", "amount"),
+    "beyond 64 bits": ({"amount": "9" * 30}, "amount_too_large", "amount"),
+    "an unknown currency": ({"currency": "ABC"}, "invalid", "currency"),
+    "an account with a slash": ({"source_account": "a/b"}, "invalid", "source_account"),
+    "no destination": ({"destination_account": ...}, "invalid", "destination_account"),
+    "a moment in text": ({"source_opened_at": "2026-01-01T00:00:00Z"}, "invalid", "source_opened_at"),
+    "a deadline below zero": ({"deadline_ms": -1}, "invalid", "deadline_ms"),
+    "a trace of a thousand characters": ({"traceparent": "0" * 1000}, "invalid", "traceparent"),
+    "an unknown field": ({"payer": "x"}, "invalid", "payer"),
+    "a merchant with a colon": ({"merchant": "a:b"}, "invalid", "merchant"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "code", "field"), INVALID.values(), ids=INVALID.keys())
+async def test_a_bad_item_fails_alone(
+    small_risk: RiskApp, sqlite_url: str, fields: dict[str, Any], code: str, field: str
+) -> None:
+    results = await small_risk.batch(item(payment_id="a"), item(**fields), item(payment_id="b"))
+
+    assert [r["status"] for r in results] == ["scored", "refused", "scored"]
+    assert (results[1]["code"], results[1]["field"]) == (code, field)
+    assert results[1]["message"]
+    assert await rows(sqlite_url, "SELECT payment_id FROM decisions ORDER BY 1") == [
+        ("demo:a",),
+        ("demo:b",),
+    ]
+    assert await small_risk.metric('risk_attempts_total{result="refused"}') == 1
+
+
+@pytest.mark.parametrize("bad", [None, 7, "x", [], [[]], {"items": []}])
+async def test_an_item_of_another_shape_fails_alone(small_risk: RiskApp, bad: object) -> None:
+    results = await small_risk.batch(bad, item())
+
+    assert [r["status"] for r in results] == ["refused", "scored"]
+
+
+async def test_a_payment_id_must_be_its_merchants(small_risk: RiskApp) -> None:
+    (result,) = await small_risk.batch({**item(), "payment_id": "shop:p"})
+
+    assert (result["status"], result["code"], result["field"]) == (
+        "refused", "invalid", "payment_id",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"", 400, "malformed_json"),
+        (b"{", 400, "malformed_json"),
+        (b"[" * 100_000, 400, "malformed_json"),
+        (b'{"items": "\xff"}', 400, "malformed_json"),
+        (b"[]", 422, "unprocessable"),
+        (b"{}", 422, "unprocessable"),
+        (b'{"items": {}}', 422, "unprocessable"),
+        (b'{"items": []}', 422, "unprocessable"),
+        (b'{"items": [1], "more": 1}', 422, "unprocessable"),
+        (json.dumps({"items": [1] * 1001}).encode(), 422, "unprocessable"),
+    ],
+)
+async def test_what_is_no_batch_is_refused_whole(
+    small_risk: RiskApp, content: bytes, status: int, code: str
+) -> None:
+    response = await small_risk.post("/score/batch", content)
+
+    assert (response.status_code, response.json()["code"]) == (status, code)
+
+
+async def test_a_scored_item_is_the_stored_decision(risk: RiskApp) -> None:
+    (result,) = await risk.batch(item(payment_id="p", amount="250.00"))
+    stored = (await risk.get("/decisions/p")).json()
+
+    assert result == {
+        "status": "scored",
+        "payment_id": "demo:p",
+        "decision": "review",
+        "score": 50,
+        "reasons": stored["reasons"],
+        "config_revision": stored["config_revision"],
+        "decided_at": risk.clock.now(),
+    }
+
+
+async def test_later_items_see_earlier_ones(risk: RiskApp) -> None:
+    results = await risk.batch(*(item() for _ in range(5)), item(source_account="carol"))
+
+    assert [r["decision"] for r in results] == ["approve"] * 3 + ["decline"] * 2 + ["approve"]
+
+
+async def test_a_payment_twice_in_a_batch_is_decided_once(risk: RiskApp, database_url: str) -> None:
+    twice = [item(payment_id="p") for _ in range(2)]
+    other = item(payment_id="p", destination_account="carol")
+    first, second, third = await risk.batch(*twice, other)
+
+    assert first == second
+    assert (third["status"], third["code"], third["field"]) == (
+        "refused", "decision_conflict", "destination_account",
+    )  # fmt: skip
+    assert await rows(database_url, "SELECT sum(attempts) FROM velocity") == [(1,)]
+
+
+async def test_a_late_item_is_skipped_and_leaves_nothing(risk: RiskApp, database_url: str) -> None:
+    late, timely = await risk.batch(
+        item(payment_id="late", deadline_ms=0), item(payment_id="timely", deadline_ms=60_000)
+    )
+
+    assert (late["status"], late["code"]) == ("skipped", "deadline_exceeded")
+    assert timely["status"] == "scored"
+    assert await rows(database_url, "SELECT payment_id FROM decisions") == [("demo:timely",)]
+
+
+async def test_a_thousand_items_fit_a_batch(small_risk: RiskApp) -> None:
+    results = await small_risk.batch(*(item(source_account=f"a{n}") for n in range(1000)))
+
+    assert {r["status"] for r in results} == {"scored"}
+    assert await small_risk.metric('kurs_batch_size_sum{batcher="risk-writer"}') == 1000
+
+
+async def test_concurrent_requests_share_the_windows(risk: RiskApp) -> None:
+    batches = await asyncio.gather(*(risk.batch(item(), item()) for _ in range(10)))
+    decisions = [r["decision"] for batch in batches for r in batch]
+
+    assert decisions.count("approve") == 3
+
+
+async def test_a_sampled_item_has_a_span_in_its_own_trace(small_risk: RiskApp) -> None:
+    await small_risk.batch(item(traceparent=SAMPLED), item(), item(traceparent="nonsense"))
+    spans = [s for s in small_risk.telemetry.memory.get_finished_spans() if s.name == "risk score"]
+
+    assert [f"{s.context.trace_id:032x}" for s in spans if s.context] == [TRACE]
+    assert spans[0].attributes is not None
+    assert spans[0].attributes["risk.decision"] == "approve"
+    assert len(spans[0].links) == 1
+
+
+async def test_decisions_are_counted_without_ids(small_risk: RiskApp) -> None:
+    await small_risk.batch(item(), item(amount="250.00"), item(destination_account="mallory"))
+    text = (await small_risk.client.get("/metrics")).text
+
+    assert await small_risk.metric('risk_decisions_total{decision="approve",mode="enforce"}') == 1
+    assert await small_risk.metric('risk_decisions_total{decision="review",mode="enforce"}') == 1
+    assert await small_risk.metric(
+        'risk_rule_hits_total{mode="enforce",outcome="decline",rule="blocklist"}'
+    ) == 1  # fmt: skip
+    assert "alice" not in text
+    assert "demo" not in text

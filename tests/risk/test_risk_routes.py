@@ -1,0 +1,222 @@
+"""The public routes: answers, repetitions, merchants, and every kind of bad input."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.risk.harness import DAY, RiskApp, body, risk_app, risk_document, rows
+
+from kurs.clock import to_rfc3339
+
+COUNTS = "SELECT (SELECT count(*) FROM decisions), (SELECT count(*) FROM velocity)"
+
+
+def _with(**fields: Any) -> bytes:
+    return json.dumps(body(payment_id="p", **fields)).encode()
+
+
+def _raw(field: str, text: str) -> bytes:
+    """Return a body in which a field has a value that json.dumps would not write."""
+    fields = body(payment_id="p")
+    del fields[field]
+    return (json.dumps(fields)[:-1] + f', "{field}": {text}}}').encode()
+
+
+BAD = {
+    "no amount": (_with(amount=...), 422, "amount"),
+    "an amount that is a list": (_with(amount=["1"]), 422, "amount"),
+    "an amount of no number": (_with(amount="ten"), 422, "amount"),
+    "an empty amount": (_with(amount=""), 422, "amount"),
+    "too many decimals": (_with(amount="1.005"), 422, "amount"),
+    "zero": (_with(amount="0.00"), 422, "amount"),
+    "negative": (_with(amount="-1.00"), 422, "amount"),
+    "beyond 64 bits": (_with(amount="92233720368547758.08"), 422, "amount"),
+    "1e400": (_raw("amount", "1e400"), 422, "amount"),
+    "an amount in exponents": (_with(amount="1e2"), 422, "amount"),
+    "a boolean amount": (_with(amount=True), 422, "amount"),
+    "an endless amount": (_with(amount="9" * 5000), 422, "amount"),
+    "NaN": (_raw("amount", "NaN"), 400, None),
+    "no currency": (_with(currency=...), 422, "currency"),
+    "an unknown currency": (_with(currency="USX"), 422, "currency"),
+    "a currency in small letters": (_with(currency="usd"), 422, "currency"),
+    "gold": (_with(currency="XAU"), 422, "currency"),
+    "an empty account": (_with(source_account=""), 422, "source_account"),
+    "an account with a slash": (_with(source_account="a/b"), 422, "source_account"),
+    "an account of the house": (_with(source_account="house:world"), 422, "source_account"),
+    "an account with a control character": (_with(destination_account="a\u0000"), 422, "destination_account"),
+    "an account with a line feed": (_with(destination_account="bob\n"), 422, "destination_account"),
+    "a long account": (_with(destination_account="a" * 65), 422, "destination_account"),
+    "an account that is a number": (_with(destination_account=7), 422, "destination_account"),
+    "a payment id with a colon": (_raw("payment_id", '"shop:p"'), 422, "payment_id"),
+    "a payment id that is null": (_raw("payment_id", "null"), 422, "payment_id"),
+    "an unknown destination currency": (_with(destination_currency="ZZZ"), 422, "destination_currency"),
+    "a moment without an offset": (_with(source_opened_at="2026-01-01T00:00:00"), 422, "source_opened_at"),
+    "a moment of no calendar": (_with(source_opened_at="2026-02-31T00:00:00Z"), 422, "source_opened_at"),
+    "a negative moment": (_with(source_opened_at=-1), 422, "source_opened_at"),
+    "a moment with a fraction": (_with(source_opened_at=1.5), 422, "source_opened_at"),
+    "a far moment": (_with(source_opened_at=10**18), 422, "source_opened_at"),
+    "an unknown field": (_with(merchant="shop"), 422, "merchant"),
+    "a list": (b"[]", 422, "body"),
+    "nothing": (b"", 422, "body"),
+    "no JSON": (b"{", 400, None),
+    "a deep nest": (b"[" * 100_000, 400, None),
+    "no UTF-8": (b'{"amount": "\xff"}', 400, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "status", "field"), BAD.values(), ids=BAD.keys())
+async def test_bad_input_names_its_field_and_stores_nothing(
+    small_risk: RiskApp, sqlite_url: str, content: bytes, status: int, field: str | None
+) -> None:
+    response = await small_risk.post("/score", content)
+    problem = response.json()
+
+    assert response.status_code == status, problem
+    assert response.headers["content-type"] == "application/problem+json"
+    if field is not None:
+        assert [e["field"] for e in problem["errors"]] == [field]
+        assert problem["errors"][0]["message"]
+    assert await rows(sqlite_url, COUNTS) == [(0, 0)]
+
+
+async def test_a_body_beyond_the_limit_is_refused(sqlite_url: str, tmp_path: Path) -> None:
+    async with risk_app(
+        sqlite_url, tmp_path / "config", risk_document(), max_body_bytes=1000
+    ) as risk:
+        response = await risk.post("/score", b" " * 1001)
+        batch = await risk.post("/score/batch", b" " * 1001)
+
+    assert (response.status_code, response.json()["code"]) == (413, "payload_too_large")
+    assert (batch.status_code, batch.json()["code"]) == (413, "payload_too_large")
+
+
+async def test_a_score_needs_a_merchant(small_risk: RiskApp) -> None:
+    response = await small_risk.client.post("/score", json=body())
+
+    assert (response.status_code, response.json()["code"]) == (401, "merchant_required")
+
+
+async def test_a_decision_can_be_read_with_its_inputs(small_risk: RiskApp) -> None:
+    now = small_risk.clock.now()
+    opened = to_rfc3339(now - DAY)
+    answer = await small_risk.score(
+        payment_id="p", amount="150.5", source_opened_at=opened, destination_currency="IDR"
+    )
+    stored = (await small_risk.get("/decisions/p")).json()
+
+    assert answer == {
+        "payment_id": "p",
+        "decision": "review",
+        "score": 70,
+        "reasons": [
+            {"rule": "new_account", "points": 20, "message": "the source account is younger than 1 day"},
+            {
+                "rule": "amount", "points": 50,
+                "message": "150.50 USD is above the review limit 100.00 USD of standard",
+            },
+            {"rule": "threshold", "points": 0, "message": "score 70 reaches the review mark 50 of standard"},
+        ],
+        "config_revision": answer["config_revision"],
+        "decided_at": to_rfc3339(now),
+    }  # fmt: skip
+    assert stored == {
+        **answer,
+        "inputs": {
+            "amount": "150.50",
+            "currency": "USD",
+            "source_account": "alice",
+            "destination_account": "bob",
+            "destination_currency": "IDR",
+            "source_opened_at": opened,
+        },
+        "shadow": [],
+    }
+
+
+async def test_a_moment_may_be_micros_or_text(small_risk: RiskApp) -> None:
+    as_text = await small_risk.score(payment_id="p", source_opened_at="1970-01-01T00:00:01Z")
+    as_micros = await small_risk.score(payment_id="p", source_opened_at=1_000_000)
+
+    assert as_text == as_micros
+
+
+@pytest.mark.parametrize("spelling", ["10.00", "10", "10.0", 10])
+async def test_the_same_payment_gets_the_same_decision(
+    small_risk: RiskApp, spelling: object
+) -> None:
+    first = await small_risk.score(payment_id="p")
+    small_risk.clock.advance(seconds=3600)
+
+    assert await small_risk.score(payment_id="p", amount=spelling) == first
+    assert await small_risk.metric('risk_attempts_total{result="replayed"}') == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("amount", "10.01"),
+        ("currency", "EUR"),
+        ("source_account", "carol"),
+        ("destination_account", "carol"),
+        ("source_opened_at", 1),
+    ],
+)
+async def test_another_payment_under_a_used_id_is_a_conflict(
+    small_risk: RiskApp, sqlite_url: str, field: str, value: object
+) -> None:
+    first = await small_risk.score(payment_id="p")
+    before = await rows(sqlite_url, COUNTS)
+    response = await small_risk.post("/score", body(payment_id="p", **{field: value}))
+    problem = response.json()
+
+    assert (response.status_code, problem["code"]) == (409, "decision_conflict")
+    assert [e["field"] for e in problem["errors"]] == [field]
+    assert "demo" not in problem["detail"]
+    assert await rows(sqlite_url, COUNTS) == before
+    assert await small_risk.score(payment_id="p") == first
+
+
+async def test_merchants_neither_see_nor_disturb_each_other(small_risk: RiskApp) -> None:
+    for n in range(4):
+        await small_risk.score(merchant="shop", payment_id=f"p{n}", source_account="alice")
+    own = await small_risk.score(payment_id="p0", source_account="alice")
+    hidden = await small_risk.get("/decisions/p3")
+
+    assert own["decision"] == "approve"
+    assert (hidden.status_code, hidden.json()["code"]) == (404, "decision_not_found")
+    assert (await small_risk.get("/decisions/p3", merchant="shop")).json()["decision"] == "decline"
+
+
+@pytest.mark.parametrize("payment_id", ["unknown", "p" * 64])
+async def test_an_unknown_decision_is_not_found(small_risk: RiskApp, payment_id: str) -> None:
+    response = await small_risk.get(f"/decisions/{payment_id}")
+
+    assert (response.status_code, response.json()["code"]) == (404, "decision_not_found")
+
+
+@pytest.mark.parametrize("payment_id", ["demo:p", "p" * 65, "%00", "-p", "p%0A"])
+async def test_a_decision_of_no_possible_payment_is_refused(
+    small_risk: RiskApp, payment_id: str
+) -> None:
+    response = await small_risk.get(f"/decisions/{payment_id}")
+
+    assert response.status_code == 422
+    assert [e["field"] for e in response.json()["errors"]] == ["payment_id"]
+
+
+async def test_a_passed_deadline_scores_nothing(small_risk: RiskApp, sqlite_url: str) -> None:
+    headers = {"x-kurs-merchant": "demo", "x-request-deadline": "0"}
+    response = await small_risk.client.post("/score", json=body(), headers=headers)
+
+    assert (response.status_code, response.json()["code"]) == (503, "deadline_exceeded")
+    assert await rows(sqlite_url, COUNTS) == [(0, 0)]
+
+
+async def test_attempts_count_whatever_became_of_them(small_risk: RiskApp) -> None:
+    for _ in range(3):
+        assert (await small_risk.score(amount="5000.00"))["decision"] == "decline"
+    answer = await small_risk.score()
+
+    assert answer["decision"] == "decline"
+    assert answer["reasons"][0]["rule"] == "velocity_count"
