@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
@@ -29,8 +30,9 @@ def open_accounts(connection: Connection, wanted: Sequence[Account]) -> list[Acc
 
     The caller compares: an account that existed is returned as it is, whoever owns it.
     """
-    wanted_rows = sorted((*a[:4], _dump(a.overdrafts), a.opened_at) for a in wanted)
-    insert_rows(connection, accounts, _ACCOUNT, wanted_rows, skip_existing=True)
+    rows = [(*a[:4], _dump(a.overdrafts), a.opened_at) for a in wanted]
+    rows.sort(key=itemgetter(0))
+    insert_rows(connection, accounts, _ACCOUNT, rows, skip_existing=True)
     stored = find_accounts(connection, {a.account_id for a in wanted})
     limits = sorted(
         (account.account_id, currency, 0, 0, 0, limit)

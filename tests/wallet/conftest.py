@@ -1,0 +1,99 @@
+"""A wallet app on both databases, and one on SQLite for what no database changes.
+
+The schema is made once for each database; a test gets a copy of the SQLite file, or the emptied
+PostgreSQL database.
+"""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from tests.wallet.harness import WalletApp, broken_invariants, wallet_app
+
+from kurs.migrations import migrate
+from wallet.migrations import VERSIONS
+
+# Only a session that plays a replica's part may empty append-only tables.
+EMPTY = """
+    SET session_replication_role = replica;
+    TRUNCATE balances, transfers, postings, holds;
+    DELETE FROM accounts WHERE kind = 'customer';
+"""
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("wallet") / "migrated.db"
+    migrate(f"sqlite:///{path}", VERSIONS)
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: str) -> Iterator[str]:
+    _run_sql(postgres_server, "postgres", "CREATE DATABASE wallet_tests")
+    url = f"postgresql+asyncpg://postgres@/wallet_tests?host={postgres_server}"
+    migrate(url, VERSIONS)
+    yield url
+    _run_sql(postgres_server, "postgres", "DROP DATABASE wallet_tests WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_ledger(migrated_sqlite: Path, tmp_path: Path) -> str:
+    """An empty ledger on SQLite."""
+    path = tmp_path / "wallet.db"
+    shutil.copy(migrated_sqlite, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_ledger(migrated_postgres: str, postgres_server: str) -> str:
+    """An empty ledger on PostgreSQL."""
+    _run_sql(postgres_server, "wallet_tests", EMPTY)
+    return migrated_postgres
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def ledger_url(request: pytest.FixtureRequest) -> str:
+    """An empty ledger on each database."""
+    name = "sqlite_ledger" if request.param == "sqlite" else "postgres_ledger"
+    url: str = request.getfixturevalue(name)
+    return url
+
+
+@pytest.fixture
+async def wallet(ledger_url: str) -> AsyncIterator[WalletApp]:
+    """A wallet with alice and bob (merchant demo, 100.00 USD each) and carol (merchant shop)."""
+    async with wallet_app(ledger_url) as app:
+        await _furnish(app)
+        yield app
+    assert await broken_invariants(ledger_url) == []
+
+
+@pytest.fixture
+async def small_wallet(sqlite_ledger: str) -> AsyncIterator[WalletApp]:
+    """The same on SQLite alone."""
+    async with wallet_app(sqlite_ledger) as app:
+        await _furnish(app)
+        yield app
+    assert await broken_invariants(sqlite_ledger) == []
+
+
+async def _furnish(app: WalletApp) -> None:
+    await app.open("alice", "bob")
+    await app.open("carol", merchant="shop")
+    await app.deposit("alice", "100.00")
+    await app.deposit("bob", "100.00")
+
+
+def _run_sql(socket: str, database: str, statements: str) -> None:
+    async def run() -> None:
+        connection = await asyncpg.connect(host=socket, user="postgres", database=database)
+        try:
+            await connection.execute(statements)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())

@@ -1,0 +1,225 @@
+"""A wallet app in process, the bodies of its requests, and a look into its database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from sqlalchemy import Connection, text
+
+from kurs.clock import ManualClock
+from kurs.database import Database
+from kurs.telemetry import Telemetry
+from wallet.app import create_app
+from wallet.settings import WalletSettings
+
+MERCHANT = "demo"
+TABLES = ("accounts", "balances", "transfers", "postings", "holds")
+
+
+class WalletApp:
+    """Calls the routes of one wallet as a merchant, and as a service."""
+
+    def __init__(self, url: str, app: FastAPI, clock: ManualClock, telemetry: Telemetry) -> None:
+        self.url = url
+        self.clock = clock
+        self.telemetry = telemetry
+        self.client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
+            base_url="http://wallet",
+        )
+
+    async def get(self, path: str, *, merchant: str = MERCHANT, roles: str = "read") -> Any:
+        return await self.client.get(path, headers=caller(merchant, roles))
+
+    async def post(
+        self, path: str, body: Any, *, merchant: str = MERCHANT, roles: str = "pay,operate"
+    ) -> Any:
+        return await self.client.post(path, json=body, headers=caller(merchant, roles))
+
+    async def open(self, *account_ids: str, merchant: str = MERCHANT) -> None:
+        body = [{"account_id": account_id} for account_id in account_ids]
+        response = await self.post("/accounts", body, merchant=merchant)
+        assert response.status_code == 200, response.text
+
+    async def deposit(
+        self, account_id: str, amount: str, currency: str = "USD", *, merchant: str = MERCHANT
+    ) -> None:
+        body = deposit(f"{account_id}-{currency}-{amount}", account_id, amount, currency)
+        response = await self.post("/deposits", body, merchant=merchant)
+        assert response.status_code == 200, response.text
+
+    async def transfer(self, *items: dict[str, Any]) -> list[dict[str, Any]]:
+        response = await self.client.post("/transfers/batch", json={"items": list(items)})
+        assert response.status_code == 200, response.text
+        results: list[dict[str, Any]] = response.json()["results"]
+        return results
+
+    async def total(self, account_id: str, currency: str = "USD") -> str:
+        return (await self.line(account_id, currency))["total"]
+
+    async def line(self, account_id: str, currency: str = "USD") -> dict[str, str]:
+        response = await self.get(f"/balance/{account_id}", roles="operate")
+        lines = [b for b in response.json()["balances"] if b["currency"] == currency]
+        return lines[0] if lines else {"available": "0.00", "held": "0.00", "total": "0.00"}
+
+    async def nothing_held(self, account_id: str) -> None:
+        """Wait until the background work has released what the account held."""
+        async with asyncio.timeout(60):
+            while (await self.line(account_id))["held"] != "0.00":
+                await asyncio.sleep(0.01)
+
+    async def metric(self, name: str) -> float:
+        """Return the value of a series, named as `/metrics` shows it."""
+        lines = (await self.client.get("/metrics")).text.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + " "))
+
+
+@asynccontextmanager
+async def wallet_app(
+    url: str,
+    *,
+    clock: ManualClock | None = None,
+    instance: str = "wallet-0",
+    interval: float = 3600,
+) -> AsyncIterator[WalletApp]:
+    """Run a wallet on the ledger at `url`.
+
+    Its background work runs once at the start, then every `interval` seconds.
+    """
+    clock = clock or ManualClock()
+    telemetry = Telemetry.for_tests("wallet")
+    settings = WalletSettings(
+        database_url=url,
+        instance=instance,
+        hold_expiry_interval=interval,
+        audit_interval=interval,
+    )
+    app = create_app(settings, clock=clock, telemetry=telemetry)
+    async with app.router.lifespan_context(app):
+        wallet = WalletApp(url, app, clock, telemetry)
+        async with wallet.client:
+            yield wallet
+
+
+def caller(merchant: str, roles: str) -> dict[str, str]:
+    return {"x-kurs-merchant": merchant, "x-kurs-key-id": "k1", "x-kurs-roles": roles}
+
+
+def deposit(deposit_id: str, account_id: str, amount: str, currency: str = "USD") -> dict[str, str]:
+    return {
+        "deposit_id": deposit_id, "account_id": account_id, "currency": currency, "amount": amount,
+    }  # fmt: skip
+
+
+def leg(account_id: str, amount: int, currency: str = "USD") -> dict[str, Any]:
+    return {"account_id": account_id, "currency": currency, "amount_minor": amount}
+
+
+def post(transfer_id: str, *legs: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return _item("post", transfer_id, postings=list(legs), **more)
+
+
+def pay(transfer_id: str, source: str, to: str, amount: int, **more: Any) -> dict[str, Any]:
+    return post(transfer_id, leg(source, -amount), leg(to, amount), **more)
+
+
+def fx(transfer_id: str, source: str, to: str, usd: int, **more: Any) -> dict[str, Any]:
+    """Pay `usd` cents as 16,000 times as much IDR less 0.5 %, as five postings."""
+    gross = usd * 16_000
+    spread = gross // 200
+    legs = (
+        leg(source, -usd),
+        leg("house:liquidity", usd),
+        leg("house:liquidity", -gross, "IDR"),
+        leg(to, gross - spread, "IDR"),
+        leg("house:fx-revenue", spread, "IDR"),
+    )
+    return post(transfer_id, *legs, **more)
+
+
+def hold(
+    transfer_id: str, account_id: str, amount: int, clock: ManualClock, **more: Any
+) -> dict[str, Any]:
+    """Hold cents for ten minutes."""
+    expires_at = clock.now() + 600_000_000
+    terms = {"currency": "USD", "amount_minor": amount, "expires_at": expires_at}
+    return _item("hold", transfer_id, **{"account_id": account_id, **terms, **more})
+
+
+def capture(
+    transfer_id: str, hold_id: str, source: str, to: str, amount: int, **more: Any
+) -> dict[str, Any]:
+    legs = [leg(source, -amount), leg(to, amount)]
+    return _item("capture", transfer_id, **{"hold_id": hold_id, "postings": legs, **more})
+
+
+def void(transfer_id: str, hold_id: str, **more: Any) -> dict[str, Any]:
+    return _item("void", transfer_id, hold_id=hold_id, **more)
+
+
+def cancel(transfer_id: str, **more: Any) -> dict[str, Any]:
+    return _item("cancel", transfer_id, **more)
+
+
+def _item(kind: str, transfer_id: str, **more: Any) -> dict[str, Any]:
+    return {"transfer_id": transfer_id, "kind": kind, "merchant": MERCHANT, **more}
+
+
+async def count_rows(url: str) -> dict[str, int]:
+    """Return the number of rows of each table, by a connection of its own."""
+
+    def count(connection: Connection) -> dict[str, int]:
+        return {
+            table: connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+            for table in TABLES
+        }
+
+    database = Database.open(url)
+    try:
+        return await database.read(count)
+    finally:
+        await database.close()
+
+
+async def broken_invariants(url: str) -> list[str]:
+    """Return what does not hold of the whole ledger at `url`; an empty list is what must be."""
+    database = Database.open(url)
+    try:
+        return await database.read(find_broken)
+    finally:
+        await database.close()
+
+
+def find_broken(connection: Connection) -> list[str]:
+    """Run the checks that hold after every committed transaction."""
+    checks = {
+        "a currency does not sum to zero": """
+            SELECT currency, sum(amount) FROM postings GROUP BY currency HAVING sum(amount) <> 0""",
+        "a balance is not the sum of its postings": """
+            SELECT account_id, currency, sum(amount) FROM (
+                SELECT account_id, currency, posted AS amount FROM balances
+                UNION ALL SELECT account_id, currency, -amount FROM postings) AS both_sides
+            GROUP BY account_id, currency HAVING sum(amount) <> 0""",
+        "a customer is below the limit": """
+            SELECT account_id, currency FROM balances WHERE posted - held < -overdraft""",
+        "held is not the sum of open holds": """
+            SELECT account_id, currency, sum(amount) FROM (
+                SELECT account_id, currency, held AS amount FROM balances
+                UNION ALL SELECT account_id, currency, -amount FROM holds
+                WHERE state = 'held') AS both_sides
+            GROUP BY account_id, currency HAVING sum(amount) <> 0""",
+        "a transfer is in part": """
+            SELECT transfer_id, currency FROM postings
+            GROUP BY transfer_id, currency HAVING sum(amount) <> 0""",
+        "a posting has no applied transfer": """
+            SELECT p.transfer_id FROM postings p LEFT JOIN transfers t USING (transfer_id)
+            WHERE t.status IS NULL OR t.status <> 'applied'""",
+    }  # fmt: skip
+    return [
+        f"{name}: {tuple(row)}"
+        for name, query in checks.items()
+        for row in connection.execute(text(query))
+    ]

@@ -1,0 +1,115 @@
+"""Expired holds come back by themselves; the audit sums the ledger and tells when it is broken."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from tests.wallet.harness import WalletApp, hold, pay, wallet_app
+
+from kurs.clock import ManualClock
+from kurs.database import Database
+from kurs.telemetry import Telemetry
+from wallet.background import Audit, Heartbeat
+from wallet.metrics import WalletMetrics
+
+
+async def test_an_expired_hold_is_released_and_recorded(ledger_url: str) -> None:
+    async with wallet_app(ledger_url, interval=0.01) as wallet:
+        await wallet.open("alice")
+        await wallet.deposit("alice", "100.00")
+        await wallet.transfer(hold("h1", "alice", 60_00, wallet.clock))
+        wallet.clock.advance(seconds=601)
+        await wallet.nothing_held("alice")
+
+        record = (await wallet.client.get("/transfers/expire:h1")).json()
+        assert (record["status"], record["stored"]["kind"]) == ("applied", "expiry")
+        series = 'wallet_transfers_total{code="",kind="expiry",status="applied"}'
+        assert await wallet.metric(series) == 1
+
+
+@pytest.mark.postgres
+async def test_two_processes_release_a_hold_once(postgres_ledger: str) -> None:
+    clock = ManualClock()
+    async with (
+        wallet_app(postgres_ledger, clock=clock, instance="a", interval=0.01) as one,
+        wallet_app(postgres_ledger, clock=clock, instance="b", interval=0.01) as two,
+    ):
+        await one.open("alice")
+        await one.deposit("alice", "100.00")
+        await one.transfer(*[hold(f"h{i}", "alice", 1_00, clock) for i in range(50)])
+        clock.advance(seconds=601)
+        await two.nothing_held("alice")
+        series = 'wallet_transfers_total{code="",kind="expiry",status="applied"}'
+        released = await one.metric(series) + await two.metric(series)
+        assert released == 50
+
+
+async def test_the_audit_reports_positions_and_holds(wallet: WalletApp, ledger_url: str) -> None:
+    await wallet.transfer(
+        pay("p", "alice", "house:liquidity", 25_00), hold("h", "alice", 1, wallet.clock)
+    )
+    telemetry = Telemetry.for_tests("audit")
+    database = Database.open(ledger_url)
+    audit = Audit(database, wallet.clock, WalletMetrics(telemetry))
+
+    assert await audit.run() == {"USD": 0}
+    value = telemetry.registry.get_sample_value
+    assert value("wallet_ledger_imbalance", {"currency": "USD"}) == 0
+    assert value("wallet_house_position", {"account": "house:liquidity", "currency": "USD"}) == 25
+    assert value("wallet_holds_open") == 1
+    await database.close()
+
+
+async def test_the_audit_remembers_the_settled_past_and_finds_lost_money(
+    small_wallet: WalletApp, sqlite_ledger: str
+) -> None:
+    database = Database.open(sqlite_ledger)
+    telemetry = Telemetry.for_tests("audit")
+    audit = Audit(database, small_wallet.clock, WalletMetrics(telemetry))
+    assert await audit.run() == {"USD": 0}
+    small_wallet.clock.advance(seconds=600)
+    await small_wallet.transfer(pay("p", "alice", "bob", 1))
+    assert await audit.run() == {"USD": 0}
+
+    lost = text(
+        "INSERT INTO postings (transfer_id, account_id, currency, amount, created_at) "
+        "VALUES ('forged', 'alice', 'USD', 5, :now)"
+    )
+    now = small_wallet.clock.now()
+    await database.write(lambda c: c.execute(lost, {"now": now}))
+    assert await audit.run() == {"USD": 5}
+    small_wallet.clock.advance(seconds=600)
+    assert await audit.run() == {"USD": 5}
+    mend = text(
+        "INSERT INTO postings (transfer_id, account_id, currency, amount, created_at) "
+        "SELECT 'forged', 'alice', 'USD', -5, created_at FROM postings WHERE transfer_id = 'forged'"
+    )
+    await database.write(lambda c: c.execute(mend))
+    value = telemetry.registry.get_sample_value
+    assert value("wallet_ledger_imbalance", {"currency": "USD"}) == 5
+    await audit.run()
+    assert value("wallet_ledger_imbalance", {"currency": "USD"}) == 0
+    clean = text(
+        "INSERT INTO transfers SELECT 'forged', kind, merchant, status, code, message, "
+        "field, content, NULL, reverses, hold_id, config_revision, context, created_at "
+        "FROM transfers WHERE transfer_id = 'p'"
+    )
+    await database.write(lambda c: c.execute(clean))
+    await database.close()
+
+
+async def test_background_work_that_fails_makes_the_wallet_unready() -> None:
+    calls = asyncio.Queue[None]()
+
+    async def fail() -> None:
+        calls.put_nowait(None)
+        raise OSError("the disk is gone")
+
+    heartbeat = Heartbeat("test", fail, 0.001, Telemetry.for_tests("wallet"))
+    assert heartbeat.healthy
+    task = asyncio.create_task(heartbeat.run())
+    for _ in range(4):
+        await calls.get()
+    assert not heartbeat.healthy
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

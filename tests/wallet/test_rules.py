@@ -1,0 +1,211 @@
+"""The rules of the ledger in memory: every refusal, and what a batch does to a view."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.wallet.harness import cancel, capture, hold, leg, pay, post, void
+from tests.wallet.memory import MemoryLedger
+
+from kurs.clock import ManualClock
+
+Make = Callable[[ManualClock], dict[str, Any]]
+
+
+@pytest.fixture
+def ledger() -> MemoryLedger:
+    """Alice and bob (merchant demo) with 100.00 USD each, carol (merchant shop) with nothing."""
+    ledger = MemoryLedger({"alice": "demo", "bob": "demo", "carol": "shop"})
+    ledger.apply(
+        pay("in-1", "house:world", "alice", 100_00), pay("in-2", "house:world", "bob", 100_00)
+    )
+    return ledger
+
+
+REFUSALS: list[tuple[str, Make, str, str | None, str]] = [
+    (
+        "beyond the balance",
+        lambda _: pay("x", "alice", "bob", 100_01),
+        "insufficient_funds", "amount",
+        "account alice has 100.00 USD available, 100.01 USD is needed",
+    ),
+    (
+        "a currency never held",
+        lambda _: post("x", leg("alice", -5, "JPY"), leg("bob", 5, "JPY")),
+        "insufficient_funds", "amount",
+        "account alice has 0 JPY available, 5 JPY is needed",
+    ),
+    (
+        "an unknown source",
+        lambda _: pay("x", "nobody", "bob", 1),
+        "account_not_found", "postings.0.account_id", "there is no account nobody",
+    ),
+    (
+        "an unknown destination",
+        lambda _: pay("x", "alice", "nobody", 1),
+        "account_not_found", "postings.1.account_id", "there is no account nobody",
+    ),
+    (
+        "an unknown account of the house",
+        lambda _: pay("x", "alice", "house:nothing", 1),
+        "account_not_found", "postings.1.account_id", "there is no account house:nothing",
+    ),
+    (
+        "a debit of another merchant's account",
+        lambda _: pay("x", "carol", "alice", 1),
+        "account_not_found", "postings.0.account_id", "there is no account carol",
+    ),
+    (
+        "a hold on another merchant's account",
+        lambda clock: hold("x", "carol", 1, clock),
+        "account_not_found", "account_id", "there is no account carol",
+    ),
+    (
+        "a hold beyond the balance",
+        lambda clock: hold("x", "alice", 100_01, clock),
+        "insufficient_funds", "amount",
+        "account alice has 100.00 USD available, 100.01 USD is needed",
+    ),
+    (
+        "a hold that is over",
+        lambda clock: hold("x", "alice", 1, clock, expires_at=clock.now()),
+        "hold_expired", "expires_at", "the hold would be expired already",
+    ),
+    (
+        "a used quote",
+        lambda _: pay("x", "alice", "bob", 1, quote_id="used"),
+        "quote_already_used", "quote_id", "quote used was already used; ask for a new one",
+    ),
+    (
+        "a hold with a used quote",
+        lambda clock: hold("x", "alice", 1, clock, quote_id="used"),
+        "quote_already_used", "quote_id", "quote used was already used; ask for a new one",
+    ),
+    (
+        "a capture of nothing",
+        lambda _: capture("x", "nothing", "alice", "bob", 1),
+        "hold_not_found", "hold_id", "there is no hold nothing",
+    ),
+    (
+        "a void of nothing",
+        lambda _: void("x", "nothing"),
+        "hold_not_found", "hold_id", "there is no hold nothing",
+    ),
+    (
+        "a capture by another merchant",
+        lambda _: capture("x", "open", "alice", "bob", 1, merchant="shop"),
+        "hold_not_found", "hold_id", "there is no hold open",
+    ),
+    (
+        "a capture of a closed hold",
+        lambda _: capture("x", "closed", "alice", "bob", 1),
+        "hold_closed", "hold_id", "hold closed was voided before",
+    ),
+    (
+        "a void of a closed hold",
+        lambda _: void("x", "closed"),
+        "hold_closed", "hold_id", "hold closed was voided before",
+    ),
+    (
+        "a capture of more than is held",
+        lambda _: capture("x", "open", "alice", "bob", 10_01),
+        "capture_exceeds_hold", "postings", "10.01 USD is more than the held 10.00 USD",
+    ),
+    (
+        "a capture from another account",
+        lambda _: capture("x", "open", "bob", "alice", 1),
+        "capture_without_debit", "postings",
+        "a capture debits the held account: alice in USD",
+    ),
+    (
+        "a reversal of nothing",
+        lambda _: pay("x", "bob", "alice", 1, reverses="nothing"),
+        "original_not_found", "reverses", "there is no applied transfer nothing to reverse",
+    ),
+    (
+        "a reversal of a hold",
+        lambda _: pay("x", "bob", "alice", 1, reverses="open"),
+        "original_not_found", "reverses", "there is no applied transfer open to reverse",
+    ),
+    (
+        "a reversal in the same direction",
+        lambda _: pay("x", "alice", "bob", 1, reverses="paid"),
+        "reversal_exceeds_original", "postings",
+        "more than is left to reverse of paid on alice in USD",
+    ),
+    (
+        "a reversal that touches another account",
+        lambda _: pay("x", "bob", "house:world", 1, reverses="paid"),
+        "reversal_exceeds_original", "postings",
+        "more than is left to reverse of paid on house:world in USD",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "field", "message"),
+    [case[1:] for case in REFUSALS],
+    ids=[case[0] for case in REFUSALS],
+)
+def test_a_refusal_moves_nothing(
+    ledger: MemoryLedger, make: Make, code: str, field: str | None, message: str
+) -> None:
+    ledger.apply(
+        hold("open", "alice", 10_00, ledger.clock),
+        hold("closed", "alice", 5_00, ledger.clock),
+        void("v", "closed"),
+        pay("paid", "alice", "bob", 1_00, quote_id="used"),
+        pay("back", "bob", "alice", 11_00),
+    )
+    before = ledger.totals()
+
+    outcome = ledger.ask(make(ledger.clock))
+
+    assert (outcome.status, outcome.code, outcome.field) == ("refused", code, field)
+    assert outcome.message == message
+    assert ledger.totals() == before
+    assert outcome.record is not None
+    assert outcome.record.status == "refused"
+
+
+def test_a_cancelled_id_cannot_be_used(ledger: MemoryLedger) -> None:
+    ledger.apply(cancel("x"))
+    outcome = ledger.ask(pay("x", "alice", "bob", 1))
+    assert (outcome.status, outcome.code, outcome.replayed) == ("refused", "cancelled", True)
+
+
+def test_a_transfer_that_was_made_cannot_be_cancelled(ledger: MemoryLedger) -> None:
+    ledger.apply(pay("x", "alice", "bob", 1))
+    outcome = ledger.ask(cancel("x"))
+    assert (outcome.status, outcome.field) == ("conflict", "kind")
+    assert outcome.record is not None
+    assert outcome.record.status == "applied"
+
+
+def test_reversals_count_within_a_batch(ledger: MemoryLedger) -> None:
+    outcomes = ledger.submit(
+        pay("p", "alice", "bob", 10_00),
+        pay("r1", "bob", "alice", 6_00, reverses="p"),
+        pay("r2", "bob", "alice", 5_00, reverses="p"),
+        pay("r3", "bob", "alice", 4_00, reverses="p"),
+    )
+    assert [o.status for o in outcomes] == ["applied", "applied", "refused", "applied"]
+
+
+def test_an_overdraft_is_the_limit() -> None:
+    ledger = MemoryLedger({"alice": "demo", "bob": "demo"}, overdrafts={("alice", "USD"): 50_00})
+    ledger.apply(pay("a", "alice", "bob", 50_00))
+    assert ledger.ask(pay("b", "alice", "bob", 1)).code == "insufficient_funds"
+
+
+def test_an_expiry_before_its_time_leaves_nothing(ledger: MemoryLedger) -> None:
+    ledger.apply(hold("h", "alice", 10_00, ledger.clock))
+    early = ledger.expire("h")
+    ledger.clock.advance(seconds=601)
+    late = ledger.expire("h")
+    again = ledger.expire("h")
+
+    assert (early.status, early.record) == ("skipped", None)
+    assert late.status == "applied"
+    assert (again.status, again.replayed) == ("applied", True)
+    assert ledger.totals()["alice", "USD"] == (100_00, 0)
