@@ -1,5 +1,6 @@
 """Signals: they end a command, but never in the middle of starting or ending its processes."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -7,7 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from devstack.interrupts import Interrupted, raise_on_signals, uninterrupted
+from devstack.interrupts import (
+    Interrupted,
+    raise_on_signals,
+    run_interruptible,
+    uninterrupted,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +69,28 @@ def test_in_another_thread_nothing_changes() -> None:
     thread.join()
 
     assert handlers == [signal.getsignal(signal.SIGTERM)]
+
+
+def test_a_signal_cancels_work_on_an_event_loop_which_may_clean_up() -> None:
+    steps = []
+
+    async def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(60)
+        finally:
+            steps.append("cleaned up")
+
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        run_interruptible(work())
+
+    assert steps == ["cleaned up"]
+    with pytest.raises(Interrupted):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_without_a_signal_the_result_of_the_work_is_returned() -> None:
+    async def work() -> int:
+        return 7
+
+    assert run_interruptible(work()) == 7

@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import uvloop
 from rich.console import Console
 
 from devstack.errors import StackError
+from devstack.interrupts import run_interruptible
 from devstack.stack import DatabaseKind, Stack
 from devstack.topology import GATEWAY, ports_from
 from loadtest.client import GatewayClient, GatewayError
@@ -42,7 +42,7 @@ def run_demo(
     console.print("Starting the five services …")
     try:
         stack.start(on_ready=lambda name: console.print(f"  {name} is ready", highlight=False))
-        complaint = uvloop.run(_pay(console, stack, rows, concurrency))
+        complaint = run_interruptible(_pay(console, stack, rows, concurrency))
     except GatewayError as error:
         raise StackError(str(error)) from error
     finally:

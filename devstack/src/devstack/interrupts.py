@@ -1,11 +1,16 @@
 """Ctrl-C and SIGTERM: both end a command the orderly way, and neither cuts the ending short."""
 
+import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, TypeVar
 
+import uvloop
+
+_Returned = TypeVar("_Returned")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -21,6 +26,36 @@ def raise_on_signals() -> None:
     """From now on, SIGINT and SIGTERM raise Interrupted in the main thread."""
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
+
+
+def run_interruptible(work: Coroutine[Any, Any, _Returned]) -> _Returned:
+    """Run `work` on an event loop; a signal cancels it and raises Interrupted when it has ended.
+
+    An exception out of a signal handler would end in the loop's log, not here.
+    """
+    previous = {number: signal.getsignal(number) for number in _SIGNALS}
+    came: list[int] = []
+
+    async def run() -> _Returned:
+        task = asyncio.ensure_future(work)
+
+        def cancel(number: int) -> None:
+            came.append(number)
+            task.cancel()
+
+        for number in _SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, cancel, number)
+        return await task
+
+    try:
+        return uvloop.run(run())
+    except asyncio.CancelledError:
+        if came:
+            raise Interrupted(came[0]) from None
+        raise
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import uvloop
 from rich.console import Console
 
+from devstack.interrupts import Interrupted, run_interruptible
 from loadtest.client import GatewayClient, GatewayError, Result
 from loadtest.preparation import prepare
 from loadtest.progress import track
@@ -79,10 +79,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         rows = renamed(read_rows(chosen.csv), chosen.run)
         key = chosen.key_file.read_text("ascii").strip()
-        summary = uvloop.run(_run(console, chosen, rows, key))
+        summary = run_interruptible(_run(console, chosen, rows, key))
     except (OSError, ValueError, GatewayError) as error:
         print(f"replay: {error}", file=sys.stderr)
         return 2
+    except Interrupted as interrupted:
+        print("replay: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return interrupted.exit_code
     if summary is None:
         return 0
     if chosen.json:

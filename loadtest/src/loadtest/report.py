@@ -20,21 +20,19 @@ def print_summary(console: Console, summary: Summary) -> None:
         table.add_column(name)
     for name in ("count", "amount"):
         table.add_column(name, justify="right")
-    previous = None
+    shown: tuple[str, str] | None = None
     for line in summary.lines:
-        if previous is not None and (line.status, line.code) != previous:
+        outcome = (line.status, line.code)
+        if outcome != shown:
             table.add_section()
-        previous = (line.status, line.code)
-        table.add_row(
-            f"[{_STYLES.get(line.status, 'cyan')}]{line.status}[/]",
-            line.code or "",
-            line.currency,
-            str(line.count),
-            grouped(format_amount(line.minor, line.currency)),
-        )
+        # An outcome is named once, on the first of its lines.
+        named = ("", "") if outcome == shown else (_styled(line.status), line.code)
+        shown = outcome
+        amount = grouped(format_amount(line.minor, line.currency))
+        table.add_row(*named, line.currency, str(line.count), amount)
     console.print(table)
-    for outcome, count in summary.by_outcome().items():
-        console.print(f"  {count:>6}  {outcome}", highlight=False)
+    for total, count in summary.by_outcome().items():
+        console.print(f"  {count:>6}  {total}", highlight=False)
     times = summary.latency
     console.print(
         f"\n{summary.count} payments in {summary.seconds:.2f} s: {summary.per_second:.0f}/s, "
@@ -47,6 +45,10 @@ def print_summary(console: Console, summary: Summary) -> None:
             style="red",
             highlight=False,
         )
+
+
+def _styled(status: str) -> str:
+    return f"[{_STYLES.get(status, 'cyan')}]{status}[/]"
 
 
 def print_ledger(console: Console, trial_balance: Mapping[str, Any]) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 import aiohttp
-import uvloop
 
+from devstack.interrupts import run_interruptible
 from loadtest.measures import Latency, latency
 from loadtest.rows import Row, write_rows
 
@@ -75,7 +75,7 @@ class PythonDriver:
 
     def drive(self, gateway: str, key: str, clients: int, seconds: float, run: str) -> Load:
         """Pay; see Driver."""
-        return uvloop.run(self._drive(gateway, key, clients, seconds, run))
+        return run_interruptible(self._drive(gateway, key, clients, seconds, run))
 
     async def _drive(self, gateway: str, key: str, clients: int, seconds: float, run: str) -> Load:
         numbers = count()

@@ -7,9 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import uvloop
-
 from devstack import Stack
+from devstack.interrupts import run_interruptible
 from devstack.ports import LOOPBACK, free_ports
 from devstack.processes import ManagedProcess, stop_all
 from devstack.readiness import wait_ready
@@ -106,11 +105,11 @@ class Kurs(System):
 
     def complaints(self) -> list[str]:
         """See System."""
-        return uvloop.run(self._unbalanced())
+        return run_interruptible(self._unbalanced())
 
     def _start(self) -> None:
         self._exit.enter_context(self._stack)
-        uvloop.run(self._prepare())
+        run_interruptible(self._prepare())
 
     async def _prepare(self) -> None:
         async with self._client() as client:
