@@ -1,0 +1,123 @@
+"""The bounded client: sends steps, repeats the open ones under the same key, and notes replies."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+from tests.crash.history import History, Reply
+from tests.crash.workload import Job, Step
+
+from devstack import Stack
+
+PATIENCE_SECONDS = 240.0
+"""How long one request is repeated before it counts as never answered."""
+_REQUEST_SECONDS = 30.0
+_PAUSE_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where requests go, and the headers that say who calls."""
+
+    url: str
+    headers: Mapping[str, str]
+
+
+def gateway_target(stack: Stack) -> Target:
+    """Return the public address, with the API key of the merchant `demo`."""
+    return Target(stack.url("api-gateway"), {"Authorization": f"Bearer {stack.api_key()}"})
+
+
+def direct_target(stack: Stack, process: str) -> Target:
+    """Return one process behind the gateway, told who calls as the gateway would."""
+    roles = {"X-Kurs-Merchant": "demo", "X-Kurs-Key-Id": "test", "X-Kurs-Roles": "pay,read,operate"}
+    return Target(stack.url(process), roles)
+
+
+class Client:
+    """Sends to its targets in turn, at most `limit` requests at a time."""
+
+    def __init__(self, targets: Sequence[Target], history: History, *, limit: int) -> None:
+        self._targets = targets
+        self._limit = limit
+        self._sent = 0
+        self.history = history
+        self.in_flight = 0
+
+    async def __aenter__(self) -> "Client":
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._limit),
+            timeout=aiohttp.ClientTimeout(total=_REQUEST_SECONDS),
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    async def send(self, method: str, path: str, body: Any = None, key: str = "") -> Reply:
+        """Send one request once."""
+        self._sent += 1
+        target = self._targets[self._sent % len(self._targets)]
+        headers = {**target.headers, **({"Idempotency-Key": key} if key else {})}
+        content = None
+        if body is not None:
+            content, headers["Content-Type"] = json.dumps(body), "application/json"
+        self.in_flight += 1
+        try:
+            async with self._session.request(
+                method, target.url + path, data=content, headers=headers
+            ) as answer:
+                replayed = answer.headers.get("Idempotent-Replayed") == "true"
+                return Reply(answer.status, await answer.read(), replayed)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return Reply(0, f"{type(error).__name__}: {error}".encode())
+        finally:
+            self.in_flight -= 1
+
+    async def until_taken(
+        self, method: str, path: str, body: Any = None, *, may_be: Sequence[int] = (200,)
+    ) -> Reply:
+        """Repeat a request that is no step of a job until its status is one of `may_be`."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (reply := await self.send(method, path, body)).status not in may_be:
+            assert time.monotonic() < deadline, f"{method} {path}: {reply}"
+            await asyncio.sleep(_PAUSE_SECONDS[-1])
+        return reply
+
+    async def take(self, step: Step, *, repeats: bool) -> Reply:
+        """Send a step, with `repeats` until its reply is final, and return the last reply."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        attempt = 0
+        while True:
+            reply = await self.send("POST", step.path, step.body, step.key)
+            self.history.add(step, reply)
+            if not (repeats and reply.is_open()) or time.monotonic() > deadline:
+                return reply
+            await asyncio.sleep(_PAUSE_SECONDS[min(attempt, len(_PAUSE_SECONDS) - 1)])
+            attempt += 1
+
+    async def carry_out(self, job: Job, *, repeats: bool) -> None:
+        """Make a payment and do what is to become of it; a step that stays open ends it."""
+        reply = await self.take(job.pay, repeats=repeats)
+        if not reply.is_outcome():
+            return
+        status = reply.document()["status"]
+        if status == "REVIEW":
+            reply = await self.take(job.decision, repeats=repeats)
+            status = reply.document().get("status") if reply.is_outcome() else None
+        elif status == "AUTHORIZED" and job.follow is not None:
+            await self.take(job.follow, repeats=repeats)
+        if status == "CAPTURED":
+            for refund in job.refunds:
+                if not (await self.take(refund, repeats=repeats)).is_outcome():
+                    return
