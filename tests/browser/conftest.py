@@ -8,6 +8,8 @@ from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from tests.browser.console_page import ConsolePage
 from tests.browser.servers import FakeServer
 
+from devstack.stack import Stack
+
 CHROMIUM = shutil.which("chromium")
 HOW = "Chromium is not here: apt-get install -y --no-install-recommends chromium"
 FLAGS = [
@@ -22,7 +24,8 @@ FLAGS = [
 ]
 
 # A busy machine may take its time; nothing here asserts how fast the console is.
-expect.set_options(timeout=20_000)
+PATIENCE_MS = 90_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,14 +47,6 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    """A fresh context: nothing stored, desktop size."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 1000})
-    yield context
-    context.close()
-
-
-@pytest.fixture
 def fake() -> Iterator[FakeServer]:
     """A fake gateway for one test."""
     server = FakeServer()
@@ -60,8 +55,33 @@ def fake() -> Iterator[FakeServer]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, fake: FakeServer) -> Iterator[ConsolePage]:
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """A fresh context: nothing stored, desktop size."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 1000})
+    context.set_default_timeout(PATIENCE_MS)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(fake: FakeServer, context: BrowserContext) -> Iterator[ConsolePage]:
     """The console of the fake gateway, not signed in; the test fails on any error of the page."""
     page = ConsolePage(context.new_page(), fake.url)
+    yield page
+    page.assert_clean()
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The five services and the local operator as real processes, for the session."""
+    with Stack(start_seconds=300) as stack:
+        yield stack
+
+
+@pytest.fixture
+def console(stack: Stack, context: BrowserContext) -> Iterator[ConsolePage]:
+    """The console of the real gateway, signed in."""
+    page = ConsolePage(context.new_page(), stack.url("api-gateway"))
+    page.sign_in(stack.api_key())
     yield page
     page.assert_clean()

@@ -176,10 +176,11 @@ class FakeGateway:
         yield b": hello\n\n"
         while not cut.is_set():
             changed = self._changed
-            for event in self.events[sent:]:
+            news = self.events[sent:]
+            sent += len(news)
+            for event in news:
                 data = json.dumps(event)
                 yield f"id: {event['sequence']}\nevent: payment\ndata: {data}\n\n".encode()
-            sent = len(self.events)
             waits = [asyncio.ensure_future(each.wait()) for each in (changed, cut)]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:

@@ -81,15 +81,15 @@ class Routes:
             return Response(status_code=404)
         return FileResponse(file, headers=headers)
 
-    async def config(self, request: Request) -> Response:
+    async def config(self, _: Request) -> Response:
         """Answer what the console is told about its surroundings."""
         return JSONResponse({"grafana_url": self.gateway.grafana_url, "tempo_url": None})
 
-    async def grafana(self, request: Request) -> Response:
+    async def grafana(self, _: Request) -> Response:
         """Answer a page that stands for a Grafana panel."""
         return Response("<!doctype html><title>panel</title><p>panel", media_type="text/html")
 
-    async def rates(self, request: Request) -> Response:
+    async def rates(self, _: Request) -> Response:
         """Answer the rates in force."""
         return JSONResponse(self.gateway.rates())
 
@@ -136,10 +136,11 @@ class Routes:
     async def act(self, request: Request) -> Response:
         """Capture, void, refund, approve or refuse."""
         path = request.path_params
-        body = await request.json()
+        sent = await request.body()
+        body = json.loads(sent) if sent else None
         self.gateway.requests.append(("POST", request.url.path, dict(request.headers), body))
         payment = self.gateway.payments[path["payment_id"]]
-        return JSONResponse(self.gateway.act(payment, path["action"], body))
+        return JSONResponse(self.gateway.act(payment, path["action"], body or {}))
 
     async def events(self, request: Request) -> Response:
         """Answer the stream; it ends early when the test cuts it."""
@@ -158,7 +159,7 @@ class Routes:
         answer = {"account_id": account, "settlement_currency": "USD", "balances": balances}
         return JSONResponse(answer)
 
-    async def entries(self, request: Request) -> Response:
+    async def entries(self, _: Request) -> Response:
         """Answer one page of two entries."""
         items = [
             {
@@ -185,7 +186,7 @@ class Routes:
         self.gateway.accounts[body["account_id"]][body["currency"]] = body["amount"]
         return JSONResponse(body, status_code=201)
 
-    async def trial_balance(self, request: Request) -> Response:
+    async def trial_balance(self, _: Request) -> Response:
         """Answer the sum of each currency."""
         currencies = [
             {"currency": code, "sum": total, "accounts": 12, "postings": 4820}

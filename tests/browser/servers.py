@@ -1,6 +1,7 @@
 """The fake gateway on a port of its own, in a thread that a test can reach into."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,11 +22,11 @@ class FakeServer:
         config = uvicorn.Config(
             app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1
         )
-        self._server = uvicorn.Server(config)
-        self._ready = threading.Event()
+        ready = threading.Event()
+        self._server = _Announcing(config, ready)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        self._ready.wait(10)
+        assert ready.wait(30)
 
     @property
     def url(self) -> str:
@@ -39,21 +40,30 @@ class FakeServer:
         async def call() -> Result:
             return work(self.gateway)
 
-        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(30)
 
     def stop(self) -> None:
         """End the server and its thread; open streams are cut first."""
         self.do(FakeGateway.cut)
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(30)
 
     def _run(self) -> None:
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        serving = asyncio.ensure_future(self._server.serve())
-        while not self._server.started:
-            await asyncio.sleep(0.01)
+        await self._server.serve()
+
+
+class _Announcing(uvicorn.Server):
+    """A server that tells another thread when it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
         self._ready.set()
-        await serving

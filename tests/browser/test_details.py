@@ -39,7 +39,7 @@ def test_a_payment_is_readable(page: ConsolePage, fake: FakeServer) -> None:
 
     for text in (
         "188.52\u00a0USD",
-        "3,050,124.08\u00a0IDR",
+        "3,063,467.39\u00a0IDR",
         "Rent",
         "A-17",
         "1 USD = 16,176.967 IDR",

@@ -22,7 +22,7 @@ def test_a_quote_is_shown_before_anything_is_paid(page: ConsolePage, fake: FakeS
     page.sign_in()
     page.fill_payment(**ORDER, currency="USD", destination_currency="IDR", description="Rent")
     panel = page.panel("pay")
-    expect(panel).to_contain_text("3,050,124.08\u00a0IDR")
+    expect(panel).to_contain_text("3,063,467.39\u00a0IDR")
     expect(panel).to_contain_text("0.45\u00a0%")
     expect(panel).to_contain_text("This rate holds for")
     assert fake.gateway.requests == []

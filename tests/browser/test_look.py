@@ -1,0 +1,148 @@
+"""How it looks: phone width, both colour schemes, contrast, stillness."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+from tests.browser.conftest import PATIENCE_MS
+from tests.browser.console_page import ConsolePage
+from tests.browser.servers import FakeServer
+from tests.browser.test_details import REVIEW
+from tests.browser.test_stream import pay
+
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text("utf-8")
+LONG = "a-very-long-account-id-" + "x" * 41
+
+
+@pytest.fixture
+def phone(chromium: Browser, fake: FakeServer) -> Iterator[ConsolePage]:
+    """The console on a narrow phone."""
+    context = chromium.new_context(viewport={"width": 360, "height": 780}, has_touch=True)
+    context.set_default_timeout(PATIENCE_MS)
+    page = ConsolePage(context.new_page(), fake.url)
+    yield page
+    page.assert_clean()
+    context.close()
+
+
+def fill(page: ConsolePage, fake: FakeServer) -> None:
+    """Bring every kind of text onto the page."""
+    fake.gateway.stale = {"SEK"}
+    fake.gateway.sums["JPY"] = "1"
+    pay(fake, amount="98765432109876.54", source_account=LONG, destination_account=LONG)
+    pay(fake, capture="manual")
+    failure = {"code": "insufficient_funds", "message": "alice has 12.00 USD available."}
+    fake.do(lambda gateway: vars(gateway).update(outcome="FAILED", failure=failure))
+    pay(fake)
+    fake.do(lambda gateway: vars(gateway).update(outcome="REVIEW"))
+    pay(fake, risk=REVIEW, destination_currency="IDR")
+    page.sign_in()
+    page.panel("account").get_by_label("Account id").fill("alice")
+    page.page.keyboard.press("Enter")
+    expect(page.panel("account")).to_contain_text("12,000")
+    expect(page.rows()).to_have_count(4)
+    expect(page.panel("ledger")).to_contain_text("Out of balance")
+    expect(page.panel("tile-rates")).to_contain_text("1 stale")
+
+
+def test_a_phone_shows_everything_without_sideways_scrolling(
+    phone: ConsolePage, fake: FakeServer
+) -> None:
+    phone.open()
+    expect(phone.page.get_by_label("API key")).to_be_visible()
+    assert phone.overflow() <= 0
+    fill(phone, fake)
+    assert phone.overflow() <= 0
+    phone.fill_payment(
+        source_account=LONG, destination_account=LONG, amount="98765432109876.54",
+        currency="USD", destination_currency="IDR",
+    )  # fmt: skip
+    expect(phone.panel("pay")).to_contain_text("This rate holds for")
+    assert phone.overflow() <= 0
+    phone.rows().first.click()
+    dialog = phone.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("The whole answer as JSON")
+    box = dialog.bounding_box()
+
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 360
+    assert dialog.evaluate("(node) => node.scrollWidth <= node.clientWidth")
+    assert phone.overflow() <= 0
+
+
+def test_the_phone_keeps_its_navigation_at_the_foot(phone: ConsolePage) -> None:
+    phone.sign_in()
+    box = phone.page.get_by_role("navigation").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] == 780
+    phone.page.get_by_role("link", name="Ledger", exact=True).click()
+
+    expect(phone.panel("ledger").locator("h2")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_has_the_contrast_that_it_needs(
+    chromium: Browser, fake: FakeServer, scheme: str
+) -> None:
+    context = chromium.new_context(
+        viewport={"width": 1440, "height": 1000}, color_scheme=scheme, reduced_motion="reduce"
+    )  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE_MS)
+    page = ConsolePage(context.new_page(), fake.url)
+    fill(page, fake)
+    page.fill_payment(source_account="alice")
+    expect(page.panel("pay")).to_contain_text("Enter an amount.")
+    page.rows().first.click()
+    expect(page.page.get_by_role("dialog")).to_contain_text("The whole answer as JSON")
+
+    measured = page.page.evaluate(CONTRAST)
+
+    assert measured["poor"] == []
+    assert measured["seen"] > 150
+    page.assert_clean()
+    context.close()
+
+
+def test_the_scheme_follows_the_system_until_it_is_chosen(page: ConsolePage) -> None:
+    page.page.emulate_media(color_scheme="dark")
+    page.sign_in()
+    background = "getComputedStyle(document.body).backgroundColor"
+    dark = page.page.evaluate(background)
+    page.page.get_by_role("button", name="Switch to the light theme").click()
+    light = page.page.evaluate(background)
+    assert light != dark
+
+    page.page.reload()
+
+    assert page.page.evaluate(background) == light
+
+
+def test_reduced_motion_is_respected(page: ConsolePage, fake: FakeServer) -> None:
+    page.page.emulate_media(reduced_motion="reduce")
+    page.sign_in()
+    pay(fake)
+    pay(fake)
+    expect(page.rows()).to_have_count(2)
+
+    assert page.page.evaluate("document.getAnimations().length") == 0
+
+
+def test_panels_do_not_move_while_the_page_fills(page: ConsolePage, fake: FakeServer) -> None:
+    page.page.add_init_script(
+        "window.shift = 0; new PerformanceObserver((list) => {"
+        "  for (const entry of list.getEntries()) window.shift += entry.value;"
+        "}).observe({ type: 'layout-shift', buffered: true });"
+    )
+    pay(fake, 20)
+    page.sign_in()
+    expect(page.rows()).to_have_count(20)
+    expect(page.panel("rates").locator("tbody tr")).to_have_count(8)
+    top = page.panel("rates").evaluate("(node) => node.getBoundingClientRect().top")
+    pay(fake, 50)
+    expect(page.rows()).to_have_count(70)
+    after = page.panel("rates").evaluate("(node) => node.getBoundingClientRect().top")
+
+    assert after == top
+    assert page.page.evaluate("window.shift") < 0.1
