@@ -11,6 +11,11 @@ from kurs.clock import ManualClock
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "tests" / "data" / "resources"
+# A busy machine is no failure.
+PATIENT = {
+    "payments": {"payment_timeout": 60.0, "lease_seconds": 90.0},
+    "api-gateway": {"request_seconds": 90.0},
+}
 
 
 @pytest.fixture
@@ -21,7 +26,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[JoinedGateway]:
     """Five apps on SQLite and the machine's clock."""
-    async with JoinedGateway(tmp_path / "kurs", SAMPLES) as joined:
+    async with JoinedGateway(tmp_path / "kurs", SAMPLES, overrides=PATIENT) as joined:
         yield joined
 
 

@@ -164,6 +164,28 @@ async def test_authorize_capture_part_refund_in_parts(
     assert await gateway.balance("ibu", "IDR") == "0.00"
 
 
+async def test_a_second_capture_of_another_amount_is_a_conflict(
+    gateway: JoinedGateway, payment: Make
+) -> None:
+    await pay(gateway, payment("p1", capture="manual"))
+    first = await gateway.call("POST", "/payments/p1/capture", {"amount": "4"})
+    again = await gateway.call("POST", "/payments/p1/capture", {"amount": "4.00"})
+    other = await gateway.call("POST", "/payments/p1/capture", {"amount": "5"})
+    assert (first.json()["status"], again.body) == ("CAPTURED", first.body)
+    assert (other.status, other.json()["code"]) == (409, "operation_not_allowed")
+
+
+async def test_a_capture_too_small_to_convert_leaves_the_hold(
+    gateway: JoinedGateway, payment: Make
+) -> None:
+    body = payment("p1", currency="JPY", amount="100", destination_currency="USD", capture="manual")
+    await pay(gateway, body)
+    small = await gateway.call("POST", "/payments/p1/capture", {"amount": "1"})
+    assert (small.status, small.json()["code"]) == (422, "amount_too_small")
+    rest = await gateway.call("POST", "/payments/p1/capture")
+    assert rest.json()["status"] == "CAPTURED"
+
+
 async def test_void_releases_and_is_final(gateway: JoinedGateway, payment: Make) -> None:
     await pay(gateway, payment("p1", capture="manual"))
     first = await gateway.call("POST", "/payments/p1/void")

@@ -120,6 +120,7 @@ def create_app(
     """
     app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.draining = False
+    app.state.telemetry = telemetry
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(TelemetryMiddleware, telemetry=telemetry, trust_incoming=trust_traceparent)
     _add_problem_handlers(app, telemetry)

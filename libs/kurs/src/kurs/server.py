@@ -93,6 +93,7 @@ def main(
         known = "serve (no argument)" + (" or migrate" if versions else "")
         sys.exit(f"{settings.service}: unknown command {sys.argv[1]!r}; known: {known}")
     app = create()
+    app.state.telemetry.route_standard_logging()
     config = uvicorn.Config(
         ClosingConnections(front(app), app),
         host=settings.host,

@@ -224,16 +224,12 @@ class PaymentFlow:
         return Settled(moved, "paid")
 
     async def _capture(self, payment: Payment, operation: Operation, deadline: Deadline) -> Settled:
-        try:
-            postings = capture_postings(payment, operation.amount)
-        except Refusal as refusal:
-            return Settled(payment, "refused", refusal.failure)
         item = self._item(
             payment,
             operation,
             kind="capture",
             hold_id=operation_id(Kind.PAY, payment),
-            postings=_wire(postings),
+            postings=_wire(capture_postings(payment, operation.amount)),
         )
         result = await self._services.wallet.call(item, deadline)
         at = self._clock.now()

@@ -12,9 +12,12 @@ from sqlalchemy import Connection, select, text, update
 
 from kurs.bulk import insert_rows, is_any_of, update_rows
 from kurs.database import RetryTransaction, for_update
+from payments.domain.failure import Refusal
 from payments.domain.operation import BEGINS_IN, Answer, Kind, Operation
 from payments.domain.payment import Payment
+from payments.domain.postings import capture_postings
 from payments.errors import (
+    AmountInvalid,
     KeyReused,
     OperationConflict,
     OperationInProgress,
@@ -172,9 +175,9 @@ def _repeat(connection: Connection, earlier: Operation, repeated: Operation) -> 
 
 
 def _begin(connection: Connection, operation: Operation) -> Outcome | Exception:
-    known = _operations_by_key(connection, [operation.idempotency])
-    if operation.idempotency in known:
-        return _repeat(connection, known[operation.idempotency], operation)
+    earlier = _operations_by_key(connection, [operation.idempotency]).get(operation.idempotency)
+    if earlier is not None and _is_repeated(earlier, operation):
+        return _repeat(connection, earlier, operation)
     query = for_update(connection, select(payments).where(payments.c.uid == operation.uid))
     row = connection.execute(query).mappings().first()
     if row is None:
@@ -199,6 +202,12 @@ def _begin(connection: Connection, operation: Operation) -> Outcome | Exception:
     return Started(payment, operation)
 
 
+def _is_repeated(earlier: Operation, operation: Operation) -> bool:
+    # Without a key of its own, another capture is no reused key: the payment's status answers it.
+    has_key = operation.idempotency != operation.operation_id
+    return has_key or earlier.fingerprint == operation.fingerprint
+
+
 def _whole(kind: Kind, payment: Payment) -> int:
     return (
         payment.captured_amount - payment.refunded_amount if kind is Kind.REFUND else payment.amount
@@ -212,6 +221,12 @@ def _cannot_begin(kind: Kind, payment: Payment, amount: int) -> Exception | None
         return OperationConflict(kind, payment.status)
     if amount > _whole(kind, payment):
         return OperationConflict(kind, payment.status, largest=_whole(kind, payment))
+    if kind is Kind.CAPTURE:
+        try:
+            capture_postings(payment, amount)
+        except Refusal as refusal:
+            failure, hint = refusal.failure, "capture more, or void the payment"
+            return AmountInvalid("amount", failure.code, failure.message, hint)
     return None
 
 
