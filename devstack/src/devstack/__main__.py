@@ -32,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{chosen.command}: {error}", file=sys.stderr)
         return 1
     except Interrupted as interrupted:
-        return 0 if chosen.command == "dev" else interrupted.exit_code
+        if chosen.command == "dev":
+            return 0
+        print(f"{chosen.command}: interrupted; everything is stopped", file=sys.stderr)
+        return interrupted.exit_code
     return 0
 
 

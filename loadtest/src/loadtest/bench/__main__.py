@@ -21,8 +21,8 @@ from loadtest.dummygen import generate
 from loadtest.rows import Row
 
 _SEED = 7
-_PAYMENTS, _PAYERS = 10_000, 2_000
-"""The payments that clients go round, and how many accounts make them."""
+_PAYMENTS_PER_PAYER = 5
+"""How often a payer pays, on average, in the payments that clients go round."""
 _WARM_UP_CLIENTS = 16
 _DATABASES = ("sqlite", "postgresql", "both", "none")
 _TELEMETRY = {
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Progress goes to standard error, so that --json and --markdown can be redirected.
     console = Console(stderr=chosen.json or chosen.markdown)
     try:
-        rows = generate(_PAYMENTS, _SEED, accounts=_PAYERS, failing=False)
+        rows = _payments(chosen.payers)
         driver = choose_driver(chosen.driver, rows)
         cases: list[Case] = []
         complaints: list[str] = []
@@ -60,6 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for complaint in complaints:
         print(f"bench: {complaint}", file=sys.stderr)
     return 1 if complaints else 0
+
+
+def _payments(payers: int) -> list[Row]:
+    return generate(payers * _PAYMENTS_PER_PAYER, _SEED, accounts=payers, failing=False)
 
 
 def _systems(chosen: argparse.Namespace, rows: Sequence[Row]) -> Iterator[System]:
@@ -131,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--clients", type=_clients, default=[1, 16, 64, 256], help="1,16,64,256")
     parser.add_argument("--seconds", type=_seconds, default=8.0, help="a case (default 8)")
     parser.add_argument("--warm-up", type=_seconds, default=3.0, help="seconds (default 3)")
+    parser.add_argument("--payers", type=_payers, default=2000, help="paying accounts")
     parser.add_argument("--driver", choices=("auto", "k6", "python"), default="auto")
     parser.add_argument("--telemetry", choices=tuple(_TELEMETRY), default="on")
     parser.add_argument("--no-naive", dest="naive", action="store_false", help="no yardstick")
@@ -145,6 +150,12 @@ def _clients(text: str) -> list[int]:
     if not all(1 <= number <= 1000 for number in numbers):
         raise argparse.ArgumentTypeError("numbers from 1 to 1000, such as 1,16,64,256")
     return numbers
+
+
+def _payers(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 100_000:
+        raise argparse.ArgumentTypeError("a number from 1 to 100000")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

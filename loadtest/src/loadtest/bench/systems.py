@@ -130,12 +130,12 @@ class NaiveChain(System):
 
     def __init__(self) -> None:
         super().__init__()
-        self._processes: list[ManagedProcess] = []
+        self.processes: list[ManagedProcess] = []
 
     @property
     def gateway(self) -> str:
         """See System."""
-        return f"http://{LOOPBACK}:{self._processes[-1].port}"
+        return f"http://{LOOPBACK}:{self.processes[-1].port}"
 
     def api_key(self) -> str:
         """Return any text: nobody checks it."""
@@ -143,7 +143,7 @@ class NaiveChain(System):
 
     def cpu_seconds(self) -> Mapping[str, float]:
         """See System."""
-        return {process.name: process.cpu_seconds() for process in self._processes}
+        return {process.name: process.cpu_seconds() for process in self.processes}
 
     def counters(self) -> Counters:
         """Return nothing: it counts nothing."""
@@ -157,7 +157,7 @@ class NaiveChain(System):
         folder = Path(self._exit.enter_context(TemporaryDirectory(prefix="kurs-naive-")))
         ports = dict(zip(naive.SERVICES, free_ports(len(naive.SERVICES)), strict=True))
         urls = {f"NAIVE_{n.upper()}_URL": f"http://{LOOPBACK}:{p}" for n, p in ports.items()}
-        self._processes = [
+        self.processes = [
             ManagedProcess(
                 name,
                 [sys.executable, "-m", "loadtest.naive", name, "--port", str(port)],
@@ -168,7 +168,7 @@ class NaiveChain(System):
             )
             for name, port in ports.items()
         ]
-        self._exit.callback(stop_all, self._processes)
-        for process in self._processes:
+        self._exit.callback(stop_all, self.processes)
+        for process in self.processes:
             process.start()
-        wait_ready(self._processes, _START_SECONDS)
+        wait_ready(self.processes, _START_SECONDS)
