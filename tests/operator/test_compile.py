@@ -251,3 +251,9 @@ def test_two_hundred_resources_compile_together():
 
     assert compilation.refused == ()
     assert len(names_in(compilation.fx)) == len(names_in(compilation.risk)) == 100
+
+
+def test_twins_that_differ_only_in_their_uid_are_told_apart_in_any_order():
+    twins = [rate_source(metadata={"uid": uid}) for uid in ("u-2", "u-1")]
+
+    assert compile_resources(twins, now=NOW) == compile_resources(twins[::-1], now=NOW)

@@ -74,7 +74,7 @@ class _Entry(Generic[SpecT]):
     """What to say of it when it stands in the document, if not that it is in force."""
 
     @property
-    def rank(self) -> tuple[int, float, tuple[str, str, str], int, str]:
+    def rank(self) -> tuple[int, float, tuple[str, str, str], int, str, str]:
         """Who comes first: the higher priority, then the older, then the name.
 
         The rest orders two that claim one name, which only files can do.
@@ -83,7 +83,14 @@ class _Entry(Generic[SpecT]):
         age = float("inf") if created is None else created
         content = json.dumps(self.spec.model_dump(mode="json"), sort_keys=True)
         identity = self.identity
-        return (-self.spec.priority, age, identity.key, -identity.generation, content)
+        return (
+            -self.spec.priority,
+            age,
+            identity.key,
+            -identity.generation,
+            content,
+            identity.uid,
+        )
 
     @property
     def place(self) -> tuple[int, str, str]:
@@ -114,7 +121,7 @@ def compile_resources(resources: Iterable[Mapping[str, Any]], *, now: int) -> Co
     next_change = min([*_changes(rates, now), *_changes(limits, now)], default=None)
     fx = _fx_document(_admit(rates, rate_source_conflict, now, verdicts), verdicts)
     risk = _risk_document(_admit(limits, threshold_conflict, now, verdicts), verdicts)
-    ordered = sorted(verdicts, key=lambda v: (v.identity.key, v.reason, v.message))
+    ordered = sorted(verdicts, key=lambda v: (v.identity, v.reason, v.message))
     return Compilation(fx, risk, tuple(ordered), next_change)
 
 

@@ -25,7 +25,7 @@ _ACCEPTANCES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Identity:
     """Which resource is meant. Of an invalid resource, as much as can be read."""
 
