@@ -121,10 +121,10 @@ class PaymentFlow:
         self, payment: Payment, opened_at: int, currency: str, deadline: Deadline
     ) -> tuple[dict[str, Any], Quote | Refusal | None]:
         if currency == payment.currency and payment.quote is None:
-            return await self._score(payment, opened_at, deadline), None
+            return await self._score(payment, opened_at, currency, deadline), None
         # Both answers are awaited even if one fails, so that no task is left behind.
         risk, quote = await asyncio.gather(
-            self._score(payment, opened_at, deadline),
+            self._score(payment, opened_at, currency, deadline),
             self._price(payment, currency, deadline),
             return_exceptions=True,
         )
@@ -140,6 +140,7 @@ class PaymentFlow:
             "merchant": payment.merchant,
             "amount": _major(payment),
             "currency": payment.currency,
+            "destination_currency": currency,
             "source_account": payment.source_account,
             "destination_account": payment.destination_account,
             "source_opened_at": opened_at,
