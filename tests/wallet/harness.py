@@ -68,7 +68,7 @@ class WalletApp:
     async def nothing_held(self, account_id: str) -> None:
         """Wait until the background work has released what the account held."""
         async with asyncio.timeout(60):
-            while (await self.line(account_id))["held"] != "0.00":
+            while (await self.line(account_id))["held"] != "0.00":  # noqa: ASYNC110 - it polls
                 await asyncio.sleep(0.01)
 
     async def metric(self, name: str) -> float:

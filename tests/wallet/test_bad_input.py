@@ -1,7 +1,6 @@
 """Every route refuses what is wrong with a problem that names the field, and stores nothing."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from tests.wallet.harness import (
 
 from kurs.clock import ManualClock
 
-Change = Callable[[dict[str, Any]], Any]
+HEADERS = {**caller("demo", "operate"), "content-type": "application/json"}
 ITEM = pay("t", "alice", "bob", 5)
 HOLD = hold("t", "alice", 5, ManualClock())
 
@@ -131,9 +130,7 @@ ITEMS: list[tuple[str, Any]] = [
 async def refuse(wallet: WalletApp, path: str, cases: list[tuple[str, Any]]) -> None:
     before = await count_rows(wallet.url)
     for field, body in cases:
-        response = await wallet.client.post(
-            path, content=json.dumps(body), headers=caller("demo", "operate")
-        )
+        response = await wallet.client.post(path, content=json.dumps(body), headers=HEADERS)
         assert 400 <= response.status_code < 500, (body, response.text)
         assert response.headers["content-type"] == "application/problem+json"
         errors = response.json()["errors"]
@@ -176,9 +173,7 @@ NOT_JSON = [
 @pytest.mark.parametrize("path", ["/accounts", "/deposits", "/transfers/batch", "/accounts/lookup"])
 async def test_what_is_not_json_is_a_client_error(small_wallet: WalletApp, path: str) -> None:
     for body in NOT_JSON:
-        response = await small_wallet.client.post(
-            path, content=body, headers=caller("demo", "operate")
-        )
+        response = await small_wallet.client.post(path, content=body, headers=HEADERS)
         assert 400 <= response.status_code < 500, (body[:20], response.text)
         assert response.headers["content-type"] == "application/problem+json"
 
@@ -208,6 +203,6 @@ async def test_a_body_beyond_the_limit_is_refused_as_it_arrives(small_wallet: Wa
             yield b" " * 65_536
 
     response = await small_wallet.client.post(
-        "/transfers/batch", content=endless(), headers=caller("demo", "operate")
+        "/transfers/batch", content=endless(), headers=HEADERS
     )
     assert (response.status_code, response.json()["code"]) == (413, "payload_too_large")

@@ -49,9 +49,9 @@ async def test_two_processes_use_an_id_and_a_quote_once(postgres_ledger: str) ->
         await one.open("alice", "bob")
         await one.deposit("alice", "100.00")
         same = [pay(f"same-{i}", "alice", "bob", 1) for i in range(10)]
-        quotes = [
+        first, second = (
             [pay(f"{p}-{i}", "alice", "bob", 1, quote_id=f"q{i}") for i in range(10)] for p in "xy"
-        ]
+        )
         await asyncio.gather(
             *[app.transfer(item) for item in same for app in (one, two)],
             one.transfer(*first),
