@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from typing import Any
 
-import pytest
 from tests.risk.harness import RiskApp, item, rows
+
+from kurs.database import Database
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SAMPLED = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -20,7 +20,7 @@ INVALID = {
     "an unknown currency": ({"currency": "ABC"}, "invalid", "currency"),
     "an account with a slash": ({"source_account": "a/b"}, "invalid", "source_account"),
     "no destination": ({"destination_account": ...}, "invalid", "destination_account"),
-    "a moment in text": ({"source_opened_at": "2026-01-01T00:00:00Z"}, "invalid", "source_opened_at"),
+    "a moment in text": ({"source_opened_at": "2026-01-01T00:00Z"}, "invalid", "source_opened_at"),
     "a deadline below zero": ({"deadline_ms": -1}, "invalid", "deadline_ms"),
     "a trace of a thousand characters": ({"traceparent": "0" * 1000}, "invalid", "traceparent"),
     "an unknown field": ({"payer": "x"}, "invalid", "payer"),
@@ -28,27 +28,56 @@ INVALID = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("fields", "code", "field"), INVALID.values(), ids=INVALID.keys())
-async def test_a_bad_item_fails_alone(
-    small_risk: RiskApp, sqlite_url: str, fields: dict[str, Any], code: str, field: str
+async def test_a_bad_item_fails_alone_and_names_its_field(
+    small_risk: RiskApp, sqlite_url: str
 ) -> None:
-    results = await small_risk.batch(item(payment_id="a"), item(**fields), item(payment_id="b"))
+    bad = [item(**fields) for fields, _, _ in INVALID.values()]
+    first, *refused, last = await small_risk.batch(item(payment_id="a"), *bad, item(payment_id="b"))
 
-    assert [r["status"] for r in results] == ["scored", "refused", "scored"]
-    assert (results[1]["code"], results[1]["field"]) == (code, field)
-    assert results[1]["message"]
+    assert first["status"] == last["status"] == "scored"
+    assert dict(zip(INVALID, [(r["code"], r["field"]) for r in refused], strict=True)) == {
+        name: (code, field) for name, (_, code, field) in INVALID.items()
+    }
+    assert all(r["status"] == "refused" and r["message"] for r in refused)
     assert await rows(sqlite_url, "SELECT payment_id FROM decisions ORDER BY 1") == [
         ("demo:a",),
         ("demo:b",),
     ]
-    assert await small_risk.metric('risk_attempts_total{result="refused"}') == 1
+    assert await small_risk.metric('risk_attempts_total{result="refused"}') == len(INVALID)
 
 
-@pytest.mark.parametrize("bad", [None, 7, "x", [], [[]], {"items": []}])
-async def test_an_item_of_another_shape_fails_alone(small_risk: RiskApp, bad: object) -> None:
-    results = await small_risk.batch(bad, item())
+async def test_an_item_of_another_shape_fails_alone(small_risk: RiskApp) -> None:
+    bad = [None, 7, "x", [], [[]], {"items": []}]
+    results = await small_risk.batch(*bad, item())
 
-    assert [r["status"] for r in results] == ["refused", "scored"]
+    assert [r["status"] for r in results] == ["refused"] * len(bad) + ["scored"]
+
+
+async def test_an_item_that_cannot_be_stored_fails_alone(
+    small_risk: RiskApp, sqlite_url: str
+) -> None:
+    await _execute(
+        sqlite_url,
+        "CREATE TRIGGER poison BEFORE INSERT ON decisions WHEN new.payment_id = 'demo:poison' "
+        "BEGIN SELECT RAISE(ABORT, 'poison'); END",
+    )
+    results = await small_risk.batch(item(), item(payment_id="poison"), item())
+
+    assert [r["status"] for r in results] == ["scored", "refused", "scored"]
+    assert results[1]["code"] == "internal"
+    assert await rows(sqlite_url, "SELECT sum(attempts) FROM velocity") == [(2,)]
+
+
+async def test_a_database_that_fails_fails_the_batch_and_leaves_nothing(
+    small_risk: RiskApp, sqlite_url: str
+) -> None:
+    await _execute(sqlite_url, "ALTER TABLE decisions RENAME TO gone")
+    response = await small_risk.post("/score/batch", {"items": [item(), item()]})
+    await _execute(sqlite_url, "ALTER TABLE gone RENAME TO decisions")
+
+    assert (response.status_code, response.json()["code"]) == (500, "internal")
+    assert await rows(sqlite_url, "SELECT count(*) FROM velocity") == [(0,)]
+    assert (await small_risk.batch(item()))[0]["status"] == "scored"
 
 
 async def test_a_payment_id_must_be_its_merchants(small_risk: RiskApp) -> None:
@@ -59,27 +88,25 @@ async def test_a_payment_id_must_be_its_merchants(small_risk: RiskApp) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("content", "status", "code"),
-    [
+async def test_what_is_no_batch_is_refused_whole(small_risk: RiskApp) -> None:
+    cases: list[tuple[bytes, int, str]] = [
         (b"", 400, "malformed_json"),
         (b"{", 400, "malformed_json"),
         (b"[" * 100_000, 400, "malformed_json"),
         (b'{"items": "\xff"}', 400, "malformed_json"),
-        (b"[]", 422, "unprocessable"),
-        (b"{}", 422, "unprocessable"),
-        (b'{"items": {}}', 422, "unprocessable"),
-        (b'{"items": []}', 422, "unprocessable"),
-        (b'{"items": [1], "more": 1}', 422, "unprocessable"),
-        (json.dumps({"items": [1] * 1001}).encode(), 422, "unprocessable"),
-    ],
-)
-async def test_what_is_no_batch_is_refused_whole(
-    small_risk: RiskApp, content: bytes, status: int, code: str
-) -> None:
-    response = await small_risk.post("/score/batch", content)
+        (b"[]", 422, "validation_failed"),
+        (b"{}", 422, "validation_failed"),
+        (b'{"items": {}}', 422, "validation_failed"),
+        (b'{"items": []}', 422, "validation_failed"),
+        (b'{"items": [1], "more": 1}', 422, "validation_failed"),
+        (json.dumps({"items": [1] * 1001}).encode(), 422, "validation_failed"),
+    ]
+    found = []
+    for content, _, _ in cases:
+        response = await small_risk.post("/score/batch", content)
+        found.append((content, response.status_code, response.json()["code"]))
 
-    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert found == cases
 
 
 async def test_a_scored_item_is_the_stored_decision(risk: RiskApp) -> None:
@@ -141,7 +168,7 @@ async def test_concurrent_requests_share_the_windows(risk: RiskApp) -> None:
 
 async def test_a_sampled_item_has_a_span_in_its_own_trace(small_risk: RiskApp) -> None:
     await small_risk.batch(item(traceparent=SAMPLED), item(), item(traceparent="nonsense"))
-    spans = [s for s in small_risk.telemetry.memory.get_finished_spans() if s.name == "risk score"]
+    spans = [s for s in small_risk.telemetry.spans() if s.name == "risk score"]
 
     assert [f"{s.context.trace_id:032x}" for s in spans if s.context] == [TRACE]
     assert spans[0].attributes is not None
@@ -160,3 +187,9 @@ async def test_decisions_are_counted_without_ids(small_risk: RiskApp) -> None:
     ) == 1  # fmt: skip
     assert "alice" not in text
     assert "demo" not in text
+
+
+async def _execute(url: str, statement: str) -> None:
+    database = Database.open(url)
+    await database.write(lambda c: c.exec_driver_sql(statement))
+    await database.close()

@@ -50,13 +50,14 @@ class BatchScoring:
         """Return the answer's body; `arrived` is the monotonic moment of arrival, in seconds.
 
         Raises MalformedJson or Unprocessable when the body is no batch at all, and what
-        RiskService.score raises. A database that fails raises for the whole batch: scoring can
-        safely be repeated.
+        RiskService.score raises. What fails for every item, as a database does, is raised: scoring
+        can safely be repeated.
         """
         items = read_batch(body, arrived)
         orders = [item for item in items if isinstance(item, Order)]
         spans = [self._span(order) for order in orders]
         results = await self._service.score(orders) if orders else []
+        _raise_common_failure(results)
         scored = starmap(self._finish, zip(results, spans, strict=True))
         parts = [_refused(i) if isinstance(i, Refused) else next(scored) for i in items]
         if len(orders) < len(items):
@@ -80,15 +81,10 @@ class BatchScoring:
         if isinstance(result, Conflict):
             return _refused(Refused(CONFLICT, conflict_message(result), result.field))
         if isinstance(result, Exception):
-            return self._failed(result)
+            self._telemetry.logger.error("an item could not be scored", exc_info=result)
+            return _refused(Refused(INTERNAL, "an unexpected error; the log has the details"))
         message = "the deadline passed before the item was scored"
         return answers.not_scored("skipped", DEADLINE, message)
-
-    def _failed(self, error: Exception) -> str:
-        if isinstance(error, Problem):
-            raise error
-        self._telemetry.logger.error("an item could not be scored", exc_info=error)
-        return _refused(Refused(INTERNAL, "an unexpected error; the log has the details"))
 
 
 def read_batch(body: bytes, arrived: float) -> Sequence[Order | Refused]:
@@ -102,6 +98,13 @@ def read_batch(body: bytes, arrived: float) -> Sequence[Order | Refused]:
         # Only now one by one, since it takes several times as long.
         items = [_read_item(item) for item in parse_json(_LOOSE, body).items]
     return [_order(i, arrived) if isinstance(i, ScoreItem) else i for i in items]
+
+
+def _raise_common_failure(results: Sequence[Result | Exception]) -> None:
+    failures = [result for result in results if isinstance(result, Exception)]
+    for failure in failures:
+        if isinstance(failure, Problem) or len(failures) == len(results):
+            raise failure
 
 
 def conflict_message(conflict: Conflict) -> str:
