@@ -134,7 +134,9 @@ class PaymentFlow:
             raise quote
         return risk, quote
 
-    async def _score(self, payment: Payment, opened_at: int, deadline: Deadline) -> dict[str, Any]:
+    async def _score(
+        self, payment: Payment, opened_at: int, currency: str, deadline: Deadline
+    ) -> dict[str, Any]:
         item = {
             "payment_id": payment.uid,
             "merchant": payment.merchant,
