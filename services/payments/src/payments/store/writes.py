@@ -92,12 +92,11 @@ Outcome = Started | Replay | None
 def apply(connection: Connection, ops: Sequence[Op]) -> list[Outcome | Exception]:
     """Apply a batch; each operation succeeds or fails alone.
 
-    Raises RetryTransaction when another process claimed the same id meanwhile, and
-    VersionConflict when one recorded an outcome first (the Writer then tries each alone).
+    Raises RetryTransaction when another process claimed the same id meanwhile.
     """
     results: list[Outcome | Exception] = [None] * len(ops)
     claims = [(i, op) for i, op in enumerate(ops) if isinstance(op, Claim)]
-    finishes = [op for op in ops if isinstance(op, Finish)]
+    finishes = [(i, op) for i, op in enumerate(ops) if isinstance(op, Finish)]
     if claims:
         for (i, _), result in zip(
             claims, _claim(connection, [op for _, op in claims]), strict=True
@@ -106,10 +105,14 @@ def apply(connection: Connection, ops: Sequence[Op]) -> list[Outcome | Exception
     for i, op in enumerate(ops):
         if isinstance(op, Begin):
             results[i] = _begin(connection, op.operation)
-    if finishes:
-        _finish(connection, finishes)
+    recorded = _finish(connection, [op for _, op in finishes]) if finishes else []
+    # By identity: equal outcomes may come twice, and only one of them is recorded.
+    known = set(map(id, recorded))
+    for i, op in finishes:
+        if id(op) not in known:
+            results[i] = VersionConflict()
     created = [op.payment for (i, op) in claims if _is_fresh(results[i])]
-    _record_events(connection, created, finishes)
+    _record_events(connection, created, recorded)
     return results
 
 
@@ -230,18 +233,32 @@ def _cannot_begin(kind: Kind, payment: Payment, amount: int) -> Exception | None
     return None
 
 
-def _finish(connection: Connection, finishes: Sequence[Finish]) -> None:
-    rows: list[tuple[Any, ...]] = []
+def _finish(connection: Connection, finishes: Sequence[Finish]) -> list[Finish]:
+    """Record outcomes and return those that were; the others came after somebody else's.
+
+    Raises VersionConflict when a payment has changed without an answer to its operation.
+    """
+    fresh: dict[str, Finish] = {}
     for finish in finishes:
-        values = payment_values(replace(finish.after, active_operation=None))
-        changed = (values[column] for column in CHANGING_COLUMNS)
-        rows.append((values["uid"], finish.before.version, *changed))
+        fresh.setdefault(finish.operation.operation_id, finish)
     keys = ("uid", "version")
-    if update_rows(connection, payments, keys, CHANGING_COLUMNS, rows, bump="version") < len(rows):
-        raise VersionConflict
-    answers = [(f.operation.operation_id, None, f.answer.status, f.answer.body) for f in finishes]
+    rows = [_changes(finish) for finish in fresh.values()]
+    changed = update_rows(connection, payments, keys, CHANGING_COLUMNS, rows, bump="version")
+    if changed < len(rows):
+        for name in _answered(connection, list(fresh)):
+            del fresh[name]
+        if changed != len(fresh):
+            raise VersionConflict
+    answers = [(name, None, f.answer.status, f.answer.body) for name, f in fresh.items()]
     columns = ("lease_until", "answer_status", "answer")
     update_rows(connection, operations, ("operation_id",), columns, answers)
+    return list(fresh.values())
+
+
+def _changes(finish: Finish) -> tuple[Any, ...]:
+    values = payment_values(replace(finish.after, active_operation=None))
+    changed = (values[column] for column in CHANGING_COLUMNS)
+    return (values["uid"], finish.before.version, *changed)
 
 
 def _record_events(
@@ -287,6 +304,14 @@ def _operations_by_key(connection: Connection, keys: Sequence[str]) -> dict[str,
     query = select(operations).where(is_any_of(connection, operations.c.idempotency, keys))
     found = connection.execute(query).mappings().all()
     return {row["idempotency"]: read_operation(row) for row in found}
+
+
+def _answered(connection: Connection, names: Sequence[str]) -> Sequence[str]:
+    query = select(operations.c.operation_id).where(
+        is_any_of(connection, operations.c.operation_id, names),
+        operations.c.answer_status.is_not(None),
+    )
+    return connection.execute(query).scalars().all()
 
 
 def _known_uids(connection: Connection, uids: Sequence[str]) -> set[str]:

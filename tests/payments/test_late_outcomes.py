@@ -1,0 +1,77 @@
+"""Outcomes that come after somebody else's: told so one by one, and the rest of the batch holds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from kurs.database import Database
+from kurs.migrations import migrate
+from payments.app import VERSIONS
+from payments.domain.operation import Answer, Kind, Operation, operation_id
+from payments.domain.payment import Payment, Status
+from payments.store import reads
+from payments.store.writes import Claim, Finish, Started, VersionConflict, apply
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    await asyncio.to_thread(migrate, database_url, VERSIONS)
+    opened = Database.open(database_url)
+    yield opened
+    await opened.close()
+
+
+def claim(name: str) -> Claim:
+    payment = Payment("shop", name, 1000, "USD", "a", "b", created_at=1, updated_at=1)
+    own = operation_id(Kind.PAY, payment)
+    operation = Operation(own, payment.uid, Kind.PAY, f"p:{own}", "f", 1000, "shop", 1, 9)
+    return Claim(replace(payment, active_operation=own), operation)
+
+
+def outcome(started: Started, by: str) -> Finish:
+    after = started.payment.move(Status.CAPTURED, at=2, captured_amount=1000)
+    return Finish(started.payment, after, started.operation, Answer(200, by.encode()), by)
+
+
+async def begin(database: Database, names: list[str]) -> list[Started]:
+    begun = await database.write(lambda c: apply(c, [claim(name) for name in names]))
+    return [started for started in begun if isinstance(started, Started)]
+
+
+async def test_a_late_outcome_is_told_so_alone(database: Database) -> None:
+    started = await begin(database, ["p1", "p2", "p3"])
+    await database.write(lambda c: apply(c, [outcome(started[1], "first")]))
+
+    results = await database.write(lambda c: apply(c, [outcome(s, "second") for s in started]))
+
+    assert [type(result) for result in results] == [type(None), VersionConflict, type(None)]
+    for each, told in zip(started, (b"second", b"first", b"second"), strict=True):
+        name = each.operation.operation_id
+        stored = await database.read(lambda c, name=name: reads.find_operation(c, name))
+        assert stored is not None
+        assert stored.answer == Answer(200, told)
+
+
+async def test_the_same_outcome_twice_in_a_batch_is_recorded_once(database: Database) -> None:
+    started = await begin(database, ["p1", "p2"])
+    batch = [outcome(started[0], "first"), outcome(started[1], "x"), outcome(started[0], "again")]
+
+    results = await database.write(lambda c: apply(c, batch))
+
+    assert [type(result) for result in results] == [type(None), type(None), VersionConflict]
+    events = await database.read(lambda c: reads.events_after(c, "shop", 0, 10))
+    assert [(e.payment.payment_id, e.cause) for e in events] == [
+        ("p1", "requested"), ("p2", "requested"), ("p1", "first"), ("p2", "x"),
+    ]  # fmt: skip
+
+
+async def test_a_payment_that_changed_without_an_answer_fails_the_outcome(
+    database: Database,
+) -> None:
+    (started,) = await begin(database, ["p1"])
+    stale = replace(started, payment=replace(started.payment, version=7))
+
+    with pytest.raises(VersionConflict):
+        await database.write(lambda c: apply(c, [outcome(stale, "first")]))
