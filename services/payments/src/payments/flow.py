@@ -206,7 +206,8 @@ class PaymentFlow:
         """Take the outcome that the ledger holds under the operation's id."""
         stored = result.get("stored")
         if stored is None or stored["status"] == "refused":
-            refused = stored or result
+            # A conflict says that the id holds something else; only what it holds counts then.
+            refused = result if result["status"] == "refused" else stored or result
             refusal = refusal_of(refused.get("code"), refused.get("message"))
             return self._failed(payment, refusal.failure)
         context = stored["context"]
