@@ -28,7 +28,7 @@ AccountPath = Annotated[LedgerAccountId, Path(description="An account of the cal
 Cursor = Annotated[
     str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next_cursor` of the page before.")
 ]
-_MERCHANT = problem_responses(MerchantRequired)
+_MERCHANT = problem_responses(MerchantRequired, Unavailable)
 
 
 def merchant_routes(wallet: Wallet) -> APIRouter:
@@ -46,7 +46,7 @@ def _add_accounts(routes: APIRouter, wallet: Wallet) -> None:
         "/accounts",
         summary="Open one account or many",
         response_model=AccountOut | list[AccountOut],
-        responses=problem_responses(Forbidden, AccountIdTaken, Unavailable),
+        responses=problem_responses(Forbidden, AccountIdTaken),
     )
     async def open_accounts(body: AccountsIn, caller: CallerDep) -> AccountOut | list[AccountOut]:
         if isinstance(body, list):
@@ -94,7 +94,7 @@ def _add_deposits(routes: APIRouter, wallet: Wallet) -> None:
     @routes.post(
         "/deposits",
         summary="Put money into an account",
-        responses=problem_responses(AccountNotFound, DepositConflict, BalanceOverflow, Unavailable),
+        responses=problem_responses(AccountNotFound, DepositConflict, BalanceOverflow),
     )
     async def deposit(body: DepositIn, caller: CallerDep, response: Response) -> DepositOut:
         outcome, amount = await wallet.deposit(caller, body)

@@ -27,12 +27,12 @@ _KINDS = frozenset(kind.value for kind in Kind)
 
 def service_routes(ledger: Ledger, directory: AccountDirectory, database: Database) -> APIRouter:
     """Return the routes that only services call."""
-    routes = router(tags=["between services"])
+    routes = router(tags=["between services"], responses=problem_responses(Unavailable))
 
     @routes.post(
         "/transfers/batch",
         summary="Apply transfers, each alone, in as few transactions as possible",
-        responses={200: {"model": batch.BatchResults}, **problem_responses(Unavailable)},
+        responses={200: {"model": batch.BatchResults}},
         openapi_extra=_body(batch.TransferBatch),
     )
     async def transfers(request: Request) -> Response:

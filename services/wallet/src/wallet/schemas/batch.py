@@ -85,7 +85,11 @@ class TransferIn(Request):
     context: Context | None = None
     traceparent: Annotated[str, StringConstraints(max_length=256)] | None = None
     deadline_ms: int | None = Field(
-        None, ge=0, le=_FAR_FUTURE, description="Left when sent; passed: the item is skipped."
+        None,
+        strict=True,
+        ge=0,
+        le=_FAR_FUTURE,
+        description="Left when sent; passed: the item is skipped.",
     )
 
 
