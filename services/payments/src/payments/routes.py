@@ -10,7 +10,7 @@ from opentelemetry.trace import format_trace_id, get_current_span
 
 from kurs.app import router
 from kurs.caller import Caller, CallerDep, MerchantRequired
-from kurs.errors import problem_responses
+from kurs.errors import BadRequest, problem_responses
 from kurs.ids import AccountId, PaymentId, new_id
 from kurs.money import InvalidAmount, parse_amount
 from payments.domain.operation import Kind, digest
@@ -68,12 +68,15 @@ def _key(idempotency_key: Annotated[str | None, Header()] = None) -> str:
 Service = Annotated[PaymentService, Depends(_service)]
 Key = Annotated[str, Depends(_key)]
 PaymentPath = Annotated[PaymentId, Path()]
+# A 400 is either the refused payment or a problem, told apart by the content type.
+_UNREADABLE = {"content": problem_responses(BadRequest)[400]["content"]}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"model": PaymentAnswer, "description": "The outcome"},
     202: {"model": PaymentAnswer, "description": "The outcome is not known yet; see Location"},
     400: {
         "model": PaymentAnswer,
         "description": "The payment as FAILED with a failure code, or a problem document",
+        **_UNREADABLE,
     },
 }
 _ACTION = {
@@ -172,7 +175,11 @@ async def void(payment_id: PaymentPath, caller: CallerDep, key: Key, service: Se
         **_ACTION,
         200: {"model": RefundAnswer, "description": "The refund"},
         202: {"model": RefundAnswer, "description": "The outcome is not known yet"},
-        400: {"model": RefundAnswer, "description": "The refund as FAILED, or a problem document"},
+        400: {
+            "model": RefundAnswer,
+            "description": "The refund as FAILED, or a problem document",
+            **_UNREADABLE,
+        },
         **problem_responses(RefundNotPermitted),
     },
     response_class=Response,
