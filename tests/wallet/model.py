@@ -122,7 +122,11 @@ class Model:
             if other.get("reverses") == item["reverses"] and self.answers[other_id][0] == "applied":
                 for key, amount in net(other).items():
                     left[key] = left.get(key, 0) - amount
+        house = {currency for account, currency in left if account in LIMITLESS}
+        customers = any(account not in LIMITLESS for account, _ in moved)
         for key, amount in moved.items():
+            if customers and key[0] in LIMITLESS and key[1] in house:
+                continue
             low, high = sorted((0, left.get(key, 0)))
             if not low <= amount <= high:
                 return "reversal_exceeds_original"

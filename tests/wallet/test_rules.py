@@ -192,6 +192,32 @@ def test_reversals_count_within_a_batch(ledger: MemoryLedger) -> None:
     assert [o.status for o in outcomes] == ["applied", "applied", "refused", "applied"]
 
 
+def test_a_part_of_a_conversion_may_leave_a_unit_with_the_house(ledger: MemoryLedger) -> None:
+    """10.00 USD bought 160 JPY without a spread; 0.01 of it back costs the receiver a whole yen."""
+    ledger.apply(
+        post(
+            "p",
+            leg("alice", -10_00), leg("house:liquidity", 10_00),
+            leg("house:liquidity", -160, "JPY"), leg("bob", 160, "JPY"),
+        )
+    )  # fmt: skip
+    dust = (
+        leg("bob", -1, "JPY"), leg("house:fx-revenue", 1, "JPY"),
+        leg("house:liquidity", -1), leg("alice", 1),
+    )  # fmt: skip
+    ledger.apply(post("r1", *dust, reverses="p"))
+
+    more_than_paid = (leg("house:liquidity", -10_00), leg("alice", 10_00))
+    assert ledger.ask(post("r2", *more_than_paid, reverses="p")).code == "reversal_exceeds_original"
+
+
+def test_a_transfer_within_the_house_is_reversed_once(ledger: MemoryLedger) -> None:
+    ledger.apply(pay("p", "house:world", "house:liquidity", 100))
+    ledger.apply(pay("r1", "house:liquidity", "house:world", 100, reverses="p"))
+    again = ledger.ask(pay("r2", "house:liquidity", "house:world", 1, reverses="p"))
+    assert again.code == "reversal_exceeds_original"
+
+
 def test_an_overdraft_is_the_limit() -> None:
     ledger = MemoryLedger({"alice": "demo", "bob": "demo"}, overdrafts={("alice", "USD"): 50_00})
     ledger.apply(pay("a", "alice", "bob", 50_00))

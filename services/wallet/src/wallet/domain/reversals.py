@@ -1,8 +1,10 @@
 """The rule of refunds: a transfer gives back at most what its original moved, in total."""
 
+from collections.abc import Iterable
+
 from wallet.domain.content import postings_of
 from wallet.domain.transfers import Code, Record, Refusal, Status, Transfer
-from wallet.domain.view import Key, View, net
+from wallet.domain.view import Key, View, is_house, net
 
 
 class Reversals:
@@ -15,11 +17,17 @@ class Reversals:
     def check(self, transfer: Transfer) -> None:
         """Raise Refusal unless the transfer stays within what is left of its original.
 
-        Each net amount must run against the original's, and may not be larger than the rest.
+        Each net amount must run against the original's, and may not be larger than the rest. Where
+        customers' amounts bound the transfer, the house's only balance them: rounding a part of a
+        conversion in its favour may put a unit on another account of the house.
         """
         assert transfer.reverses is not None
         left = self._left_of(transfer.reverses, transfer.merchant)
-        for key, amount in net(transfer.postings).items():
+        moved = net(transfer.postings)
+        free = _house_currencies(left) if any(not is_house(a) for a, _ in moved) else set()
+        for key, amount in moved.items():
+            if is_house(key[0]) and key[1] in free:
+                continue
             rest = left.get(key, 0)
             if amount * rest < 0 or abs(amount) > abs(rest):
                 raise Refusal(
@@ -48,6 +56,10 @@ class Reversals:
                     left[key] = left.get(key, 0) - amount
             self._left[original_id] = left
         return left
+
+
+def _house_currencies(keys: Iterable[Key]) -> set[str]:
+    return {currency for account_id, currency in keys if is_house(account_id)}
 
 
 def _moved(original: Record) -> bool:
