@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,17 +11,24 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from kurs.migrations import migrate
 from kurs.settings import ServiceSettings
+
+_CLOSE = (b"connection", b"close")
+_LATE_SECONDS = 0.1
+"""How long a connection that was made in the last moment may take to bring its request."""
+_TURNS = 10
+"""Of the event loop: one takes in connections, the next starts to read them, another reads."""
 
 
 class DrainingServer(uvicorn.Server):
     """Finishes what it accepted: on SIGTERM it turns unready, says `Connection: close` for a
     moment, then stops listening, waits for requests in flight, and exits with 0.
 
-    A second signal ends the waiting.
+    Requests that the process has been sent and has not read yet are in flight, too. A second
+    signal ends the waiting.
     """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
@@ -41,37 +49,47 @@ class DrainingServer(uvicorn.Server):
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, read what has come until then, and end when all of it is answered.
+
+        uvicorn would close at once what is idle as far as it has read: connections that wait to
+        be accepted and requests that wait to be read would be reset.
+        """
+        await _read_all()
+        for server in self.servers:
+            server.close()
+        if not self.force_exit:
+            await asyncio.sleep(_LATE_SECONDS)
+        await _read_all()
+        await super().shutdown(sockets)
+
     def _on_signal(self, _: int, __: FrameType | None) -> None:
         if self._state.draining:
             self.should_exit = self.force_exit = True
             return
         self._state.draining = True
+        self._end_keep_alive()
         asyncio.get_running_loop().call_later(self._drain_seconds, self._stop_listening)
+
+    def _end_keep_alive(self) -> None:
+        """Let every answer from now on end its connection.
+
+        Done once here, in the server's own headers, and not in a layer that every request passes.
+        """
+        self.config.encoded_headers.append(_CLOSE)
+        self.server_state.default_headers.append(_CLOSE)
+        for connection in self.server_state.connections:
+            cycle = getattr(connection, "cycle", None)
+            if cycle is not None:
+                cycle.keep_alive = False
 
     def _stop_listening(self) -> None:
         self.should_exit = True
 
 
-class ClosingConnections:
-    """ASGI middleware that ends keep-alive while the service drains."""
-
-    def __init__(self, app: ASGIApp, owner: FastAPI) -> None:
-        self._app = app
-        self._state = owner.state
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, with `Connection: close` on its answer while draining."""
-        if not self._state.draining or scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def closing(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = [*message.get("headers", ()), (b"connection", b"close")]
-                message = {**message, "headers": headers}
-            await send(message)
-
-        await self._app(scope, receive, closing)
+async def _read_all() -> None:
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 def main(
@@ -95,7 +113,7 @@ def main(
     app = create()
     app.state.telemetry.route_standard_logging()
     config = uvicorn.Config(
-        ClosingConnections(front(app), app),
+        front(app),
         host=settings.host,
         port=settings.port,
         loop="uvloop",

@@ -1,0 +1,41 @@
+"""A service whose event loop stands still while `/block` waits for its pipe: run by a test."""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from kurs.app import create_app
+from kurs.server import main
+from kurs.settings import ServiceSettings
+from kurs.telemetry import Telemetry
+
+
+@contextlib.asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """Nothing is opened or closed."""
+    yield
+
+
+def create(settings: ServiceSettings) -> FastAPI:
+    """Return the app; KURS_TEST_PIPE names the pipe."""
+    app = create_app(
+        title="blocking",
+        settings=settings,
+        telemetry=Telemetry.for_tests("blocking"),
+        lifespan=lifespan,
+        readiness=dict,
+    )
+
+    @app.get("/block")
+    async def block() -> str:
+        return Path(os.environ["KURS_TEST_PIPE"]).read_text()
+
+    return app
+
+
+if __name__ == "__main__":
+    own = ServiceSettings()
+    main(own, lambda: create(own))
