@@ -60,6 +60,11 @@ ACCOUNTS: list[tuple[str, Any]] = [
     ("body", None),
 ]
 
+AMOUNTS: list[Any] = [
+    "0", "-1", "1.001", "", "x", "NaN", "Infinity", "1e5", "92233720368547758.08", "9" * 100,
+    0, -1, 1.001, True, None, [], {}, 10**400,
+]  # fmt: skip
+
 DEPOSITS: list[tuple[str, dict[str, Any]]] = [
     *[
         (field, {k: v for k, v in deposit("d", "alice", "1").items() if k != field})
@@ -69,14 +74,8 @@ DEPOSITS: list[tuple[str, dict[str, Any]]] = [
     ("account_id", deposit("d", "house:world", "1")),
     ("currency", deposit("d", "alice", "1", "ABC")),
     ("extra", {**deposit("d", "alice", "1"), "extra": 1}),
-    *[
-        ("amount", {**deposit("d", "alice", "1"), "amount": amount})
-        for amount in (
-            "0", "-1", "1.001", "", "x", "NaN", "Infinity", "1e5", "92233720368547758.08",
-            "9" * 100, 0, -1, 1.001, True, None, [], {}, 10**400,
-        )
-    ],
-]  # fmt: skip
+    *[("amount", {**deposit("d", "alice", "1"), "amount": amount}) for amount in AMOUNTS],
+]
 
 ITEMS: list[tuple[str, Any]] = [
     ("items.0", "text"),

@@ -76,7 +76,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def wait(self, work: Awaitable[Result]) -> Result:
         self.unseen = True
-        return self.loop.run_until_complete(work)  # type: ignore[arg-type]
+        return self.loop.run_until_complete(work)
 
     def stop(self) -> None:
         self.wait(self.ledger.close())
@@ -242,8 +242,12 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 def run(url: str, examples: int) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: LedgerMachine(url),
+    class Machine(LedgerMachine):
+        def __init__(self) -> None:
+            super().__init__(url)
+
+    run_state_machine_as_test(
+        Machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=30,

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -38,13 +38,7 @@ def create_app(
 ) -> FastAPI:
     """Return the wallet as an ASGI app; its lifespan opens and closes what it holds."""
     clock = clock or SystemClock()
-    telemetry = telemetry or Telemetry.create(
-        settings.service,
-        instance=settings.instance_name(),
-        trace_ratio=settings.trace_ratio,
-        otlp_endpoint=settings.otlp_endpoint,
-        log_level=settings.log_level,
-    )
+    telemetry = telemetry or _telemetry(settings)
     database = Database.open(settings.database_url, DatabaseMetrics(telemetry.registry))
     metrics = WalletMetrics(telemetry)
     ledger = Ledger(
@@ -55,27 +49,16 @@ def create_app(
         metrics=metrics,
         batch_metrics=BatchMetrics(telemetry.registry),
     )
-    directory = AccountDirectory(database)
-    expiry = Heartbeat(
-        "hold expiry",
-        lambda: release_expired(database, ledger, clock),
-        settings.hold_expiry_interval,
-        telemetry,
-    )
-    audit = Heartbeat(
-        "audit", Audit(database, clock, metrics).run, settings.audit_interval, telemetry
-    )
+    wallet = Wallet(database, ledger, AccountDirectory(database), clock)
+    expiry, audit = _background(settings, wallet, metrics, telemetry)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await ensure_schema(database, settings.database_url, VERSIONS)
-        tasks = [asyncio.create_task(expiry.run()), asyncio.create_task(audit.run())]
         try:
-            yield
+            await ensure_schema(database, settings.database_url, VERSIONS)
+            async with _running((expiry, audit)):
+                yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await ledger.close()
             await database.close()
             telemetry.shutdown()
@@ -87,8 +70,8 @@ def create_app(
         lifespan=lifespan,
         readiness=lambda: {"database": expiry.healthy},
     )
-    app.include_router(service_routes(ledger, directory, database))
-    app.include_router(merchant_routes(Wallet(database, ledger, directory, clock)))
+    app.include_router(service_routes(wallet))
+    app.include_router(merchant_routes(wallet))
     _document_batches(app)
     return app
 
@@ -96,6 +79,42 @@ def create_app(
 def stripe_of(instance: str) -> int:
     """Return the stripe of the house's accounts that a process writes, by its name."""
     return zlib.crc32(instance.encode()) % STRIPES
+
+
+def _telemetry(settings: WalletSettings) -> Telemetry:
+    return Telemetry.create(
+        settings.service,
+        instance=settings.instance_name(),
+        trace_ratio=settings.trace_ratio,
+        otlp_endpoint=settings.otlp_endpoint,
+        log_level=settings.log_level,
+    )
+
+
+def _background(
+    settings: WalletSettings, wallet: Wallet, metrics: WalletMetrics, telemetry: Telemetry
+) -> tuple[Heartbeat, Heartbeat]:
+    audit = Audit(wallet.database, wallet.clock, metrics)
+    return (
+        Heartbeat(
+            "hold expiry",
+            lambda: release_expired(wallet.database, wallet.ledger, wallet.clock),
+            settings.hold_expiry_interval,
+            telemetry,
+        ),
+        Heartbeat("audit", audit.run, settings.audit_interval, telemetry),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _running(heartbeats: Sequence[Heartbeat]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(heartbeat.run()) for heartbeat in heartbeats]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _document_batches(app: FastAPI) -> None:

@@ -9,24 +9,23 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from kurs.app import router
-from kurs.database import Database
 from kurs.errors import Unavailable, problem_responses
 from kurs.ids import TransferId
 from wallet import answers
-from wallet.directory import AccountDirectory
 from wallet.domain.evaluate import stored_outcome
 from wallet.domain.transfers import Kind
 from wallet.errors import TransferNotFound
-from wallet.ledger import Ledger, Submission
+from wallet.ledger import Submission
 from wallet.schemas import batch
+from wallet.service import Wallet
 from wallet.store import reports
 
 Parsed = TypeVar("Parsed")
 _KINDS = frozenset(kind.value for kind in Kind)
 
 
-def service_routes(ledger: Ledger, directory: AccountDirectory, database: Database) -> APIRouter:
-    """Return the routes that only services call."""
+def service_routes(wallet: Wallet) -> APIRouter:
+    """Return the routes that only services call, over one wallet."""
     routes = router(tags=["between services"], responses=problem_responses(Unavailable))
 
     @routes.post(
@@ -39,7 +38,7 @@ def service_routes(ledger: Ledger, directory: AccountDirectory, database: Databa
         arrived = time.monotonic()
         body = parse(batch.BATCH, await request.body())
         submissions = [_submission(item, arrived) for item in body.items]
-        outcomes = await ledger.submit(submissions)
+        outcomes = await wallet.ledger.submit(submissions)
         return _json({"results": [answers.transfer_result(o) for o in outcomes]})
 
     @routes.post(
@@ -50,7 +49,7 @@ def service_routes(ledger: Ledger, directory: AccountDirectory, database: Databa
     )
     async def lookup(request: Request) -> Response:
         body = parse(batch.LOOKUP, await request.body())
-        found = await directory.find(body.account_ids)
+        found = await wallet.directory.find(body.account_ids)
         return _json({"accounts": [answers.found_account(a) for a in found]})
 
     @routes.get(
@@ -59,7 +58,7 @@ def service_routes(ledger: Ledger, directory: AccountDirectory, database: Databa
         responses={200: {"model": batch.TransferResult}, **problem_responses(TransferNotFound)},
     )
     async def transfer(transfer_id: Annotated[TransferId, Path()]) -> Response:
-        record = await database.read(lambda c: reports.find_transfer(c, transfer_id))
+        record = await wallet.database.read(lambda c: reports.find_transfer(c, transfer_id))
         if record is None:
             raise TransferNotFound(f"there is no transfer {transfer_id}")
         return _json(answers.transfer_result(stored_outcome(record)))
