@@ -12,6 +12,9 @@
 // DURATION      go round the file for this long, e.g. 30s; without it each row is paid once
 // RUN           prefix of the payment ids, so that a file can be paid again as new payments
 // SUMMARY_PATH  also write the figures there, as JSON
+//
+// The accounts are funded for one run over the file; with DURATION or RUN, fund them for more:
+// --prepare-only --times 1000.
 import http from "k6/http";
 import exec from "k6/execution";
 import { SharedArray } from "k6/data";

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -15,15 +14,14 @@ from devstack.ports import is_free
 from devstack.topology import SERVICES
 from loadtest.client import GatewayClient
 from loadtest.dummygen import generate
-from loadtest.preparation import prepare
-from loadtest.replay import replay
+from loadtest.preparation import ONCE, Funding, prepare
+from loadtest.replay import renamed, replay
+from loadtest.rows import Row
 from loadtest.summary import Summary, unbalanced
 
 pytestmark = pytest.mark.crash
 ROWS = generate(40, 7)
-PAID = [
-    replace(row, payment_id=f"SECOND-{row.payment_id}") for row in generate(40, 8, failing=False)
-]
+SECOND = Funding("SECOND")
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +34,9 @@ def pids(stack: Stack) -> list[int]:
     return [process.pid for process in stack.processes.values() if process.pid is not None]
 
 
-async def pay(stack: Stack, rows: list) -> Summary:
+async def pay(stack: Stack, rows: list[Row], funding: Funding = ONCE) -> Summary:
     async with GatewayClient(stack.url("api-gateway"), stack.api_key(), 8) as client:
-        await prepare(client, rows)
+        await prepare(client, rows, funding)
         summary = await replay(client, rows, 8)
         assert unbalanced((await client.get("/ledger/trial-balance")).document) == []
     return summary
@@ -55,11 +53,17 @@ async def test_sample_payments_end_as_their_rows_demand_and_again_when_replayed(
     assert again.by_outcome() == first.by_outcome()
 
 
+async def test_a_file_is_paid_anew_with_new_funds(stack: Stack) -> None:
+    anew = await pay(stack, renamed(ROWS, SECOND.run), SECOND)
+
+    assert anew.surprises == []
+
+
 async def test_payments_outlive_a_killed_service(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loadtest.client, "FINAL_SECONDS", 300.0)
-    paying = asyncio.create_task(pay(stack, PAID))
+    paying = asyncio.create_task(pay(stack, renamed(ROWS, "THIRD"), Funding("THIRD")))
     await asyncio.sleep(0.2)
     before = stack.processes["wallet"].pid
     await asyncio.to_thread(stack.kill, "wallet")
@@ -67,7 +71,7 @@ async def test_payments_outlive_a_killed_service(
     await asyncio.to_thread(stack.restart, "wallet")
 
     summary = await paying
-    assert summary.count == len(PAID)
+    assert summary.count == len(ROWS)
     assert summary.unresolved == 0
     assert stack.processes["wallet"].pid != before
 

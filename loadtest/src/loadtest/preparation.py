@@ -2,13 +2,14 @@
 
 Accounts are opened 500 a request. Each payer gets, per currency, exactly what its rows pay in
 total, so that funded payments succeed in any order. The deposit's id holds what it is for: the
-same file again deposits nothing twice.
+same file again, in the same run, deposits nothing twice.
 """
 
 import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from kurs.money import format_amount, parse_amount
@@ -38,14 +39,25 @@ def funds_of(rows: Iterable[Row]) -> Funds:
     return dict(funds)
 
 
+@dataclass(frozen=True, slots=True)
+class Funding:
+    """What the deposits are for: paying all rows `times` times, in the run of that name."""
+
+    run: str = ""
+    times: int = 1
+
+
+ONCE = Funding()
+
+
 async def prepare(
     client: GatewayClient,
     rows: Sequence[Row],
+    funding: Funding = ONCE,
     *,
-    times: int = 1,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> None:
-    """Open every account in `rows` and fund every payer for `times` runs over them.
+    """Open every account in `rows` and fund every payer.
 
     Raises GatewayError when the gateway refuses; `on_progress` gets requests done and in total.
     """
@@ -63,7 +75,7 @@ async def prepare(
         await post("/accounts", chunk)
     await asyncio.gather(
         *(
-            post("/deposits", _deposit(account, currency, minor * times))
+            post("/deposits", _deposit(funding, account, currency, minor))
             for (account, currency), minor in sorted(funds.items())
         )
     )
@@ -74,8 +86,9 @@ def _account(name: str) -> dict[str, str]:
     return {"account_id": name} | ({"settlement_currency": currency} if currency else {})
 
 
-def _deposit(account: str, currency: str, minor: int) -> dict[str, str]:
-    purpose = f"FUND-{account}-{currency}-{minor}"
+def _deposit(funding: Funding, account: str, currency: str, once: int) -> dict[str, str]:
+    minor = once * funding.times
+    purpose = f"FUND-{funding.run}-{account}-{currency}-{minor}"
     if len(purpose) > _ID_LENGTH:
         purpose = f"FUND-{hashlib.sha256(purpose.encode()).hexdigest()[:40]}"
     return {

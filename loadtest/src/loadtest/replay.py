@@ -13,13 +13,14 @@ from rich.console import Console
 
 from devstack.interrupts import Interrupted, run_interruptible
 from loadtest.client import GatewayClient, GatewayError, Result
-from loadtest.preparation import prepare
+from loadtest.preparation import ONCE, Funding, prepare
 from loadtest.progress import track
 from loadtest.report import print_summary, verdict
 from loadtest.rows import Row, read_rows
 from loadtest.summary import Summary, summarise
 
 MAX_CONCURRENCY = 1000
+MAX_TIMES = 100_000
 
 
 async def replay(
@@ -55,20 +56,21 @@ async def prepare_and_replay(
     *,
     concurrency: int,
     preparing: bool,
+    funding: Funding = ONCE,
 ) -> Summary:
     """Open and fund the accounts if asked to, then replay, both with progress on `console`."""
     if preparing:
-        await prepare_with_progress(console, client, rows)
+        await prepare_with_progress(console, client, rows, funding)
     with track(console, "Paying", total=len(rows)) as progress:
         return await replay(client, rows, concurrency, lambda _: progress.step())
 
 
 async def prepare_with_progress(
-    console: Console, client: GatewayClient, rows: Sequence[Row]
+    console: Console, client: GatewayClient, rows: Sequence[Row], funding: Funding
 ) -> None:
     """Open and fund the accounts of `rows`."""
     with track(console, "Opening and funding accounts") as progress:
-        await prepare(client, rows, on_progress=progress.at)
+        await prepare(client, rows, funding, on_progress=progress.at)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,12 +103,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _run(
     console: Console, chosen: argparse.Namespace, rows: Sequence[Row], key: str
 ) -> Summary | None:
+    funding = Funding(chosen.run, chosen.times)
     async with GatewayClient(chosen.gateway, key, chosen.concurrency) as client:
         if chosen.prepare_only:
-            await prepare_with_progress(console, client, rows)
+            await prepare_with_progress(console, client, rows, funding)
             return None
         return await prepare_and_replay(
-            console, client, rows, concurrency=chosen.concurrency, preparing=chosen.prepare
+            console,
+            client,
+            rows,
+            concurrency=chosen.concurrency,
+            preparing=chosen.prepare,
+            funding=funding,
         )
 
 
@@ -118,9 +126,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key-file", type=Path, default=Path("var/api-key"), help="the API key")
     parser.add_argument("--prepare", action="store_true", help="open and fund the accounts first")
     parser.add_argument("--prepare-only", action="store_true", help="do that, and pay nothing")
+    parser.add_argument("--times", type=_times, default=1, help="fund for so many runs")
     parser.add_argument("--run", default="", help="prefix of the payment ids: pay the file anew")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     return parser
+
+
+def _times(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= MAX_TIMES:
+        raise argparse.ArgumentTypeError(f"a number from 1 to {MAX_TIMES}")
+    return int(text)
 
 
 def _concurrency(text: str) -> int:

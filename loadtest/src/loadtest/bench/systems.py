@@ -18,7 +18,7 @@ from loadtest import naive
 from loadtest.bench.case import NAIVE
 from loadtest.bench.counters import Counters, scrape
 from loadtest.client import GatewayClient
-from loadtest.preparation import prepare
+from loadtest.preparation import Funding, prepare
 from loadtest.rows import Row
 from loadtest.summary import unbalanced
 
@@ -113,7 +113,7 @@ class Kurs(System):
 
     async def _prepare(self) -> None:
         async with self._client() as client:
-            await prepare(client, self._rows, times=FUNDED_RUNS)
+            await prepare(client, self._rows, Funding(times=FUNDED_RUNS))
 
     async def _unbalanced(self) -> list[str]:
         async with self._client() as client:
