@@ -129,14 +129,14 @@ class LedgerMachine(RuleBasedStateMachine):
     def ask_fx_payment(self, source: int, to: int, amount: int) -> None:
         self.ask(fx(self.name(), self.account(source), self.account(to), amount), source)
 
-    @rule(source=PICKS, amount=AMOUNTS, seconds=st.integers(0, 60))
+    @rule(source=PICKS, amount=AMOUNTS | st.just(100_00), seconds=st.integers(0, 60))
     def ask_hold(self, source: int, amount: int, seconds: int) -> None:
         expires_at = self.clock.now() + seconds * 1_000_000
         terms = {"expires_at": expires_at}
         self.ask(hold(self.name(), self.account(source), amount, self.clock, **terms), source)
 
     @precondition(lambda self: self.model.holds)
-    @rule(pick=PICKS, to=PICKS, percent=st.integers(1, 110))
+    @rule(pick=PICKS, to=PICKS, percent=st.integers(1, 110) | st.just(100))
     def ask_capture(self, pick: int, to: int, percent: int) -> None:
         held = self.hold(pick)
         amount = max(1, held["amount_minor"] * percent // 100)
