@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
@@ -57,7 +58,8 @@ def fake() -> Iterator[FakeServer]:
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     """A fresh context: nothing stored, desktop size."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 1000})
+    look: dict[str, Any] = {"viewport": {"width": 1440, "height": 1000}, "reduced_motion": "reduce"}
+    context = chromium.new_context(**look)
     context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()

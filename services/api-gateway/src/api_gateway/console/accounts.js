@@ -14,6 +14,7 @@ export class Accounts {
   #signal;
   #id = "";
   #cursor = null;
+  #leafed = false;
   #refresh = 0;
 
   constructor(panel, { api, feed, signal }) {
@@ -22,6 +23,7 @@ export class Accounts {
     this.panel = panel;
     this.input = find("input[name=account]", panel);
     this.alert = find("[data-alert]", panel);
+    this.settles = find("[data-settles]", panel);
     this.balances = find("[data-balances]", panel);
     this.entries = find("[data-entries]", panel);
     this.older = find("[data-older]", panel);
@@ -37,8 +39,12 @@ export class Accounts {
   /** Reads the account; an unknown one is offered to be opened. */
   async show(id) {
     if (!id) return this.input.focus();
-    this.#id = id;
     this.input.value = id;
+    this.#id = id;
+    return this.#read(id);
+  }
+
+  async #read(id) {
     const path = encodeURIComponent(id);
     try {
       const [balance, entries] = await Promise.all([
@@ -54,11 +60,12 @@ export class Accounts {
   #draw(balance, entries) {
     setText(this.alert, "");
     this.panel.classList.add("filled");
+    this.#leafed = false;
     const settles = balance.settlement_currency;
     this.balances.replaceChildren(...balance.balances.map(balanceRow));
     if (!balance.balances.length) this.balances.append(note("Nothing in it yet.", 4));
     const receives = settles ? `Receives in ${settles}.` : "Keeps what it is paid.";
-    setText(find("[data-settles]", this.panel), receives);
+    setText(this.settles, receives);
     this.entries.replaceChildren(...entries.items.map(entryRow));
     if (!entries.items.length) this.entries.append(note("No entries yet.", 3));
     this.#paged(entries);
@@ -68,6 +75,7 @@ export class Accounts {
   #failed(error, id) {
     const unknown = error instanceof ApiError && error.status === 404;
     setText(this.alert, unknown ? `You have no account ${id}.` : error.message);
+    setText(this.settles, "");
     this.panel.classList.remove("filled");
     if (unknown) this.funding.offerOpening(id);
     else this.funding.clear();
@@ -78,6 +86,7 @@ export class Accounts {
     const query = new URLSearchParams({ limit: PAGE, cursor: this.#cursor });
     try {
       const entries = await this.#api.get(`${path}?${query}`, { signal: this.#signal });
+      this.#leafed = true;
       this.entries.append(...entries.items.map(entryRow));
       this.#paged(entries);
     } catch (error) {
@@ -90,12 +99,12 @@ export class Accounts {
     this.older.hidden = !cursor || this.entries.childElementCount >= MOST_ENTRIES;
   }
 
-  /** A payment of the account on show is read again, once for a burst and not under the reader. */
+  /** A payment of the account on show: read it again, once for a burst, not while leafing back. */
   #touched({ source_account: source, destination_account: destination }) {
     if (!this.#id || (source !== this.#id && destination !== this.#id) || this.#refresh) return;
     this.#refresh = setTimeout(() => {
       this.#refresh = 0;
-      if (!this.panel.matches(":focus-within")) this.show(this.#id);
+      if (!this.#leafed) this.#read(this.#id);
     }, SETTLE_MS);
   }
 }

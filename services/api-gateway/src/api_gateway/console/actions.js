@@ -49,7 +49,9 @@ export class Actions {
     if (offer === this.#offered) return;
     this.#offered = offer;
     const actions = ACTIONS[payment.status] ?? [];
+    const focused = this.#place.contains(document.activeElement);
     this.#place.replaceChildren(...actions.map((action) => this.#form(action, payment)));
+    if (focused) (this.#place.querySelector("input, button") ?? this.#place).focus();
   }
 
   #form(action, payment) {

@@ -88,9 +88,7 @@ export class Stream {
   }
 
   #order() {
-    const newest = [...this.#rows.values()].sort((a, b) =>
-      a.payment.updated_at < b.payment.updated_at ? 1 : -1,
-    );
+    const newest = [...this.#rows.values()].sort((a, b) => later(a.payment, b.payment));
     for (const row of newest.splice(MOST_ROWS)) this.#drop(row.payment.payment_id);
     let next = this.body.firstElementChild;
     for (const { element } of newest) {
@@ -137,4 +135,10 @@ export class Stream {
       this.#hold("paused", pressed);
     });
   }
+}
+
+/** Sorts the latest change first; payments of one moment by their ids. */
+function later(one, other) {
+  const [a, b] = [one, other].map(({ updated_at: at, payment_id: id }) => `${at} ${id}`);
+  return a < b ? 1 : a > b ? -1 : 0;
 }

@@ -1,0 +1,119 @@
+"""Makes the pictures of the README: `python -m tests.browser.screenshots docs/images`.
+
+They show the real stack under a light stream of payments, so they are remade by running this and
+looking at them.
+"""
+
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, sync_playwright
+from tests.browser.conftest import CHROMIUM, FLAGS, PATIENCE_MS
+from tests.browser.console_page import ConsolePage
+
+from devstack.stack import Stack
+
+CURRENCIES = {"USD": "240.00", "EUR": "180.00", "IDR": "2400000.00", "JPY": "31000", "GBP": "95.00"}
+SHOTS: list[tuple[str, dict[str, Any]]] = [
+    ("console", {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "light"}),
+    ("console-dark", {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "dark"}),
+    ("console-phone", {"viewport": {"width": 390, "height": 844}, "color_scheme": "light"}),
+]
+
+
+class Traffic:
+    """A few merchants' customers who pay each other until they are told to stop."""
+
+    def __init__(self, url: str, key: str) -> None:
+        headers = {"Authorization": f"Bearer {key}"}
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=60)
+        self._random = random.Random(7)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Traffic":
+        self._open()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._client.close()
+
+    def _open(self) -> None:
+        settlements = list(CURRENCIES)
+        sources = [{"account_id": f"ACC_SRC_{5081 + n}"} for n in range(12)]
+        shops = [
+            {"account_id": f"ACC_DST_{1228 + n}", "settlement_currency": settlements[n % 5]}
+            for n in range(10)
+        ]
+        self._client.post("/accounts", json=[*sources, *shops]).raise_for_status()
+        for account in sources:
+            for currency, amount in CURRENCIES.items():
+                body = {**account, "currency": currency, "amount": f"{20 * float(amount):.0f}"}
+                deposit = {"deposit_id": f"{account['account_id']}-{currency}", **body}
+                self._client.post("/deposits", json=deposit).raise_for_status()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            for _ in range(self._random.randint(1, 5)):
+                self._client.post("/payments", json=self._payment())
+            time.sleep(0.1)
+
+    def _payment(self) -> dict[str, Any]:
+        draw = self._random
+        currency = draw.choice(list(CURRENCIES))
+        usual = float(CURRENCIES[currency]) * draw.uniform(0.1, 1.6)
+        # One in twelve asks for more than the account holds.
+        amount = usual * (80 if draw.random() < 0.08 else 1)
+        places = 0 if currency == "JPY" else 2
+        return {
+            "amount": f"{amount:.{places}f}",
+            "currency": currency,
+            "source_account": f"ACC_SRC_{5081 + draw.randrange(12)}",
+            "destination_account": f"ACC_DST_{1228 + draw.randrange(10)}",
+            "capture": "manual" if draw.random() < 0.08 else "automatic",
+            "description": f"Invoice {draw.randint(1000, 9999)}",
+        }
+
+
+def main(folder: Path) -> None:
+    """Write the pictures into `folder`."""
+    with Stack(start_seconds=300) as stack:
+        url = stack.url("api-gateway")
+        with Traffic(url, stack.api_key()), sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            for name, look in SHOTS:
+                shoot(browser, url, stack.api_key(), folder / f"{name}.png", look)
+            browser.close()
+
+
+def shoot(browser: Browser, url: str, key: str, file: Path, look: dict[str, Any]) -> None:
+    """Sign in, let the lines fill, show an account and a quote, and take the picture."""
+    context = browser.new_context(**look)
+    context.set_default_timeout(PATIENCE_MS)
+    page = ConsolePage(context.new_page(), url)
+    page.sign_in(key)
+    page.panel("account").get_by_label("Account id").fill("ACC_SRC_5081")
+    page.page.keyboard.press("Enter")
+    page.page.wait_for_timeout(60_000)
+    page.fill_payment(
+        source_account="ACC_SRC_5081", destination_account="ACC_DST_1228", amount="188.52",
+        currency="USD", destination_currency="IDR", description="Invoice 2041",
+    )  # fmt: skip
+    page.page.locator("[data-pay]").wait_for()
+    page.page.locator("h1").evaluate("() => { scrollTo(0, 0); document.activeElement.blur(); }")
+    page.page.wait_for_timeout(1500)
+    page.page.screenshot(path=file)
+    page.page.screenshot(path=Path("/tmp") / f"full-{file.name}", full_page=True)
+    context.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
