@@ -30,7 +30,11 @@ async def settle(gateway: JoinedGateway) -> None:
 
 @pytest.fixture
 async def gateway(tmp_path: Path, clock: ManualClock):  # type: ignore[no-untyped-def]
-    overrides = {"payments": {"sweep_seconds": 3600.0, "payment_timeout": 0.5}}
+    # Only what is injected fails here, however slow the machine.
+    overrides = {
+        "payments": {"sweep_seconds": 3600.0, "payment_timeout": 60.0},
+        "api-gateway": {"request_seconds": 90.0},
+    }
     joined = JoinedGateway(tmp_path / "kurs", SAMPLES, clock=clock, overrides=overrides)
     async with joined:
         await joined.open_and_fund("alice", USD="100.00")

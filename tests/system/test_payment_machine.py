@@ -65,7 +65,11 @@ class PaymentMachine(RuleBasedStateMachine):
     def start(self) -> None:
         names = ("wallet", "payments", "risk") if self.postgres else ()
         urls = {name: self.run(_create_database(self.postgres)) for name in names}
-        overrides = {"payments": {"sweep_seconds": 3600.0}, "wallet": {"audit_interval": 3600.0}}
+        overrides = {
+            "payments": {"sweep_seconds": 3600.0, "payment_timeout": 60.0},
+            "wallet": {"audit_interval": 3600.0},
+            "api-gateway": {"request_seconds": 90.0},
+        }
         self.gateway = JoinedGateway(
             Path(self.folder.name) / "kurs",
             SAMPLES,
