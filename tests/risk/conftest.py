@@ -9,7 +9,7 @@ from tests.risk.harness import RiskApp, limits, risk_app, risk_document
 
 # Nothing here asserts a time, and a busy machine may pause any example.
 settings.register_profile(
-    "risk", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50
+    "risk", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=30
 )
 settings.load_profile("risk")
 

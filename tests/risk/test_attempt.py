@@ -1,6 +1,7 @@
 """When an attempt is the one that was decided on, and what of it is stored."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -59,9 +60,7 @@ def test_inputs_are_json_and_name_what_is_known(
         ("destination_currency", None, None),
     ],
 )
-def test_a_conflict_names_the_field_that_differs(
-    field: str, value: object, named: str | None
-) -> None:
+def test_a_conflict_names_the_field_that_differs(field: str, value: Any, named: str | None) -> None:
     payment = attempt(destination_currency="USD", source_opened_at=4)
     decision = decide(payment, APPROVED, "r", 0)
 

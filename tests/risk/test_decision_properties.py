@@ -1,5 +1,6 @@
 """What holds for every policy and every payment."""
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -11,6 +12,7 @@ from tests.risk.harness import attempt
 from kurs.clock import MICROS
 from risk.domain.attempt import Attempt
 from risk.domain.batch import Batch, Scored
+from risk.domain.decision import decide
 from risk.domain.evaluation import evaluate
 from risk.domain.outcome import Marks, Outcome
 from risk.domain.policy import (
@@ -56,7 +58,7 @@ currencies = st.sampled_from(CURRENCIES)
 accounts = st.sampled_from(ACCOUNTS)
 thresholds = st.builds(
     Threshold,
-    st.sampled_from(("a", "b", "c", "d", "e", "f")),
+    st.sampled_from(("a", "b", "c", "d", '"e\\', "é")),
     marks=st.sampled_from(MARKS),
     shadow=st.booleans(),
     scope=st.sampled_from(SCOPES),
@@ -174,6 +176,21 @@ def test_a_verdict_accounts_for_itself(
     assert (verdict.outcome is Outcome.APPROVE) == (
         "threshold" not in {r.rule for r in verdict.reasons}
     )
+
+
+@given(policies, attempts, uses, tables)
+def test_what_is_stored_says_what_was_found(
+    rules: Policy, payment: Attempt, use: AccountUse, rates: RateTable
+) -> None:
+    verdict = evaluate(rules, payment, use, rates, NOW)
+    decision = decide(payment, verdict, "r", NOW)
+    shadow = json.loads(decision.shadow)
+
+    assert json.loads(decision.reasons) == [r._asdict() for r in verdict.reasons]
+    assert [s["threshold"] for s in shadow] == [
+        f.threshold.name for f in verdict.shadow if f.reasons or f.outcome is not Outcome.APPROVE
+    ]
+    assert all(s["reasons"] or s["decision"] != "approve" for s in shadow)
 
 
 @given(policies, st.lists(attempts, min_size=2, max_size=5), st.data())

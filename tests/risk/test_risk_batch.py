@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 from tests.risk.harness import RiskApp, item, rows
 
@@ -10,7 +11,7 @@ from kurs.database import Database
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SAMPLED = f"00-{TRACE}-b7ad6b7169203331-01"
 
-INVALID = {
+INVALID: dict[str, tuple[dict[str, Any], str, str]] = {
     "no amount": ({"amount": ...}, "invalid", "amount"),
     "an amount that is a number": ({"amount": 10}, "invalid", "amount"),
     "an amount of no number": ({"amount": "ten"}, "amount_malformed", "amount"),
@@ -47,7 +48,7 @@ async def test_a_bad_item_fails_alone_and_names_its_field(
 
 
 async def test_an_item_of_another_shape_fails_alone(small_risk: RiskApp) -> None:
-    bad = [None, 7, "x", [], [[]], {"items": []}]
+    bad: list[object] = [None, 7, "x", [], [[]], {"items": []}]
     results = await small_risk.batch(*bad, item())
 
     assert [r["status"] for r in results] == ["refused"] * len(bad) + ["scored"]

@@ -4,10 +4,8 @@ import asyncio
 from contextlib import suppress
 from functools import partial
 
-from sqlalchemy.exc import DBAPIError
-
 from kurs.clock import MICROS, Clock
-from kurs.database import Database, DatabaseUnavailable
+from kurs.database import Database
 from kurs.telemetry import Telemetry
 from risk.metrics import RiskMetrics
 from risk.store import remove_expired
@@ -66,9 +64,12 @@ class Cleanup:
         while True:
             try:
                 await self.turn()
-            except (DatabaseUnavailable, DBAPIError, OSError) as error:
+            except Exception as error:
+                # Whatever it is, there is another turn: without any, readiness would be stuck.
                 if self.healthy:
-                    self._logger.warning("velocity cleanup failed", error=str(error))
+                    self._logger.warning(
+                        "velocity cleanup failed", error=f"{type(error).__name__}: {error}"
+                    )
                 self.healthy = False
                 await asyncio.sleep(_RETRY_SECONDS)
             else:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from kurs.clock import MICROS, Clock
-from kurs.http import Deadline, ServiceClient, TransportError
+from kurs.http import Deadline, ServiceClient
 from kurs.ids import CurrencyCode
 from kurs.telemetry import Telemetry
 from risk.domain.rates import NO_RATES, Pair, RateTable
@@ -73,10 +73,11 @@ class RatesFeed:
         """Ask fx once; on failure the last answer stands until it is too old."""
         try:
             mids = await self._fetch()
-        except (TransportError, ValidationError, _BadAnswer) as error:
+        except Exception as error:
+            # Whatever it is, the poll goes on: without it the rates would be gone for good.
             self._refreshes.labels("failed").inc()
             if not self._failing:
-                self._logger.warning("no rates from fx", error=str(error))
+                self._logger.warning("no rates from fx", error=f"{type(error).__name__}: {error}")
             self._failing = True
             return
         if mids != self._table.mids:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from kurs.app import router
 from kurs.batching import DeadlineExceeded, Overloaded
 from kurs.caller import Caller, CallerDep, MerchantRequired
+from kurs.database import DatabaseUnavailable
 from kurs.errors import FieldError, Unprocessable, problem_responses
 from kurs.http import current_deadline
 from kurs.ids import PaymentId
@@ -21,7 +22,12 @@ from risk.schemas import BatchAnswer, DecisionAnswer, ScoreAnswer, ScoreBatch, S
 from risk.service import Order, RiskService, Skipped
 
 _SCORE_PROBLEMS = problem_responses(
-    MerchantRequired, DecisionConflict, NotConfigured, Overloaded, DeadlineExceeded
+    MerchantRequired,
+    DecisionConflict,
+    NotConfigured,
+    Overloaded,
+    DeadlineExceeded,
+    DatabaseUnavailable,
 )
 
 
@@ -45,7 +51,7 @@ def scores_router(service: RiskService) -> APIRouter:
     @routes.get(
         "/decisions/{payment_id}",
         summary="A stored decision",
-        responses=problem_responses(MerchantRequired, DecisionNotFound),
+        responses=problem_responses(MerchantRequired, DecisionNotFound, DatabaseUnavailable),
     )
     async def decision(
         payment_id: Annotated[PaymentId, Path()], caller: CallerDep
@@ -63,7 +69,7 @@ def batch_router(scoring: BatchScoring) -> APIRouter:
         "/score/batch",
         summary="Decide on many payments at once, between services",
         response_model=BatchAnswer,
-        responses=problem_responses(NotConfigured, Overloaded),
+        responses=problem_responses(NotConfigured, Overloaded, DatabaseUnavailable),
         openapi_extra={"requestBody": _batch_body()},
     )
     async def score_batch(request: Request) -> Response:

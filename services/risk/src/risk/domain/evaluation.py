@@ -23,6 +23,11 @@ class Finding(NamedTuple):
     reasons: Sequence[Reason]
     """What its own rules found, without the base rules."""
 
+    @property
+    def says_something(self) -> bool:
+        """Whether it found anything or would not approve."""
+        return bool(self.reasons) or self.outcome is not Outcome.APPROVE
+
 
 class Verdict(NamedTuple):
     """The decision about an attempt, and what shadow thresholds would have said."""

@@ -97,6 +97,12 @@ class Threshold:
     effective_from: int | None = None
     effective_until: int | None = None
 
+    @property
+    def conditional(self) -> bool:
+        """Whether more than the currency decides if it applies to a payment."""
+        timed = self.effective_from is not None or self.effective_until is not None
+        return timed or bool(self.scope.corridors)
+
     def active(self, now: int) -> bool:
         """Tell whether `now` lies from `effective_from` up to, not including, `effective_until`."""
         if self.effective_from is not None and now < self.effective_from:
@@ -112,7 +118,8 @@ BUILT_IN = Threshold("built-in", new_account=NewAccount(max_age_seconds=86_400, 
 class CurrencyPlan:
     """What a payment in one currency needs, worked out once per document."""
 
-    thresholds: tuple[Threshold, ...]
+    thresholds: tuple[tuple[Threshold, bool], ...]
+    """Those whose scope may cover it, in their reported order; whether each is conditional."""
     windows: tuple[int, ...]
     widths: tuple[int, ...]
 
@@ -150,14 +157,16 @@ class Policy:
             thresholds = tuple(t for t in self.ordered if t.scope.counts(currency))
             windows = _windows(thresholds)
             widths = tuple(sorted({bucket_width(w) for w in windows}))
-            plan = self._plans[currency] = CurrencyPlan(thresholds, windows, widths)
+            listed = tuple((t, t.conditional) for t in thresholds)
+            plan = self._plans[currency] = CurrencyPlan(listed, windows, widths)
         return plan
 
     def applicable(self, attempt: Attempt, now: int) -> Iterator[Threshold]:
         """Yield the thresholds that are in force for `attempt`, in their reported order."""
-        for threshold in self.plan(attempt.currency).thresholds:
-            if threshold.active(now) and threshold.scope.covers(
-                attempt.currency, attempt.destination_currency
+        received = attempt.destination_currency
+        for threshold, conditional in self.plan(attempt.currency).thresholds:
+            if not conditional or (
+                threshold.active(now) and threshold.scope.covers(attempt.currency, received)
             ):
                 yield threshold
 

@@ -1,6 +1,7 @@
 """The rules: each looks at one case and says what it found, with points and a reason."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from kurs.clock import MICROS
@@ -94,8 +95,12 @@ def _new_account(rule: NewAccount, case: Case) -> Reason | None:
     opened = case.attempt.source_opened_at
     if opened is None or case.now - opened >= rule.max_age_seconds * MICROS:
         return None
-    age = _duration(rule.max_age_seconds)
-    return Reason(NEW_ACCOUNT, rule.points, f"the source account is younger than {age}")
+    return _younger(rule.max_age_seconds, rule.points)
+
+
+@lru_cache(maxsize=256)
+def _younger(seconds: int, points: int) -> Reason:
+    return Reason(NEW_ACCOUNT, points, f"the source account is younger than {_duration(seconds)}")
 
 
 def _amount(
