@@ -13,7 +13,7 @@ import pytest
 from devstack.processes import ManagedProcess, stop_all, tree_cpu_seconds
 
 Start = Callable[[str], ManagedProcess]
-READY = "import time; print('ready', flush=True); time.sleep(60)"
+READY = "import time; print('ready', flush=True); time.sleep(600)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + READY
 
 
