@@ -167,7 +167,8 @@ async def risk_app(
     **settings: Any,
 ) -> AsyncIterator[RiskApp]:
     """Run a risk on the database at `url`, migrated if need be, beside the apps of `transport`."""
-    await asyncio.to_thread(migrate, url, VERSIONS)
+    if not url.startswith("sqlite"):
+        await asyncio.to_thread(migrate, url, VERSIONS)
     clock = clock or ManualClock()
     telemetry = Telemetry.for_tests("risk")
     transport = transport or AsgiTransport()

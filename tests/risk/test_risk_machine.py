@@ -203,6 +203,8 @@ def test_every_history_agrees_with_the_model(database_url: str) -> None:
     migrate(database_url, VERSIONS)
     machine = type("Machine", (RiskMachine,), {"url": database_url})
 
+    # The rules are the same code on both; PostgreSQL takes several times as long for a history.
+    histories = 20 if database_url.startswith("sqlite") else 8
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=12, stateful_step_count=20, deadline=None)
+        machine, settings=settings(max_examples=histories, stateful_step_count=15, deadline=None)
     )
