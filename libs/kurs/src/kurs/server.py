@@ -68,11 +68,13 @@ class DrainingServer(uvicorn.Server):
             self.should_exit = self.force_exit = True
             return
         self._state.draining = True
-        self._end_keep_alive()
-        asyncio.get_running_loop().call_later(self._drain_seconds, self._stop_listening)
+        loop = asyncio.get_running_loop()
+        # Not here: a signal can come between the head of an answer and its body.
+        loop.call_soon_threadsafe(self._end_keep_alive)
+        loop.call_later(self._drain_seconds, self._stop_listening)
 
     def _end_keep_alive(self) -> None:
-        """Let every answer from now on end its connection.
+        """Let every answer that has not begun end its connection, and say so.
 
         Done once here, in the server's own headers, and not in a layer that every request passes.
         """
@@ -80,7 +82,7 @@ class DrainingServer(uvicorn.Server):
         self.server_state.default_headers.append(_CLOSE)
         for connection in self.server_state.connections:
             cycle = getattr(connection, "cycle", None)
-            if cycle is not None:
+            if cycle is not None and not cycle.response_started:
                 cycle.keep_alive = False
 
     def _stop_listening(self) -> None:
