@@ -45,7 +45,7 @@ def create_app(
     batches = BatchMetrics(telemetry.registry)
     metrics = PaymentMetrics(telemetry)
     database = Database.open(settings.database_url, DatabaseMetrics(telemetry.registry))
-    feed = Feed(database)
+    feed = Feed(database, lambda: bool(app.state.draining))
     dependencies = _dependencies(settings, transport, telemetry, batches)
     service = PaymentService(
         database=database,
@@ -74,7 +74,6 @@ def create_app(
         ready["database"] = True
         sweeper.start()
         yield
-        feed.close()
         await sweeper.close()
         await service.close()
         for client in (dependencies.risk, dependencies.fx, dependencies.wallet):

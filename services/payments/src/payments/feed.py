@@ -1,7 +1,7 @@
 """The event feed: wakes those who follow it when something was committed, here or elsewhere."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from kurs.database import Database
@@ -15,20 +15,18 @@ _PAUSE_SECONDS = 0.1
 
 
 class Feed:
-    """Follows the events table. Its sequence has no gaps that are filled later (see writes)."""
+    """Follows the events table. Its sequence has no gaps that are filled later (see writes).
 
-    def __init__(self, database: Database) -> None:
+    Streams end once `draining` says so: a process that stops would wait for their followers.
+    """
+
+    def __init__(self, database: Database, draining: Callable[[], bool]) -> None:
         self._database = database
+        self._draining = draining
         self._news = asyncio.Event()
-        self._closed = False
 
     def wake(self) -> None:
         """Tell the followers that this process committed an event."""
-        self._news.set()
-
-    def close(self) -> None:
-        """End every stream, so that a draining process does not wait for its followers."""
-        self._closed = True
         self._news.set()
 
     async def follow(self, merchant: str, after: int | None) -> AsyncIterator[Event | None]:
@@ -38,7 +36,7 @@ class Feed:
         """
         if after is None:
             after = await self._database.read(reads.last_sequence)
-        while not self._closed:
+        while not self._draining():
             self._news.clear()
             page = await self._database.read(
                 partial(reads.events_after, merchant=merchant, sequence=after, limit=_PAGE)
