@@ -120,7 +120,9 @@ def test_cpu_time_counts_over_a_kill_and_with_ended_children(start: Start) -> No
 
 
 def test_the_cpu_time_of_a_tree_includes_running_children(start: Start) -> None:
-    nested = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
+    burn = "import time, sys\nwhile time.process_time() < 0.3: pass\n"
+    inner = burn + "sys.stdin.read()"
+    nested = burn + f"import subprocess\nsubprocess.run([sys.executable, '-c', {inner!r}])"
     code = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {nested!r}],"
     process = start(code + " stdin=subprocess.PIPE);" + READY)
     pid = process.pid or 0
