@@ -80,6 +80,7 @@ def test_the_dialog_keeps_the_focus_and_gives_it_back(page: ConsolePage, fake: F
 def test_rows_stand_still_while_one_has_the_focus(page: ConsolePage, fake: FakeServer) -> None:
     pay(fake)
     page.sign_in()
+    expect(page.rows()).to_have_count(1)
     tab_to(page.page, ".row-button")
     pay(fake)
     expect(page.panel("payments")).to_contain_text("Held while you read · 1 new")

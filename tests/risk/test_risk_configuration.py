@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.risk.harness import RiskApp, eventually, limits, risk_app, risk_document
+from tests.risk.harness import RiskApp, limits, risk_app, risk_document
 
 from kurs.clock import MICROS
+from kurs.testing.waiting import eventually
 from risk.configuration import policy_of
 from risk.domain.outcome import Marks, Outcome
 from risk.domain.policy import (

@@ -128,6 +128,12 @@ async def test_a_refused_transfer_does_not_consume_its_quote(wallet: WalletApp) 
     await apply_all(wallet, pay("y", "alice", "bob", 1_00, quote_id="q"))
 
 
+async def test_a_quote_used_in_an_earlier_batch_is_refused(wallet: WalletApp) -> None:
+    await apply_all(wallet, pay("x", "alice", "bob", 1_00, quote_id="q"))
+    (refused,) = await wallet.transfer(pay("y", "alice", "bob", 1_00, quote_id="q"))
+    assert (refused["status"], refused["code"]) == ("refused", "quote_already_used")
+
+
 async def test_a_balance_stays_within_64_bits(wallet: WalletApp) -> None:
     top = 2**63 - 1
     await apply_all(

@@ -4,6 +4,7 @@
  */
 import { find, setText } from "./dom.js";
 import { Filter } from "./filter.js";
+import { Reading } from "./reading.js";
 import { Row } from "./rows.js";
 
 const MOST_ROWS = 200;
@@ -15,9 +16,9 @@ export class Stream {
   #signal;
   #onOpen;
   #filter;
+  #reading;
   #rows = new Map();
   #waiting = new Map();
-  #reading = new Set();
   #drawing = 0;
   #loads = 0;
   #filled = false;
@@ -32,7 +33,8 @@ export class Stream {
     this.held = find("[data-held]", panel);
     this.region = find("[data-region]", panel);
     this.#filter = new Filter(find("form", panel), () => this.#restart());
-    this.#listen(find("[data-pause]", panel));
+    const pause = find("[data-pause]", panel);
+    this.#reading = new Reading({ body: this.body, region: this.region, pause }, () => this.#draw());
     feed.subscribe(({ payment }) => payment && this.#receive(payment));
   }
 
@@ -72,7 +74,7 @@ export class Stream {
   #draw() {
     this.#drawing = 0;
     this.#showHeld();
-    if (this.#reading.size) return;
+    if (this.#reading.why) return;
     for (const payment of this.#waiting.values()) this.#place(payment);
     this.#filled = true;
     this.#waiting.clear();
@@ -108,32 +110,9 @@ export class Stream {
   }
 
   #showHeld() {
-    const why = this.#reading.has("paused") ? "Paused" : "Held while you read";
+    const { why } = this.#reading;
     const count = this.#waiting.size < MOST_ROWS ? this.#waiting.size : `${MOST_ROWS}+`;
-    setText(this.held, this.#reading.size ? `${why} · ${count} new` : "");
-  }
-
-  #hold(why, on) {
-    if (on) this.#reading.add(why);
-    else this.#reading.delete(why);
-    this.#draw();
-  }
-
-  #listen(pause) {
-    const { body, region } = this;
-    const on = (name, why, test) =>
-      body.addEventListener(name, (event) => this.#hold(why, test(event)));
-    on("pointerenter", "pointer", (event) => event.pointerType === "mouse");
-    on("pointerleave", "pointer", () => false);
-    on("focusin", "focus", (event) => event.target.matches(":focus-visible"));
-    on("focusout", "focus", () => false);
-    const scrolled = () => this.#hold("scroll", region.scrollTop > 8);
-    region.addEventListener("scroll", scrolled, { passive: true });
-    pause.addEventListener("click", () => {
-      const pressed = pause.getAttribute("aria-pressed") !== "true";
-      pause.setAttribute("aria-pressed", String(pressed));
-      this.#hold("paused", pressed);
-    });
+    setText(this.held, why ? `${why} · ${count} new` : "");
   }
 }
 
