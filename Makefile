@@ -1,7 +1,7 @@
 # Everything a person does with Kurs starts here: `make help`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PACKAGES := libs/kurs services/api-gateway services/payments services/fx services/wallet services/risk operator loadtest devstack
+PACKAGES := libs/kurs services/api-gateway services/payments services/fx services/wallet services/risk operator loadtest devstack observability
 DEPLOYABLES := api-gateway payments fx wallet risk
 PYTHON ?= python3
 VENV := .venv
