@@ -14,7 +14,7 @@ async def test_rates_ages_and_health_are_true_when_they_are_read(fx: Any, teleme
     fx.clock.advance(seconds=90)
 
     assert value(telemetry, "fx_rate", base="EUR", quote="USD", source="ecb") == 1.0837
-    assert value(telemetry, "fx_rate_age_seconds", source="ecb") == 90
+    assert value(telemetry, "fx_rate_age_seconds", base="EUR", quote="USD", source="ecb") == 90
     assert value(telemetry, "fx_source_healthy", source="ecb") == 1
     assert value(telemetry, "fx_refresh_total", source="ecb", result="ok") == 1
 
@@ -24,8 +24,9 @@ async def test_a_source_that_leaves_takes_its_gauges_with_it(
 ) -> None:
     fx.app.state.board.apply(document(other=static_spec()))
 
-    assert value(telemetry, "fx_rate_age_seconds", source="ecb") is None
-    assert value(telemetry, "fx_rate_age_seconds", source="other") == 0
+    pair = {"base": "EUR", "quote": "USD"}
+    assert value(telemetry, "fx_rate_age_seconds", **pair, source="ecb") is None
+    assert value(telemetry, "fx_rate_age_seconds", **pair, source="other") == 0
 
 
 async def test_quotes_are_counted_by_result(fx: Any, telemetry: Any) -> None:
@@ -36,13 +37,25 @@ async def test_quotes_are_counted_by_result(fx: Any, telemetry: Any) -> None:
     assert value(telemetry, "fx_quotes_total", result="pair_not_supported") == 1
 
 
+async def test_quotes_are_counted_by_pair_and_source(fx: Any, telemetry: Any) -> None:
+    await fx.post("/quotes", ORDER)
+
+    pair = {"base": "EUR", "quote": "IDR", "source": "ecb"}
+    assert value(telemetry, "fx_quotes_priced_total", **pair) == 1
+
+
+async def test_each_rate_tells_how_old_it_may_become(fx: Any, telemetry: Any) -> None:
+    pair = {"base": "EUR", "quote": "USD", "source": "ecb"}
+    assert value(telemetry, "fx_rate_max_age_seconds", **pair) == 3600
+
+
 async def test_no_request_can_make_a_new_series(fx: Any, telemetry: Any) -> None:
     def series() -> set[tuple[str, tuple[tuple[str, str], ...]]]:
         return {
             (sample.name, tuple(sorted(sample.labels.items())))
             for metric in telemetry.registry.collect()
             for sample in metric.samples
-            if sample.name.startswith("fx_") and "result" not in sample.labels
+            if sample.name.startswith("fx_rate")
         }
 
     before = series()

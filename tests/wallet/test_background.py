@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from tests.wallet.harness import WalletApp, hold, pay, wallet_app
 
 from kurs.clock import ManualClock
@@ -113,3 +113,24 @@ async def test_background_work_that_fails_makes_the_wallet_unready() -> None:
     assert not heartbeat.healthy
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_the_audit_counts_customers_below_their_limit(
+    small_wallet: WalletApp, sqlite_ledger: str
+) -> None:
+    database = Database.open(sqlite_ledger)
+    telemetry = Telemetry.for_tests("audit")
+    audit = Audit(database, small_wallet.clock, WalletMetrics(telemetry))
+    await audit.run()
+    assert telemetry.registry.get_sample_value("wallet_customers_below_limit") == 0
+
+    def move(connection: Connection, minor: int) -> None:
+        connection.execute(text("PRAGMA ignore_check_constraints=ON"))
+        change = "UPDATE balances SET posted = posted + :minor WHERE account_id = 'alice'"
+        connection.execute(text(change), {"minor": minor})
+
+    await database.write(lambda c: move(c, -1_000_000))
+    await audit.run()
+    assert telemetry.registry.get_sample_value("wallet_customers_below_limit") == 1
+    await database.write(lambda c: move(c, 1_000_000))
+    await database.close()

@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from kurs.batching import Batcher, BatchMetrics
 from kurs.errors import Unavailable
@@ -28,6 +29,8 @@ Result = TypeVar("Result")
 Work = Callable[[Connection], Returned]
 
 _ATTEMPTS = 6
+# Connections that stay open, and as many again while they are all in use.
+_POOL = 4
 # PostgreSQL: serialization_failure, deadlock_detected.
 _RETRYABLE = frozenset({"40001", "40P01"})
 # PostgreSQL: too many connections, and a server that starts or stops.
@@ -57,6 +60,10 @@ class DatabaseMetrics:
             "kurs_database_transaction_duration_seconds", "Time of a transaction with its commit.",
             ["kind"], buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1),
             registry=registry,
+        )  # fmt: skip
+        self.connections = Gauge(
+            "kurs_database_connections", "Connections to PostgreSQL: in_use, idle, and the limit.",
+            ["state"], registry=registry,
         )  # fmt: skip
 
 
@@ -157,8 +164,17 @@ class _Postgresql(Database):
     def __init__(self, url: str, metrics: DatabaseMetrics | None) -> None:
         super().__init__(metrics)
         self._engine: AsyncEngine = create_async_engine(
-            url, pool_size=4, max_overflow=4, pool_timeout=5, pool_recycle=1800
+            url, pool_size=_POOL, max_overflow=_POOL, pool_timeout=5, pool_recycle=1800
         )
+        if metrics is not None:
+            self._publish(metrics.connections)
+
+    def _publish(self, connections: Gauge) -> None:
+        pool = self._engine.sync_engine.pool
+        assert isinstance(pool, QueuePool)
+        connections.labels("in_use").set_function(pool.checkedout)
+        connections.labels("idle").set_function(pool.checkedin)
+        connections.labels("limit").set(2 * _POOL)
 
     async def _run_read(self, work: Work[Returned]) -> Returned:
         try:

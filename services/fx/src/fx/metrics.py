@@ -17,6 +17,12 @@ class FxMetrics:
     def __init__(self, telemetry: Telemetry) -> None:
         self._quotes = telemetry.counter("fx_quotes_total", "Quotes by result", ("result",))
         self._children: dict[str, Counter] = {}
+        self._priced = telemetry.counter(
+            "fx_quotes_priced_total",
+            "Quotes given, by pair and by the source of their rate",
+            ("base", "quote", "source"),
+        )
+        self._pairs: dict[tuple[str, str, str], Counter] = {}
         self.refreshes = telemetry.counter(
             "fx_refresh_total",
             "Refreshes of a rate source: ok, partial (some rates refused) or failed",
@@ -34,6 +40,13 @@ class FxMetrics:
         if child is None:
             child = self._children[result] = self._quotes.labels(result)
         child.inc(count)
+
+    def priced(self, base: str, quote: str, source: str) -> None:
+        """Count a quote of a pair that the configuration serves."""
+        child = self._pairs.get((base, quote, source))
+        if child is None:
+            child = self._pairs[base, quote, source] = self._priced.labels(base, quote, source)
+        child.inc()
 
 
 class RateCollector(Collector):
@@ -53,7 +66,12 @@ class RateCollector(Collector):
             "fx_rate", "Mid rate: units of quote for one base", labels=("base", "quote", "source")
         )
         age = GaugeMetricFamily(
-            "fx_rate_age_seconds", "Age of the oldest rate of a source", labels=("source",)
+            "fx_rate_age_seconds", "Age of a source's rate", labels=("base", "quote", "source")
+        )
+        limit = GaugeMetricFamily(
+            "fx_rate_max_age_seconds",
+            "Age from which a source's rate is not used; years for rates that are dated on purpose",
+            labels=("base", "quote", "source"),
         )
         healthy = GaugeMetricFamily(
             "fx_source_healthy",
@@ -65,8 +83,10 @@ class RateCollector(Collector):
             name, base = rates.terms.name, rates.terms.base
             healthy.add_metric((name,), float(is_healthy))
             for quote, seen in rates.observed.items():
-                rate.add_metric((base, quote, name), float(seen.mid))
-            if rates.observed:
-                oldest = min(seen.as_of for seen in rates.observed.values())
-                age.add_metric((name,), max(0, now - oldest) / MICROS)
-        yield from (rate, age, healthy)
+                labels = (base, quote, name)
+                rate.add_metric(labels, float(seen.mid))
+                age.add_metric(labels, max(0, now - seen.as_of) / MICROS)
+                terms = rates.terms.terms_for(quote)
+                if terms is not None:
+                    limit.add_metric(labels, terms.max_age / MICROS)
+        yield from (rate, age, limit, healthy)

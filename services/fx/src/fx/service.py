@@ -153,6 +153,7 @@ class RateService:
     ) -> Members:
         pair = table.select(source, destination, now)
         source_minor, destination_minor = price(pair, side, minor)
+        self._metrics.priced(source, destination, pair.source)
         quote = Quote(
             new_id("fxq"),
             source,

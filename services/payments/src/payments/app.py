@@ -17,6 +17,7 @@ from payments.clients import AccountDirectory, BatchClient
 from payments.feed import Feed
 from payments.flow import Dependencies, PaymentFlow
 from payments.metrics import PaymentMetrics
+from payments.reconciler import Reconciler
 from payments.routes import routes
 from payments.service import PaymentService
 from payments.settings import PaymentsSettings
@@ -66,6 +67,14 @@ def create_app(
         telemetry=telemetry,
         clock=clock,
     )
+    reconciler = Reconciler(
+        database=database,
+        wallet=dependencies.accounts.client,
+        metrics=metrics,
+        telemetry=telemetry,
+        clock=clock,
+        seconds=settings.reconcile_seconds,
+    )
     ready = {"database": False}
 
     @asynccontextmanager
@@ -73,7 +82,9 @@ def create_app(
         await ensure_schema(database, settings.database_url, VERSIONS)
         ready["database"] = True
         sweeper.start()
+        reconciler.start()
         yield
+        await reconciler.close()
         await sweeper.close()
         await service.close()
         for client in (dependencies.risk, dependencies.fx, dependencies.wallet):
@@ -93,6 +104,7 @@ def create_app(
     app.state.service = service
     app.state.feed = feed
     app.state.sweeper = sweeper
+    app.state.reconciler = reconciler
     return app
 
 

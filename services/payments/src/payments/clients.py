@@ -87,7 +87,7 @@ class AccountDirectory:
     def __init__(
         self, client: ServiceClient, *, metrics: BatchMetrics, remembered: int = 100_000
     ) -> None:
-        self._client = client
+        self.client = client
         self._remembered = remembered
         self._known: OrderedDict[str, Account] = OrderedDict()
         self._batcher: Batcher[str, Account | None] = Batcher(
@@ -102,15 +102,15 @@ class AccountDirectory:
         try:
             return await self._batcher.submit(account_id, expires=deadline.expires_at)
         except (TransportError, Overloaded, DeadlineExceeded) as error:
-            raise Unanswered(self._client.name, str(error)) from error
+            raise Unanswered(self.client.name, str(error)) from error
 
     async def _look_up(self, ids: Sequence[str]) -> Sequence[Account | None]:
         wanted = list(dict.fromkeys(ids))
-        answer = await self._client.request(
+        answer = await self.client.request(
             "POST", "/accounts/lookup", body=to_json({"account_ids": wanted}), retryable=True
         )
         if answer.status != 200:
-            raise Unanswered(self._client.name, f"answered {answer.status}")
+            raise Unanswered(self.client.name, f"answered {answer.status}")
         for account_id, row in zip(wanted, json.loads(answer.body)["accounts"], strict=True):
             if row is not None and row["kind"] == "customer":
                 self._remember(

@@ -1,6 +1,7 @@
 """What the payments service counts. Labels are bounded: no id, account or merchant is one."""
 
 from kurs.clock import MICROS
+from kurs.money import exponent
 from kurs.telemetry import Telemetry
 from payments.domain.operation import Kind
 from payments.domain.payment import Payment
@@ -17,7 +18,7 @@ class PaymentMetrics:
         )
         self._amounts = telemetry.counter(
             "kurs_payments_captured_amount_total",
-            "Captured amounts in minor units of the currency.",
+            "Captured amounts in major units of the currency.",
             ["currency"],
         )
         self._duration = telemetry.histogram(
@@ -34,6 +35,13 @@ class PaymentMetrics:
         self.swept = telemetry.counter(
             "kurs_payments_swept_total", "Operations that the sweeper took over.", ["result"]
         )
+        self.reconciled = telemetry.counter(
+            "kurs_payments_reconciled_total",
+            "Captured payments that were looked up in the ledger again: found or missing.",
+            ["result"],
+        )
+        for result in ("found", "missing"):
+            self.reconciled.labels(result)
         self.oldest_pending = telemetry.gauge(
             "kurs_payments_oldest_pending_seconds", "Age of the oldest unfinished operation."
         )
@@ -45,7 +53,7 @@ class PaymentMetrics:
         self._outcomes.labels(kind, after.status, failure, after.currency, destination).inc()
         captured = after.captured_amount - before.captured_amount
         if captured:
-            self._amounts.labels(after.currency).inc(captured)
+            self._amounts.labels(after.currency).inc(captured / 10 ** exponent(after.currency))
         if kind is Kind.PAY:
             seconds = (after.updated_at - after.created_at) / MICROS
             self._duration.labels(after.status).observe(max(0.0, seconds))

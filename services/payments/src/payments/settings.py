@@ -25,3 +25,4 @@ class PaymentsSettings(ServiceSettings):
     hold_seconds: float = 7 * 24 * 3600.0
     exchange_hold_seconds: float = 900.0
     give_up_seconds: float = 900.0
+    reconcile_seconds: float = 30.0

@@ -59,23 +59,23 @@ class Audit:
     async def run(self) -> dict[str, int]:
         """Return the sum per currency in minor units, and publish it."""
         now = self._clock.now()
-        sums, positions, holds = await self._database.read(lambda c: self._look(c, now))
-        self._metrics.report_audit(now, sums, positions, holds)
+        sums = await self._database.read(lambda c: self._sum(c, now))
+        positions = await self._database.read(reports.house_positions)
+        holds = await self._database.read(reports.open_holds)
+        overdrawn = await self._database.read(reports.customers_below_limit)
+        self._metrics.report_audit(now, sums, positions, holds, overdrawn)
         return sums
 
-    def _look(
-        self, connection: Connection, now: int
-    ) -> tuple[dict[str, int], list[tuple[str, str, int]], int]:
+    def _sum(self, connection: Connection, now: int) -> dict[str, int]:
         settled = reports.last_entry_before(connection, self._settled, now - _SETTLED_MICROS)
         older = Counter(reports.sums_between(connection, self._settled, settled))
         younger = reports.sums_between(connection, settled, None)
         self._settled_sums.update(older)
         self._settled = settled
-        sums = {
+        return {
             currency: self._settled_sums[currency] + younger.get(currency, 0)
             for currency in {*self._settled_sums, *younger}
         }
-        return sums, reports.house_positions(connection), reports.open_holds(connection)
 
 
 class Heartbeat:

@@ -28,6 +28,10 @@ class WalletMetrics:
             ("account", "currency"),
         )
         self._holds = telemetry.gauge("wallet_holds_open", "Holds not yet closed or released")
+        self._overdrawn = telemetry.gauge(
+            "wallet_customers_below_limit",
+            "Balances of customers below zero or their overdraft; anything but 0 is a fault",
+        )
         self._audited = telemetry.gauge(
             "wallet_ledger_audit_timestamp_seconds", "When the ledger was last summed up"
         )
@@ -47,6 +51,7 @@ class WalletMetrics:
         sums: Mapping[str, int],
         positions: Iterable[tuple[str, str, int]],
         holds: int,
+        overdrawn: int,
     ) -> None:
         """Publish what an audit found; amounts in minor units, `now` in microseconds."""
         for currency, total in sums.items():
@@ -54,4 +59,5 @@ class WalletMetrics:
         for account, currency, minor in positions:
             self._positions.labels(account, currency).set(minor / 10 ** exponent(currency))
         self._holds.set(holds)
+        self._overdrawn.set(overdrawn)
         self._audited.set(now / 1_000_000)

@@ -12,6 +12,9 @@ from payments.domain.payment import Payment, Status
 from payments.errors import CursorInvalid
 from payments.store.tables import events, operations, payments, read_operation, read_payment
 
+# A bound on the events that one search for captures reads.
+_LOOKED_AT = 50_000
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -111,6 +114,22 @@ def oldest_pending(connection: Connection) -> int | None:
     pending = operations.c.lease_until.is_not(None)
     query = select(func.min(operations.c.created_at)).where(pending)
     return connection.execute(query).scalar()
+
+
+def newest_captures(connection: Connection, before: int, limit: int) -> Sequence[tuple[str, str]]:
+    """Return uid and earlier status of the newest captures made before a moment."""
+    newest = last_sequence(connection)
+    query = (
+        select(events.c.uid, events.c.from_status)
+        .where(
+            events.c.sequence > newest - _LOOKED_AT,
+            events.c.to_status == Status.CAPTURED.value,
+            events.c.at < before,
+        )
+        .order_by(events.c.sequence.desc())
+        .limit(limit)
+    )
+    return [(uid, from_status or "") for uid, from_status in connection.execute(query)]
 
 
 def overdue_holds(connection: Connection, now: int, limit: int) -> Sequence[Payment]:

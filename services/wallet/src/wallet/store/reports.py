@@ -134,6 +134,18 @@ def open_holds(connection: Connection) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def customers_below_limit(connection: Connection) -> int:
+    """Return how many balances of customers are below zero or their overdraft: none, always."""
+    available = balances.c.posted - balances.c.held
+    query = (
+        select(func.count())
+        .select_from(balances)
+        .join(accounts, accounts.c.account_id == balances.c.account_id)
+        .where(accounts.c.kind == "customer", available < -func.coalesce(balances.c.overdraft, 0))
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def due_holds(connection: Connection, now: int, limit: int) -> list[tuple[str, str]]:
     """Return ids and merchants of open holds that have expired, the longest expired first."""
     query = (
