@@ -66,6 +66,10 @@ test: $(ENVIRONMENT) ## run every test that this machine can run
 test-crash: $(ENVIRONMENT) ## kill -9 each service in turn under load, for minutes
 	@$(BIN)/pytest tests/crash $(TEST)
 
+.PHONY: observability
+observability: $(ENVIRONMENT) ## write docs/metrics.md, the rules and the dashboards anew from the code
+	@$(BIN)/python -m kurs_observability
+
 .PHONY: check
 check: $(ENVIRONMENT) ## ruff, mypy strict, import-linter, lock files
 	@$(BIN)/ruff check .

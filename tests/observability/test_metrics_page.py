@@ -28,6 +28,6 @@ def test_names_and_labels_follow_prometheus(metrics: list[Described]) -> None:
 
 def test_no_label_is_named_after_an_id(metrics: list[Described]) -> None:
     for metric in metrics:
-        wrong = {l for l in metric.labels if l.endswith("_id") or l in ("id", "merchant", "path")}
+        wrong = {x for x in metric.labels if x.endswith("_id") or x in ("id", "merchant", "path")}
         assert not wrong, metric
     assert {m.name for m in metrics if "account" in m.labels} == {"wallet_house_position"}

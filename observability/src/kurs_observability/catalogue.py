@@ -69,7 +69,7 @@ def _metrics(registry: CollectorRegistry) -> Iterator[tuple[str, str, tuple[str,
     collectors: Iterable[Any] = registry._collector_to_names
     for collector in list(collectors):
         if isinstance(collector, MetricWrapperBase):
-            kind, name = collector._type, collector._name
+            kind, name = str(collector._type), collector._name
             yield kind, _said(kind, name), tuple(collector._labelnames), collector._documentation
             continue
         for family in collector.collect():
