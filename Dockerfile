@@ -1,0 +1,39 @@
+# The image of every deployable; they differ in SERVICE only:
+#   docker build --build-arg SERVICE=wallet -t kurs/wallet:dev .
+# SERVICE is api-gateway, payments, fx, wallet, risk or operator. `make images` builds them all.
+ARG SERVICE=wallet
+
+FROM python:3.13-slim AS build
+ARG SERVICE
+RUN pip install --no-cache-dir --disable-pip-version-check "uv>=0.9,<1"
+ENV UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
+RUN uv venv /opt/kurs
+# The locked requirements first: they change seldom, and their layer is the large one.
+COPY requirements/${SERVICE}.txt /build/requirements.txt
+RUN uv pip install --python /opt/kurs --require-hashes --compile-bytecode -r /build/requirements.txt
+COPY libs/kurs /build/libs/kurs
+COPY services /build/services
+COPY operator /build/services/operator
+# `service` is what `python -m <package>` would run, under one name for all, since an ENTRYPOINT
+# in exec form takes no variables. Build tools are not installed into the environment that ships.
+RUN set -eu; package=$(basename "$(ls -d /build/services/${SERVICE}/src/*)"); \
+    uv pip install --python /opt/kurs --no-deps --compile-bytecode /build/libs/kurs /build/services/${SERVICE}; \
+    printf 'import runpy\n\nrunpy.run_module("%s", run_name="__main__", alter_sys=True)\n' "$package" > /opt/kurs/service
+
+FROM python:3.13-slim
+ARG SERVICE
+ARG VERSION=0.1.0
+LABEL org.opencontainers.image.title="kurs-${SERVICE}" \
+      org.opencontainers.image.description="Kurs, a multi-currency payment gateway: ${SERVICE}" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.licenses="MIT"
+COPY --from=build /opt/kurs /opt/kurs
+ENV PATH=/opt/kurs/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    KURS_HOST=0.0.0.0
+# A number, so that Kubernetes can see that it is not root.
+USER 10001:10001
+WORKDIR /tmp
+# `migrate` as an argument brings the service's database up to date.
+ENTRYPOINT ["python", "/opt/kurs/service"]

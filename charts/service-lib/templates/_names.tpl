@@ -1,0 +1,45 @@
+{{/*
+Names, labels, ports and the image. Resources are named after their service, whatever the release is
+called, so that `http://wallet:8083` is right in every namespace: one Kurs to a namespace.
+*/}}
+
+{{- define "service-lib.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "service-lib.labels" -}}
+{{ include "service-lib.selector" . }}
+{{ include "service-lib.commonLabels" . }}
+app.kubernetes.io/component: {{ .Chart.Name }}
+{{- end }}
+
+{{- define "service-lib.commonLabels" -}}
+app.kubernetes.io/part-of: kurs
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{/* The port of each service, inside and outside its pod. */}}
+{{- define "service-lib.ports" -}}
+{"api-gateway": 8080, "payments": 8081, "fx": 8082, "wallet": 8083, "risk": 8084}
+{{- end }}
+
+{{- define "service-lib.port" -}}
+{{ index (include "service-lib.ports" . | fromJson) .Chart.Name }}
+{{- end }}
+
+{{- define "service-lib.image" -}}
+{{- $image := .Values.image -}}
+{{- $repository := $image.repository | default (printf "kurs/%s" .Chart.Name) -}}
+{{- with .Values.global.image.registry }}{{ trimSuffix "/" . }}/{{ end -}}
+{{ $repository }}
+{{- if $image.digest }}@{{ $image.digest }}
+{{- else }}:{{ $image.tag | default .Values.global.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end }}
+
+{{- define "service-lib.databaseSecret" -}}
+{{ .Values.database.existingSecret | default (printf "%s-database" .Chart.Name) }}
+{{- end }}

@@ -1,0 +1,77 @@
+{{/*
+Who may talk to a service, and whom it may talk to; all else is denied. A service's chart names the
+services at its edges (`calls`, `calledBy`); DNS, the database, the trace collector and Prometheus are
+added here. The policy holds for the pods of its migration, too.
+*/}}
+
+{{- define "service-lib.networkPolicy" -}}
+{{- $root := .root -}}
+{{- $network := $root.Values.global.network -}}
+{{- $ports := include "service-lib.ports" $root | fromJson -}}
+{{- $port := include "service-lib.port" $root -}}
+{{- if $network.enabled }}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ $root.Chart.Name }}
+  labels: {{- include "service-lib.labels" $root | nindent 4 }}
+spec:
+  podSelector:
+    matchExpressions:
+      - {key: app.kubernetes.io/name, operator: In, values: [{{ $root.Chart.Name }}, {{ $root.Chart.Name }}-migration]}
+      - {key: app.kubernetes.io/instance, operator: In, values: [{{ $root.Release.Name }}]}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    {{- if .public }}
+    {{- with $root.Values.networkPolicy.clients }}
+    - {ports: [{port: {{ $port }}}], from: {{ toJson . }}}
+    {{- else }}
+    - {ports: [{port: {{ $port }}}]}
+    {{- end }}
+    {{- end }}
+    {{- range .calledBy }}
+    - {ports: [{port: {{ $port }}}], from: [{podSelector: {matchLabels: {{ include "service-lib.peer" . }}}}]}
+    {{- end }}
+    {{- with $network.prometheus }}
+    - {ports: [{port: {{ $port }}}], from: {{ toJson . }}}
+    {{- end }}
+    {{- with $root.Values.networkPolicy.extraIngress }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  egress:
+    {{- include "service-lib.dnsEgress" $root | nindent 4 }}
+    {{- range .calls }}
+    - {ports: [{port: {{ index $ports . }}}], to: [{podSelector: {matchLabels: {{ include "service-lib.peer" . }}}}]}
+    {{- end }}
+    {{- if eq $root.Values.database.kind "postgresql" }}
+    {{- if $root.Values.global.database.bundled }}
+    - {ports: [{port: 5432}], to: [{podSelector: {matchLabels: {{ include "service-lib.peer" "postgresql" }}}}]}
+    {{- else }}
+    {{- range $network.databases }}
+    - {ports: [{port: {{ .port }}}], to: {{ toJson .to }}}
+    {{- else }}
+    - {ports: [{port: 5432}]}
+    {{- end }}
+    {{- end }}
+    {{- end }}
+    {{- if and $root.Values.global.telemetry.otlpEndpoint $network.collector }}
+    - {ports: [{port: {{ include "service-lib.otlpPort" $root }}}], to: {{ toJson $network.collector }}}
+    {{- end }}
+    {{- with $root.Values.networkPolicy.extraEgress }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "service-lib.peer" -}}
+{app.kubernetes.io/component: {{ . }}, app.kubernetes.io/part-of: kurs}
+{{- end }}
+
+{{- define "service-lib.dnsEgress" -}}
+- {ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}], to: {{ toJson .Values.global.network.dns }}}
+{{- end }}
+
+{{- define "service-lib.otlpPort" -}}
+{{- $url := urlParse .Values.global.telemetry.otlpEndpoint -}}
+{{- if contains ":" $url.host }}{{ splitList ":" $url.host | last }}{{ else }}{{ ternary 443 80 (eq $url.scheme "https") }}{{ end -}}
+{{- end }}

@@ -1,0 +1,135 @@
+{{/*
+What every pod of ours has in common, Jobs and tests too: the `restricted` Pod Security profile, a
+read-only root file system, no token, and the variables and files that a service reads.
+*/}}
+
+{{- define "service-lib.podSecurity" -}}
+automountServiceAccountToken: false
+# Variables for every Service of the namespace would only be confused with settings.
+enableServiceLinks: false
+{{- with .Values.global.image.pullSecrets }}
+imagePullSecrets: {{ toJson . }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "service-lib.containerSecurity" -}}
+image: {{ include "service-lib.image" . | quote }}
+imagePullPolicy: {{ .Values.global.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "service-lib.databaseEnv" -}}
+{{- if eq .Values.database.kind "sqlite" }}
+- {name: KURS_DATABASE_URL, value: {{ printf "sqlite:////var/lib/kurs/%s.db" .Chart.Name | quote }}}
+{{- else if eq .Values.database.kind "postgresql" }}
+- name: KURS_DATABASE_URL
+  valueFrom: {secretKeyRef: {name: {{ include "service-lib.databaseSecret" . }}, key: {{ .Values.database.key }}}}
+- {name: KURS_DATABASE_WAIT_SECONDS, value: {{ .Values.database.waitSeconds | quote }}}
+{{- end }}
+{{- end }}
+
+{{- define "service-lib.env" -}}
+- {name: KURS_HOST, value: 0.0.0.0}
+- {name: KURS_PORT, value: {{ include "service-lib.port" . | quote }}}
+- {name: KURS_DRAIN_SECONDS, value: {{ .Values.shutdown.drainSeconds | quote }}}
+{{- with .Values.global.telemetry }}
+- {name: KURS_TRACE_RATIO, value: {{ .traceRatio | quote }}}
+{{- if .otlpEndpoint }}
+- {name: KURS_OTLP_ENDPOINT, value: {{ .otlpEndpoint | quote }}}
+{{- end }}
+{{- end }}
+{{- include "service-lib.databaseEnv" . }}
+{{- if .Values.config }}
+- {name: KURS_CONFIG_DIR, value: /etc/kurs/config}
+{{- end }}
+{{- if .Values.quoteKeys }}
+- {name: KURS_QUOTE_KEYS_FILE, value: {{ printf "/etc/kurs/quote-keys/%s" .Values.quoteKeys.key | quote }}}
+{{- end }}
+{{- if .Values.apiKeys }}
+- {name: KURS_API_KEYS_FILE, value: {{ printf "/etc/kurs/api-keys/%s" .Values.apiKeys.key | quote }}}
+{{- end }}
+{{- if .Values.sourceSecrets }}
+- {name: KURS_SECRETS_DIR, value: /etc/kurs/secrets}
+{{- end }}
+{{- include "service-lib.faultEnv" . }}
+{{- range $name, $value := .Values.settings }}
+- {name: {{ $name }}, value: {{ include "service-lib.text" $value | quote }}}
+{{- end }}
+{{- with .Values.env }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* A number as it was written: YAML numbers are floats here, and 1000000 would become 1e+06. */}}
+{{- define "service-lib.text" -}}
+{{- if kindIs "float64" . }}{{ toJson . }}{{ else }}{{ toString . }}{{ end -}}
+{{- end }}
+
+{{- define "service-lib.faultEnv" -}}
+{{- $faults := .Values.faults -}}
+{{- $on := or $faults.delaySeconds $faults.errorRatio $faults.unready -}}
+{{- if and $on (eq .Values.global.environment "production") }}
+{{- fail (printf "%s: fault switches are for demonstrations; production refuses them (faults)" .Chart.Name) }}
+{{- end }}
+{{- if $on }}
+- {name: KURS_FAULT_DELAY_SECONDS, value: {{ $faults.delaySeconds | quote }}}
+- {name: KURS_FAULT_ERROR_RATIO, value: {{ $faults.errorRatio | quote }}}
+- {name: KURS_FAULT_UNREADY, value: {{ $faults.unready | quote }}}
+{{- end }}
+{{- end }}
+
+{{- define "service-lib.volumeMounts" -}}
+- {name: tmp, mountPath: /tmp}
+{{- if eq .Values.database.kind "sqlite" }}
+- {name: database, mountPath: /var/lib/kurs}
+{{- end }}
+{{- if .Values.config }}
+# A folder, never a subPath: only a folder follows the changes of its ConfigMap.
+- {name: config, mountPath: /etc/kurs/config, readOnly: true}
+{{- end }}
+{{- if .Values.quoteKeys }}
+- {name: quote-keys, mountPath: /etc/kurs/quote-keys, readOnly: true}
+{{- end }}
+{{- if .Values.apiKeys }}
+- {name: api-keys, mountPath: /etc/kurs/api-keys, readOnly: true}
+{{- end }}
+{{- range .Values.sourceSecrets }}
+- {name: source-{{ . }}, mountPath: /etc/kurs/secrets/{{ . }}, readOnly: true}
+{{- end }}
+{{- with .Values.volumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "service-lib.volumes" -}}
+- {name: tmp, emptyDir: {sizeLimit: 64Mi}}
+{{- if eq .Values.database.kind "sqlite" }}
+- {name: database, persistentVolumeClaim: {claimName: {{ .Chart.Name }}-database}}
+{{- end }}
+{{- with .Values.config }}
+# Optional: a pod may start before the document is written, and is ready once it has read it.
+- {name: config, configMap: {name: {{ .configMap }}, optional: true}}
+{{- end }}
+{{- with .Values.quoteKeys }}
+- {name: quote-keys, secret: {secretName: {{ .existingSecret }}, items: [{key: {{ .key }}, path: {{ .key }}}]}}
+{{- end }}
+{{- with .Values.apiKeys }}
+# The digests alone: the gateway has no use for a key's text.
+- {name: api-keys, secret: {secretName: {{ .existingSecret }}, items: [{key: {{ .key }}, path: {{ .key }}}]}}
+{{- end }}
+{{- range .Values.sourceSecrets }}
+- {name: source-{{ . }}, secret: {secretName: {{ . }}}}
+{{- end }}
+{{- with .Values.volumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
