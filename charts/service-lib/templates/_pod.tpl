@@ -33,7 +33,6 @@ securityContext:
 {{- else if eq .Values.database.kind "postgresql" }}
 - name: KURS_DATABASE_URL
   valueFrom: {secretKeyRef: {name: {{ include "service-lib.databaseSecret" . }}, key: {{ .Values.database.key }}}}
-- {name: KURS_DATABASE_WAIT_SECONDS, value: {{ .Values.database.waitSeconds | quote }}}
 {{- end }}
 {{- end }}
 

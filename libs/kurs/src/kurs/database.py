@@ -105,7 +105,7 @@ class Database(ABC):
                 with self._write_seconds.time():
                     result = await self._run_write(work)
             except (RetryTransaction, DBAPIError, OSError) as error:
-                if not _is_retryable(error):
+                if not is_retryable(error):
                     raise
                 if attempt == _ATTEMPTS:
                     raise DatabaseUnavailable("the database does not answer") from error
@@ -181,7 +181,7 @@ class _Postgresql(Database):
             async with self._engine.connect() as connection:
                 return await connection.run_sync(work)
         except (DBAPIError, OSError) as error:
-            if _is_retryable(error):
+            if is_retryable(error):
                 raise DatabaseUnavailable("the database does not answer") from error
             raise
 
@@ -259,7 +259,8 @@ def _transaction(engine: Engine, work: Work[Returned]) -> Returned:
         return work(connection)
 
 
-def _is_retryable(error: BaseException) -> bool:
+def is_retryable(error: BaseException) -> bool:
+    """Return whether the same again may succeed: the server was not there, or chose another."""
     if not isinstance(error, DBAPIError):
         return True
     state = getattr(error.orig, "sqlstate", None)

@@ -1,11 +1,15 @@
 """Schema migrations (alembic), one transaction under a lock, the same on both databases.
 
 SQLite migrates itself when its service starts; on PostgreSQL a service never changes the schema,
-`python -m <service> migrate` does (a hook Job in the charts).
+`python -m <service> migrate` does (a Job in the charts). The server, the Job and the service may
+start in any order: each waits for the one before it.
 """
 
 import asyncio
+import sys
+import time
 import zlib
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
@@ -14,17 +18,25 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, make_url, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from kurs.database import Database, sqlite_engine
+from kurs.database import Database, DatabaseUnavailable, is_retryable, sqlite_engine
+
+WAIT_SECONDS = 90.0
+"""How long a migration waits for its server, and a service for its migration."""
+_PAUSE_SECONDS = 0.5
 
 
 class SchemaOutdated(RuntimeError):
     """The database has an older schema than this program needs."""
 
 
-def migrate(url: str, versions: Path) -> None:
-    """Bring the database at `url` to the newest of `versions` (a folder of alembic revisions)."""
+def migrate(url: str, versions: Path, *, wait_seconds: float = WAIT_SECONDS) -> None:
+    """Bring the database at `url` to the newest of `versions` (a folder of alembic revisions).
+
+    A schema that is newer than `versions` stays as it is: so it is when a release is rolled back.
+    """
     if make_url(url).get_backend_name() == "sqlite":
         Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
         engine = sqlite_engine(url, begin="BEGIN EXCLUSIVE")
@@ -32,11 +44,13 @@ def migrate(url: str, versions: Path) -> None:
             _upgrade(connection, versions)
         engine.dispose()
     else:
-        asyncio.run(_migrate_postgresql(url, versions))
+        asyncio.run(_migrate_postgresql(url, versions, wait_seconds))
 
 
-async def ensure_schema(database: Database, url: str, versions: Path) -> None:
-    """Migrate a SQLite database; on PostgreSQL raise SchemaOutdated unless it was migrated.
+async def ensure_schema(
+    database: Database, url: str, versions: Path, *, wait_seconds: float = WAIT_SECONDS
+) -> None:
+    """Migrate a SQLite database; on PostgreSQL wait until it was migrated, else SchemaOutdated.
 
     A schema newer than this program is accepted: migrations stay compatible for one version, so
     that the pods of a rolling update keep working.
@@ -44,26 +58,51 @@ async def ensure_schema(database: Database, url: str, versions: Path) -> None:
     if database.dialect == "sqlite":
         await asyncio.to_thread(migrate, url, versions)
         return
-    current = await database.read(_current_revision)
+    deadline = time.monotonic() + wait_seconds
+    while (obstacle := await _obstacle(database, versions)) is not None:
+        if time.monotonic() > deadline:
+            raise SchemaOutdated(obstacle)
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _obstacle(database: Database, versions: Path) -> str | None:
+    """Return why the schema cannot be used, or None."""
+    try:
+        current = await database.read(_current_revision)
+    except DatabaseUnavailable as error:
+        return error.detail
     scripts = ScriptDirectory.from_config(_config(versions))
-    known = {script.revision for script in scripts.walk_revisions()}
     head = scripts.get_current_head()
-    if current is None or (current in known and current != head):
-        raise SchemaOutdated(
+    if current is None or (current != head and current in _known(scripts)):
+        return (
             f"the schema is at {current or 'nothing'} and must be at {head}: "
             "run `python -m <service> migrate` first"
         )
+    return None
 
 
-async def _migrate_postgresql(url: str, versions: Path) -> None:
+async def _migrate_postgresql(url: str, versions: Path, wait_seconds: float) -> None:
     engine = create_async_engine(url)
     try:
-        async with engine.begin() as connection:
+        connection = await _connect(engine, wait_seconds)
+        async with aclosing(connection), connection.begin():
             lock = zlib.crc32(b"kurs-migrations")
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
             await connection.run_sync(partial(_upgrade, versions=versions))
     finally:
         await engine.dispose()
+
+
+async def _connect(engine: AsyncEngine, wait_seconds: float) -> AsyncConnection:
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            return await engine.connect()
+        except (DBAPIError, OSError) as error:
+            if not is_retryable(error) or time.monotonic() > deadline:
+                raise
+            sys.stderr.write(f"waiting for the database: {error}\n")
+            await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def _current_revision(connection: Connection) -> str | None:
@@ -72,8 +111,16 @@ def _current_revision(connection: Connection) -> str | None:
 
 def _upgrade(connection: Connection, versions: Path) -> None:
     config = _config(versions)
+    current = _current_revision(connection)
+    if current is not None and current not in _known(ScriptDirectory.from_config(config)):
+        sys.stderr.write(f"the schema is at {current}, newer than this program: left as it is\n")
+        return
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _known(scripts: ScriptDirectory) -> frozenset[str]:
+    return frozenset(script.revision for script in scripts.walk_revisions())
 
 
 def _config(versions: Path) -> Config:
