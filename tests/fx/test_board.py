@@ -73,6 +73,24 @@ async def test_a_new_document_changes_the_next_quote(
     assert (await fx.get("/internal/config")).json()["revision"] == new.revision
 
 
+async def test_the_operator_is_told_of_each_source_whether_it_gives_its_rates(
+    unconfigured: Any, document: Any, static_spec: Any
+) -> None:
+    dated = {"rates": {"USD": "1.2"}, "asOf": "2025-12-31T00:00:00Z"}
+    unconfigured.write(document(desk=static_spec(static=dated)))
+    async with unconfigured.running() as fx:
+        [report] = (await fx.get("/internal/config")).json()["reports"]
+
+    assert report == {
+        "kind": "FXRateSource",
+        "name": "desk",
+        "healthy": True,
+        "error": None,
+        "observed_at": "2025-12-31T00:00:00.000000Z",
+        "decisions": {},
+    }
+
+
 @pytest.mark.parametrize("broken", ["", "{", '{"schemaVersion": 1}', "null"])
 async def test_a_broken_document_keeps_the_last_good_one_and_says_what_is_wrong(
     fx: Any, eventually: Eventually, broken: str

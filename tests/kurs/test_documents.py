@@ -20,6 +20,7 @@ from kurs.resources import (
     RiskThresholdSpec,
     SourceRef,
     Threshold,
+    digest_of,
 )
 from kurs.telemetry import Telemetry
 from kurs.testing.asgi import AsgiTransport
@@ -310,13 +311,43 @@ async def test_the_route_tells_what_is_in_force_and_what_is_wrong(
         "revision": document("limits").revision,
         "error": None,
         "applied_at": "2026-01-01T00:00:00.000000Z",
+        "digest": digest_of(document("limits", generation=7).to_json().encode()),
         "sources": [{"kind": "RiskThreshold", "name": "limits", "uid": "", "generation": 7}],
+        "reports": [],
     }
 
     mount.write("{")
     await eventually(lambda: watcher.error is not None)
     assert (await asked())["revision"] == document("limits").revision
     assert "Invalid JSON" in (await asked())["error"]
+
+
+async def test_applying_goes_on_in_the_trace_that_wrote_the_document(
+    mount: Mount, watcher: DocumentWatcher[RiskDocument], telemetry: Telemetry
+):
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    written = document("limits").model_copy(
+        update={"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    )
+    mount.write(written)
+
+    await watcher.start()
+
+    [span] = telemetry.spans()
+    assert f"{span.context.trace_id:032x}" == trace
+    assert span.attributes == {"config.revision": written.revision}
+    assert watcher.revision == document("limits").revision
+
+
+async def test_a_document_of_nobody_is_applied_without_a_trace(
+    mount: Mount, watcher: DocumentWatcher[RiskDocument], telemetry: Telemetry
+):
+    mount.write(document("limits"))
+
+    await watcher.start()
+
+    assert watcher.ready
+    assert telemetry.spans() == ()
 
 
 async def test_many_swaps_end_at_the_last_one(mount: Mount, watcher: DocumentWatcher[RiskDocument]):

@@ -173,6 +173,23 @@ async def test_a_shadow_threshold_is_kept_beside_the_decision_and_counted(
     assert (shadow, enforced, hits) == (1, 1, 1)
 
 
+async def test_the_operator_is_told_what_a_shadow_threshold_would_have_decided(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    trial = {"mode": "Shadow", "perPayment": limits(1, 2)}
+    async with risk_app(sqlite_url, tmp_path / "config", risk_document(trial=trial)) as risk:
+        await risk.score(payment_id="p")
+        await risk.score(payment_id="q")
+        counted = (await risk.get("/internal/config")).json()["reports"]
+        other = risk_document(trial={**trial, "perPayment": limits(1, 3)})
+        risk.write(other)
+        await eventually(lambda: _runs(risk, other.revision))
+        anew = (await risk.get("/internal/config")).json()["reports"]
+
+    assert [(r["name"], r["decisions"]) for r in counted] == [("trial", {"decline": 2})]
+    assert [(r["name"], r["decisions"]) for r in anew] == [("trial", {})]
+
+
 def _item() -> dict[str, object]:
     return {
         "payment_id": "demo:p",

@@ -17,8 +17,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
 
 from kurs.clock import MICROS, Clock, SystemClock, to_rfc3339
-from kurs.resources import FILE_NAME, Document, SourceRef, describe, explain
-from kurs.telemetry import Telemetry
+from kurs.resources import FILE_NAME, Document, SourceRef, describe, digest_of, explain
+from kurs.telemetry import Telemetry, extract
 
 MAX_BYTES = 2 * 1024 * 1024
 """More than a ConfigMap holds; a larger file is refused unread."""
@@ -61,6 +61,7 @@ class DocumentWatcher(Generic[DocumentT]):
         self._poll_seconds = poll_seconds
         self._clock = clock or SystemClock()
         self._logger = telemetry.logger
+        self._tracer = telemetry.tracer
         self._metrics = _ReloadMetrics(telemetry)
         self._subscribers: list[Callable[[DocumentT], None]] = []
         self._seen: Identity | None = None
@@ -75,6 +76,11 @@ class DocumentWatcher(Generic[DocumentT]):
     def revision(self) -> str | None:
         """The revision in force, or None before the first good document."""
         return None if self.current is None else self.current.revision
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of the document in force as it was read, or None before the first one."""
+        return None if self.current is None else digest_of(self._content)
 
     @property
     def ready(self) -> bool:
@@ -131,13 +137,18 @@ class DocumentWatcher(Generic[DocumentT]):
 
     def _apply(self, document: DocumentT, content: bytes) -> None:
         previous = self.current
-        try:
-            for callback in self._subscribers:
-                callback(document)
-        except Exception as error:
-            self._restore(previous)
-            self._fail(f"the service rejects it: {error}")
-            return
+        with self._tracer.start_as_current_span(
+            "apply configuration",
+            extract(document.traceparent),
+            attributes={"config.revision": document.revision},
+        ):
+            try:
+                for callback in self._subscribers:
+                    callback(document)
+            except Exception as error:
+                self._restore(previous)
+                self._fail(f"the service rejects it: {error}")
+                return
         self.current = document
         self._content = content
         self.applied_at = self._clock.now()
@@ -201,16 +212,38 @@ class _ReloadMetrics:
         self._success.set(at / MICROS)
 
 
+class ResourceReport(BaseModel):
+    """What a service can say of one resource in force.
+
+    Of a rate source its health (None before its first answer), what is wrong, and the date of its
+    oldest rate. Of a threshold in Shadow mode how often it would have decided what.
+    """
+
+    kind: str
+    name: str
+    healthy: bool | None = None
+    error: str | None = None
+    observed_at: str | None = None
+    decisions: dict[str, int] = {}
+
+
 class ConfigState(BaseModel):
-    """The configuration in force, and what is wrong with a newer one."""
+    """The configuration in force, and what is wrong with a newer one.
+
+    `digest` tells one written document from another of the same revision.
+    """
 
     revision: str | None
+    digest: str | None
     error: str | None
     applied_at: str | None
     sources: list[SourceRef]
+    reports: list[ResourceReport]
 
 
-def config_router(watcher: DocumentWatcher[DocumentT]) -> APIRouter:
+def config_router(
+    watcher: DocumentWatcher[DocumentT], reports: Callable[[], list[ResourceReport]] = list
+) -> APIRouter:
     """Return the route `GET /internal/config`, by which the operator counts acknowledgements."""
     routes = APIRouter(tags=["operations"])
 
@@ -219,9 +252,11 @@ def config_router(watcher: DocumentWatcher[DocumentT]) -> APIRouter:
         document, applied_at = watcher.current, watcher.applied_at
         return ConfigState(
             revision=watcher.revision,
+            digest=watcher.digest,
             error=watcher.error,
             applied_at=None if applied_at is None else to_rfc3339(applied_at),
             sources=list(document.sources) if document else [],
+            reports=reports(),
         )
 
     return routes

@@ -62,7 +62,7 @@ def create_app(
     app.state.board = board
     app.include_router(rates_router(service))
     app.include_router(quotes_router(service))
-    app.include_router(config_router(watcher))
+    app.include_router(config_router(watcher, board.reports))
     return app
 
 

@@ -10,7 +10,8 @@ from fx.metrics import FxMetrics, RateCollector
 from fx.settings import FxSettings
 from fx.sources.build import source_of
 from fx.sources.credentials import Secrets
-from kurs.clock import Clock
+from kurs.clock import Clock, to_rfc3339
+from kurs.documents import ResourceReport
 from kurs.resources import FxDocument
 from kurs.resources import RateSource as ConfiguredSource
 from kurs.telemetry import Telemetry
@@ -63,6 +64,10 @@ class RateBoard:
         self._served = self._served or self.table.usable(self._clock.now())
         return self._served
 
+    def reports(self) -> list[ResourceReport]:
+        """Say of each source whether it gives its rates."""
+        return [_report(feed) for feed in self.feeds]
+
     async def refresh(self) -> None:
         """Ask every source now."""
         await asyncio.gather(*(feed.refresh() for feed in self.feeds))
@@ -103,6 +108,16 @@ class RateBoard:
 
     def _view(self) -> list[tuple[SourceRates, bool]]:
         return [(feed.rates, feed.healthy) for feed in self.feeds]
+
+
+def _report(feed: Feed) -> ResourceReport:
+    return ResourceReport(
+        kind="FXRateSource",
+        name=feed.configured.name,
+        healthy=feed.healthy if feed.asked else None,
+        error=feed.error,
+        observed_at=None if feed.as_of is None else to_rfc3339(feed.as_of),
+    )
 
 
 def _key(configured: ConfiguredSource) -> tuple[str | None, str]:

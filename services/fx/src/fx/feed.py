@@ -59,6 +59,11 @@ class Feed:
         return self.error is None
 
     @property
+    def asked(self) -> bool:
+        """Whether the source has answered, or failed to, since it was configured."""
+        return self._told is not None
+
+    @property
     def as_of(self) -> int | None:
         """The date of the oldest rate, in microseconds; None without any."""
         return min((seen.as_of for seen in self.rates.observed.values()), default=None)

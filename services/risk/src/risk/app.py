@@ -49,6 +49,7 @@ def create_app(
     configuration = Configuration(settings.blocklist())
     watcher = DocumentWatcher(settings.config_dir, RiskDocument, telemetry=telemetry, clock=clock)
     watcher.subscribe(configuration.apply)
+    watcher.subscribe(metrics.shadow.apply)
     database = Database.open(settings.database_url, DatabaseMetrics(telemetry.registry))
     cleanup = Cleanup(
         database,
@@ -93,7 +94,7 @@ def create_app(
     )
     app.include_router(scores_router(service))
     app.include_router(batch_router(BatchScoring(service, telemetry, metrics)))
-    app.include_router(config_router(watcher))
+    app.include_router(config_router(watcher, metrics.shadow.reports))
     return app
 
 

@@ -4,6 +4,7 @@ from prometheus_client import Counter
 
 from kurs.telemetry import Telemetry
 from risk.domain.evaluation import Verdict
+from risk.shadow import ShadowTally
 
 ENFORCE = "enforce"
 SHADOW = "shadow"
@@ -37,6 +38,7 @@ class RiskMetrics:
         self.removed_buckets = telemetry.counter(
             "risk_velocity_buckets_removed_total", "Velocity buckets that no window reached"
         )
+        self.shadow = ShadowTally()
         self._children: dict[tuple[str, ...], Counter] = {}
 
     def attempt(self, result: str, count: int = 1) -> None:
@@ -51,6 +53,7 @@ class RiskMetrics:
             self._child(self._hits, reason.rule, ENFORCE, outcome).inc()
         for found in verdict.shadow:
             self._child(self._decisions, found.outcome.word, SHADOW).inc()
+            self.shadow.count(found.threshold.name, found.outcome.word)
             for reason in found.reasons:
                 self._child(self._hits, reason.rule, SHADOW, found.outcome.word).inc()
 

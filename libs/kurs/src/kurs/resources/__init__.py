@@ -14,6 +14,7 @@ from kurs.resources.document import (
     RiskPayload,
     SourceRef,
     Threshold,
+    digest_of,
     revision_of,
 )
 from kurs.resources.envelope import (
@@ -91,6 +92,7 @@ __all__ = [
     "Threshold",
     "Velocity",
     "describe",
+    "digest_of",
     "explain",
     "expression_for",
     "parse_resource",

@@ -1,7 +1,8 @@
 """The compiled documents: what fx and risk each read, with a revision that is their content's hash.
 
-`revision` covers `schemaVersion` and `payload`, not `sources`: applying the old resource again
-gives the old revision, and an unchanged payload under a new generation is the same configuration.
+`revision` covers `schemaVersion` and `payload`, not `sources` or `traceparent`: applying the old
+resource again gives the old revision, and an unchanged payload under a new generation is the same
+configuration.
 """
 
 import hashlib
@@ -19,6 +20,9 @@ SCHEMA_VERSION = 1
 FILE_NAME = "config.json"
 """The one file of a service's configuration folder."""
 Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+Traceparent = Annotated[
+    str, StringConstraints(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+]
 
 
 class SourceRef(StrictModel):
@@ -68,6 +72,8 @@ class Document(StrictModel):
     schema_version: Literal[1] = 1
     revision: Revision
     sources: tuple[SourceRef, ...] = ()
+    traceparent: Traceparent | None = None
+    """The span that wrote the document, in which the services that apply it continue."""
     payload: Any
 
     @model_validator(mode="before")
@@ -81,6 +87,10 @@ class Document(StrictModel):
                 hint = f"the content's hash is {expected}; change the resources, not the document"
                 raise wrong("the revision does not fit the payload", hint, "revision")
         return content
+
+    def says_the_same(self, other: "Document") -> bool:
+        """Tell whether another document is this one, whoever wrote it and when."""
+        return (self.revision, self.sources) == (other.revision, other.sources)
 
     @classmethod
     def build(
@@ -108,6 +118,11 @@ class RiskDocument(Document):
     """The configuration of risk."""
 
     payload: RiskPayload
+
+
+def digest_of(content: bytes) -> str:
+    """Return what tells one written document from another, byte for byte: 16 hex digits."""
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def payload_content(payload: Payload) -> dict[str, Any]:
