@@ -1,0 +1,199 @@
+"""What the models check and JSON Schema cannot say: CEL rules, patterns and list types, by model.
+
+A rule of a model stands at the model's place in the schema, a rule of a field at the field's.
+Each has a message of its own, since the API server's default one shows the expression.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from kurs.resources.scalars import MAX_SECONDS, MOMENT_PATTERN
+
+CURRENCY_PATTERN = "^[A-Z]{3}$"
+# Printable ASCII; no "@" before the path, since a URL may carry no credentials, and no "#".
+URL_PATTERN = r'^[Hh][Tt][Tt][Pp][Ss]?://[!-"$-.0-9;->A-~][!-"$-.0->A-~]*([/?][!-"$-~]*)?$'
+_RESERVED = "['host', 'content-length', 'transfer-encoding', 'connection', 'te', 'upgrade']"
+
+
+class Rule(NamedTuple):
+    """A CEL rule; `path` names the field to blame (`.maxAge`), below the place of the rule."""
+
+    expression: str
+    message: str
+    path: str = ""
+
+
+WINDOW = Rule(
+    "!has(self.effectiveFrom) || !has(self.effectiveUntil) || "
+    "self.effectiveUntil > self.effectiveFrom",
+    "effectiveUntil must be later than effectiveFrom",
+    ".effectiveUntil",
+)
+INLINE_KEYS = Rule(f"self.all(code, code.matches('{CURRENCY_PATTERN}'))", "write currency codes")
+RATE_VALUE = Rule("self.matches('[1-9]')", "a rate may not be zero")
+DURATION = Rule(f"duration(self) <= duration('{MAX_SECONDS}s')", "write at most ten years")
+_TICKET_IS_NEW = (
+    "has(self.changeTicket) && "
+    "(!has(oldSelf.changeTicket) || self.changeTicket != oldSelf.changeTicket)"
+)
+_NOT_LOOSENED = (
+    "has(self.perPayment) && self.perPayment.currency == oldSelf.perPayment.currency && "
+    "self.perPayment.declineAboveMinor - oldSelf.perPayment.declineAboveMinor"
+    " <= oldSelf.perPayment.declineAboveMinor"
+)
+
+
+def _one_type(name: str, field: str) -> Rule:
+    return Rule(
+        f"(self.type == '{name}') == has(self.{field})",
+        f"spec.{field} belongs to type {name}, and type {name} needs it",
+        ".type",
+    )
+
+
+def _inline(field: str) -> tuple[Rule, Rule]:
+    return (
+        Rule(
+            f"!has(self.{field}) || !has(self.pairs) || "
+            f"self.pairs.all(pair, pair.quote in self.{field}.rates)",
+            f"each pair needs a rate in spec.{field}.rates",
+            ".pairs",
+        ),
+        Rule(
+            f"!has(self.{field}) || !(self.baseCurrency in self.{field}.rates)",
+            "the base currency has no rate against itself",
+            f".{field}",
+        ),
+    )
+
+
+MODEL_RULES: Mapping[str, Sequence[Rule]] = {
+    "FXRateSourceSpec": (
+        _one_type("Static", "static"),
+        _one_type("HTTP", "http"),
+        _one_type("Simulated", "simulated"),
+        Rule(
+            "has(self.defaultSpreadBps) || (has(self.pairs) && size(self.pairs) > 0)",
+            "no pair is served: list pairs or set defaultSpreadBps",
+            ".pairs",
+        ),
+        Rule(
+            "!has(self.pairs) || self.pairs.all(pair, pair.quote != self.baseCurrency)",
+            "a pair's quote is not the base currency",
+            ".pairs",
+        ),
+        *_inline("static"),
+        *_inline("simulated"),
+        Rule(
+            "duration(self.refreshInterval) >= duration('1s')",
+            'write at least "1s"',
+            ".refreshInterval",
+        ),
+        Rule(
+            "duration(self.maxAge) >= duration(self.refreshInterval)",
+            "maxAge is shorter than refreshInterval: rates would always be stale",
+            ".maxAge",
+        ),
+        Rule(
+            "!has(self.pairs) || self.pairs.all(pair, !has(pair.maxAge) || "
+            "duration(pair.maxAge) >= duration(self.refreshInterval))",
+            "a pair's maxAge is shorter than refreshInterval",
+            ".pairs",
+        ),
+        Rule(
+            "!has(self.http) || self.allowInsecure || "
+            "self.http.url.lowerAscii().startsWith('https:')",
+            "rates over plain http can be forged on the way: use https, or allowInsecure in a test",
+            ".http.url",
+        ),
+        Rule(
+            "!has(self.http) || self.http.format != 'ECB' || self.baseCurrency == 'EUR'",
+            "the ECB publishes against EUR",
+            ".baseCurrency",
+        ),
+        WINDOW,
+    ),
+    "HttpRates": (
+        Rule(
+            "(self.format == 'JSON') == has(self.ratesPath)",
+            "format JSON needs ratesPath, and format ECB has none",
+            ".format",
+        ),
+        Rule(
+            "!has(self.header) || has(self.secretRef)",
+            "no secret is sent in the header: add secretRef or remove header",
+            ".header",
+        ),
+    ),
+    "RiskThresholdSpec": (
+        Rule(
+            "!has(self.velocity) || has(self.perPayment) || self.velocity.all(rule, "
+            "!has(rule.maxAmountMinor) || has(rule.currency))",
+            "maxAmountMinor needs a currency: add it, or perPayment with its currency",
+            ".velocity",
+        ),
+        WINDOW,
+        Rule(
+            f"!has(oldSelf.perPayment) || ({_NOT_LOOSENED}) || ({_TICKET_IS_NEW})",
+            "to remove a decline limit, to change its currency, or to more than double it needs "
+            "the approval's name in a new spec.changeTicket",
+            ".changeTicket",
+        ),
+    ),
+    "PerPayment": (
+        Rule(
+            "self.declineAboveMinor >= self.reviewAboveMinor",
+            "declineAboveMinor is below reviewAboveMinor",
+            ".declineAboveMinor",
+        ),
+    ),
+    "Score": (
+        Rule("self.decline >= self.review", "score.decline is below score.review", ".decline"),
+    ),
+    "Velocity": (
+        Rule(
+            "has(self.maxCount) || has(self.maxAmountMinor)",
+            "it limits nothing: add maxCount or maxAmountMinor",
+        ),
+        Rule(
+            "!has(self.currency) || has(self.maxAmountMinor)",
+            "it has no amount: add maxAmountMinor or remove currency",
+            ".currency",
+        ),
+    ),
+}
+
+FIELD_RULES: Mapping[str, Sequence[Rule]] = {
+    "HttpRates.header": (
+        Rule(f"!(self.lowerAscii() in {_RESERVED})", "the HTTP client sets this header itself"),
+    ),
+    "Velocity.window": (
+        Rule(
+            "duration(self) >= duration('1s') && duration(self) <= duration('744h')",
+            'write "1s" to "744h"',
+        ),
+    ),
+    "StaticRates.rates": (INLINE_KEYS,),
+    "SimulatedRates.rates": (INLINE_KEYS,),
+}
+
+FIELD_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
+    "HttpRates.url": {"pattern": URL_PATTERN},
+    "FXRateSourceSpec.pairs": {
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["quote"],
+    },
+    "RiskThresholdSpec.velocity": {
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["name"],
+    },
+    "Scope.currencies": {"x-kubernetes-list-type": "set"},
+    "Scope.corridors": {
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["from", "to"],
+    },
+}
+"""What is added to the schema of a field."""
+
+MOMENT_SCHEMA = {"pattern": MOMENT_PATTERN}
+"""The server's date-time alone would take a moment without an offset."""
