@@ -1,0 +1,268 @@
+"""The alerts beside the burn rates: what must never be, and what needs a person soon.
+
+Every expression is by namespace, so that two installations in one cluster are told apart.
+"""
+
+from kurs_observability.alert import Alert, Severity
+
+_PAYMENTS, _FX, _LEDGER = "kurs-payments", "kurs-fx", "kurs-ledger-risk"
+_SERVICE, _OPERATOR = "kurs-service", "kurs-operator"
+_JOBS = "api-gateway|payments|fx|wallet|risk|kurs-operator"
+_AGE = "(fx_rate_age_seconds / fx_rate_max_age_seconds)"
+_GENERATIONS = "by (namespace, kind, name) (config_applied_generation)"
+
+
+def _alert(
+    name: str,
+    severity: Severity,
+    expr: str,
+    wait: str,
+    dashboard: str,
+    texts: tuple[str, str],
+) -> Alert:
+    summary, description = texts
+    return Alert(f"Kurs{name}", severity, expr, wait, summary, description, dashboard)
+
+
+MUST_NEVER_BE = (
+    _alert(
+        "LedgerImbalance",
+        "critical",
+        "max by (namespace, currency) (abs(wallet_ledger_imbalance)) > 0",
+        "0m",
+        _LEDGER,
+        (
+            "The ledger of {{ $labels.namespace }} does not sum to zero in {{ $labels.currency }}",
+            "All postings of the currency sum to {{ $value }} minor units.",
+        ),
+    ),
+    _alert(
+        "PaymentMissing",
+        "critical",
+        'sum by (namespace) (increase(kurs_payments_reconciled_total{result="missing"}[10m])) > 0',
+        "0m",
+        _LEDGER,
+        (
+            "A captured payment is not in the ledger of {{ $labels.namespace }}",
+            "A payment was answered as CAPTURED, and the wallet has no such transfer.",
+        ),
+    ),
+    _alert(
+        "CustomerBelowLimit",
+        "critical",
+        "max by (namespace) (wallet_customers_below_limit) > 0",
+        "0m",
+        _LEDGER,
+        (
+            "Customers in {{ $labels.namespace }} are below their limit",
+            "{{ $value }} balances are below zero or their agreed overdraft.",
+        ),
+    ),
+    _alert(
+        "LedgerUnaudited",
+        "critical",
+        "time() - max by (namespace) (wallet_ledger_audit_timestamp_seconds > 0) > 300",
+        "2m",
+        _LEDGER,
+        (
+            "Nobody sums up the ledger of {{ $labels.namespace }}",
+            "The last audit was {{ $value | humanizeDuration }} ago; an imbalance would go unseen.",
+        ),
+    ),
+)
+
+PAYMENTS = (
+    _alert(
+        "PaymentsUnfinished",
+        "critical",
+        "max by (namespace) (kurs_payments_oldest_pending_seconds) > 300",
+        "1m",
+        _PAYMENTS,
+        (
+            "A payment in {{ $labels.namespace }} does not come to an end",
+            "The oldest unfinished operation waits for {{ $value | humanizeDuration }}.",
+        ),
+    ),
+    _alert(
+        "BatchStuck",
+        "critical",
+        "kurs_batch_queue_length > 0 and on (namespace, pod, batcher)"
+        " increase(kurs_batch_duration_seconds_count[2m]) == 0",
+        "1m",
+        _SERVICE,
+        (
+            "Batches of {{ $labels.batcher }} stand still in {{ $labels.namespace }}",
+            "{{ $value }} items wait in pod {{ $labels.pod }}, and no batch has returned.",
+        ),
+    ),
+    _alert(
+        "QueueShedding",
+        "warning",
+        "sum by (namespace, batcher) (rate(kurs_batch_shed_total[5m])) > 0.1",
+        "5m",
+        _SERVICE,
+        (
+            "{{ $labels.batcher }} refuses work in {{ $labels.namespace }}",
+            "{{ $value | humanize }} items a second are refused before their batch.",
+        ),
+    ),
+    _alert(
+        "BreakerOpen",
+        "warning",
+        "max by (namespace, job, target) (circuit_breaker_state) == 2",
+        "1m",
+        _SERVICE,
+        (
+            "{{ $labels.job }} has given up on {{ $labels.target }} in {{ $labels.namespace }}",
+            "The circuit breaker has been open for a minute: the target does not answer.",
+        ),
+    ),
+    _alert(
+        "DatabasePoolExhausted",
+        "warning",
+        'sum by (namespace, pod) (kurs_database_connections{state="in_use"})'
+        ' / sum by (namespace, pod) (kurs_database_connections{state="limit"}) > 0.9',
+        "5m",
+        _SERVICE,
+        (
+            "Connections to the database run out in {{ $labels.namespace }}",
+            "Pod {{ $labels.pod }} uses {{ $value | humanizePercentage }} of its connections.",
+        ),
+    ),
+    _alert(
+        "TargetDown",
+        "critical",
+        f'count by (namespace, job) (up{{job=~"{_JOBS}"}} == 0)'
+        f' / count by (namespace, job) (up{{job=~"{_JOBS}"}}) > 0.5',
+        "2m",
+        _SERVICE,
+        (
+            "{{ $labels.job }} does not answer Prometheus in {{ $labels.namespace }}",
+            "{{ $value | humanizePercentage }} of its pods cannot be scraped.",
+        ),
+    ),
+    _alert(
+        "TracesLost",
+        "warning",
+        'sum by (namespace, job) (rate(trace_spans_exported_total{result="lost"}[5m])) > 0',
+        "15m",
+        _SERVICE,
+        (
+            "Traces of {{ $labels.job }} are lost in {{ $labels.namespace }}",
+            "{{ $value | humanize }} spans a second do not reach the collector.",
+        ),
+    ),
+)
+
+RATES = (
+    _alert(
+        "PairStale",
+        "critical",
+        f"min by (namespace, base, quote) (max by (namespace, base, quote, source) {_AGE}) > 1",
+        "1m",
+        _FX,
+        (
+            "No fresh rate of {{ $labels.base }}/{{ $labels.quote }} in {{ $labels.namespace }}",
+            "Every source of the pair is older than it may be; payments fail with stale_rate.",
+        ),
+    ),
+    _alert(
+        "RateSourceStale",
+        "warning",
+        f"max by (namespace, source) {_AGE} > 1",
+        "5m",
+        _FX,
+        (
+            "Rates of {{ $labels.source }} are too old in {{ $labels.namespace }}",
+            "The oldest is {{ $value | humanize }} times as old as it may be; others stand in.",
+        ),
+    ),
+    _alert(
+        "RateSourceUnhealthy",
+        "warning",
+        "min by (namespace, source) (fx_source_healthy) == 0",
+        "15m",
+        _FX,
+        (
+            "{{ $labels.source }} does not give every rate in {{ $labels.namespace }}",
+            "Its refreshes have failed, or gave rates that were refused, for 15 minutes.",
+        ),
+    ),
+    _alert(
+        "RiskRatesOld",
+        "warning",
+        "max by (namespace) (risk_rates_age_seconds) > 300",
+        "2m",
+        _LEDGER,
+        (
+            "risk compares limits by old rates in {{ $labels.namespace }}",
+            "fx last confirmed them {{ $value | humanizeDuration }} ago.",
+        ),
+    ),
+)
+
+CONFIGURATION = (
+    _alert(
+        "ConfigRefused",
+        "warning",
+        "sum by (namespace, job) (increase(config_reload_failures_total[10m])) > 0",
+        "0m",
+        _OPERATOR,
+        (
+            "{{ $labels.job }} refuses a configuration in {{ $labels.namespace }}",
+            "The last good one stays in force; what was changed since is not.",
+        ),
+    ),
+    _alert(
+        "ConfigDiverged",
+        "warning",
+        f"max {_GENERATIONS} - min {_GENERATIONS} > 0",
+        "2m",
+        _OPERATOR,
+        (
+            "Replicas disagree on {{ $labels.name }} in {{ $labels.namespace }}",
+            "Some run a {{ $labels.kind }} that is {{ $value }} generations older.",
+        ),
+    ),
+    _alert(
+        "ResourceNotReady",
+        "warning",
+        'max by (namespace, kind, name) (resource_condition{type="Ready"}) == 0',
+        "5m",
+        _OPERATOR,
+        (
+            "{{ $labels.kind }} {{ $labels.name }} is not ready in {{ $labels.namespace }}",
+            "kubectl describe tells why; payments go on with what was in force.",
+        ),
+    ),
+    _alert(
+        "OperatorFailing",
+        "warning",
+        "sum by (namespace) (increase(operator_faults_total[10m])) > 5",
+        "5m",
+        _OPERATOR,
+        (
+            "The operator of {{ $labels.namespace }} keeps failing",
+            "{{ $value | humanize }} steps failed within ten minutes and are tried again.",
+        ),
+    ),
+    _alert(
+        "OperatorStuck",
+        "critical",
+        "max by (namespace) (operator_queue_depth) > 0"
+        " and on (namespace) sum by (namespace) (increase(operator_reconcile_total[5m])) == 0",
+        "5m",
+        _OPERATOR,
+        (
+            "The operator of {{ $labels.namespace }} stands still",
+            "{{ $value }} changes wait, and none has been looked at for five minutes.",
+        ),
+    ),
+)
+
+GROUPS = {
+    "kurs-must-never-be": MUST_NEVER_BE,
+    "kurs-payments": PAYMENTS,
+    "kurs-rates": RATES,
+    "kurs-configuration": CONFIGURATION,
+}
