@@ -24,6 +24,7 @@ from kurs.errors import (
     problem_for_status,
     problem_responses,
 )
+from kurs.faults import FaultInjection, has_faults
 from kurs.settings import ServiceSettings
 from kurs.telemetry import Telemetry, TelemetryMiddleware, render_metrics
 from kurs.validation import field_errors
@@ -122,6 +123,8 @@ def create_app(
     app.state.draining = False
     app.state.telemetry = telemetry
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    if has_faults(settings):
+        app.add_middleware(FaultInjection, settings=settings)
     app.add_middleware(TelemetryMiddleware, telemetry=telemetry, trust_incoming=trust_traceparent)
     _add_problem_handlers(app, telemetry)
     app.include_router(_operations(telemetry, readiness, report))

@@ -4,7 +4,7 @@ import os
 import socket
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
@@ -35,6 +35,9 @@ class ServiceSettings(BaseSettings):
     max_body_bytes: int = MEBIBYTE
     quote_keys: SecretStr = SecretStr("")
     quote_keys_file: Path | None = None
+    fault_delay_seconds: float = Field(default=0.0, ge=0)
+    fault_error_ratio: float = Field(default=0.0, ge=0, le=1)
+    fault_unready: bool = False
 
     def instance_name(self) -> str:
         """Return the name of this process among its replicas."""

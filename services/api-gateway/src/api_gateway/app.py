@@ -21,6 +21,7 @@ from api_gateway.settings import GatewaySettings
 from api_gateway.upstreams import Upstreams
 from kurs.app import create_app as create_kurs_app
 from kurs.clock import Clock
+from kurs.faults import FaultInjection
 from kurs.http import AiohttpTransport, Transport
 from kurs.telemetry import Telemetry, TelemetryMiddleware
 
@@ -121,12 +122,16 @@ def _gate(settings: GatewaySettings, keys: KeyStore) -> Gate:
 
 def _put_before(app: FastAPI, make: Callable[[ASGIApp], ASGIApp]) -> None:
     """Put a layer, within the telemetry, before all that the framework does for the pages."""
-    kinds: list[object] = [added.cls for added in app.user_middleware]
-    telemetry = app.user_middleware.pop(kinds.index(TelemetryMiddleware))
+    outside: tuple[object, ...] = (TelemetryMiddleware, FaultInjection)
+    outer = [m for m in app.user_middleware if m.cls in outside]
+    app.user_middleware = [m for m in app.user_middleware if m not in outer]
     framework = app.build_middleware_stack
 
     def build() -> ASGIApp:
-        return telemetry.cls(make(framework()), *telemetry.args, **telemetry.kwargs)
+        stack = make(framework())
+        for layer in reversed(outer):
+            stack = layer.cls(stack, *layer.args, **layer.kwargs)
+        return stack
 
     app.build_middleware_stack = build  # type: ignore[method-assign]
 
