@@ -1,7 +1,8 @@
-"""`python -m kurs_operator`: the local mode, which needs no cluster."""
+"""`python -m kurs_operator`: the operator in its cluster. Without one: `kurs_operator.local`."""
 
-import sys
+from kurs.server import main
+from kurs_operator.app import create_app
+from kurs_operator.settings import OperatorSettings
 
-from kurs_operator.local import main
-
-sys.exit(main())
+settings = OperatorSettings()
+main(settings, lambda: create_app(settings))

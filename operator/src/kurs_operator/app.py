@@ -1,0 +1,155 @@
+"""The composition root of the operator: queue, watches and questions behind three probes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Hashable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import aiohttp
+from fastapi import APIRouter, FastAPI, Response
+from lightkube import AsyncClient
+
+from kurs.app import create_app as create_kurs_app
+from kurs.clock import Clock, SystemClock
+from kurs.telemetry import Telemetry
+from kurs_operator.asking import Acknowledgements, Asker
+from kurs_operator.cluster import NAME, Cluster, ClusterPort, wait_until_served
+from kurs_operator.handlers import registry
+from kurs_operator.metrics import OperatorMetrics
+from kurs_operator.reconcile import Reconciler
+from kurs_operator.settings import OperatorSettings
+from kurs_operator.wakeups import Wakeups
+from kurs_operator.watching import Watching, across
+
+
+@dataclass(slots=True)
+class _Engine:
+    """The parts at work, once they are."""
+
+    reconciler: Reconciler
+    wakeups: Wakeups
+    watching: Watching | None = None
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether changes are seen and worked off."""
+        running = self.task is not None and not self.task.done()
+        watching = self.watching is None or self.watching.alive
+        return running and watching and not self.wakeups.stuck()
+
+
+def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None) -> FastAPI:
+    """Return the app; raises ValueError when it cannot tell which namespace to serve."""
+    telemetry = telemetry or _telemetry(settings)
+    namespace = settings.served_namespace()
+    metrics = OperatorMetrics(telemetry)
+    engines: list[_Engine] = []
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        client = AsyncClient(namespace=namespace, field_manager=NAME, trust_env=True)
+        cluster = Cluster(client, namespace, settings.instance_name())
+        try:
+            async with aiohttp.ClientSession() as session:
+                run = _run(cluster, namespace, session, engines, metrics, telemetry)
+                task = asyncio.create_task(run, name="operator")
+                yield
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        finally:
+            await client.close()
+            telemetry.shutdown()
+
+    def readiness() -> Mapping[str, bool]:
+        return {"reconciled": any(engine.reconciler.settled for engine in engines)}
+
+    app = create_kurs_app(
+        title="Kurs operator",
+        settings=settings,
+        telemetry=telemetry,
+        lifespan=lifespan,
+        readiness=readiness,
+    )
+    app.include_router(_liveness(engines))
+    return app
+
+
+async def _run(
+    cluster: ClusterPort,
+    namespace: str,
+    session: aiohttp.ClientSession,
+    engines: list[_Engine],
+    metrics: OperatorMetrics,
+    telemetry: Telemetry,
+) -> None:
+    """Work until cancelled."""
+    await wait_until_served(cluster, telemetry.logger.warning)
+    engine, acks = assemble(cluster, Asker(session), metrics, telemetry)
+    wake = across(asyncio.get_running_loop(), engine.wakeups.wake)
+    engine.watching = Watching(registry(wake), namespace)
+    engine.task = asyncio.create_task(engine.wakeups.run(), name="queue")
+    engines.append(engine)
+    engine.watching.start()
+    engine.wakeups.wake("start")
+    try:
+        await engine.task
+    finally:
+        engine.task.cancel()
+        await acks.close()
+        await engine.watching.stop()
+
+
+def assemble(
+    cluster: ClusterPort,
+    ask: Asker,
+    metrics: OperatorMetrics,
+    telemetry: Telemetry,
+    clock: Clock | None = None,
+) -> tuple[_Engine, Acknowledgements]:
+    """Join the queue, the step and the questions."""
+    parts: list[_Engine] = []
+
+    def wake(what: Hashable) -> None:
+        parts[0].wakeups.wake(what)
+        metrics.depth.set(parts[0].wakeups.depth)
+
+    def on_fault(error: Exception) -> None:
+        metrics.faults.inc()
+        telemetry.logger.error("step failed, tried again", error=str(error))
+
+    async def step(woken: frozenset[Hashable]) -> float | None:
+        metrics.depth.set(parts[0].wakeups.depth)
+        return await reconciler.step(woken)
+
+    acks = Acknowledgements(ask, wake=wake, clock=clock)
+    reconciler = Reconciler(
+        cluster, acks, metrics=metrics, telemetry=telemetry, clock=clock or SystemClock()
+    )
+    engine = _Engine(reconciler, Wakeups(step, on_fault=on_fault))
+    parts.append(engine)
+    return engine, acks
+
+
+def _liveness(engines: list[_Engine]) -> APIRouter:
+    routes = APIRouter(tags=["operations"])
+
+    @routes.get("/livez", summary="Are changes seen and worked off?", responses={503: {}})
+    async def livez(response: Response) -> dict[str, str]:
+        # Before the kinds are served there is nothing to be stuck on.
+        alive = all(engine.alive for engine in engines)
+        response.status_code = 200 if alive else 503
+        return {"status": "ok" if alive else "stuck"}
+
+    return routes
+
+
+def _telemetry(settings: OperatorSettings) -> Telemetry:
+    return Telemetry.create(
+        settings.service,
+        instance=settings.instance_name(),
+        trace_ratio=settings.trace_ratio,
+        otlp_endpoint=settings.otlp_endpoint,
+        log_level=settings.log_level,
+    )

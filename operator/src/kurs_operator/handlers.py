@@ -1,0 +1,41 @@
+"""What kopf watches, and the little that it does with it: wake the queue.
+
+No handler changes an object, and none is of the kinds that leave finalizers or annotations behind
+(`on.delete`, daemons, timers, `on.update`): uninstalling never hangs on them.
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import kopf
+
+from kurs_operator.cluster import GROUP, NAME, PLURALS, VERSION
+from kurs_operator.fleet import COMPONENT, PART_OF
+from kurs_operator.view import Change
+
+REQUEST_SECONDS = 30
+RECONNECT_SECONDS = 0.5
+
+
+def registry(wake: Callable[[Hashable], None]) -> kopf.OperatorRegistry:
+    """Return the handlers; `wake` must be safe to call from kopf's thread."""
+    made = kopf.OperatorRegistry()
+
+    def changed(resource: kopf.Resource, name: str | None, **_: Any) -> None:
+        kind = resource.kind or resource.plural
+        wake(Change(kind, name or ""))
+
+    def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+        settings.scanning.disabled = True
+        settings.posting.enabled = False
+        settings.networking.request_timeout = REQUEST_SECONDS
+        settings.watching.reconnect_backoff = RECONNECT_SECONDS
+        settings.watching.label_selectors["pods"] = f"{PART_OF}=kurs,{COMPONENT} in (fx,risk)"
+        settings.watching.label_selectors["configmaps"] = f"app.kubernetes.io/managed-by={NAME}"
+
+    kopf.on.startup(registry=made)(configure)
+    for plural in PLURALS.values():
+        kopf.on.event(GROUP, VERSION, plural, registry=made)(changed)
+    kopf.on.event("", "v1", "configmaps", registry=made)(changed)
+    kopf.on.event("", "v1", "pods", registry=made)(changed)
+    return made

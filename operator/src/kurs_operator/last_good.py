@@ -1,0 +1,67 @@
+"""Keeps in force what an edit spoilt. Pure.
+
+The API server refuses most mistakes, but not all: it knows no list of currencies. Such an edit is
+told so, and the generation before it, which stands in the document in force, goes on. To drop a
+limit or a rate because of a typo in it would be worse.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from kurs.resources import Document, FxDocument, InvalidResource, RiskDocument, parse_resource
+from kurs_operator.verdict import Identity, Reason, Verdict, invalid
+
+Content = Mapping[str, Any]
+
+
+def hold_last_good(
+    resources: Iterable[Content], documents: Iterable[Document]
+) -> tuple[list[Content], dict[str, Verdict]]:
+    """Return what to compile, and by uid the verdicts on what its last good self stands for."""
+    held = _in_force(documents)
+    compiled: list[Content] = []
+    spoilt: dict[str, Verdict] = {}
+    for content in resources:
+        identity = Identity.of(content)
+        good = held.get((identity.kind, identity.name, identity.uid))
+        try:
+            parse_resource(content)
+        except InvalidResource as error:
+            if good is not None and identity.uid:
+                generation, spec = good
+                metadata = {**content["metadata"], "generation": generation}
+                compiled.append({**content, "metadata": metadata, "spec": spec})
+                spoilt[identity.uid] = _kept(identity, error, generation)
+                continue
+        compiled.append(content)
+    return compiled, spoilt
+
+
+def with_spoilt(verdicts: Iterable[Verdict], spoilt: Mapping[str, Verdict]) -> list[Verdict]:
+    """Return the verdicts with those on spoilt resources in place of their last good selves'."""
+    return [spoilt.get(verdict.identity.uid, verdict) for verdict in verdicts]
+
+
+def _kept(identity: Identity, error: InvalidResource, generation: int) -> Verdict:
+    verdict = invalid(identity, error.errors)
+    message = f"{verdict.message}; generation {generation} stays in force"
+    return replace(verdict, reason=Reason.INVALID, message=message)
+
+
+def _in_force(
+    documents: Iterable[Document],
+) -> dict[tuple[str, str, str], tuple[int, Content]]:
+    found: dict[tuple[str, str, str], tuple[int, Content]] = {}
+    for document in documents:
+        specs = {part.name: part.spec for part in _parts(document)}
+        for source in document.sources:
+            spec = specs[source.name].model_dump(mode="json", by_alias=True, exclude_none=True)
+            found[(source.kind, source.name, source.uid)] = (source.generation, spec)
+    return found
+
+
+def _parts(document: Document) -> tuple[Any, ...]:
+    if isinstance(document, FxDocument):
+        return document.payload.rate_sources
+    return document.payload.thresholds if isinstance(document, RiskDocument) else ()

@@ -1,0 +1,219 @@
+"""One step of the operator: make documents, poke, follow and statuses what they must be by now.
+
+Level-based: a step looks at what is there, not at what happened, so that a lost event or a crash
+in the middle changes nothing about where it ends.
+"""
+
+from collections.abc import Hashable, Iterable
+
+from pydantic import ValidationError
+
+from kurs.clock import MICROS, Clock, from_rfc3339
+from kurs.resources import Document
+from kurs.telemetry import Telemetry, inject
+from kurs_operator.asking import Acknowledgements
+from kurs_operator.cluster import ClusterFault, ClusterPort, each
+from kurs_operator.compile import compile_resources
+from kurs_operator.conditions import RateSourceStatus, ResourceStatus, ThresholdStatus
+from kurs_operator.documents import SERVICES, Service, Written, written
+from kurs_operator.fleet import Fleet, fleet
+from kurs_operator.last_good import hold_last_good, with_spoilt
+from kurs_operator.metrics import OperatorMetrics
+from kurs_operator.pokes import Pokes
+from kurs_operator.status import Judged, deadline_of, notes, status_of
+from kurs_operator.verdict import Identity, Verdict
+from kurs_operator.view import RESYNC_SECONDS, View
+
+MINOR_SECONDS = 2.0
+"""A status in which no condition turned is written no more often than this."""
+_STATUSES: dict[str, type[RateSourceStatus] | type[ThresholdStatus]] = {
+    "FXRateSource": RateSourceStatus,
+    "RiskThreshold": ThresholdStatus,
+}
+
+
+class Reconciler:
+    """Holds what one step leaves to the next, none of which a restart would miss."""
+
+    def __init__(
+        self,
+        cluster: ClusterPort,
+        acks: Acknowledgements,
+        *,
+        metrics: OperatorMetrics,
+        telemetry: Telemetry,
+        clock: Clock,
+    ) -> None:
+        self._cluster = cluster
+        self._acks = acks
+        self._metrics = metrics
+        self._tracer = telemetry.tracer
+        self._logger = telemetry.logger
+        self._clock = clock
+        self._view = View(cluster)
+        self._pokes = Pokes(cluster.poke)
+        self._written: dict[str, Written] = {}
+        self._since: dict[str, int] = {}
+        self._told_at: dict[str, int] = {}
+        self.settled = False
+        """Whether a step has come to its end, so that documents are what they must be."""
+
+    async def step(self, woken: frozenset[Hashable]) -> float | None:
+        """Do what is due; return in how many seconds to look again. Raises ClusterFault."""
+        await self._view.refresh(woken)
+        now = self._clock.now()
+        resources, spoilt = hold_last_good(self._view.resources(), self._documents())
+        compilation = compile_resources(resources, now=now)
+        for name, service in SERVICES.items():
+            await self._publish(service, compilation.documents.get(name))
+        digests = {name: document.digest for name, document in self._written.items()}
+        self._acks.follow(self._view.pods, digests)
+        faults = await self._pokes.poke(self._view.pods, digests, self._acks.known)
+        verdicts = with_spoilt(compilation.verdicts, spoilt)
+        again, unwritten = await self._tell(verdicts, now)
+        self.settled = True
+        if faults or unwritten:
+            raise (faults + unwritten)[0]
+        due = [again, RESYNC_SECONDS, *self._pokes.due()]
+        if compilation.next_change is not None:
+            due.append(max(0.0, (compilation.next_change - self._clock.now()) / MICROS))
+        return min(due)
+
+    def _documents(self) -> list[Document]:
+        known = {s: self._view.document(s) or self._written.get(s) for s in SERVICES}
+        return [each_one.document for each_one in known.values() if each_one is not None]
+
+    async def _publish(self, service: Service, document: Document | None) -> None:
+        """Let the ConfigMap hold `document`; None means that the one in force must stay."""
+        there, before = self._view.document(service.name), self._written.get(service.name)
+        wanted = document or (before.document if before else None)
+        if wanted is None:
+            return
+        if there is not None and there.document.says_the_same(wanted):
+            if before is None or before.text != there.text:
+                self._keep(service, there)
+            return
+        repaired = before is not None and before.document.says_the_same(wanted)
+        with self._tracer.start_as_current_span(
+            "reconcile",
+            attributes={"kurs.service": service.name, "config.revision": wanted.revision},
+        ):
+            made = before if before is not None and repaired else written(wanted, inject())
+            await self._cluster.apply_document(service.config_map, made.text)
+        self._view.texts = {**self._view.texts, service.config_map: made.text}
+        self._keep(service, made)
+        cause = "repaired" if repaired else "changed"
+        self._metrics.writes.labels(service.name, cause).inc()
+        self._logger.info(
+            "document written", document=service.config_map, revision=wanted.revision, cause=cause
+        )
+
+    def _keep(self, service: Service, made: Written) -> None:
+        self._written[service.name] = made
+        self._since[service.name] = self._clock.now()
+
+    async def _tell(
+        self, verdicts: Iterable[Verdict], now: int
+    ) -> tuple[float, list[ClusterFault]]:
+        """Write the statuses that are not what they must be."""
+        fleets = {
+            name: fleet(name, self._view.pods, self._acks.known, self._since.get(name, 0))
+            for name in SERVICES
+        }
+        again, calls, shown = RESYNC_SECONDS, [], []
+        for verdict in verdicts:
+            identity = verdict.identity
+            service = _service_of(identity)
+            judged = self._judged(verdict, service)
+            pods: Fleet = fleets[service.name]
+            status = status_of(judged, pods, now)
+            shown.append((identity, status))
+            wait = self._postponed(identity, judged.previous, status)
+            if status == judged.previous:
+                self._metrics.reconciles.labels(identity.kind, "unchanged").inc()
+            elif wait > 0:
+                again = min(again, wait)
+            else:
+                calls.append(self._write(identity, judged.previous, status, now))
+            deadline = deadline_of(status)
+            if deadline is not None and deadline > now:
+                again = min(again, (deadline - now) / MICROS)
+        self._metrics.show(shown)
+        return again, await each(calls)
+
+    def _judged(self, verdict: Verdict, service: Service) -> Judged:
+        body = self._view.body(verdict.identity)
+        document = self._written.get(service.name)
+        return Judged(
+            verdict,
+            document.document.revision if document else "",
+            _previous(verdict.identity.kind, body.get("status")),
+            shadow=body["spec"].get("mode") == "Shadow" if "spec" in body else False,
+        )
+
+    def _postponed(
+        self, identity: Identity, previous: ResourceStatus | None, status: ResourceStatus
+    ) -> float:
+        """Return for how many seconds a mere count can wait."""
+        if previous is None or _turning_points(previous) != _turning_points(status):
+            return 0.0
+        told_at = self._told_at.get(identity.uid, 0)
+        return MINOR_SECONDS - (self._clock.now() - told_at) / MICROS
+
+    async def _write(
+        self,
+        identity: Identity,
+        previous: ResourceStatus | None,
+        status: ResourceStatus,
+        now: int,
+    ) -> None:
+        content = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        result = "failed"
+        try:
+            body = await self._cluster.write_status(identity, content)
+            result = "written"
+        finally:
+            self._metrics.reconciles.labels(identity.kind, result).inc()
+        self._view.replace(identity, body)
+        self._told_at[identity.uid] = self._clock.now()
+        self._observe(identity, previous, status, now)
+        for note in notes(previous, status):
+            await self._cluster.post_event(identity, note)
+
+    def _observe(
+        self,
+        identity: Identity,
+        previous: ResourceStatus | None,
+        status: ResourceStatus,
+        now: int,
+    ) -> None:
+        rollout, before = status.propagation, previous.propagation if previous else None
+        known = (
+            before is not None
+            and rollout is not None
+            and (before.generation == rollout.generation and before.completed_at is not None)
+        )
+        if rollout is not None and rollout.completed_at is not None and not known:
+            seconds = (now - from_rfc3339(rollout.started_at)) / MICROS
+            self._metrics.propagation.labels(identity.kind).observe(seconds)
+
+
+def _service_of(identity: Identity) -> Service:
+    return next(s for s in SERVICES.values() if s.kind == identity.kind)
+
+
+def _previous(kind: str, content: object) -> ResourceStatus | None:
+    if not content:
+        return None
+    try:
+        return _STATUSES[kind].model_validate(content)
+    except ValidationError:
+        # Someone else wrote into it, or an older version did: it is written anew.
+        return None
+
+
+def _turning_points(status: ResourceStatus) -> list[tuple[object, ...]]:
+    turns: list[tuple[object, ...]] = [(c.type, c.status, c.reason) for c in status.conditions]
+    rollout = status.propagation
+    completed = rollout.completed_at if rollout else None
+    return [*turns, (status.observed_generation, completed)]

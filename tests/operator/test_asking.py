@@ -1,0 +1,167 @@
+"""Questions to pods, over real HTTP, and the pace at which they are put."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from kurs.clock import ManualClock
+from kurs_operator import asking
+from kurs_operator.asking import Acknowledgements, Asker, NoAnswer
+from kurs_operator.fleet import Answer, Pod
+
+POD = Pod("uid-1", "fx-1", "fx", "127.0.0.1:1", True, "")
+GOOD = {"revision": "0" * 16, "digest": "d" * 16, "sources": [], "reports": [], "new": "field"}
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Callable[..., object]]:
+    runners: list[web.AppRunner] = []
+
+    async def serve(answer: Callable[[web.Request], object]) -> Pod:
+        app = web.Application()
+        app.router.add_get("/internal/config", answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        runners.append(runner)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        return replace(POD, address=f"{host}:{port}")
+
+    yield serve
+    for runner in runners:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def asker() -> AsyncIterator[Asker]:
+    async with aiohttp.ClientSession() as session:
+        yield Asker(session)
+
+
+async def test_an_answer_is_read_and_what_is_new_in_it_is_ignored(served, asker):
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(GOOD)
+
+    assert await asker(await served(answer)) == Answer.model_validate(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (503, "{}", "answered 503"),
+        (302, "", "answered 302"),
+        (200, "<html>", "no configuration state"),
+        (200, json.dumps({"sources": 3}), "no configuration state"),
+    ],
+)
+async def test_what_is_no_answer_is_told_in_a_few_words(served, asker, status, body, said):
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, text=body, headers={"Location": "/elsewhere"})
+
+    with pytest.raises(NoAnswer, match=said):
+        await asker(await served(answer))
+
+
+async def test_a_pod_that_cannot_be_reached_is_no_fault(asker):
+    with pytest.raises(NoAnswer, match="cannot be reached"):
+        await asker(POD)
+
+
+async def test_a_slow_pod_is_not_waited_for(served, asker, monkeypatch):
+    monkeypatch.setattr(asking, "TIMEOUT_SECONDS", 0.01)
+    ended = asyncio.Event()
+
+    async def answer(_: web.Request) -> web.Response:
+        await ended.wait()
+        return web.Response()
+
+    with pytest.raises(NoAnswer, match="no answer within"):
+        await asker(await served(answer))
+    ended.set()
+
+
+class Pods:
+    """Answers for pods in memory; counts how often each was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer | NoAnswer] = {}
+        self.asked: dict[str, int] = {}
+        self.came = asyncio.Event()
+
+    async def __call__(self, pod: Pod) -> Answer:
+        self.asked[pod.name] = self.asked.get(pod.name, 0) + 1
+        self.came.set()
+        answer = self.answers[pod.name]
+        if isinstance(answer, NoAnswer):
+            raise answer
+        return answer
+
+    async def reach(self, name: str, count: int) -> None:
+        async with asyncio.timeout(30):
+            while self.asked.get(name, 0) < count:
+                self.came.clear()
+                await self.came.wait()
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def pods() -> Pods:
+    return Pods()
+
+
+@pytest.fixture
+async def acks(pods: Pods) -> AsyncIterator[Acknowledgements]:
+    made = Acknowledgements(pods, wake=lambda _: None, clock=ManualClock())
+    yield made
+    await made.close()
+
+
+async def test_a_pod_is_asked_until_it_agrees(pods: Pods, acks: Acknowledgements):
+    pods.answers["fx-1"] = Answer(digest="old")
+
+    acks.follow([POD], {"fx": "new"})
+    await pods.reach("fx-1", 3)
+
+    assert acks.known[POD.uid].answer.digest == "old"
+
+
+async def test_a_pod_that_agrees_is_asked_again_at_once_when_the_document_changes(
+    pods: Pods, acks: Acknowledgements
+):
+    pods.answers["fx-1"] = Answer(digest="one")
+    acks.follow([POD], {"fx": "one"})
+    await pods.reach("fx-1", 1)
+
+    pods.answers["fx-1"] = Answer(digest="two")
+    acks.follow([POD], {"fx": "two"})
+    await pods.reach("fx-1", 2)
+
+    assert acks.known[POD.uid].answer.digest == "two"
+
+
+async def test_silence_does_not_undo_what_a_pod_said(pods: Pods, acks: Acknowledgements):
+    pods.answers["fx-1"] = Answer(revision="r", digest="one")
+    acks.follow([POD], {"fx": "two"})
+    await pods.reach("fx-1", 1)
+
+    pods.answers["fx-1"] = NoAnswer("no answer within 1 s")
+    await pods.reach("fx-1", 3)
+
+    ack = acks.known[POD.uid]
+    assert (ack.answer.revision, ack.silence) == ("r", "no answer within 1 s")
+
+
+async def test_a_pod_that_is_gone_or_unready_is_forgotten(pods: Pods, acks: Acknowledgements):
+    pods.answers["fx-1"] = Answer(digest="one")
+    acks.follow([POD], {"fx": "one"})
+    await pods.reach("fx-1", 1)
+
+    acks.follow([replace(POD, ready=False)], {"fx": "one"})
+
+    assert acks.known == {}
