@@ -134,6 +134,8 @@ class Batcher(Generic[Item, Result]):
     async def _work(self) -> None:
         try:
             while self._queue:
+                # One turn of the loop: what is ready to join this batch joins it.
+                await asyncio.sleep(0)
                 groups = self._take()
                 if groups:
                     await self._send(groups)

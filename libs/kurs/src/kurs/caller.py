@@ -4,12 +4,14 @@ The headers are trusted because only the gateway reaches the services (network p
 gateway drops any that a client sends.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Header
+from fastapi import Depends, Request
 
-from kurs.errors import Forbidden, Unauthorized
+from kurs.errors import FieldError, Forbidden, Unauthorized, Unprocessable
 
 MERCHANT_HEADER = "x-kurs-merchant"
 KEY_ID_HEADER = "x-kurs-key-id"
@@ -42,23 +44,37 @@ class Caller:
             raise Forbidden(f"this needs a key with the role '{role}'")
 
 
-_MERCHANT = Header(
-    pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", include_in_schema=False, alias=MERCHANT_HEADER
-)
+_MERCHANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MOST_CHARACTERS = {KEY_ID_HEADER: 64, ROLES_HEADER: 200}
 
 
-async def caller(
-    x_kurs_merchant: Annotated[str | None, _MERCHANT] = None,
-    x_kurs_key_id: Annotated[str, Header(include_in_schema=False, max_length=64)] = "",
-    x_kurs_roles: Annotated[str, Header(include_in_schema=False, max_length=200)] = "",
-) -> Caller:
-    """Read the caller from the gateway's headers; raises MerchantRequired without them."""
-    if x_kurs_merchant is None:
+async def caller(request: Request) -> Caller:
+    """Read the caller from the gateway's headers.
+
+    Raises MerchantRequired without them, Unprocessable when they are none that it sends.
+    """
+    headers = request.headers
+    merchant = headers.get(MERCHANT_HEADER)
+    if merchant is None:
         raise MerchantRequired(
             "no X-Kurs-Merchant header: call through the api-gateway, which sets it from the key"
         )
-    roles = frozenset(r for r in x_kurs_roles.split(",") if r)
-    return Caller(x_kurs_merchant, x_kurs_key_id, roles)
+    if not _MERCHANT.fullmatch(merchant):
+        raise _unknown(MERCHANT_HEADER)
+    key_id, roles = (_short(headers, name) for name in (KEY_ID_HEADER, ROLES_HEADER))
+    return Caller(merchant, key_id, frozenset(r for r in roles.split(",") if r))
 
 
 CallerDep = Annotated[Caller, Depends(caller)]
+
+
+def _short(headers: Mapping[str, str], name: str) -> str:
+    text = headers.get(name, "")
+    if len(text) > _MOST_CHARACTERS[name]:
+        raise _unknown(name)
+    return text
+
+
+def _unknown(name: str) -> Unprocessable:
+    error = FieldError(name, "is not what the api-gateway sends", "call through the api-gateway")
+    return Unprocessable(f"check {name}", errors=[error])

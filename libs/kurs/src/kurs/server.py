@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -129,6 +130,17 @@ def main(
         backlog=2048,
     )
     server = DrainingServer(config, app, settings.drain_seconds)
+    _settle_garbage_collector()
     server.run()
     if not server.started:
         sys.exit(3)
+
+
+def _settle_garbage_collector() -> None:
+    """Keep what the start made out of every later collection, and collect less often.
+
+    Requests leave few cycles behind; looking for them took a twentieth of the time at load.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)

@@ -1,6 +1,6 @@
 """Turns pydantic's findings into field errors that say what is wrong and what would be right."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -30,6 +30,7 @@ _HINTS = {
 _SOURCES = ("body", "query", "path", "header", "cookie")
 _MAX_REPORTED = 20
 
+Content = TypeVar("Content")
 Parsed = TypeVar("Parsed")
 
 
@@ -48,8 +49,13 @@ def parse_json(adapter: TypeAdapter[Parsed], body: bytes) -> Parsed:
 
     Raises Unprocessable naming the fields.
     """
+    return validate(adapter.validate_json, body)
+
+
+def validate(read: Callable[[Content], Parsed], content: Content) -> Parsed:
+    """Return what a validator of pydantic reads; raises Unprocessable naming the fields."""
     try:
-        return adapter.validate_json(body)
+        return read(content)
     except ValidationError as error:
         errors = field_errors(error.errors(include_url=False, include_input=False))
         raise Unprocessable("check " + ", ".join(e.field for e in errors), errors=errors) from None

@@ -31,6 +31,7 @@ from fx.schemas import (
 )
 from fx.service import NotOneAmount, RateService, fixed_side
 from kurs.app import router
+from kurs.direct import json_body
 from kurs.errors import FieldError, Unprocessable, problem_responses
 from kurs.money import InvalidAmount, parse_amount
 from kurs.validation import parse_json
@@ -91,7 +92,7 @@ def quotes_router(service: RateService) -> APIRouter:
         "/quotes/batch",
         summary="Many quotes at once, between services",
         response_model=BatchAnswer,
-        openapi_extra={"requestBody": _batch_body()},
+        openapi_extra={"requestBody": json_body(QuoteBatch)},
     )
     async def quote_batch(request: Request) -> Response:
         arrived = perf_counter()
@@ -119,9 +120,3 @@ def _quote(service: RateService, order: QuoteRequest) -> dict[str, Any]:
         raise amount_problem(error, field) from None
     except Refusal as refusal:
         raise refusal_problem(refusal, {}) from None
-
-
-def _batch_body() -> dict[str, Any]:
-    schema = QuoteBatch.model_json_schema()
-    schema["properties"]["items"]["items"] = schema.pop("$defs")["QuoteItem"]
-    return {"required": True, "content": {"application/json": {"schema": schema}}}

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from opentelemetry.trace import format_trace_id, get_current_span
+from pydantic import TypeAdapter
 
 from kurs.app import router
-from kurs.caller import Caller, CallerDep, MerchantRequired
+from kurs.caller import Caller, CallerDep, MerchantRequired, caller
+from kurs.direct import json_body, read_json
 from kurs.errors import BadRequest, problem_responses
 from kurs.ids import AccountId, PaymentId, new_id
 from kurs.money import InvalidAmount, parse_amount
@@ -45,18 +47,22 @@ _COMMON = problem_responses(MerchantRequired, IdempotencyKeyInvalid)
 routes = router(tags=["payments"], responses=_COMMON)
 
 
-def _service(request: Request) -> PaymentService:
+async def _service(request: Request) -> PaymentService:
     service: PaymentService = request.app.state.service
     return service
 
 
-def _feed(request: Request) -> Feed:
+async def _feed(request: Request) -> Feed:
     feed: Feed = request.app.state.feed
     return feed
 
 
-def _key(idempotency_key: Annotated[str | None, Header()] = None) -> str:
+async def _key(idempotency_key: Annotated[str | None, Header()] = None) -> str:
     """Return the Idempotency-Key, empty without one; raises IdempotencyKeyInvalid."""
+    return _checked_key(idempotency_key)
+
+
+def _checked_key(idempotency_key: str | None) -> str:
     if idempotency_key is None:
         return ""
     printable = all("\x21" <= c <= "\x7e" for c in idempotency_key)
@@ -68,6 +74,13 @@ def _key(idempotency_key: Annotated[str | None, Header()] = None) -> str:
 Service = Annotated[PaymentService, Depends(_service)]
 Key = Annotated[str, Depends(_key)]
 PaymentPath = Annotated[PaymentId, Path()]
+_PAYMENT = TypeAdapter(PaymentRequest)
+_KEY_PARAMETER = {
+    "name": "idempotency-key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
+}
 # A 400 is either the refused payment or a problem, told apart by the content type.
 _UNREADABLE = {"content": problem_responses(BadRequest)[400]["content"]}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -90,10 +103,15 @@ _ACTION = {
     responses={**_ANSWERS, **problem_responses(PaymentIdTaken, OperationInProgress, KeyReused)},
     response_class=Response,
     summary="Make a payment",
+    openapi_extra={"requestBody": json_body(PaymentRequest), "parameters": [_KEY_PARAMETER]},
 )
-async def pay(body: PaymentRequest, caller: CallerDep, key: Key, service: Service) -> Response:
+async def pay(request: Request) -> Response:
     """Pay once, however often it is asked for with the same Idempotency-Key or payment_id."""
-    payment, idempotency, fingerprint = _read(body, caller, key, service)
+    who = await caller(request)
+    key = _checked_key(request.headers.get("idempotency-key"))
+    body = await read_json(request, _PAYMENT)
+    service: PaymentService = request.app.state.service
+    payment, idempotency, fingerprint = _read(body, who, key, service)
     told = await service.pay(payment, idempotency=idempotency, fingerprint=fingerprint)
     return _respond(told)
 

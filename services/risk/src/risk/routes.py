@@ -1,7 +1,7 @@
 """HTTP of risk: parse, call the service once, answer."""
 
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
@@ -9,6 +9,7 @@ from kurs.app import router
 from kurs.batching import DeadlineExceeded, Overloaded
 from kurs.caller import Caller, CallerDep, MerchantRequired
 from kurs.database import DatabaseUnavailable
+from kurs.direct import json_body
 from kurs.errors import FieldError, Unprocessable, problem_responses
 from kurs.http import current_deadline
 from kurs.ids import PaymentId
@@ -70,7 +71,7 @@ def batch_router(scoring: BatchScoring) -> APIRouter:
         summary="Decide on many payments at once, between services",
         response_model=BatchAnswer,
         responses=problem_responses(NotConfigured, Overloaded, DatabaseUnavailable),
-        openapi_extra={"requestBody": _batch_body()},
+        openapi_extra={"requestBody": json_body(ScoreBatch)},
     )
     async def score_batch(request: Request) -> Response:
         # Straight from bytes to items and back: this route is on the way of every payment.
@@ -105,9 +106,3 @@ def _conflict(request: ScoreRequest, conflict: Conflict) -> DecisionConflict:
     return DecisionConflict(
         message, errors=[FieldError(conflict.field, "differs from what was decided on", hint)]
     )
-
-
-def _batch_body() -> dict[str, Any]:
-    schema = ScoreBatch.model_json_schema()
-    schema["properties"]["items"]["items"] = schema.pop("$defs")["ScoreItem"]
-    return {"required": True, "content": {"application/json": {"schema": schema}}}

@@ -1,0 +1,43 @@
+"""Bodies of direct routes (see kurs.app.JsonRoute): how they are read, and how documented."""
+
+import json
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, TypeAdapter
+
+from kurs.app import MalformedJson, strict_json
+from kurs.validation import validate
+
+Parsed = TypeVar("Parsed")
+
+
+async def read_json(request: Request, adapter: TypeAdapter[Parsed]) -> Parsed:
+    """Return the validated body; its numbers become Decimal, never a float.
+
+    Raises MalformedJson, and Unprocessable naming the fields.
+    """
+    try:
+        content = strict_json(await request.body())
+    except json.JSONDecodeError as error:
+        raise MalformedJson(f"the body is not JSON: {error.msg}") from None
+    except (ValueError, RecursionError):
+        raise MalformedJson("the body is not JSON") from None
+    return validate(adapter.validate_python, content)
+
+
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the OpenAPI `requestBody` of a direct route; the schema refers to nothing outside."""
+    schema = model.model_json_schema()
+    schema = _inline(schema, schema.pop("$defs", {}))
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _inline(node: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_inline(item, definitions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return _inline(definitions[node["$ref"].rpartition("/")[2]], definitions)
+    return {key: _inline(value, definitions) for key, value in node.items()}
