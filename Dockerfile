@@ -17,7 +17,7 @@ COPY operator /build/services/operator
 # `service` is what `python -m <package>` would run, under one name for all, since an ENTRYPOINT
 # in exec form takes no variables. Build tools are not installed into the environment that ships.
 RUN set -eu; package=$(basename "$(ls -d /build/services/${SERVICE}/src/*)"); \
-    uv pip install --python /opt/kurs --no-deps --compile-bytecode /build/libs/kurs /build/services/${SERVICE}; \
+    uv pip install --python /opt/kurs --no-deps --no-sources --compile-bytecode /build/libs/kurs /build/services/${SERVICE}; \
     printf 'import runpy\n\nrunpy.run_module("%s", run_name="__main__", alter_sys=True)\n' "$package" > /opt/kurs/service
 
 FROM python:3.13-slim
