@@ -24,6 +24,7 @@ from devstack.chart_values import (
 from devstack.topology import repository
 from fx.settings import FxSettings
 from kurs.settings import ServiceSettings
+from kurs_operator.settings import OperatorSettings
 from payments.settings import PaymentsSettings
 from risk.settings import RiskSettings
 from wallet.settings import WalletSettings
@@ -106,6 +107,7 @@ def schemas() -> Iterator[tuple[str, Schema]]:
     for chart, (settings, kinds, own) in _OWN.items():
         yield chart, _service(chart, settings, kinds, own)
     yield "postgresql", _document("postgresql", _postgresql())
+    yield "kurs-operator", _document("kurs-operator", _operator())
     yield "kurs", _document("kurs", _umbrella())
 
 
@@ -174,6 +176,30 @@ def _postgresql() -> Schema:
             storageClassName=text("Empty: the cluster's default."),
         ),
         "resources": SERVICE["resources"],
+    }
+
+
+def _operator() -> Schema:
+    shared = ("global", "service-lib", "image", "resources", "podAnnotations", "nodeSelector")
+    placed = ("tolerations", "affinity", "priorityClassName", "serviceMonitor")
+    ports = items("Its ports.", {"type": "integer", "minimum": 1, "maximum": 65535})
+    return {
+        **{name: SERVICE[name] for name in (*shared, *placed)},
+        "settings": closed("Variables of the operator.", **dict(_variables(OperatorSettings))),
+        "samples": closed(
+            "Resources to begin with.",
+            enabled=flag("Whether those of global.environment are installed."),
+        ),
+        "crds": closed("The definitions.", upgrade=flag("Whether a Job brings them up to date.")),
+        "networkPolicy": closed(
+            "More rules.",
+            apiServer=closed(
+                "Where the API server is.",
+                to=items("NetworkPolicy peers; empty: any address."),
+                ports={**ports, "minItems": 1},
+            ),
+            extraEgress=items("In a NetworkPolicy's own form."),
+        ),
     }
 
 

@@ -12,6 +12,7 @@ from lightkube import ApiError, AsyncClient
 from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
 from lightkube.models.core_v1 import EventSource, ObjectReference
 from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apiextensions_v1 import CustomResourceDefinition
 from lightkube.resources.core_v1 import ConfigMap, Event, Pod
 from lightkube.types import PatchType
 
@@ -176,6 +177,14 @@ class Cluster:
             reportingInstance=self._instance,
         )
         await _asked(f"post an Event about {identity}", self._client.create(event))
+
+
+async def apply_definitions(client: AsyncClient, definitions: Iterable[Content]) -> None:
+    """Bring the definitions of the kinds up to date; raises ClusterFault."""
+    for content in definitions:
+        wanted = CustomResourceDefinition.from_dict(dict(content))
+        name = content["metadata"]["name"]
+        await _asked(f"apply {name}", client.apply(wanted, force=True))
 
 
 async def wait_until_served(cluster: ClusterPort, say: Callable[[str], None]) -> None:

@@ -1,19 +1,41 @@
-"""`python -m kurs_operator.crds [FOLDER]`: write the definitions, to the chart by default."""
+"""The definitions from the command line.
 
+`python -m kurs_operator.crds [FOLDER]` writes them, to the chart by default; `... crds apply`
+applies them to the cluster, which is what the chart's upgrade Job does.
+"""
+
+import asyncio
 import sys
 from pathlib import Path
 
-from kurs_operator.crds.definitions import files
+from lightkube import AsyncClient
+
+from kurs_operator.cluster import NAME, ClusterFault, apply_definitions
+from kurs_operator.crds.definitions import KINDS_DEFINED, definition, files
 
 DEFAULT = Path("charts/kurs-operator/crds")
 
 
 def main(arguments: list[str]) -> int:
-    """Write each definition into the folder; return the exit code."""
+    """Write or apply the definitions; return the exit code."""
+    if arguments == ["apply"]:
+        return asyncio.run(_apply())
     folder = Path(arguments[0]) if arguments else DEFAULT
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files().items():
         (folder / name).write_text(text, "utf-8")
+    return 0
+
+
+async def _apply() -> int:
+    client = AsyncClient(field_manager=NAME)
+    try:
+        await apply_definitions(client, map(definition, KINDS_DEFINED))
+    except ClusterFault as fault:
+        sys.stderr.write(f"{fault}\n")
+        return 1
+    finally:
+        await client.close()
     return 0
 
 
