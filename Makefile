@@ -10,6 +10,10 @@ UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/bootstrap/bin/uv)
 MERCHANT ?= shop
 ROLES ?= pay,read
 ENVIRONMENT := $(VENV)/.ready
+ENV ?= dev
+TAG ?= dev
+BUILD ?= docker build
+HELM ?= helm
 
 .PHONY: help
 help: ## show this help
@@ -56,6 +60,36 @@ api-key: $(ENVIRONMENT) ## print a new API key once: make api-key MERCHANT=shop 
 bench: $(ENVIRONMENT) ## measure payments/s, latency and CPU per payment, beside a naive chain
 	@$(BIN)/python -m loadtest.bench $(BENCH)
 
+# --- Kubernetes --------------------------------------------------------------
+
+.PHONY: images
+images: ## build an image of each service and the operator: make images TAG=dev BUILD="docker build"
+	@for name in $(DEPLOYABLES) operator; do \
+	  echo "building kurs/$$name:$(TAG)"; \
+	  $(BUILD) -q --build-arg SERVICE=$$name -t kurs/$$name:$(TAG) . >/dev/null || exit 1; \
+	done
+
+.PHONY: deploy
+deploy: $(ENVIRONMENT) ## install or upgrade an environment: make deploy ENV=dev HELM_ARGS="--set ..."
+	@$(BIN)/python -m kurs_operator.local --once --samples k8s/samples --out var/config
+	@$(HELM) upgrade --install kurs charts/kurs -n kurs-$(ENV) --create-namespace \
+	  -f k8s/environments/$(ENV).yaml --wait --timeout 10m \
+	  --set-file config.documents.fx=var/config/fx/config.json \
+	  --set-file config.documents.risk=var/config/risk/config.json $(HELM_ARGS)
+
+.PHONY: undeploy
+undeploy: ## uninstall it; docs/operations.md says what stays
+	@$(HELM) uninstall kurs -n kurs-$(ENV) --wait
+
+.PHONY: port-forward
+port-forward: ## the gateway and its console at http://localhost:8080
+	@kubectl -n kurs-$(ENV) port-forward service/api-gateway 8080
+
+.PHONY: chart-schemas
+chart-schemas: $(ENVIRONMENT) ## write the value schemas and the golden output of the charts anew
+	@$(BIN)/python -m devstack.chart_schemas
+	@KURS_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/charts/test_golden.py
+
 # --- prove -------------------------------------------------------------------
 
 .PHONY: test
@@ -69,6 +103,15 @@ test-crash: $(ENVIRONMENT) ## kill -9 each service in turn under load, for minut
 .PHONY: observability
 observability: $(ENVIRONMENT) ## write docs/metrics.md, the rules and the dashboards anew from the code
 	@$(BIN)/python -m kurs_observability
+
+.PHONY: test-charts
+test-charts: $(ENVIRONMENT) ## render every chart in every environment and hold it to schemas and policies
+	@$(BIN)/pytest tests/charts $(TEST)
+
+.PHONY: test-cluster
+test-cluster: $(ENVIRONMENT) ## install, load, kill, scale and upgrade on the cluster that KUBECONFIG names
+	@test -n "$$KUBECONFIG" || { echo "set KUBECONFIG to the cluster to test on"; exit 1; }
+	@$(BIN)/pytest tests/cluster $(TEST)
 
 .PHONY: check
 check: $(ENVIRONMENT) ## ruff, mypy strict, import-linter, lock files
