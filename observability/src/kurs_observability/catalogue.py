@@ -11,8 +11,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 from devstack.joined import JoinedGateway
+from kurs.telemetry import Telemetry
 from kurs.telemetry.export import CountedExporter
 from kurs.telemetry.metrics import Metrics
+from kurs_operator.app import create_app as create_operator
+from kurs_operator.settings import OperatorSettings
 
 SAMPLES = Path(__file__).resolve().parents[3] / "k8s" / "samples"
 EVERY_PROCESS = "every process"
@@ -58,9 +61,16 @@ def _registries() -> Iterator[tuple[str, CollectorRegistry]]:
     common = Metrics(process=True)
     CountedExporter(InMemorySpanExporter(), common)
     yield EVERY_PROCESS, common.registry
+    telemetry = Telemetry.for_tests("kurs-operator")
+    create_operator(
+        OperatorSettings(namespace="kurs"), telemetry=telemetry
+    ).build_middleware_stack()
+    yield "kurs-operator", telemetry.registry
     with tempfile.TemporaryDirectory() as folder:
         gateway = JoinedGateway(Path(folder), SAMPLES)
         for name in sorted(gateway.telemetry):
+            # The layers of an app, whose metrics count requests, are made at its start.
+            gateway.apps[name].build_middleware_stack()
             yield name, gateway.telemetry[name].registry
 
 

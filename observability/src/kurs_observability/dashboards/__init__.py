@@ -1,0 +1,1 @@
+"""The dashboards as code, one module each; `frame` has what they share."""

@@ -1,0 +1,160 @@
+"""Ledger and risk: is money conserved, what moves, what is refused."""
+
+from grafana_foundation_sdk.builders import dashboard
+
+from kurs_observability.dashboards.frame import Query, board, chart, filled, number, quantiles
+
+_NEVER = {"red": 1}
+_MISSING = 'sum(increase(kurs_payments_reconciled_total{@,result="missing"}[$__range]))'
+_CONSERVED = (
+    number(
+        "Does every currency sum to zero?",
+        "Largest sum over all postings, in minor units: 0, always.",
+        "none",
+        "max(abs(wallet_ledger_imbalance{@}))",
+        limits=_NEVER,
+        span=6,
+    ),
+    number(
+        "Is a paid payment missing?",
+        "Captured payments that the ledger does not have, in the range that is shown.",
+        "none",
+        _MISSING,
+        limits=_NEVER,
+        span=6,
+    ),
+    number(
+        "Is a customer below the limit?",
+        "Balances below zero or their overdraft.",
+        "none",
+        "max(wallet_customers_below_limit{@})",
+        limits=_NEVER,
+        span=6,
+    ),
+    number(
+        "When was that looked at?",
+        "Seconds since the last audit.",
+        "s",
+        "time() - max(wallet_ledger_audit_timestamp_seconds{@})",
+        limits={"yellow": 90, "red": 300},
+        span=6,
+    ),
+)
+
+_TRANSFERS = (
+    chart(
+        "What moves?",
+        "Transfers answered, by kind and status.",
+        "ops",
+        Query(
+            "sum by (kind, status) (rate(wallet_transfers_total{@}[$__rate_interval]))",
+            "{{kind}} {{status}}",
+        ),
+        stacked=True,
+    ),
+    chart(
+        "Why are transfers refused?",
+        "By code.",
+        "ops",
+        Query(
+            'sum by (code) (rate(wallet_transfers_total{@,code!=""}[$__rate_interval]))',
+            "{{code}}",
+        ),
+        stacked=True,
+    ),
+    chart(
+        "How long does a commit take?",
+        "Write transactions of the wallet.",
+        "s",
+        *quantiles(
+            "kurs_database_transaction_duration_seconds",
+            "",
+            "",
+            0.5,
+            0.99,
+            more=',job="wallet",kind="write"',
+        ),
+    ),
+    chart(
+        "How much is held?",
+        "Holds neither captured nor released.",
+        "none",
+        Query("max(wallet_holds_open{@})", "open holds"),
+    ),
+    chart(
+        "How many transfers share a commit?",
+        "Mean size of the ledger's batches.",
+        "none",
+        Query(
+            'sum(rate(kurs_batch_size_sum{@,job="wallet"}[$__rate_interval]))'
+            ' / sum(rate(kurs_batch_size_count{@,job="wallet"}[$__rate_interval]))',
+            "items",
+        ),
+    ),
+    chart(
+        "Are payments looked up again?",
+        "Captured payments asked for in the ledger, by result.",
+        "ops",
+        Query(
+            "sum by (result) (rate(kurs_payments_reconciled_total{@}[$__rate_interval]))",
+            "{{result}}",
+        ),
+    ),
+)
+
+_DECISIONS = (
+    chart(
+        "What does risk decide?",
+        "New decisions of thresholds that are enforced.",
+        "ops",
+        Query(
+            'sum by (decision) (rate(risk_decisions_total{@,mode="enforce"}[$__rate_interval]))',
+            "{{decision}}",
+        ),
+        stacked=True,
+    ),
+    chart(
+        "What would thresholds on trial decide?",
+        "Decisions in shadow mode: counted, without effect.",
+        "ops",
+        Query(
+            'sum by (decision) (rate(risk_decisions_total{@,mode="shadow"}[$__rate_interval]))',
+            "{{decision}}",
+        ),
+    ),
+    chart(
+        "Which rules find something?",
+        "By rule, mode and the outcome that they were part of.",
+        "ops",
+        Query(
+            "sum by (rule, mode, outcome) (rate(risk_rule_hits_total{@}[$__rate_interval]))",
+            "{{rule}} {{mode}} {{outcome}}",
+        ),
+    ),
+    chart(
+        "What becomes of scored items?",
+        "By result; `replayed` were decided before.",
+        "ops",
+        Query("sum by (result) (rate(risk_attempts_total{@}[$__rate_interval]))", "{{result}}"),
+        span=12,
+    ),
+    chart(
+        "How old are the rates that limits compare by?",
+        "Seconds since fx last confirmed them.",
+        "s",
+        Query("max by (instance) (risk_rates_age_seconds{@})", "{{instance}}"),
+        span=12,
+        limits={"red": 300},
+    ),
+)
+
+
+def ledger() -> dashboard.Dashboard:
+    """Return the dashboard."""
+    built = board(
+        "kurs-ledger-risk",
+        "Kurs / Ledger and risk",
+        "Whether money is conserved, what the ledger does, and what risk decides.",
+        jobs="wallet|payments|risk",
+    )
+    return filled(built, *_CONSERVED, *_TRANSFERS, *_DECISIONS)

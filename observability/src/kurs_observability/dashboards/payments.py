@@ -1,0 +1,133 @@
+"""Payments overview: what the business asks."""
+
+from grafana_foundation_sdk.builders import dashboard
+
+from kurs_observability.dashboards.frame import Query, board, chart, filled, number, quantiles
+
+_PAID = 'kurs_payments_total{@,operation="pay"}'
+_HTTP = ',job="api-gateway",http_route="/payments",http_request_method="POST"'
+_SPEED = f"sum(rate({_PAID}[$__rate_interval]))"
+_GOOD = _SPEED.replace('"pay"', '"pay",status!="FAILED"')
+_FIGURES = (
+    number("How many payments a second?", "Payments that got an outcome.", "reqps", _SPEED),
+    number(
+        "How many succeed?",
+        "Share that is not FAILED; refusals by risk or balance count as failed.",
+        "percentunit",
+        f"{_GOOD} / {_SPEED}",
+    ),
+    number(
+        "How long does one take?",
+        "99 of 100 are faster, as the caller sees it.",
+        "s",
+        quantiles("http_server_request_duration_seconds", "", "", 0.99, more=_HTTP)[0].expr,
+        limits={"yellow": 0.25, "red": 1},
+    ),
+    number(
+        "How old is the oldest unfinished?",
+        "Age of the oldest operation without an outcome; the sweeper ends it.",
+        "s",
+        "max(kurs_payments_oldest_pending_seconds{@})",
+        limits={"yellow": 60, "red": 300},
+    ),
+    number(
+        "Does the ledger sum to zero?",
+        "Largest sum of a currency over all postings, in minor units: 0, always.",
+        "none",
+        "max(abs(wallet_ledger_imbalance{@}))",
+        limits={"red": 1},
+    ),
+    number(
+        "How many answers repeat the first?",
+        "Requests with a key that was used before: retries of callers.",
+        "reqps",
+        "sum(rate(kurs_payments_replayed_total{@}[$__rate_interval]))",
+    ),
+)
+
+_MONEY = (
+    chart(
+        "What becomes of payments?",
+        "By the status that they got.",
+        "reqps",
+        Query(f"sum by (status) (rate({_PAID}[$__rate_interval]))", "{{status}}"),
+        stacked=True,
+    ),
+    chart(
+        "Why do payments fail?",
+        "By the code of the failure.",
+        "reqps",
+        Query(
+            'sum by (failure) (rate(kurs_payments_total{@,failure!=""}[$__rate_interval]))',
+            "{{failure}}",
+        ),
+        stacked=True,
+    ),
+    chart(
+        "How long do payments take?",
+        "As the caller sees it. A dot is a traced payment: click it for its trace.",
+        "s",
+        *quantiles("http_server_request_duration_seconds", "", "", 0.5, 0.95, 0.99, more=_HTTP),
+        exemplars=True,
+        limits={"red": 0.25},
+    ),
+    chart(
+        "Between which currencies?",
+        "Payments by corridor.",
+        "reqps",
+        Query(
+            f"sum by (currency, destination_currency) (rate({_PAID}[$__rate_interval]))",
+            "{{currency}} to {{destination_currency}}",
+        ),
+        stacked=True,
+    ),
+    chart(
+        "How much money is captured?",
+        "Major units a second, by the currency that was paid.",
+        "none",
+        Query(
+            "sum by (currency) (rate(kurs_payments_captured_amount_total{@}[$__rate_interval]))",
+            "{{currency}}",
+        ),
+    ),
+    chart(
+        "What else is done with payments?",
+        "Captures, voids, refunds, approvals and refusals.",
+        "reqps",
+        Query(
+            'sum by (operation) (rate(kurs_payments_total{@,operation!="pay"}[$__rate_interval]))',
+            "{{operation}}",
+        ),
+        stacked=True,
+    ),
+    chart(
+        "Who leaves outcomes open?",
+        "Answers PROCESSING, by the service that gave no answer in time.",
+        "reqps",
+        Query(
+            "sum by (dependency) (rate(kurs_payments_processing_total{@}[$__rate_interval]))",
+            "{{dependency}}",
+        ),
+        span=12,
+    ),
+    chart(
+        "Does the sweeper finish them?",
+        "Operations taken over, by whether they came to an end.",
+        "reqps",
+        Query(
+            "sum by (result) (rate(kurs_payments_swept_total{@}[$__rate_interval]))",
+            "{{result}}",
+        ),
+        span=12,
+    ),
+)
+
+
+def payments() -> dashboard.Dashboard:
+    """Return the dashboard."""
+    built = board(
+        "kurs-payments",
+        "Kurs / Payments overview",
+        "What the business asks: how much is paid, where to, what fails and why, how soon.",
+    )
+    return filled(built, *_FIGURES, *_MONEY)
