@@ -15,6 +15,7 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Connection,
+    RowMapping,
     String,
     Table,
     any_,
@@ -92,6 +93,15 @@ def is_any_of(
     return column == any_(literal(list(keys), ARRAY(String)))
 
 
+def rows_with(
+    connection: Connection, table: Table, key: str, keys: Collection[str]
+) -> Sequence[RowMapping]:
+    """Return the rows whose text column `key` is one of `keys`, as the driver gives them."""
+    sql = _rows_sql(connection.dialect.name, table, key)
+    value = json.dumps(list(keys)) if connection.dialect.name == "sqlite" else list(keys)
+    return connection.exec_driver_sql(sql, (value,)).mappings().all()
+
+
 def _execute(connection: Connection, sql: str, rows: Sequence[Row]) -> int:
     if not rows:
         return 0
@@ -99,6 +109,13 @@ def _execute(connection: Connection, sql: str, rows: Sequence[Row]) -> int:
         return connection.exec_driver_sql(sql, [tuple(row) for row in rows]).rowcount
     arrays = tuple(list(values) for values in zip(*rows, strict=True))
     return connection.exec_driver_sql(sql, arrays).rowcount
+
+
+@lru_cache(maxsize=128)
+def _rows_sql(dialect: str, table: Table, key: str) -> str:
+    names = ", ".join(table.c.keys())
+    any_of = "IN (SELECT value FROM json_each(?))" if dialect == "sqlite" else "= ANY($1::text[])"
+    return f"SELECT {names} FROM {table.name} WHERE {key} {any_of}"  # noqa: S608
 
 
 @lru_cache(maxsize=128)

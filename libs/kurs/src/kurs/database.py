@@ -7,6 +7,7 @@ store is written and tested once.
 
 import asyncio
 import random
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -136,26 +137,43 @@ class _Sqlite(Database):
         if not path or path == ":memory:":
             raise ValueError("SQLite needs a file, such as sqlite:///var/wallet.db")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._writer_engine = sqlite_engine(url, begin="BEGIN IMMEDIATE")
-        self._reader_engine = sqlite_engine(url, begin="BEGIN")
-        self._writer = ThreadPoolExecutor(1, "sqlite-writer")
-        self._readers = ThreadPoolExecutor(2, "sqlite-reader")
+        self._writer = _SqliteThreads(url, "BEGIN IMMEDIATE", 1)
+        self._readers = _SqliteThreads(url, "BEGIN", 2)
 
     async def _run_read(self, work: Work[Returned]) -> Returned:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, _transaction, self._reader_engine, work)
+        return await self._readers.run(work)
 
     async def _run_write(self, work: Work[Returned]) -> Returned:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writer, _transaction, self._writer_engine, work)
+        return await self._writer.run(work)
 
     async def close(self) -> None:
-        for pool, engine in (
-            (self._writer, self._writer_engine),
-            (self._readers, self._reader_engine),
-        ):
-            await asyncio.to_thread(pool.shutdown)
-            engine.dispose()
+        for threads in (self._writer, self._readers):
+            await asyncio.to_thread(threads.close)
+
+
+class _SqliteThreads:
+    """Threads that each keep one connection: a pool's care for it cost a tenth of a transaction."""
+
+    def __init__(self, url: str, begin: str, threads: int) -> None:
+        self._engine = sqlite_engine(url, begin=begin)
+        self._pool = ThreadPoolExecutor(threads, "sqlite")
+        self._own = threading.local()
+
+    async def run(self, work: Work[Returned]) -> Returned:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._transaction, work)
+
+    def _transaction(self, work: Work[Returned]) -> Returned:
+        connection: Connection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            connection = self._own.connection = self._engine.connect()
+        with connection.begin():
+            return work(connection)
+
+    def close(self) -> None:
+        self._pool.shutdown()
+        # A connection returns to the engine's pool when its thread's locals are gone.
+        del self._own
+        self._engine.dispose()
 
 
 class _Postgresql(Database):
@@ -252,11 +270,6 @@ def sqlite_engine(url: str, *, begin: str) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
-
-
-def _transaction(engine: Engine, work: Work[Returned]) -> Returned:
-    with engine.begin() as connection:
-        return work(connection)
 
 
 def is_retryable(error: BaseException) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, text, update
 
-from kurs.bulk import insert_rows, is_any_of, update_rows
+from kurs.bulk import insert_rows, is_any_of, rows_with, update_rows
 from kurs.database import RetryTransaction, for_update
 from payments.domain.failure import Refusal
 from payments.domain.operation import BEGINS_IN, Answer, Kind, Operation
@@ -301,8 +301,7 @@ def _is_fresh(result: Outcome | Exception) -> bool:
 
 
 def _operations_by_key(connection: Connection, keys: Sequence[str]) -> dict[str, Operation]:
-    query = select(operations).where(is_any_of(connection, operations.c.idempotency, keys))
-    found = connection.execute(query).mappings().all()
+    found = rows_with(connection, operations, "idempotency", keys)
     return {row["idempotency"]: read_operation(row) for row in found}
 
 
@@ -315,8 +314,7 @@ def _answered(connection: Connection, names: Sequence[str]) -> Sequence[str]:
 
 
 def _known_uids(connection: Connection, uids: Sequence[str]) -> set[str]:
-    query = select(payments.c.uid).where(is_any_of(connection, payments.c.uid, uids))
-    return set(connection.execute(query).scalars())
+    return {row["uid"] for row in rows_with(connection, payments, "uid", uids)}
 
 
 def _payments_by_uid(connection: Connection, uids: Sequence[str]) -> dict[str, Payment]:
