@@ -1,0 +1,109 @@
+"""The statuses, over every mixture of pods: none says more than the pods did."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kurs.resources import SourceRef
+from kurs_operator.conditions import ConditionType
+from kurs_operator.fleet import Ack, Answer, Fleet, Pod
+from kurs_operator.status import Judged, notes, status_of
+from kurs_operator.verdict import Identity, Reason, Verdict
+
+NOW = 1_767_225_600_000_000
+IDENTITY = Identity("RiskThreshold", "kurs", "limits", "uid", 3)
+
+generations = st.sampled_from([None, 1, 2, 3])
+asked = st.sampled_from([0, NOW - 5, NOW + 5])
+errors = st.none() | st.just("refused")
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> Fleet:
+    pods, acks = [], {}
+    for number in range(draw(st.integers(0, 14))):
+        pod = Pod(f"uid-{number}", f"risk-{number:02}", "risk", "10.0.0.1:8084", True, "")
+        pods.append(pod)
+        if draw(st.booleans()):
+            generation = draw(generations)
+            sources = (
+                (SourceRef(kind="RiskThreshold", name="limits", uid="uid", generation=generation),)
+                if generation is not None
+                else ()
+            )
+            answer = Answer(revision="0" * 16, sources=sources, error=draw(errors))
+            acks[pod.uid] = Ack.of(answer, draw(asked))
+    return Fleet(tuple(pods), acks, since=NOW)
+
+
+verdicts = st.sampled_from(list(Reason)).map(lambda reason: Verdict(IDENTITY, reason, "because"))
+
+
+def runs_it(fleet: Fleet, pod: Pod) -> bool:
+    ack = fleet.acks.get(pod.uid)
+    return bool(ack and ack.asked_at and any(s.generation == 3 for s in ack.answer.sources))
+
+
+def runs_none(fleet: Fleet, pod: Pod) -> bool:
+    ack = fleet.acks.get(pod.uid)
+    return bool(ack and ack.asked_at >= fleet.since and not ack.answer.sources)
+
+
+@given(verdicts, fleets())
+def test_a_first_ready_means_that_every_counted_pod_said_so(verdict: Verdict, fleet: Fleet):
+    status = status_of(Judged(verdict, "r", None), fleet, NOW)
+
+    ready = status.condition(ConditionType.READY)
+    proof = runs_it if verdict.in_document else runs_none
+    all_do = bool(fleet.pods) and all(proof(fleet, pod) for pod in fleet.pods)
+    assert ready is not None
+    assert (ready.status == "True") == (verdict.accepted and all_do)
+
+
+@given(verdicts, fleets(), fleets())
+def test_a_kept_ready_is_contradicted_by_no_pod(verdict: Verdict, first: Fleet, then: Fleet):
+    before = status_of(Judged(verdict, "r", None), first, NOW)
+    after = status_of(Judged(verdict, "r", before), then, NOW + 1)
+
+    ready = after.condition(ConditionType.READY)
+    assert ready is not None
+    if ready.status == "True" and verdict.in_document:
+        said = [pod for pod in then.pods if pod.uid in then.acks and then.acks[pod.uid].asked_at]
+        assert all(runs_it(then, pod) for pod in said)
+
+
+@given(verdicts, fleets())
+def test_every_status_is_bounded_and_whole(verdict: Verdict, fleet: Fleet):
+    status = status_of(Judged(verdict, "r", None), fleet, NOW)
+
+    assert status.observed_generation == 3
+    assert all(c.observed_generation == 3 for c in status.conditions)
+    assert len({c.type for c in status.conditions}) == len(status.conditions)
+    assert type(status).model_validate(status.model_dump(mode="json", by_alias=True)) == status
+    if status.propagation:
+        assert len(status.propagation.lagging) <= 10
+        counted = status.propagation
+        assert 0 <= counted.applied <= counted.desired
+        assert counted.rejected <= counted.desired - counted.applied
+
+
+@given(verdicts, fleets())
+def test_what_does_not_change_is_told_once(verdict: Verdict, fleet: Fleet):
+    first = status_of(Judged(verdict, "r", None), fleet, NOW)
+    again = status_of(Judged(verdict, "r", first), fleet, NOW + 7_000_000)
+
+    assert again == first
+    assert notes(first, again) == []
+
+
+@given(verdicts, fleets())
+def test_stalled_and_reconciling_stand_only_while_they_are_true(verdict: Verdict, fleet: Fleet):
+    status = status_of(Judged(verdict, "r", None), fleet, NOW)
+
+    ready = status.condition(ConditionType.READY)
+    under_way = status.condition(ConditionType.RECONCILING)
+    stalled = status.condition(ConditionType.STALLED)
+    assert not (under_way and stalled)
+    assert all(c is None or c.status == "True" for c in (under_way, stalled))
+    if ready and ready.status == "True":
+        assert under_way is None
+        assert stalled is None
