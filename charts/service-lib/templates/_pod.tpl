@@ -75,7 +75,7 @@ securityContext:
 
 {{- define "service-lib.faultEnv" -}}
 {{- $faults := .Values.faults -}}
-{{- $on := or $faults.delaySeconds $faults.errorRatio $faults.unready -}}
+{{- $on := or (gt (float64 $faults.delaySeconds) 0.0) (gt (float64 $faults.errorRatio) 0.0) $faults.unready -}}
 {{- if and $on (eq .Values.global.environment "production") }}
 {{- fail (printf "%s: fault switches are for demonstrations; production refuses them (faults)" .Chart.Name) }}
 {{- end }}

@@ -3,6 +3,9 @@
 {{- define "service-lib.autoscaler" -}}
 {{- if .Values.autoscaling.enabled }}
 {{- with .Values.autoscaling }}
+{{- if lt (int .maxReplicas) (int .minReplicas) }}
+{{- fail (printf "%s: autoscaling.maxReplicas (%v) is below autoscaling.minReplicas (%v)" $.Chart.Name .maxReplicas .minReplicas) }}
+{{- end }}
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata:

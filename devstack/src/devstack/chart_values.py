@@ -53,9 +53,16 @@ def whole(description: str, least: int = 0, most: int | None = None) -> Schema:
     return {**_described(description, "integer"), **bounds}
 
 
-def number(description: str, least: float, most: float) -> Schema:
-    """Return a number within bounds."""
-    return {**_described(description, "number"), "minimum": least, "maximum": most}
+def number(description: str, most: float) -> Schema:
+    """Return a number from 0; `--set` gives one with a point as text."""
+    text = r"^(0(\.[0-9]+)?|1(\.0+)?)$" if most == 1 else r"^[0-9]+(\.[0-9]+)?$"
+    return {
+        "type": ["number", "string"],
+        "description": description,
+        "minimum": 0,
+        "maximum": most,
+        "pattern": text,
+    }
 
 
 def _described(description: str, kind: str) -> Schema:
@@ -109,7 +116,7 @@ GLOBAL = closed(
     telemetry=closed(
         "Where traces go.",
         otlpEndpoint=text("OTLP over HTTP; empty: nowhere.", pattern="^(https?://[^/]+.*)?$"),
-        traceRatio=number("The share of payments that is traced.", 0, 1),
+        traceRatio=number("The share of payments that is traced.", 1),
     ),
     network=closed(
         "NetworkPolicies, and whom they let in or out beyond the services.",
@@ -165,7 +172,7 @@ SERVICE: Schema = {
     "shutdown": closed(
         "How a pod goes.",
         preStopSeconds=whole("Before SIGTERM, while endpoints forget it.", 0, 60),
-        drainSeconds=number("After it, closing connections.", 0, 60),
+        drainSeconds=number("After it, closing connections.", 60),
         graceSeconds=whole("Before it is killed; more than the others together.", 10, 600),
     ),
     "probes": closed(
@@ -176,8 +183,8 @@ SERVICE: Schema = {
     ),
     "faults": closed(
         "What the service does wrong on purpose.",
-        delaySeconds=number("Before every request.", 0, 60),
-        errorRatio=number("The share of requests that is refused.", 0, 1),
+        delaySeconds=number("Before every request.", 60),
+        errorRatio=number("The share of requests that is refused.", 1),
         unready=flag("Whether /readyz says no."),
     ),
     "database": closed(

@@ -1,0 +1,55 @@
+"""The recipe of the images: one for all, with nothing in the last stage that only builds."""
+
+import json
+import re
+
+from tests.charts.conftest import ROOT, SERVICES
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+LAST_STAGE = DOCKERFILE.rsplit("\nFROM ", 1)[1]
+DEPLOYABLES = (*SERVICES, "operator")
+
+
+def test_every_image_is_made_by_one_recipe_that_takes_the_name() -> None:
+    recipes = [p for p in ROOT.glob("**/Dockerfile*") if ".venv" not in p.parts]
+
+    assert recipes == [ROOT / "Dockerfile"]
+    assert re.findall(r"^ARG SERVICE(?:=\w+)?$", DOCKERFILE, re.M)
+
+
+def test_every_image_installs_locked_and_hashed_requirements() -> None:
+    assert "--require-hashes" in DOCKERFILE
+    for name in DEPLOYABLES:
+        lock = (ROOT / "requirements" / f"{name}.txt").read_text()
+        assert "--hash=sha256:" in lock
+
+
+def test_the_last_stage_builds_nothing() -> None:
+    assert not re.findall(r"^(RUN|ADD)\b", LAST_STAGE, re.M)
+    assert re.findall(r"^COPY .*$", LAST_STAGE, re.M) == [
+        "COPY --from=build /opt/kurs /opt/kurs",
+    ]
+
+
+def test_an_image_runs_as_a_numbered_user_and_receives_signals_itself() -> None:
+    (user,) = re.findall(r"^USER (\d+):\d+$", LAST_STAGE, re.M)
+    (entrypoint,) = re.findall(r"^ENTRYPOINT (.*)$", LAST_STAGE, re.M)
+
+    assert int(user) > 0
+    assert json.loads(entrypoint)[0] == "python"
+
+
+def test_the_context_is_named_piece_by_piece() -> None:
+    rules = [
+        line
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+
+    assert rules[0] == "*"
+    assert {r[1:] for r in rules if r.startswith("!")} == {
+        "requirements/*.txt",
+        "libs",
+        "services",
+        "operator",
+    }

@@ -1,0 +1,98 @@
+"""The network policies are the edges of the design, no more and no fewer."""
+
+from typing import Any
+
+import pytest
+from tests.charts.conftest import ENVIRONMENTS, SERVICES, Document, Render, of_kind
+
+PORTS = {"api-gateway": 8080, "payments": 8081, "fx": 8082, "wallet": 8083, "risk": 8084}
+EDGES = {
+    ("api-gateway", "payments"),
+    ("api-gateway", "fx"),
+    ("api-gateway", "wallet"),
+    ("api-gateway", "risk"),
+    ("payments", "risk"),
+    ("payments", "fx"),
+    ("payments", "wallet"),
+    ("risk", "fx"),
+}
+STORES = ("payments", "wallet", "risk")
+
+
+def peers(rule: Document, side: str) -> list[str]:
+    """Return the components that a rule names."""
+    found = []
+    for peer in rule.get(side, []):
+        labels = peer.get("podSelector", {}).get("matchLabels", {})
+        if "app.kubernetes.io/component" in labels and "namespaceSelector" not in peer:
+            assert labels["app.kubernetes.io/part-of"] == "kurs"
+            found.append(labels["app.kubernetes.io/component"])
+    return found
+
+
+def edges(policies: dict[str, Any], direction: str) -> set[tuple[str, str, int]]:
+    """Return caller, called and port of each edge that one side of the policies allows."""
+    side = "from" if direction == "ingress" else "to"
+    return {
+        (peer, service, rule["ports"][0]["port"])
+        if direction == "ingress"
+        else (service, peer, rule["ports"][0]["port"])
+        for service in SERVICES
+        for rule in policies[service]["spec"][direction]
+        for peer in peers(rule, side)
+    }
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_services_call_whom_the_design_says(render: Render, environment: str) -> None:
+    policies = of_kind(render("kurs", environment), "NetworkPolicy")
+    wanted = {(caller, called, PORTS[called]) for caller, called in EDGES}
+    inside = {e for e in edges(policies, "ingress") if e[0] in SERVICES}
+
+    assert inside == wanted
+    assert {e for e in edges(policies, "egress") if e[1] in SERVICES} == wanted
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_nobody_else_is_let_in(render: Render, environment: str) -> None:
+    policies = of_kind(render("kurs", environment), "NetworkPolicy")
+    strangers = {e[:2] for e in edges(policies, "ingress") if e[0] not in SERVICES}
+
+    assert strangers == {("operator", "fx"), ("operator", "risk"), ("test", "api-gateway")}
+
+
+def test_a_bundled_database_lets_in_its_services_only(render: Render) -> None:
+    policy = of_kind(render("kurs", "dev"), "NetworkPolicy")["postgresql"]["spec"]
+    allowed = {peer for rule in policy["ingress"] for peer in peers(rule, "from")}
+
+    assert allowed == {*STORES, *(f"{name}-migration" for name in STORES)}
+    assert "Egress" in policy["policyTypes"]
+    assert not policy.get("egress")
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_only_services_with_data_reach_a_database(render: Render, environment: str) -> None:
+    policies = of_kind(render("kurs", environment), "NetworkPolicy")
+    reaching = {
+        service
+        for service in SERVICES
+        for rule in policies[service]["spec"]["egress"]
+        if rule["ports"][0]["port"] == 5432
+    }
+
+    assert reaching == set(STORES)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_everything_else_in_the_namespace_is_denied(render: Render, environment: str) -> None:
+    policy = of_kind(render("kurs", environment), "NetworkPolicy")["default-deny"]["spec"]
+
+    assert policy == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def test_named_clients_are_the_only_ones_of_the_gateway(render: Render) -> None:
+    clients = "api-gateway.networkPolicy.clients[0].ipBlock.cidr=192.0.2.0/24"
+    policy = of_kind(render("kurs", "dev", "--set", clients), "NetworkPolicy")["api-gateway"]
+
+    assert all(rule.get("from") for rule in policy["spec"]["ingress"])
+    assert {"ipBlock": {"cidr": "192.0.2.0/24"}} in policy["spec"]["ingress"][0]["from"]

@@ -1,0 +1,59 @@
+"""Keys and passwords: made once where that is wanted, asked for where it is not."""
+
+import base64
+import json
+
+import pytest
+from tests.charts.conftest import ENVIRONMENTS, Document, Render, of_kind
+
+from api_gateway.key_text import digest, key_id_of
+
+
+def content(secret: Document) -> dict[str, str]:
+    """Return what a Secret holds, as text."""
+    return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
+
+
+def test_a_generated_api_key_is_one_that_the_gateway_accepts(render: Render) -> None:
+    made = content(of_kind(render("kurs", "dev"), "Secret")["kurs-api-keys"])
+    (entry,) = json.loads(made["api-keys.json"])
+
+    assert key_id_of(made["api-key"]) == entry["id"]
+    assert digest(made["api-key"]) == entry["sha256"]
+    assert entry["merchant"] == "demo"
+    assert set(entry["roles"]) == {"pay", "read", "operate"}
+
+
+def test_the_gateway_is_given_digests_and_no_key(render: Render) -> None:
+    pod = of_kind(render("kurs", "dev"), "Deployment")["api-gateway"]["spec"]["template"]["spec"]
+    (volume,) = [v for v in pod["volumes"] if v["name"] == "api-keys"]
+
+    assert [item["key"] for item in volume["secret"]["items"]] == ["api-keys.json"]
+
+
+def test_a_database_url_has_its_own_role_and_password(render: Render) -> None:
+    secrets = of_kind(render("kurs", "dev"), "Secret")
+    passwords = set()
+    for name in ("wallet", "payments", "risk"):
+        made = content(secrets[f"{name}-database"])
+        expected = f"postgresql+asyncpg://{name}:{made['password']}@postgresql:5432/{name}"
+        assert made["url"] == expected
+        passwords.add(made["password"])
+
+    assert len(passwords) == 3
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_generated_secrets_are_kept(render: Render, environment: str) -> None:
+    secrets = of_kind(render("kurs", environment), "Secret")
+
+    assert bool(secrets) == (environment != "production")
+    for secret in secrets.values():
+        assert secret["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def test_production_takes_no_sampling_from_strangers(render: Render) -> None:
+    gateway = of_kind(render("kurs", "production"), "Deployment")["api-gateway"]
+    (container,) = gateway["spec"]["template"]["spec"]["containers"]
+
+    assert {"name": "KURS_TRUST_TRACEPARENT", "value": "false"} in container["env"]
