@@ -1,0 +1,153 @@
+"""What is installed: our chart, and the charts of others with our values."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+OBSERVABILITY = ROOT / "observability"
+PUBLIC = os.environ.get("KURS_MONITORING_CHARTS", "")
+HELM = shutil.which("helm")
+
+pytestmark = pytest.mark.skipif(
+    HELM is None, reason="helm is not on PATH: make doctor says how to get it"
+)
+needs_public_charts = pytest.mark.skipif(
+    not PUBLIC,
+    reason="set KURS_MONITORING_CHARTS to a folder with the public charts: helm pull --untar "
+    "oci://ghcr.io/prometheus-community/charts/kube-prometheus-stack and "
+    "oci://ghcr.io/grafana-community/helm-charts/tempo",
+)
+
+Document = dict[str, Any]
+
+
+def helm(name: str, chart: Path, *arguments: str) -> list[Document]:
+    """Return what a chart renders; fails the test with what Helm says."""
+    assert HELM is not None
+    command = [HELM, "template", name, str(chart), "-n", "monitoring", "--kube-version", "1.34.0"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+def of_kind(documents: list[Document], kind: str) -> dict[str, Document]:
+    return {d["metadata"]["name"]: d for d in documents if d["kind"] == kind}
+
+
+@pytest.fixture(scope="module")
+def own() -> list[Document]:
+    return helm("obs", ROOT / "charts" / "kurs-observability", "--set", "grafanaUrl=http://g.test")
+
+
+def test_each_dashboard_is_a_config_map_that_the_sidecar_finds(own: list[Document]) -> None:
+    maps = of_kind(own, "ConfigMap").values()
+    files: dict[str, str] = {}
+    for found in maps:
+        assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert found["metadata"]["annotations"]["grafana_folder"] == "Kurs"
+        files.update(found["data"])
+    rendered = ROOT / "charts" / "kurs-observability" / "files" / "dashboards"
+    assert files == {f.name: f.read_text("utf-8") for f in rendered.glob("*.json")}
+    assert len(files) == len(maps) == 7
+    assert all(json.loads(text)["uid"] for text in files.values())
+
+
+def test_rules_arrive_whole_with_links_that_lead_somewhere(own: list[Document]) -> None:
+    rules = of_kind(own, "PrometheusRule")
+    assert set(rules) == {"kurs-alerts", "kurs-slos"}
+    folder = ROOT / "charts" / "kurs-observability" / "files" / "rules"
+    for name, found in rules.items():
+        file = yaml.safe_load((folder / f"{name.removeprefix('kurs-')}.yaml").read_text("utf-8"))
+        expressions = [rule["expr"] for group in file["groups"] for rule in group["rules"]]
+        shipped = [rule for group in found["spec"]["groups"] for rule in group["rules"]]
+        assert [rule["expr"] for rule in shipped] == expressions
+        for rule in (rule for rule in shipped if "alert" in rule):
+            assert rule["annotations"]["dashboard_url"].startswith("http://g.test/d/kurs-")
+            assert rule["annotations"]["summary"].count("{{") >= 1
+
+
+@needs_public_charts
+def test_prometheus_takes_up_what_is_ours_and_keeps_exemplars() -> None:
+    documents = _stack()
+    (prometheus,) = of_kind(documents, "Prometheus").values()
+    spec = prometheus["spec"]
+    for kind in ("serviceMonitor", "podMonitor", "rule", "probe", "scrapeConfig"):
+        assert spec[f"{kind}Selector"] == {}, kind
+        assert spec[f"{kind}NamespaceSelector"] == {}, kind
+    assert "exemplar-storage" in spec["enableFeatures"]
+    assert spec["enableRemoteWriteReceiver"] is True
+    assert "kube-prometheus-stack-prometheus" in of_kind(documents, "Service")
+    assert of_kind(documents, "Alertmanager") == {}
+
+
+@needs_public_charts
+def test_no_monitor_is_left_that_cannot_work_on_kind() -> None:
+    names = " ".join(of_kind(_stack(), "ServiceMonitor"))
+    assert not re.search(r"etcd|scheduler|controller-manager|kube-proxy|alertmanager", names)
+    assert "kubelet" in names
+
+
+@needs_public_charts
+def test_grafana_links_graphs_and_traces_and_has_no_default_password() -> None:
+    documents = _stack()
+    sources = yaml.safe_load(
+        of_kind(documents, "ConfigMap")["kube-prometheus-stack-grafana-datasource"]["data"][
+            "datasource.yaml"
+        ]
+    )
+    by_uid = {source["uid"]: source for source in sources["datasources"]}
+    exemplars = by_uid["prometheus"]["jsonData"]["exemplarTraceIdDestinations"]
+    assert exemplars == [
+        {"datasourceUid": "tempo", "name": "trace_id", "urlDisplayLabel": "View trace"}
+    ]
+    tempo = by_uid["tempo"]["jsonData"]
+    assert tempo["tracesToMetrics"]["datasourceUid"] == "prometheus"
+    assert "$$__tags" in tempo["tracesToMetrics"]["queries"][0]["query"]
+    settings = of_kind(documents, "ConfigMap")["kube-prometheus-stack-grafana"]["data"][
+        "grafana.ini"
+    ]
+    assert re.search(r"allow_embedding = true", settings)
+    assert re.search(r"\[auth.anonymous\]\nenabled = true", settings)
+    assert "org_role = Viewer" in settings
+    assert "prom-operator" not in json.dumps(of_kind(documents, "Secret"))
+
+
+@needs_public_charts
+def test_dashboards_go_into_folders_by_annotation() -> None:
+    documents = _stack()
+    provider = json.dumps(
+        of_kind(documents, "ConfigMap")["kube-prometheus-stack-grafana-config-dashboards"]["data"]
+    )
+    assert "foldersFromFilesStructure: true" in provider
+    grafana = json.dumps(of_kind(documents, "Deployment")["kube-prometheus-stack-grafana"])
+    assert '"FOLDER_ANNOTATION", "value": "grafana_folder"' in grafana
+    assert '"NAMESPACE", "value": "ALL"' in grafana
+
+
+@needs_public_charts
+def test_tempo_makes_metrics_of_spans_and_takes_otlp() -> None:
+    values = OBSERVABILITY / "tempo" / "values.yaml"
+    documents = helm("tempo", Path(PUBLIC) / "tempo", "-f", str(values))
+    config = yaml.safe_load(of_kind(documents, "ConfigMap")["tempo"]["data"]["tempo.yaml"])
+    generator = config["overrides"]["defaults"]["metrics_generator"]
+    assert generator["processors"] == ["service-graphs", "span-metrics"]
+    (target,) = config["metrics_generator"]["storage"]["remote_write"]
+    assert target["send_exemplars"] is True
+    assert target["url"].startswith("http://kube-prometheus-stack-prometheus.monitoring:9090/")
+    assert config["usage_report"]["reporting_enabled"] is False
+    ports = {port["port"] for port in of_kind(documents, "Service")["tempo"]["spec"]["ports"]}
+    assert {3200, 4317, 4318} <= ports
+
+
+def _stack() -> list[Document]:
+    values = OBSERVABILITY / "kube-prometheus-stack" / "values.yaml"
+    chart = Path(PUBLIC) / "kube-prometheus-stack"
+    return helm("kube-prometheus-stack", chart, "-f", str(values))
