@@ -93,8 +93,8 @@ def _default(node: Mapping[str, Any]) -> Schema:
     if default is None or default == []:
         return {}
     if isinstance(default, Mapping):
-        # The parts have their own defaults.
-        return {"default": {}}
+        # Written out, since rules judge a default before its parts get theirs.
+        return {"default": {name: part for name, part in default.items() if part != []}}
     if isinstance(default, int) and node.get("pattern") == DURATION_PATTERN:
         return {"default": format_seconds(default)}
     return {"default": default}
