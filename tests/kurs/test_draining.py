@@ -110,3 +110,18 @@ def test_an_unknown_command_is_named(tmp_path: Path) -> None:
 
     assert ended.returncode == 1
     assert "unknown command 'mirgate'" in ended.stderr
+
+
+def test_sighup_starts_the_same_process_anew(service: Service) -> None:
+    pid = service.process.pid
+    with service.connect() as kept:
+        send(kept, "/healthz")
+        assert read(kept) == (200, False)
+        service.process.signal(signal.SIGHUP)
+        while kept.recv(65_536):
+            pass
+    wait_ready([service.process], _SECONDS)
+    with service.connect() as fresh:
+        send(fresh, "/healthz")
+        assert read(fresh) == (200, False)
+    assert service.process.pid == pid

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import socket
 import sys
@@ -29,20 +30,21 @@ class DrainingServer(uvicorn.Server):
     moment, then stops listening, waits for requests in flight, and exits with 0.
 
     Requests that the process has been sent and has not read yet are in flight, too. A second
-    signal ends the waiting.
+    signal ends the waiting. On SIGHUP it does the same and `starts_anew` is set.
     """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
         super().__init__(config)
         self._state = app.state
         self._drain_seconds = drain_seconds
+        self.starts_anew = False
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Handle SIGTERM and SIGINT; unlike uvicorn, do not raise them again at the end."""
         previous = {
             number: signal.signal(number, self._on_signal)
-            for number in (signal.SIGTERM, signal.SIGINT)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         }
         try:
             yield
@@ -64,7 +66,8 @@ class DrainingServer(uvicorn.Server):
         await _read_all()
         await super().shutdown(sockets)
 
-    def _on_signal(self, _: int, __: FrameType | None) -> None:
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        self.starts_anew = number == signal.SIGHUP
         if self._state.draining:
             self.should_exit = self.force_exit = True
             return
@@ -134,6 +137,9 @@ def main(
     server.run()
     if not server.started:
         sys.exit(3)
+    if server.starts_anew:
+        # The same process with the code that is there now: for a pod whose files were synced.
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606
 
 
 def _settle_garbage_collector() -> None:
