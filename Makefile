@@ -9,6 +9,12 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/bootstrap/bin/uv)
 MERCHANT ?= shop
 ROLES ?= pay,read
+MONITORING := monitoring
+# Where the charts of others come from, and their versions.
+PUBLIC_CHARTS := oci://ghcr.io
+PROMETHEUS_STACK := 88.5.3
+TEMPO := 2.2.4
+METRICS_SERVER := 3.13.0
 ENVIRONMENT := $(VENV)/.ready
 ENV ?= dev
 TAG ?= dev
@@ -69,9 +75,12 @@ images: ## build an image of each service and the operator: make images TAG=dev 
 	  $(BUILD) -q --build-arg SERVICE=$$name -t kurs/$$name:$(TAG) . >/dev/null || exit 1; \
 	done
 
-.PHONY: deploy
-deploy: $(ENVIRONMENT) ## install or upgrade an environment: make deploy ENV=dev HELM_ARGS="--set ..."
+.PHONY: documents
+documents: $(ENVIRONMENT)
 	@$(BIN)/python -m kurs_operator.local --once --samples k8s/samples --out var/config
+
+.PHONY: deploy
+deploy: documents ## install or upgrade an environment: make deploy ENV=dev HELM_ARGS="--set ..."
 	@$(HELM) upgrade --install kurs charts/kurs -n kurs-$(ENV) --create-namespace \
 	  -f k8s/environments/$(ENV).yaml --wait --timeout 10m \
 	  --set-file config.documents.fx=var/config/fx/config.json \
@@ -82,8 +91,42 @@ undeploy: ## uninstall it; docs/operations.md says what stays
 	@$(HELM) uninstall kurs -n kurs-$(ENV) --wait
 
 .PHONY: port-forward
-port-forward: ## the gateway and its console at http://localhost:8080
-	@kubectl -n kurs-$(ENV) port-forward service/api-gateway 8080
+port-forward: ## gateway 8080, Grafana 3000 and Prometheus 9090 on localhost, until Ctrl-C
+	@trap 'kill 0' EXIT; \
+	kubectl -n kurs-$(ENV) port-forward service/api-gateway 8080 & \
+	if kubectl get namespace $(MONITORING) >/dev/null 2>&1; then \
+	  kubectl -n $(MONITORING) port-forward service/kube-prometheus-stack-grafana 3000:80 & \
+	  kubectl -n $(MONITORING) port-forward service/kube-prometheus-stack-prometheus 9090 & \
+	fi; wait
+
+.PHONY: doctor
+doctor: $(ENVIRONMENT) ## say which tools for Kubernetes are missing or too old, and how to get them
+	@$(BIN)/python -m devstack.doctor
+
+.PHONY: kind-up
+kind-up: ## a cluster on this machine with metrics-server, Prometheus, Grafana, Tempo and namespaces
+	@kind get clusters 2>/dev/null | grep -qx kurs || kind create cluster --config k8s/kind/cluster.yaml
+	@kubectl config use-context kind-kurs
+	@kubectl apply -f k8s/namespaces.yaml
+	@$(HELM) upgrade --install metrics-server metrics-server --version $(METRICS_SERVER) \
+	  --repo https://kubernetes-sigs.github.io/metrics-server -n kube-system \
+	  --set 'args={--kubelet-insecure-tls}' --wait
+	@$(MAKE) monitoring
+
+.PHONY: kind-down
+kind-down: ## remove that cluster and all that is in it
+	@kind delete cluster --name kurs
+
+.PHONY: monitoring
+monitoring: ## install Prometheus, Grafana, Tempo, the dashboards and the alerts on any cluster
+	@$(HELM) upgrade --install kube-prometheus-stack $(PUBLIC_CHARTS)/prometheus-community/charts/kube-prometheus-stack \
+	  --version $(PROMETHEUS_STACK) -n $(MONITORING) --create-namespace --wait --timeout 10m \
+	  -f observability/kube-prometheus-stack/values.yaml
+	@$(HELM) upgrade --install tempo $(PUBLIC_CHARTS)/grafana-community/helm-charts/tempo \
+	  --version $(TEMPO) -n $(MONITORING) --wait --timeout 5m -f observability/tempo/values.yaml
+	@$(HELM) upgrade --install kurs-observability charts/kurs-observability -n $(MONITORING)
+	@echo "make port-forward, then Grafana is at http://localhost:3000, Prometheus at http://localhost:9090"
+	@echo "admin's password: kubectl -n $(MONITORING) get secret kube-prometheus-stack-grafana -o jsonpath='{.data.admin-password}' | base64 -d"
 
 .PHONY: chart-schemas
 chart-schemas: $(ENVIRONMENT) ## write the value schemas and the golden output of the charts anew
