@@ -1,9 +1,11 @@
-"""What the payments service counts. Labels are bounded: no id, account or merchant is one."""
+"""What the payments service tells of itself. Labels of metrics are bounded: no id, account or
+merchant is one; spans have them all.
+"""
 
 from kurs.clock import MICROS
 from kurs.money import exponent
 from kurs.telemetry import Telemetry
-from payments.domain.operation import Kind
+from payments.domain.operation import Kind, Operation
 from payments.domain.payment import Payment
 
 
@@ -57,3 +59,21 @@ class PaymentMetrics:
         if kind is Kind.PAY:
             seconds = (after.updated_at - after.created_at) / MICROS
             self._duration.labels(after.status).observe(max(0.0, seconds))
+
+
+def span_attributes(operation: Operation, payment: Payment) -> dict[str, str]:
+    """Return what the span of an operation says, so that a trace leads to the ledger's entries."""
+    attributes = {
+        "payment.id": payment.payment_id,
+        "payment.merchant": payment.merchant,
+        "payment.operation": operation.kind.value,
+        "payment.status": payment.status.value,
+        "payment.corridor": f"{payment.currency}/{payment.destination_currency or ''}",
+        "ledger.transfer_id": operation.operation_id,
+    }
+    if payment.failure is not None:
+        attributes["payment.failure"] = payment.failure.code
+    if payment.exchange is not None:
+        attributes["fx.quote_id"] = payment.exchange.quote_id
+        attributes["config.revision"] = payment.exchange.config_revision
+    return attributes

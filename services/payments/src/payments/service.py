@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass, replace
 
+from opentelemetry.trace import get_current_span
+
 from kurs.batching import BatchMetrics
 from kurs.caller import Caller
 from kurs.clock import MICROS, Clock
@@ -17,7 +19,7 @@ from payments.domain.payment import Payment, Status
 from payments.errors import OperationInProgress, PaymentNotFound
 from payments.feed import Feed
 from payments.flow import PaymentFlow, Settled
-from payments.metrics import PaymentMetrics
+from payments.metrics import PaymentMetrics, span_attributes
 from payments.schemas import RefundAnswer, RefundState, failure_answer, payment_answer
 from payments.settings import PaymentsSettings
 from payments.store import reads
@@ -75,6 +77,7 @@ class PaymentService:
         self._settings = settings
         self._metrics = metrics
         self._log = telemetry.logger
+        self._tracer = telemetry.tracer
         self._clock = clock
         self._writer: Writer[Op, Outcome] = Writer(
             database, apply, name="payments-writer", metrics=batches
@@ -157,13 +160,20 @@ class PaymentService:
             self._log.info("hold not expired", payment_id=payment.payment_id, why=problem.detail)
 
     async def _carry_out(self, op: Op, payment_id: str) -> Told:
-        begun = await self._writer.submit(op)
+        begun = await self._commit(op)
         if isinstance(begun, Replay):
             self._metrics.replays.inc()
             return Told(begun.answer, payment_id, replayed=True)
         assert isinstance(begun, Started)
         answer = await self._drive(begun)
         return Told(answer, begun.payment.payment_id)
+
+    async def _commit(self, op: Op) -> Outcome:
+        if not get_current_span().is_recording():
+            return await self._writer.submit(op)
+        with self._tracer.start_as_current_span("payments transaction") as span:
+            span.set_attribute("db.operation.name", type(op).__name__)
+            return await self._writer.submit(op)
 
     async def _drive(self, started: Started) -> Answer:
         begun = time.perf_counter()
@@ -174,6 +184,9 @@ class PaymentService:
             self._metrics.processing.labels(error.dependency).inc()
             self._log.warning("outcome open", operation=started.operation.operation_id, why=error)
             return self._open_answer(started)
+        span = get_current_span()
+        if span.is_recording():
+            span.set_attributes(span_attributes(started.operation, settled.payment))
         self._log.info(
             "operation",
             kind=started.operation.kind.value,
@@ -190,7 +203,7 @@ class PaymentService:
         answer = _answer(operation, after, settled)
         finish = Finish(before, after, operation, answer, settled.cause)
         try:
-            await self._writer.submit(finish)
+            await self._commit(finish)
         except VersionConflict:
             return await self._answer_of_another(started)
         except Problem as problem:
