@@ -27,7 +27,7 @@ def create_app(gateway: FakeGateway) -> ASGIApp:
             Route("/", routes.page),
             Route("/console/config.json", routes.config),
             Route("/console/{name}", routes.page),
-            Route("/grafana", routes.grafana),
+            Route("/grafana/d/kurs-payments", routes.grafana),
             Route("/rates", routes.rates),
             Route("/quotes", routes.quotes, methods=["POST"]),
             Route("/payments/events", routes.events),

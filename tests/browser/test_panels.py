@@ -1,8 +1,12 @@
 """Rates, accounts, the ledger's health, the metrics panel and the footer."""
 
+import json
+from urllib.parse import parse_qs, urlsplit
+
 from playwright.sync_api import expect
 from tests.browser.console_page import ConsolePage
 from tests.browser.servers import FakeServer
+from tests.browser.test_stream import pay
 
 
 def test_rates_show_mid_spread_source_and_age(page: ConsolePage) -> None:
@@ -97,3 +101,20 @@ def test_the_metrics_panel_is_there_when_it_is_configured(
 
     expect(page.panel("metrics")).to_be_visible()
     expect(page.page.frame_locator("iframe").locator("p")).to_have_text("panel")
+    frame = parse_qs(urlsplit(page.page.locator("iframe").get_attribute("src") or "").query)
+    assert (frame["from"], frame["to"]) == (["now-30m"], ["now"])
+    assert frame["theme"][0] in ("light", "dark")
+
+
+def test_a_payment_links_to_its_trace_in_grafana(page: ConsolePage, fake: FakeServer) -> None:
+    fake.gateway.grafana_url = f"{fake.url}/grafana"
+    page.sign_in()
+    pay(fake)
+    page.rows().first.click()
+    link = page.page.get_by_role("link", name="4bf92f3577b34da6a3ce929d0e0e4736")
+    address = urlsplit(link.get_attribute("href") or "")
+    panes = json.loads(parse_qs(address.query)["panes"][0])
+
+    assert address.path == "/grafana/explore"
+    assert panes["trace"]["queries"][0]["query"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert panes["trace"]["queries"][0]["datasource"] == {"type": "tempo", "uid": "tempo"}
