@@ -1,0 +1,66 @@
+"""One installation of the development environment for the session, and others on demand.
+
+All of it needs a cluster (`make test-cluster`); without one every test here is skipped.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.cluster.installation import Installation, create_namespace
+from tests.cluster.shell import missing, run
+
+from kurs_operator.local import main as compile_samples
+
+ROOT = Path(__file__).parents[2]
+NewInstallation = Callable[..., Installation]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a cluster where there is none."""
+    reason = missing()
+    for item in items:
+        if reason and item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documents of fx and risk, compiled from k8s/samples."""
+    folder = tmp_path_factory.mktemp("config")
+    samples = str(ROOT / "k8s" / "samples")
+    assert compile_samples(["--samples", samples, "--out", str(folder), "--once"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def namespaces() -> Iterator[Callable[[], str]]:
+    """Make namespaces that are deleted with all that is in them at the end."""
+    made: list[str] = []
+
+    def make() -> str:
+        name = f"kurs-test-{secrets.token_hex(3)}"
+        create_namespace(name)
+        made.append(name)
+        return name
+
+    yield make
+    for name in made:
+        run("kubectl", "delete", "namespace", name, "--wait=false")
+    for name in made:
+        run("kubectl", "wait", "--for=delete", f"namespace/{name}", "--timeout=120s")
+
+
+@pytest.fixture(scope="session")
+def new_installation(namespaces: Callable[[], str], documents: Path) -> NewInstallation:
+    """Return a namespace that nothing is installed in yet."""
+    return lambda: Installation(namespaces(), documents)
+
+
+@pytest.fixture(scope="session")
+def dev(new_installation: NewInstallation) -> Installation:
+    """The development environment, installed from nothing."""
+    installation = new_installation()
+    installation.upgrade()
+    return installation

@@ -1,0 +1,79 @@
+"""Upgrades, a rollback and an uninstall: what stays is what docs/operations.md says, and works."""
+
+import json
+
+import pytest
+from tests.cluster.conftest import NewInstallation
+from tests.cluster.installation import NEXT_TAG, TAG, Installation
+from tests.cluster.load import Load
+from tests.cluster.shell import get
+
+KEPT = {
+    "Secret/kurs-api-keys",
+    "Secret/kurs-quote-keys",
+    "Secret/postgresql-admin",
+    "Secret/wallet-database",
+    "Secret/payments-database",
+    "Secret/risk-database",
+    "PersistentVolumeClaim/data-postgresql-0",
+}
+_KINDS = (
+    "deployments,statefulsets,jobs,pods,services,configmaps,secrets,serviceaccounts,"
+    "networkpolicies,horizontalpodautoscalers,poddisruptionbudgets,persistentvolumeclaims,roles,"
+    "rolebindings"
+)
+_OF_EVERY_NAMESPACE = {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}
+
+
+def resources(installation: Installation) -> set[str]:
+    """Return what the namespace holds beyond what every namespace does."""
+    items = get(installation.namespace, _KINDS)["items"]
+    return {f"{item['kind']}/{item['metadata']['name']}" for item in items} - _OF_EVERY_NAMESPACE
+
+
+@pytest.fixture(scope="module")
+def fresh(new_installation: NewInstallation) -> Installation:
+    """An installation that these tests alone upgrade and remove."""
+    installation = new_installation()
+    installation.upgrade()
+    return installation
+
+
+def test_keys_survive_upgrades_and_a_rollback(fresh: Installation) -> None:
+    names = [name.split("/")[1] for name in KEPT if name.startswith("Secret/")]
+    before = {name: fresh.secret(name) for name in names}
+
+    fresh.upgrade("--set", f"global.image.tag={NEXT_TAG}")
+    fresh.upgrade("--set", "wallet.replicaCount=2")
+    assert len(fresh.ready_pods("wallet")) == 2
+    fresh.helm("rollback", "kurs", "1", "--wait", "--timeout", "10m")
+
+    assert {name: fresh.secret(name) for name in names} == before
+    (wallet,) = fresh.pods("wallet")
+    assert wallet["spec"]["containers"][0]["image"].endswith(f":{TAG}")
+    with Load(fresh.gateway(), fresh.api_key(), "back") as load:
+        assert fresh.helm("test", "kurs", "--timeout", "5m")
+        account = load.finish()
+    account.prove(at_least=1)
+
+
+def test_an_uninstall_leaves_what_the_documentation_says(fresh: Installation) -> None:
+    key = fresh.api_key()
+    fresh.helm("uninstall", "kurs", "--wait", "--timeout", "5m")
+    assert resources(fresh) == KEPT
+
+    fresh.upgrade()
+
+    assert fresh.api_key() == key
+    assert "Succeeded" in fresh.helm("test", "kurs", "--timeout", "5m")
+
+
+def test_documents_are_taken_over_without_a_restart(fresh: Installation) -> None:
+    (before,) = fresh.ready_pods("fx")
+    document = json.loads((fresh.documents / "fx" / "config.json").read_text())
+    script = (
+        "import json, urllib.request as u;"
+        "print(json.load(u.urlopen('http://127.0.0.1:8082/internal/config'))['revision'])"
+    )
+
+    assert fresh.python(before, script).strip() == document["revision"]
