@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import aiohttp
 from fastapi import APIRouter, FastAPI, Response
-from lightkube import AsyncClient
 
 from kurs.app import create_app as create_kurs_app
 from kurs.clock import Clock, SystemClock
 from kurs.telemetry import Telemetry
 from kurs_operator.asking import Acknowledgements, Asker
-from kurs_operator.cluster import NAME, Cluster, ClusterPort, wait_until_served
+from kurs_operator.cluster import Cluster, ClusterPort, wait_until_served
+from kurs_operator.connection import connect
 from kurs_operator.handlers import registry
 from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.reconcile import Reconciler
@@ -48,7 +48,7 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        client = AsyncClient(namespace=namespace, field_manager=NAME, trust_env=True)
+        client = connect(namespace)
         cluster = Cluster(client, namespace, settings.instance_name())
         try:
             async with aiohttp.ClientSession() as session:

@@ -230,4 +230,4 @@ async def _asked(what: str, call: Awaitable[Answered]) -> Answered:
             f"cannot {what}: {error.status.reason or code}: {error.status.message}"
         ) from None
     except httpx2.HTTPError as error:
-        raise ClusterFault(f"cannot {what}: {type(error).__name__}") from None
+        raise ClusterFault(f"cannot {what}: {type(error).__name__}: {error}") from None

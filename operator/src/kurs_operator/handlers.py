@@ -10,6 +10,7 @@ from typing import Any
 import kopf
 
 from kurs_operator.cluster import GROUP, NAME, PLURALS, VERSION
+from kurs_operator.connection import login
 from kurs_operator.fleet import COMPONENT, PART_OF
 from kurs_operator.view import Change
 
@@ -34,6 +35,7 @@ def registry(wake: Callable[[Hashable], None]) -> kopf.OperatorRegistry:
         settings.watching.label_selectors["configmaps"] = f"app.kubernetes.io/managed-by={NAME}"
 
     kopf.on.startup(registry=made)(configure)
+    kopf.on.login(registry=made)(login)
     for plural in PLURALS.values():
         kopf.on.event(GROUP, VERSION, plural, registry=made)(changed)
     kopf.on.event("", "v1", "configmaps", registry=made)(changed)

@@ -8,9 +8,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from lightkube import AsyncClient
-
-from kurs_operator.cluster import NAME, ClusterFault, apply_definitions
+from kurs_operator.cluster import ClusterFault, apply_definitions
+from kurs_operator.connection import connect
 from kurs_operator.crds.definitions import KINDS_DEFINED, definition, files
 
 DEFAULT = Path("charts/kurs-operator/crds")
@@ -28,7 +27,7 @@ def main(arguments: list[str]) -> int:
 
 
 async def _apply() -> int:
-    client = AsyncClient(field_manager=NAME)
+    client = connect()
     try:
         await apply_definitions(client, map(definition, KINDS_DEFINED))
     except ClusterFault as fault:
