@@ -56,7 +56,7 @@ class Traffic:
         self._client.post("/accounts", json=[*sources, *shops]).raise_for_status()
         for account in sources:
             for currency, amount in CURRENCIES.items():
-                body = {**account, "currency": currency, "amount": f"{20 * float(amount):.0f}"}
+                body = {**account, "currency": currency, "amount": f"{900 * float(amount):.0f}"}
                 deposit = {"deposit_id": f"{account['account_id']}-{currency}", **body}
                 self._client.post("/deposits", json=deposit).raise_for_status()
 
@@ -108,7 +108,7 @@ def shoot(browser: Browser, url: str, key: str, file: Path, look: dict[str, Any]
         currency="USD", destination_currency="IDR", description="Invoice 2041",
     )  # fmt: skip
     page.page.locator("[data-pay]").wait_for()
-    page.page.locator("h1").evaluate("() => { scrollTo(0, 0); document.activeElement.blur(); }")
+    page.page.locator("body").evaluate("() => { scrollTo(0, 0); document.activeElement.blur(); }")
     page.page.wait_for_timeout(1500)
     page.page.screenshot(path=file)
     page.page.screenshot(path=Path("/tmp") / f"full-{file.name}", full_page=True)

@@ -2,7 +2,7 @@
 import { ApiError } from "./api.js";
 import { el, find, setText } from "./dom.js";
 import { Funding } from "./funding.js";
-import { formatAmount, money } from "./money.js";
+import { formatAmount, isZero, money } from "./money.js";
 import { timeElement } from "./time.js";
 
 const MOST_ENTRIES = 200;
@@ -63,7 +63,7 @@ export class Accounts {
     this.#leafed = false;
     const settles = balance.settlement_currency;
     this.balances.replaceChildren(...balance.balances.map(balanceRow));
-    if (!balance.balances.length) this.balances.append(note("Nothing in it yet.", 4));
+    if (!balance.balances.length) this.balances.append(note("Nothing in it yet.", 2));
     const receives = settles ? `Receives in ${settles}.` : "Keeps what it is paid.";
     setText(this.settles, receives);
     this.entries.replaceChildren(...entries.items.map(entryRow));
@@ -109,11 +109,13 @@ export class Accounts {
   }
 }
 
+/** The panel is narrow: what is held stands under what is available, where there is any. */
 function balanceRow({ currency, available, held, total }) {
-  const sums = [available, held, total].map((sum) =>
-    el("td", { class: "amount" }, formatAmount(sum)),
-  );
-  return el("tr", {}, el("th", { scope: "row" }, currency), ...sums);
+  const part = isZero(held)
+    ? ""
+    : el("div", { class: "second" }, `${formatAmount(held)} held of ${formatAmount(total)}`);
+  const sum = el("td", { class: "amount" }, formatAmount(available), part);
+  return el("tr", {}, el("th", { scope: "row" }, currency), sum);
 }
 
 function entryRow({ kind, currency, amount, created_at: at, transfer_id: transfer }) {
