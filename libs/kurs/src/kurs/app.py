@@ -18,6 +18,7 @@ from kurs.errors import (
     PROBLEM_MEDIA_TYPE,
     BadRequest,
     Internal,
+    MalformedJson,
     PayloadTooLarge,
     Problem,
     ProblemDocument,
@@ -28,7 +29,7 @@ from kurs.errors import (
 from kurs.faults import FaultInjection, has_faults
 from kurs.settings import ServiceSettings
 from kurs.telemetry import Telemetry, TelemetryMiddleware, render_metrics
-from kurs.validation import field_errors
+from kurs.validation import refusal
 
 Readiness = Callable[[], Mapping[str, bool]]
 Report = Callable[[], Mapping[str, object]]
@@ -64,13 +65,6 @@ class JsonRoute(APIRoute):
             return response
 
         return strict
-
-
-class MalformedJson(BadRequest):
-    """The body is not JSON."""
-
-    code = "malformed_json"
-    title = "Malformed JSON"
 
 
 class _BodyLimitExceeded(HTTPException):
@@ -159,7 +153,7 @@ def _add_problem_handlers(app: FastAPI, telemetry: Telemetry) -> None:
 
     async def on_validation(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return problem_response(_validation_problem(error))
+        return problem_response(refusal(error.errors()))
 
     async def on_http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -175,15 +169,6 @@ def _add_problem_handlers(app: FastAPI, telemetry: Telemetry) -> None:
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(Exception, on_fault)
-
-
-def _validation_problem(error: RequestValidationError) -> Problem:
-    found = error.errors()
-    if found and found[0]["type"] == "json_invalid":
-        return MalformedJson(f"the body is not JSON: {found[0]['ctx']['error']}")
-    errors = field_errors(found)
-    named = ", ".join(e.field for e in errors)
-    return Unprocessable(f"check {named}", errors=errors)
 
 
 def _operations(telemetry: Telemetry, readiness: Readiness, report: Report) -> APIRouter:

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, TypeAdapter
 
-from kurs.app import MalformedJson, strict_json
+from kurs.app import strict_json
+from kurs.errors import MalformedJson
 from kurs.validation import validate
 
 Parsed = TypeVar("Parsed")

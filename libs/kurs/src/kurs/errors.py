@@ -163,6 +163,13 @@ class UnsupportedMediaType(Problem):
     title = "Unsupported media type"
 
 
+class MalformedJson(BadRequest):
+    """The body is not JSON."""
+
+    code = "malformed_json"
+    title = "Malformed JSON"
+
+
 class Unprocessable(Problem):
     """The request can be read, and a field of it is wrong."""
 

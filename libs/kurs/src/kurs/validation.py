@@ -1,11 +1,11 @@
 """Turns pydantic's findings into field errors that say what is wrong and what would be right."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from kurs.errors import FieldError, Unprocessable
+from kurs.errors import FieldError, MalformedJson, Problem, Unprocessable
 
 _HINTS = {
     "missing": "add this field",
@@ -34,37 +34,52 @@ Content = TypeVar("Content")
 Parsed = TypeVar("Parsed")
 
 
-def field_errors(found: Iterable[Mapping[str, Any]]) -> list[FieldError]:
-    """Return one FieldError per field, the first finding of each; at most 20."""
+def field_errors(
+    found: Iterable[Mapping[str, Any]], tags: Collection[str] = ()
+) -> list[FieldError]:
+    """Return one FieldError per field, the first finding of each; at most 20.
+
+    `tags` are the names of a tagged union's members, which pydantic puts into a location.
+    """
     errors: dict[str, FieldError] = {}
     for item in found:
-        name = _field(item["loc"])
+        name = _field(item["loc"], tags)
         if name not in errors and len(errors) < _MAX_REPORTED:
             errors[name] = FieldError(name, _message(item), _HINTS.get(item["type"], ""))
     return list(errors.values())
 
 
-def parse_json(adapter: TypeAdapter[Parsed], body: bytes) -> Parsed:
+def refusal(found: Sequence[Mapping[str, Any]], tags: Collection[str] = ()) -> Problem:
+    """Return MalformedJson or Unprocessable, whichever pydantic's findings tell of."""
+    if found and found[0]["type"] == "json_invalid":
+        return MalformedJson(f"the body is not JSON: {found[0]['ctx']['error']}")
+    errors = field_errors(found, tags)
+    return Unprocessable("check " + ", ".join(e.field for e in errors), errors=errors)
+
+
+def parse_json(adapter: TypeAdapter[Parsed], body: bytes, tags: Collection[str] = ()) -> Parsed:
     """Validate a JSON body in one step, for routes whose numbers are all integers.
 
-    Raises Unprocessable naming the fields.
+    Raises MalformedJson, and Unprocessable naming the fields.
     """
-    return validate(adapter.validate_json, body)
+    return validate(adapter.validate_json, body, tags)
 
 
-def validate(read: Callable[[Content], Parsed], content: Content) -> Parsed:
-    """Return what a validator of pydantic reads; raises Unprocessable naming the fields."""
+def validate(
+    read: Callable[[Content], Parsed], content: Content, tags: Collection[str] = ()
+) -> Parsed:
+    """Return what a validator of pydantic reads; raises MalformedJson and Unprocessable."""
     try:
         return read(content)
     except ValidationError as error:
-        errors = field_errors(error.errors(include_url=False, include_input=False))
-        raise Unprocessable("check " + ", ".join(e.field for e in errors), errors=errors) from None
+        raise refusal(error.errors(include_url=False, include_input=False), tags) from None
 
 
-def _field(location: Iterable[int | str]) -> str:
+def _field(location: Iterable[int | str], tags: Collection[str]) -> str:
     # Members of unions appear in the location by their type's name, such as "constrained-str"
     # or "list[Item]"; a reader knows only the field.
-    parts = [str(p) for p in location if isinstance(p, int) or str(p).isidentifier()]
+    named = [str(p) for p in location if isinstance(p, int) or p.isidentifier()]
+    parts = [part for part in named if part not in tags]
     if parts and parts[0] in _SOURCES:
         parts = parts[1:] or [parts[0]]
     return ".".join(parts) or "body"

@@ -1,16 +1,16 @@
 """The routes between services: batches in, batches out. The gateway does not forward to them."""
 
 import time
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 from pydantic_core import to_json
 
 from kurs.app import router
 from kurs.errors import Unavailable, problem_responses
 from kurs.ids import TransferId
+from kurs.validation import parse_json
 from wallet import answers
 from wallet.domain.evaluate import stored_outcome
 from wallet.domain.transfers import Kind
@@ -20,7 +20,6 @@ from wallet.schemas import batch
 from wallet.service import Wallet
 from wallet.store import reports
 
-Parsed = TypeVar("Parsed")
 _KINDS = frozenset(kind.value for kind in Kind)
 
 
@@ -36,7 +35,7 @@ def service_routes(wallet: Wallet) -> APIRouter:
     )
     async def transfers(request: Request) -> Response:
         arrived = time.monotonic()
-        body = parse(batch.BATCH, await request.body())
+        body = parse_json(batch.BATCH, await request.body(), tags=_KINDS)
         submissions = [_submission(item, arrived) for item in body.items]
         outcomes = await wallet.ledger.submit(submissions)
         return _json({"results": [answers.transfer_result(o) for o in outcomes]})
@@ -48,7 +47,7 @@ def service_routes(wallet: Wallet) -> APIRouter:
         openapi_extra=_body(batch.AccountLookup),
     )
     async def lookup(request: Request) -> Response:
-        body = parse(batch.LOOKUP, await request.body())
+        body = parse_json(batch.LOOKUP, await request.body())
         found = await wallet.directory.find(body.account_ids)
         return _json({"accounts": [answers.found_account(a) for a in found]})
 
@@ -64,27 +63,6 @@ def service_routes(wallet: Wallet) -> APIRouter:
         return _json(answers.transfer_result(stored_outcome(record)))
 
     return routes
-
-
-def parse(adapter: TypeAdapter[Parsed], body: bytes) -> Parsed:
-    """Read a body from its bytes; numbers on these routes are integers.
-
-    Raises RequestValidationError, which the app renders like that of any other route.
-    """
-    try:
-        return adapter.validate_json(body)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        raise RequestValidationError(
-            [{**e, "loc": ("body", *_without_kind(e["loc"]))} for e in found]
-        ) from None
-
-
-def _without_kind(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    # pydantic puts the kind of the item, which is no field, after its index.
-    if len(location) > 2 and location[2] in _KINDS:
-        return (*location[:2], *location[3:])
-    return location
 
 
 def _submission(item: batch.TransferIn, arrived: float) -> Submission:
