@@ -5,6 +5,9 @@ import threading
 from collections.abc import Callable
 
 import kopf
+from kopf._core.engines.peering import Identity
+
+from kurs_operator.cluster import NAME
 
 
 class Watching:
@@ -37,6 +40,8 @@ class Watching:
                 registry=self._registry,
                 namespaces=[self._namespace],
                 standalone=True,
+                # kopf would make it of the user's name, and a container's user has none.
+                identity=Identity(NAME),
                 stop_flag=self._stop,
                 ready_flag=self._ready,
             )

@@ -1,0 +1,277 @@
+"""An edit reaches every pod at once while payments go on, and the status says what is so."""
+
+import json
+import statistics
+import time
+from collections.abc import Iterator
+from threading import Event, Thread
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from tests.cluster.installation import PORTS, Installation
+from tests.cluster.load import Load
+from tests.cluster.operator.resources import Resources, source, threshold, timed
+from tests.cluster.shell import CommandFailed, eventually
+
+EDITS = 20
+DESK = ("FXRateSource", "desk")
+
+
+class Prices:
+    """Asks every pod of fx for a rate over and over, and keeps which spread came with what."""
+
+    def __init__(self, addresses: list[str]) -> None:
+        self.seen: set[tuple[str, int]] = set()
+        self.count = 0
+        self._addresses = addresses
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name="prices")
+
+    def __enter__(self) -> "Prices":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with httpx.Client(timeout=5) as client:
+            while not self._stop.wait(0.02):
+                for address in self._addresses:
+                    answer = client.get(f"http://{address}/rate?base=USD&quote=IDR").json()
+                    self.seen.add((answer["config_revision"], answer["spread_bps"]))
+                    self.count += 1
+
+
+def spread(bps: int) -> dict[str, Any]:
+    return source("desk", pairs=[{"quote": "IDR", "spreadBps": bps}])
+
+
+def reached(resources: Resources, generation: int) -> bool:
+    return resources.acknowledged(*DESK, generation)
+
+
+def in_force(resources: Resources) -> bool:
+    return resources.conditions(*DESK).get("Ready") == ("True", "InForce")
+
+
+def wait_quickly(what: str, holds: Any, begun: float) -> float:
+    """Wait for something that takes moments; return after how many seconds it was so."""
+    while not holds():
+        assert timed(begun) < 120, f"{what}: not within 120 s"
+        time.sleep(0.02)
+    return timed(begun)
+
+
+def test_an_edit_reaches_three_pods_at_once_and_no_price_is_a_mixture(
+    operated: Installation, resources: Resources
+) -> None:
+    resources.apply(spread(10))
+    resources.wait_ready(*DESK)
+    addresses = [f"{p['status']['podIP']}:{PORTS['fx']}" for p in operated.pods("fx")]
+    assert len(addresses) == 3
+    spreads = {resources.document("fx")["revision"]: 10}
+    pods, ready = [], []
+    with Load(operated.gateway(), operated.api_key(), "edits") as load, Prices(addresses) as prices:
+        for bps in range(11, 11 + EDITS):
+            content = yaml.safe_dump(spread(bps))
+            begun = time.monotonic()
+            operated.kubectl("apply", "-f", "-", stdin=content)
+            generation = resources.get(*DESK)["metadata"]["generation"]
+            pods.append(wait_quickly("applied", lambda g=generation: reached(resources, g), begun))
+            ready.append(wait_quickly("ready", lambda: in_force(resources), begun))
+            spreads[resources.document("fx")["revision"]] = bps
+        account = load.finish()
+
+    print(
+        f"kubectl apply to the last of three pods: p50 {statistics.median(pods):.2f} s, "
+        f"max {max(pods):.2f} s; to Ready: p50 {statistics.median(ready):.2f} s, "
+        f"max {max(ready):.2f} s; {prices.count} prices"
+    )
+    account.prove(at_least=20)
+    assert prices.seen <= set(spreads.items())
+    assert prices.seen >= set(list(spreads.items())[1:-1]), "an edit was never priced by"
+
+
+def test_status_says_what_the_pods_run_and_events_are_few(resources: Resources) -> None:
+    resources.apply(spread(10))
+    resources.wait_ready(*DESK)
+
+    status = resources.get(*DESK)["status"]
+
+    assert status["propagation"]["summary"] == "3/3"
+    assert status["revision"] == resources.document("fx")["revision"]
+    assert resources.conditions(*DESK)["SourceHealthy"] == ("True", "Healthy")
+    assert resources.events("desk")[-1] == ("Normal", "InForce")
+    rates = resources.ask("fx", "/rate?base=USD&quote=IDR").values()
+    assert {rate["config_revision"] for rate in rates} == {status["revision"]}
+    assert {rate["source"] for rate in rates} == {"desk"}
+
+
+def test_the_old_file_gives_the_old_revision(resources: Resources) -> None:
+    revisions = []
+    for bps in (10, 20, 10):
+        resources.apply(spread(bps))
+        resources.wait_ready(*DESK)
+        revisions.append(resources.document("fx")["revision"])
+
+    assert revisions[0] == revisions[2] != revisions[1]
+
+
+@pytest.fixture
+def slow_pod(operated: Installation) -> Iterator[str]:
+    """A pod that counts as one of fx and answers with what `/tmp/answer` of it holds."""
+    script = (
+        "import http.server as h, pathlib\n"
+        "class A(h.BaseHTTPRequestHandler):\n"
+        "  def do_GET(self):\n"
+        "    body = pathlib.Path('/tmp/answer').read_bytes()\n"
+        "    self.send_response(200); self.end_headers(); self.wfile.write(body)\n"
+        "pathlib.Path('/tmp/answer').write_text('{}')\n"
+        "h.ThreadingHTTPServer(('', 8082), A).serve_forever()\n"
+    )
+    [template] = operated.pods("fx")[:1]
+    container = template["spec"]["containers"][0]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "slow-fx",
+            # Not `name` and `instance`: the Service must not send it payments.
+            "labels": {
+                "app.kubernetes.io/part-of": "kurs",
+                "app.kubernetes.io/component": "fx",
+            },
+        },
+        "spec": {
+            "automountServiceAccountToken": False,
+            "securityContext": template["spec"]["securityContext"],
+            "volumes": [{"name": "tmp", "emptyDir": {}}],
+            "containers": [
+                {
+                    "name": "slow",
+                    "image": container["image"],
+                    "imagePullPolicy": container["imagePullPolicy"],
+                    "command": ["python", "-c", script],
+                    "securityContext": container["securityContext"],
+                    "ports": [{"name": "http", "containerPort": 8082}],
+                    "readinessProbe": {"httpGet": {"path": "/", "port": "http"}},
+                    "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+                }
+            ],
+        },
+    }
+    allowed = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "slow-fx"},
+        "spec": {
+            "podSelector": {"matchLabels": {"app.kubernetes.io/component": "fx"}},
+            "ingress": [{"ports": [{"port": 8082}]}],
+        },
+    }
+    operated.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([pod, allowed]))
+    operated.kubectl("wait", "pod/slow-fx", "--for=condition=Ready", "--timeout=60s")
+    yield "slow-fx"
+    operated.kubectl(
+        "delete", "pod/slow-fx", "networkpolicy/slow-fx", "--grace-period=0", "--force"
+    )
+
+
+def say(operated: Installation, pod: str, answer: dict[str, Any]) -> None:
+    """Let the slow pod answer so from now on."""
+    script = "import pathlib, sys; pathlib.Path('/tmp/answer').write_text(sys.argv[1])"
+    operated.python(pod, script, json.dumps(answer))
+
+
+def test_ready_is_not_claimed_while_a_counted_pod_has_not_applied_it(
+    operated: Installation, resources: Resources, slow_pod: str
+) -> None:
+    resources.apply(spread(30))
+    generation = resources.get(*DESK)["metadata"]["generation"]
+    eventually(
+        "three of four",
+        lambda: (
+            resources.get(*DESK).get("status", {}).get("propagation", {}).get("summary") == "3/4"
+        ),
+    )
+    assert resources.conditions(*DESK)["Ready"] == ("False", "Propagating")
+    [lagging] = resources.get(*DESK)["status"]["propagation"]["lagging"]
+    assert lagging["pod"] == slow_pod
+
+    others = resources.ask("fx", "/internal/config")
+    applied = next(answer for name, answer in others.items() if name != slow_pod)
+    say(operated, slow_pod, {**applied, "revision": "0" * 16, "error": "spec: is refused"})
+    resources.wait_ready(*DESK)
+    assert resources.get(*DESK)["status"]["propagation"]["summary"] == "4/4"
+
+    old = [s for s in applied["sources"] if s["name"] != "desk"]
+    say(operated, slow_pod, {**applied, "sources": old, "error": "payload: is refused"})
+    resources.wait_for(*DESK, "Ready", "False", "Drifted")
+    assert resources.get(*DESK)["metadata"]["generation"] == generation
+    assert resources.events("desk")[-1] == ("Warning", "Drifted")
+
+
+def test_a_pod_that_rejects_the_document_is_named_with_its_error(
+    operated: Installation, resources: Resources, slow_pod: str
+) -> None:
+    say(operated, slow_pod, {"revision": "0" * 16, "error": "payload: is refused", "sources": []})
+
+    resources.apply(spread(31))
+    resources.wait_for(*DESK, "Propagated", "False", "Rejected")
+
+    [lagging] = resources.get(*DESK)["status"]["propagation"]["lagging"]
+    assert (lagging["pod"], lagging["error"]) == (slow_pod, "payload: is refused")
+    assert resources.conditions(*DESK)["Stalled"][0] == "True"
+
+
+def test_a_shadow_threshold_is_counted_before_it_is_enforced(
+    operated: Installation, resources: Resources
+) -> None:
+    resources.apply(threshold("trial"))
+    resources.wait_ready("RiskThreshold", "trial")
+
+    with Load(operated.gateway(), operated.api_key(), "shadow") as load:
+        eventually("payments", lambda: load.count > 20)
+        account = load.finish()
+    eventually(
+        "counts in the status",
+        lambda: (
+            resources.get("RiskThreshold", "trial")["status"].get("shadow", {}).get("review", 0) > 0
+        ),
+    )
+
+    account.prove(at_least=20)
+
+
+def test_a_window_and_a_suspension_take_effect_by_themselves(resources: Resources) -> None:
+    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 15))
+    resources.apply(source("desk", effectiveUntil=until))
+    resources.wait_ready(*DESK)
+
+    resources.wait_ready(*DESK, reason="Expired")
+
+    rates = resources.ask("fx", "/rate?base=USD&quote=IDR").values()
+    assert "desk" not in {rate["source"] for rate in rates}
+    resources.apply(source("desk", suspend=True))
+    resources.wait_ready(*DESK, reason="Suspended")
+
+
+def test_a_refused_edit_says_which_field_is_wrong_and_changes_nothing(
+    resources: Resources,
+) -> None:
+    resources.apply(spread(10))
+    resources.wait_ready(*DESK)
+    revision = resources.document("fx")["revision"]
+
+    with pytest.raises(CommandFailed, match=r"spec\.pairs\[0\]\.spreadBps"):
+        resources.apply(spread(1001))
+    # The API server knows no list of currencies; the operator does.
+    resources.apply(source("desk", baseCurrency="UXD"))
+    resources.wait_for(*DESK, "Ready", "False", "Invalid")
+
+    assert resources.document("fx")["revision"] == revision
+    assert resources.conditions(*DESK)["Stalled"] == ("True", "Invalid")
