@@ -52,11 +52,11 @@ lock: ## write the lock files anew (upgrades within the bounds of the pyproject 
 
 .PHONY: demo
 demo: $(ENVIRONMENT) ## start the gateway, pay 1,000 payments, show what happened, stop it
-	@$(BIN)/python -m devstack demo
+	@$(BIN)/python -m loadtest.demo
 
 .PHONY: dev
 dev: $(ENVIRONMENT) ## run the gateway on ports 8080-8084 with reload, until Ctrl-C
-	@$(BIN)/python -m devstack dev
+	@$(BIN)/python -m devstack
 
 .PHONY: api-key
 api-key: $(ENVIRONMENT) ## print a new API key once: make api-key MERCHANT=shop ROLES=pay,read

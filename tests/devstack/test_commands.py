@@ -30,9 +30,9 @@ def first_port() -> int:
     raise AssertionError("no five free ports in a row")
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "devstack", *arguments],
+        [sys.executable, "-m", "loadtest.demo", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -80,7 +80,7 @@ class Running:
 @pytest.fixture
 def dev(tmp_path: Path, first_port: int) -> Iterator[Running]:
     running = Running(
-        *("dev", "--no-reload", "--port", str(first_port), "--folder", str(tmp_path / "run"))
+        *("--no-reload", "--port", str(first_port), "--folder", str(tmp_path / "run"))
     )
     yield running
     if running.process.poll() is None:
@@ -90,7 +90,7 @@ def dev(tmp_path: Path, first_port: int) -> Iterator[Running]:
 def test_the_demo_pays_everything_and_says_so(tmp_path: Path, first_port: int) -> None:
     folder = tmp_path / "demo"
 
-    done = run("demo", "-n", "100", "--port", str(first_port), "--folder", str(folder))
+    done = demo("-n", "100", "--port", str(first_port), "--folder", str(folder))
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Paying: 100 of 100" in done.stdout
@@ -103,7 +103,7 @@ def test_the_demo_pays_everything_and_says_so(tmp_path: Path, first_port: int) -
 
 def test_a_port_in_use_is_one_sentence(tmp_path: Path, first_port: int) -> None:
     with socket.create_server(("127.0.0.1", first_port + 3)):
-        done = run("demo", "--port", str(first_port), "--folder", str(tmp_path / "demo"))
+        done = demo("--port", str(first_port), "--folder", str(tmp_path / "demo"))
 
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
@@ -115,7 +115,7 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path, first_port: int) -> None:
 def test_the_demo_empties_no_folder_of_others(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
 
-    done = run("demo", "--folder", str(tmp_path))
+    done = demo("--folder", str(tmp_path))
 
     assert done.returncode == 1
     assert "is not a demo's folder" in done.stderr
@@ -146,7 +146,7 @@ def test_dev_says_what_one_needs_outlives_a_service_and_stops_everything(
 
 
 def test_an_interrupt_while_starting_leaves_nothing(tmp_path: Path, first_port: int) -> None:
-    running = Running("dev", "--port", str(first_port), "--folder", str(tmp_path / "run"))
+    running = Running("--port", str(first_port), "--folder", str(tmp_path / "run"))
     running.wait_for("Starting the five services")
     children: list[psutil.Process] = []
     while len(children) < 3:

@@ -1,5 +1,6 @@
 """TCP ports on the loopback interface: finding free ones, and naming who holds a taken one."""
 
+import argparse
 import random
 import socket
 
@@ -13,6 +14,13 @@ LOOPBACK = "127.0.0.1"
 _FIRST, _LAST = 20_000, 32_000
 
 _chooser = random.SystemRandom()
+
+
+def first_port(text: str) -> int:
+    """Read the first of five ports in a row, for argparse."""
+    if not text.isdigit() or not 1 <= int(text) <= 65_531:
+        raise argparse.ArgumentTypeError("the first of five ports, from 1 to 65531")
+    return int(text)
 
 
 def is_free(port: int) -> bool:

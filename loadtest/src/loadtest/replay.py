@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="replay", description=__doc__)
     parser.add_argument("csv", type=Path, help="a file written by dummygen, or one like it")
     parser.add_argument("--gateway", default="http://127.0.0.1:8080", help="base URL")
-    parser.add_argument("--concurrency", type=_concurrency, default=32, help="requests at a time")
+    parser.add_argument("--concurrency", type=concurrency_in, default=32, help="requests at a time")
     parser.add_argument("--key-file", type=Path, default=Path("var/api-key"), help="the API key")
     parser.add_argument("--prepare", action="store_true", help="open and fund the accounts first")
     parser.add_argument("--prepare-only", action="store_true", help="do that, and pay nothing")
@@ -138,7 +138,8 @@ def _times(text: str) -> int:
     return int(text)
 
 
-def _concurrency(text: str) -> int:
+def concurrency_in(text: str) -> int:
+    """Read how many requests may be under way at a time, from 1 to 1000; for argparse."""
     if not text.isdigit() or not 1 <= int(text) <= MAX_CONCURRENCY:
         raise argparse.ArgumentTypeError(f"a number from 1 to {MAX_CONCURRENCY}")
     return int(text)

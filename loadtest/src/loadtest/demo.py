@@ -1,27 +1,53 @@
-"""The `demo` command: starts the gateway, pays sample payments through it, shows what came of them.
+"""`python -m loadtest.demo`: starts the gateway, pays sample payments, shows what came of them.
 
 Every payment must get its final status, the one that its row demands, and every currency must sum
 to zero over the ledger. Everything that it starts is stopped.
 """
 
+import argparse
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from devstack.errors import StackError
-from devstack.interrupts import run_interruptible
+from devstack.interrupts import Interrupted, raise_on_signals, run_interruptible
+from devstack.ports import first_port
 from devstack.stack import DatabaseKind, Stack
-from devstack.topology import GATEWAY, ports_from
+from devstack.topology import DEFAULT_PORT, GATEWAY, ports_from
 from loadtest.client import GatewayClient, GatewayError
 from loadtest.dummygen import generate
-from loadtest.replay import prepare_and_replay
+from loadtest.replay import concurrency_in, prepare_and_replay
 from loadtest.report import print_ledger, print_summary, verdict
 from loadtest.rows import Row, write_rows
 from loadtest.summary import unbalanced
 
 _MARK = ".kurs-demo"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    chosen = _parser().parse_args(arguments)
+    raise_on_signals()
+    try:
+        run_demo(
+            Console(),
+            count=chosen.count,
+            seed=chosen.seed,
+            concurrency=chosen.concurrency,
+            folder=chosen.folder,
+            port=chosen.port,
+            database=chosen.database,
+        )
+    except (StackError, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except Interrupted as interrupted:
+        print("demo: interrupted; everything is stopped", file=sys.stderr)
+        return interrupted.exit_code
+    return 0
 
 
 def run_demo(
@@ -31,14 +57,14 @@ def run_demo(
     seed: int,
     concurrency: int,
     folder: Path,
-    first_port: int,
+    port: int,
     database: DatabaseKind,
 ) -> None:
     """Run the demo; raises StackError for all that keeps it from ending well."""
     rows = _payments(count, seed)
     _clear(folder)
     write_rows(folder / "payments.csv", rows)
-    stack = Stack(folder=folder, ports=ports_from(first_port), database=database)
+    stack = Stack(folder=folder, ports=ports_from(port), database=database)
     console.print("Starting the five services …")
     try:
         stack.start(on_ready=lambda name: console.print(f"  {name} is ready", highlight=False))
@@ -77,3 +103,18 @@ def _clear(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / _MARK).touch()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m loadtest.demo", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("var/demo"), help="emptied first")
+    parser.add_argument("-n", "--count", type=int, default=1000, help="payments (default 1000)")
+    parser.add_argument("--seed", type=int, default=7, help="of the sample payments (default 7)")
+    parser.add_argument("--concurrency", type=concurrency_in, default=32, help="requests at a time")
+    parser.add_argument("--port", type=first_port, default=DEFAULT_PORT, help="of the gateway")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
