@@ -109,3 +109,19 @@ async def test_risk_works_before_fx_has_ever_answered(sqlite_url: str, tmp_path:
 
         assert await _score(risk, "0.50", "USD") == ("approve", [])
         assert await _score(risk, "1.00") == ("decline", ["missing_rate", "threshold"])
+
+
+async def test_the_first_rates_are_asked_for_in_haste(
+    sqlite_url: str, tmp_path: Path, clock: ManualClock, transport: AsgiTransport
+) -> None:
+    transport.inject(FX, FaultKind.UNREACHABLE)
+    apart = {"clock": clock, "transport": transport, "rates_poll_seconds": 3600.0}
+    async with risk_app(sqlite_url, tmp_path / "config", DOCUMENT, **apart) as risk:
+        await eventually(lambda: _failed(risk))
+        transport.heal(FX)
+
+        await eventually(lambda: _has_rates(risk))
+
+
+async def _failed(risk: RiskApp) -> bool:
+    return await risk.metric('risk_rates_refresh_total{result="failed"}') > 0

@@ -16,6 +16,7 @@ from risk.domain.rates import NO_RATES, Pair, RateTable
 from risk.metrics import RiskMetrics
 
 _TIMEOUT_SECONDS = 2.0
+_FIRST_SECONDS = 0.5
 
 
 class PublishedRate(BaseModel):
@@ -100,7 +101,10 @@ class RatesFeed:
     async def _poll(self) -> None:
         while True:
             await self.refresh()
-            await asyncio.sleep(self._poll_seconds)
+            # Until the first rates are here, limits in another currency cannot be judged.
+            hurried = self._received_at is None
+            pause = min(_FIRST_SECONDS, self._poll_seconds) if hurried else self._poll_seconds
+            await asyncio.sleep(pause)
 
     async def _fetch(self) -> dict[Pair, Fraction]:
         deadline = Deadline.after(_TIMEOUT_SECONDS)
