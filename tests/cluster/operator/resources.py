@@ -1,7 +1,6 @@
 """Edits of rate sources and thresholds, and what their statuses and the pods say of them."""
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -145,8 +144,3 @@ class Resources:
         )
         lines = self.installation.python(pod, script).splitlines()
         return sum(float(x.split()[-1]) for x in lines if x.startswith((f"{name} ", f"{name}{{")))
-
-
-def timed(begun: float) -> float:
-    """Return the seconds since a moment of the monotonic clock."""
-    return time.monotonic() - begun
