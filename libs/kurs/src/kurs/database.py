@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
 from kurs.batching import Batcher, BatchMetrics
+from kurs.dead_peers import end_with_dead_peer
 from kurs.errors import Unavailable
 
 Returned = TypeVar("Returned")
@@ -182,8 +183,14 @@ class _Postgresql(Database):
     def __init__(self, url: str, metrics: DatabaseMetrics | None) -> None:
         super().__init__(metrics)
         self._engine: AsyncEngine = create_async_engine(
-            url, pool_size=_POOL, max_overflow=_POOL, pool_timeout=5, pool_recycle=1800
+            url,
+            pool_size=_POOL,
+            max_overflow=_POOL,
+            pool_timeout=5,
+            pool_recycle=1800,
+            connect_args={"timeout": 5},
         )
+        event.listen(self._engine.sync_engine, "connect", _on_connect)
         if metrics is not None:
             self._publish(metrics.connections)
 
@@ -270,6 +277,10 @@ def sqlite_engine(url: str, *, begin: str) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _on_connect(connection: Any, _: Any) -> None:
+    end_with_dead_peer(connection.driver_connection._transport)
 
 
 def is_retryable(error: BaseException) -> bool:
