@@ -40,6 +40,12 @@ def dns_peers() -> list[dict[str, Any]]:
     return [pods, *outside]
 
 
+def small_values() -> dict[str, Any]:
+    """Return values for a small cluster that others use, too: requests below the need."""
+    small = {"resources": {"requests": {"cpu": "20m"}}}
+    return dict.fromkeys((*SERVICES, "postgresql"), small)
+
+
 def create_namespace(name: str) -> None:
     """Make a namespace that admits what k8s/namespaces.yaml lets an environment have."""
     documents = yaml.safe_load_all((ROOT / "k8s" / "namespaces.yaml").read_text())
@@ -50,7 +56,9 @@ def create_namespace(name: str) -> None:
 
 @dataclass
 class Installation:
-    """A release in a namespace. `documents` is the folder of compiled configuration."""
+    """A release in a namespace: `documents` is the folder of compiled configuration, `values`
+    goes over those of the development environment.
+    """
 
     namespace: str
     documents: Path
@@ -68,7 +76,7 @@ class Installation:
                 ),
                 *("--set", f"operator.enabled=false,global.image.tag={TAG}"),
                 *("--wait", "--timeout", "10m", *arguments),
-                stdin=yaml.safe_dump(self.values | {"global": {"network": {"dns": dns_peers()}}}),
+                stdin=yaml.safe_dump(small_values() | self.values | self._shared()),
                 helm=helm,
             )
         except CommandFailed as error:
@@ -153,6 +161,9 @@ class Installation:
             ("get", "events", "--field-selector", "type=Warning"),
         )
         return "\n".join(self.kubectl(*command) for command in shown)
+
+    def _shared(self) -> dict[str, Any]:
+        return {"global": {**self.values.get("global", {}), "network": {"dns": dns_peers()}}}
 
     def _document(self, name: str) -> Path:
         return self.documents / name / "config.json"

@@ -57,9 +57,10 @@ class Account:
 
     def prove(self, at_least: int) -> None:
         """Assert that nothing failed, was lost, or moved twice, and that enough was paid."""
-        assert not self.failed
-        assert not self.wrong_balances, "money is lost or was moved twice"
-        assert not self.unbalanced
+        print(f"{len(self.results)} payments, {self.repeated} of them sent more than once")
+        assert not self.failed, f"{len(self.failed)} failed: {self.failed[:20]}"
+        assert not self.wrong_balances, f"lost or moved twice: {self.wrong_balances}"
+        assert not self.unbalanced, self.unbalanced
         assert len(self.results) >= at_least, "too little load to prove anything"
 
 

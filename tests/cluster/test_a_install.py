@@ -59,6 +59,16 @@ def test_a_thousand_payments_through_a_port_forward_are_final(dev: Installation)
     assert not off
 
 
+def test_the_commands_of_the_notes_work(dev: Installation) -> None:
+    notes = dev.helm("get", "notes", "kurs").splitlines()
+    commands = [line.strip() for line in notes if line.startswith("  kubectl")]
+    ending = [command for command in commands if "port-forward" not in command]
+
+    assert len(commands) > len(ending) > 0
+    for command in ending:
+        assert run("bash", "-o", "pipefail", "-c", command)
+
+
 def test_no_pod_has_a_token_or_can_write_to_its_image(dev: Installation) -> None:
     script = (
         "import os;"

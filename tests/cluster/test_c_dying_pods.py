@@ -16,10 +16,10 @@ def test_nothing_is_lost_and_nothing_moves_twice_while_pods_die(dev: Installatio
     chance = random.Random(SEED)
     # Each at least once, the database first, then by chance.
     victims = iter(["postgresql", *chance.sample(SERVICES, len(SERVICES))])
-    with Load(dev.gateway(), dev.api_key(), "kill") as load:
+    with Load(dev.gateway(), dev.api_key(), "kill", workers=16) as load:
         until = time.monotonic() + SECONDS
-        while time.monotonic() < until:
-            victim = next(victims, None) or chance.choice(SERVICES)
+        while (victim := next(victims, None)) or time.monotonic() < until:
+            victim = victim or chance.choice(SERVICES)
             names = dev.ready_pods(victim)
             if names:
                 # A second, not none: a forced deletion could start the next PostgreSQL beside it.

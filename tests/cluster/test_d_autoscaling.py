@@ -25,7 +25,8 @@ def values() -> list[str]:
         "scaleDown.percent": "100",
         "scaleDown.periodSeconds": "15",
     }
-    return [
+    requests = [f"--set={service}.resources.requests.cpu=100m" for service in SCALED]
+    return requests + [
         f"--set={service}.autoscaling.{key}={value}"
         for service in SCALED
         for key, value in scaling.items()

@@ -1,0 +1,66 @@
+"""A database that is not bundled: migrations run as hooks, before anything else changes."""
+
+import shutil
+
+import pytest
+import yaml
+from tests.cluster.conftest import NewInstallation
+from tests.cluster.installation import NEXT_TAG, ROOT, Installation
+from tests.cluster.load import Load
+from tests.cluster.shell import get
+
+_OWN = "global.database.bundled=false"
+_SCALED = "wallet.autoscaling.enabled=true,wallet.autoscaling.minReplicas=1"
+
+
+@pytest.fixture(scope="module", params=["helm", "helm4"])
+def helm(request: pytest.FixtureRequest) -> str:
+    """Each Helm that is there installs once."""
+    if shutil.which(request.param) is None:
+        pytest.skip(f"{request.param} is not on PATH: https://helm.sh/docs/intro/install")
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def place(new_installation: NewInstallation, helm: str) -> Installation:
+    """A namespace with a PostgreSQL and the Secrets of its databases, and no Kurs yet."""
+    installation = new_installation()
+    installation.helm(
+        *("install", "database", str(ROOT / "charts" / "postgresql"), "--wait", "-f", "-"),
+        stdin=yaml.safe_dump({"resources": {"requests": {"cpu": "100m"}}}),
+        helm=helm,
+    )
+    return installation
+
+
+def test_hooks_migrate_and_upgrades_go_on_under_load(place: Installation, helm: str) -> None:
+    place.upgrade("--set", f"{_OWN},{_SCALED}", helm=helm)
+    jobs = get(place.namespace, "jobs")["items"]
+    assert not jobs, "a hook that succeeded is removed"
+
+    with Load(place.gateway(), place.api_key(), "own") as load:
+        # Twice: the second one meets what the autoscaler and the first one have written.
+        place.upgrade("--set", f"{_OWN},{_SCALED},global.image.tag={NEXT_TAG}", helm=helm)
+        place.upgrade("--set", f"{_OWN},{_SCALED}", helm=helm)
+        account = load.finish()
+
+    account.prove(at_least=50)
+    assert "Succeeded" in place.helm("test", "kurs", "--timeout", "5m", helm=helm)
+
+
+def test_a_failed_migration_changes_nothing(place: Installation, helm: str) -> None:
+    wrong = place.kubectl(
+        *("create", "secret", "generic", "wrong", "--dry-run=client", "-o", "yaml"),
+        "--from-literal=url=postgresql+asyncpg://wallet:wrong@postgresql:5432/wallet",
+    )
+    place.kubectl("create", "-f", "-", stdin=wrong)
+
+    with pytest.raises(AssertionError):
+        place.upgrade(
+            *("--set", f"{_OWN},wallet.database.existingSecret=wrong"),
+            *("--set", "wallet.database.migrationTimeoutSeconds=30"),
+            helm=helm,
+        )
+
+    assert not get(place.namespace, "deployments")["items"]
