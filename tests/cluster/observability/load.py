@@ -59,7 +59,11 @@ def _round(gateway: Gateway, run: str, name: str) -> int:
         key = {"Idempotency-Key": f"r-{run}-{name}"}
         gateway.call(f"/payments/{run}-{name}/refunds", {"amount": "1.00"}, **key)
         gateway.call("/payments", body(run, f"{name}-b", amount="1000000.00"))
+        # The shop has rupiah only: the wallet refuses.
+        poor = {"source_account": f"shop-{run}", "destination_account": f"payer-{run}"}
+        gateway.call("/payments", body(run, f"{name}-p", **poor))
         gateway.call("/payments", {"payment_id": f"{run}-{name}-z"})
+        Gateway(gateway.address, "not-a-key").call("/rates")
         gateway.call("/rates")
     except OSError:
         return 0
