@@ -108,11 +108,11 @@ def test_what_libraries_log_has_the_same_form(
     stream: io.StringIO, root_logger: logging.Logger
 ) -> None:
     route_standard_logging("fx", "fx-1", "info", stream)
-    logging.getLogger("uvicorn.error").info("started on %s", "127.0.0.1")
-    logging.getLogger("uvicorn.error").debug("not this")
+    logging.getLogger("some.library").info("started on %s", "127.0.0.1")
+    logging.getLogger("some.library").debug("not this")
 
     (line,) = lines(stream)
     assert line["event"] == "started on 127.0.0.1"
-    assert line["logger"] == "uvicorn.error"
+    assert line["logger"] == "some.library"
     assert line["service"] == "fx"
     assert line["level"] == "info"
