@@ -1,6 +1,8 @@
 """Whatever dies or is spoilt meanwhile: the right configuration, a true status, payments go on."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -19,6 +21,18 @@ def spread(bps: int) -> dict[str, Any]:
 
 def patch(operated: Installation, kind: str, name: str, change: dict[str, Any]) -> None:
     operated.kubectl("patch", kind, name, "--type=merge", "-p", json.dumps(change))
+
+
+@contextmanager
+def stopped(operated: Installation) -> Iterator[None]:
+    """Run without the operator, not even one that is on its way out."""
+    chosen = "app.kubernetes.io/component=operator"
+    operated.kubectl("scale", "deployment/kurs-operator", "--replicas=0")
+    operated.kubectl("wait", "pod", "-l", chosen, "--for=delete", "--timeout=60s")
+    try:
+        yield
+    finally:
+        operated.kubectl("scale", "deployment/kurs-operator", "--replicas=1")
 
 
 @pytest.fixture
@@ -54,16 +68,14 @@ def test_an_operator_killed_in_the_middle_of_a_rollout_goes_on_where_it_was(
 def test_without_an_operator_payments_and_new_pods_go_on_and_it_catches_up(
     operated: Installation, desk: Resources
 ) -> None:
-    operated.kubectl("scale", "deployment/kurs-operator", "--replicas=0")
-    eventually("no operator", lambda: not operated.pods("operator"))
-    desk.apply(spread(12))
     with Load(operated.gateway(), operated.api_key(), "without") as load:
-        [victim, *_] = operated.ready_pods("fx")
-        operated.kubectl("delete", "pod", victim, "--wait=false")
-        eventually("three pods", lambda: len(set(operated.ready_pods("fx")) - {victim}) == 3)
-        assert spreads(desk) == {10}
-        assert desk.conditions(*DESK) == {}
-        operated.kubectl("scale", "deployment/kurs-operator", "--replicas=1")
+        with stopped(operated):
+            desk.apply(spread(12))
+            [victim, *_] = operated.ready_pods("fx")
+            operated.kubectl("delete", "pod", victim, "--wait=false")
+            eventually("three pods", lambda: len(set(operated.ready_pods("fx")) - {victim}) == 3)
+            assert spreads(desk) == {10}
+            assert desk.conditions(*DESK) == {}
         desk.wait_ready(*DESK)
         account = load.finish()
 
