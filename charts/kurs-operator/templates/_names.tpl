@@ -31,3 +31,10 @@ projected:
 {{- define "operator.tokenMount" -}}
 {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
 {{- end }}
+
+{{/* What a resource of k8s/samples gets beside its name. */}}
+{{- define "operator.kept" -}}
+metadata:
+  labels: {app.kubernetes.io/part-of: kurs, helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}}
+  annotations: {helm.sh/resource-policy: keep}
+{{- end }}

@@ -1,0 +1,114 @@
+"""Installing, upgrading, uninstalling and deleting a namespace, by Helm 3 and Helm 4."""
+
+import shutil
+from typing import Any
+
+import pytest
+import yaml
+from tests.cluster.conftest import NewInstallation
+from tests.cluster.installation import ROOT, Installation, dns_peers
+from tests.cluster.operator.conftest import SMALL
+from tests.cluster.shell import CommandFailed, eventually, get, run
+
+CHART = str(ROOT / "charts" / "kurs-operator")
+DEFINITIONS = ("fxratesources.kurs.dev", "riskthresholds.kurs.dev")
+
+
+@pytest.fixture(params=["helm", "helm4"])
+def helm(request: pytest.FixtureRequest) -> str:
+    """The names of both Helms; helm4 is skipped where it is not installed."""
+    name: str = request.param
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not on PATH")
+    return name
+
+
+@pytest.fixture
+def alone(new_installation: NewInstallation) -> Installation:
+    """A namespace for the operator without services."""
+    return new_installation()
+
+
+def install(alone: Installation, helm: str, *arguments: str, **values: Any) -> str:
+    """Install or upgrade the operator's own chart, and wait for what Helm waits for."""
+    network = {"network": {"dns": dns_peers()}, "image": {"tag": "dev"}}
+    content = yaml.safe_dump({"global": network, **SMALL, **values})
+    command = ("upgrade", "--install", "operator", CHART, "-f", "-", "--wait", "--timeout", "90s")
+    return alone.helm(*command, *arguments, stdin=content, helm=helm)
+
+
+def names(alone: Installation) -> set[str]:
+    found = get(alone.namespace, "fxrs,rth")["items"]
+    return {item["metadata"]["name"] for item in found}
+
+
+def test_an_uninstall_keeps_the_resources_and_a_second_installation_takes_them_up(
+    alone: Installation, helm: str
+) -> None:
+    # Without pods no resource can be ready, so nothing is waited for but the operator.
+    install(alone, "helm")
+    before = names(alone)
+
+    alone.helm("uninstall", "operator", "--wait", helm=helm)
+    assert names(alone) == before
+    for name in DEFINITIONS:
+        run("kubectl", "get", "crd", name)
+    install(alone, "helm")
+
+    assert before == names(alone)
+    assert {"limits", "simulated"} <= before
+
+
+def test_an_upgrade_brings_the_definitions_up_to_date(alone: Installation) -> None:
+    install(alone, "helm", samples={"enabled": False})
+    for name in DEFINITIONS:
+        run("kubectl", "label", "crd", name, "app.kubernetes.io/part-of=other", "--overwrite")
+
+    install(alone, "helm", samples={"enabled": False})
+
+    for name in DEFINITIONS:
+        label = "{.metadata.labels.app\\.kubernetes\\.io/part-of}"
+        assert run("kubectl", "get", "crd", name, "-o", f"jsonpath={label}") == "kurs"
+    # The hook's rights go with it.
+    assert "kurs-operator-crds" not in alone.kubectl("get", "serviceaccounts,jobs", "-o", "name")
+
+
+def test_the_whole_gateway_is_ready_with_its_resources_and_its_namespace_goes_at_once(
+    new_installation: NewInstallation, helm: str
+) -> None:
+    installation = new_installation()
+    installation.values = dict.fromkeys(
+        ("api-gateway", "payments", "fx", "wallet", "risk", "postgresql", "kurs-operator"), SMALL
+    )
+    installation.upgrade("--set", "operator.enabled=true", helm=helm)
+
+    eventually("all resources ready", lambda: not_ready(installation) == [])
+    run("kubectl", "delete", "namespace", installation.namespace, "--wait=false")
+
+    eventually("the namespace gone", lambda: gone(installation.namespace), patience=60)
+
+
+def not_ready(installation: Installation) -> list[str]:
+    return [
+        item["metadata"]["name"]
+        for item in get(installation.namespace, "fxrs,rth")["items"]
+        if not any(
+            c["type"] == "Ready" and c["status"] == "True"
+            for c in item.get("status", {}).get("conditions", ())
+        )
+    ]
+
+
+def gone(namespace: str) -> bool:
+    return namespace not in run("kubectl", "get", "namespaces", "-o", "name")
+
+
+def test_helm_4_waits_for_resources_and_names_those_that_are_not_ready(
+    alone: Installation,
+) -> None:
+    if shutil.which("helm4") is None:
+        pytest.skip("helm4 is not on PATH")
+
+    # No pod runs that could apply them.
+    with pytest.raises(CommandFailed, match=r"RiskThreshold.*limits"):
+        install(alone, "helm4")
