@@ -18,7 +18,7 @@ from devstack.interrupts import (
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     previous = {number: signal.getsignal(number) for number in numbers}
     raise_on_signals()
     yield
@@ -26,8 +26,10 @@ def handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_both_signals_raise_with_the_exit_code_of_a_shell(number: int, code: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_each_signal_raises_with_the_exit_code_of_a_shell(number: int, code: int) -> None:
     with pytest.raises(Interrupted) as raised:
         os.kill(os.getpid(), number)
 

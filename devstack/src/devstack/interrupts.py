@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: both end a command the orderly way, and neither cuts the ending short."""
+"""Ctrl-C, SIGTERM, a closed terminal: each ends a command the orderly way and in full."""
 
 import asyncio
 import signal
@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import uvloop
 
 _Returned = TypeVar("_Returned")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# SIGHUP: the terminal was closed.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
@@ -23,7 +24,7 @@ class Interrupted(BaseException):
 
 
 def raise_on_signals() -> None:
-    """From now on, SIGINT and SIGTERM raise Interrupted in the main thread."""
+    """From now on, SIGINT, SIGTERM and SIGHUP raise Interrupted in the main thread."""
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
 
