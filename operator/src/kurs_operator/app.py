@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Response
 from kurs.app import create_app as create_kurs_app
 from kurs.clock import Clock, SystemClock
 from kurs.telemetry import Telemetry
-from kurs_operator.asking import Acknowledgements, Asker
+from kurs_operator.asking import Acknowledgements, Asker, Question
 from kurs_operator.cluster import Cluster, ClusterPort, wait_until_served
 from kurs_operator.connection import connect
 from kurs_operator.handlers import registry
@@ -103,7 +103,7 @@ async def _run(
 
 def assemble(
     cluster: ClusterPort,
-    ask: Asker,
+    ask: Question,
     metrics: OperatorMetrics,
     telemetry: Telemetry,
     clock: Clock | None = None,

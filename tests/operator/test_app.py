@@ -1,0 +1,95 @@
+"""The probes, and what the operator watches."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from kopf import OperatorSettings as KopfSettings
+from tests.operator.small_cluster import SmallCluster
+
+from kurs.http import Request
+from kurs.telemetry import Telemetry
+from kurs.testing.asgi import AsgiTransport
+from kurs_operator import wakeups
+from kurs_operator.app import _liveness, assemble, create_app
+from kurs_operator.handlers import registry
+from kurs_operator.metrics import OperatorMetrics
+from kurs_operator.settings import OperatorSettings
+
+
+async def asked(app: FastAPI, path: str) -> tuple[int, dict[str, Any]]:
+    answer = await AsgiTransport({"http://operator": app}).send(
+        Request("GET", f"http://operator{path}")
+    )
+    content: dict[str, Any] = json.loads(answer.body)
+    return answer.status, content
+
+
+def test_outside_a_cluster_it_asks_for_a_namespace():
+    with pytest.raises(ValueError, match="KURS_NAMESPACE"):
+        create_app(OperatorSettings(), telemetry=Telemetry.for_tests("kurs-operator"))
+
+
+async def test_it_lives_and_is_not_ready_before_its_first_step():
+    settings = OperatorSettings(namespace="kurs")
+    app = create_app(settings, telemetry=Telemetry.for_tests("kurs-operator"))
+
+    status, content = await asked(app, "/readyz")
+    assert (status, content["checks"]["reconciled"]) == (503, False)
+    assert (await asked(app, "/livez"))[0] == 200
+
+
+async def test_a_stuck_queue_fails_the_liveness_probe(monkeypatch: pytest.MonkeyPatch):
+    telemetry = Telemetry.for_tests("kurs-operator")
+    cluster = SmallCluster()
+    engine, acks = assemble(cluster, cluster.ask, OperatorMetrics(telemetry), telemetry)
+    app = FastAPI()
+    app.include_router(_liveness([engine]))
+    engine.task = asyncio.create_task(engine.wakeups.run())
+    cluster.down = True
+    engine.wakeups.wake("start")
+    assert (await asked(app, "/livez"))[0] == 200
+
+    monkeypatch.setattr(wakeups, "STUCK_SECONDS", -1.0)
+    assert (await asked(app, "/livez"))[0] == 503
+
+    engine.task.cancel()
+    await acks.close()
+
+
+async def test_a_queue_that_ended_fails_the_liveness_probe():
+    telemetry = Telemetry.for_tests("kurs-operator")
+    cluster = SmallCluster()
+    engine, acks = assemble(cluster, cluster.ask, OperatorMetrics(telemetry), telemetry)
+    app = FastAPI()
+    app.include_router(_liveness([engine]))
+    engine.task = asyncio.create_task(asyncio.sleep(0))
+    await engine.task
+
+    assert (await asked(app, "/livez"))[0] == 503
+    await acks.close()
+
+
+def test_no_handler_is_of_a_kind_that_leaves_a_finalizer():
+    made = registry(lambda _: None)
+
+    kinds = {name: len(list(getattr(made, name).get_all_handlers())) for name in (
+        "_watching", "_changing", "_spawning", "_webhooks", "_indexing",
+    )}  # fmt: skip
+
+    assert kinds == {
+        "_watching": 4, "_changing": 0, "_spawning": 0, "_webhooks": 0, "_indexing": 0,
+    }  # fmt: skip
+
+
+async def test_kopf_looks_at_our_pods_and_documents_only():
+    made = registry(lambda _: None)
+    settings = KopfSettings()
+    for handler in made._activities.get_all_handlers():
+        if "configure" in str(handler.id):
+            handler.fn(settings=settings)
+
+    assert settings.scanning.disabled
+    assert not settings.posting.enabled
