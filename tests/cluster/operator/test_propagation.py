@@ -102,8 +102,8 @@ def test_an_edit_reaches_three_pods_at_once_and_no_price_is_a_mixture(
 
     print(
         f"from kubectl apply to the last of three pods: p50 {statistics.median(took):.2f} s, "
-        f"max {max(took):.2f} s; from when the operator saw it: p50 {statistics.median(seen):.2f} s, "
-        f"max {max(seen):.2f} s; {prices.count} prices"
+        f"max {max(took):.2f} s; from the operator's first sight of it: "
+        f"p50 {statistics.median(seen):.2f} s, max {max(seen):.2f} s; {prices.count} prices"
     )
     account.prove(at_least=20)
     assert prices.seen <= set(spreads.items())
