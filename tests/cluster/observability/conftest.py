@@ -56,10 +56,9 @@ def prometheus(installation: Installation) -> Iterator[Prometheus]:
 
 
 @pytest.fixture(scope="session")
-def gateway(installation: Installation) -> Iterator[Gateway]:
-    """The gateway of the installation."""
-    with forwarded(installation.namespace, "api-gateway", 8080) as address:
-        yield Gateway(address, installation.api_key())
+def gateway(installation: Installation) -> Gateway:
+    """The gateway of the installation, by an address that outlives its pods."""
+    return Gateway(installation.gateway(), installation.api_key())
 
 
 @pytest.fixture(scope="session")

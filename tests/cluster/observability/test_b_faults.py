@@ -87,8 +87,10 @@ def test_an_imbalance_pages_until_it_is_mended(
             "INSERT INTO postings (transfer_id, account_id, currency, amount, created_at) "
             f"SELECT transfer_id, account_id, currency, {amount}, created_at FROM postings LIMIT 1"
         )
-        psql = ["psql", "-h", "127.0.0.1", "-U", "postgres", "wallet", "-c", statement]
-        kubectl(release, "exec", "postgresql-0", "--", *psql)
+        psql = (
+            f'PGPASSWORD="$POSTGRES_PASSWORD" psql -h 127.0.0.1 -U postgres wallet -c "{statement}"'
+        )
+        kubectl(release, "exec", "postgresql-0", "--", "sh", "-c", psql)
 
     post(7)
     try:
