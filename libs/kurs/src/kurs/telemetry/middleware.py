@@ -33,7 +33,7 @@ from kurs.telemetry.tracing import (
     unsampled_span,
 )
 
-PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+PROBES = frozenset({"/healthz", "/livez", "/readyz", "/metrics", "/internal/config"})
 UNMATCHED = "unmatched"
 _METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
