@@ -7,6 +7,7 @@ from kurs_observability.dashboards.frame import Query, board, chart, filled, qua
 _SERVED = "http_server_request_duration_seconds"
 _CALLED = "http_client_request_duration_seconds"
 _COUNT = f"{_SERVED}_count"
+_ANSWERED = f"sum by (job) (rate({_COUNT}{{@}}[$__rate_interval]))"
 _REQUESTS = (
     dashboard.Row("Requests"),
     chart(
@@ -24,8 +25,8 @@ _REQUESTS = (
         "Share of answers with a status of 500 and above.",
         "percentunit",
         Query(
-            f'sum by (job) (rate({_COUNT}{{@,http_response_status_code=~"5.."}}'
-            f"[$__rate_interval])) / sum by (job) (rate({_COUNT}{{@}}[$__rate_interval]))",
+            f'(sum by (job) (rate({_COUNT}{{@,http_response_status_code=~"5.."}}'
+            f"[$__rate_interval])) or {_ANSWERED} * 0) / {_ANSWERED}",
             "{{job}}",
         ),
         limits={"red": 0.001},
