@@ -47,7 +47,7 @@ def namespaces() -> Iterator[Callable[[], str]]:
 
     yield make
     for name in made:
-        run("kubectl", "delete", "namespace", name, "--wait=false")
+        run("kubectl", "delete", "namespace", name, "--ignore-not-found", "--wait=false")
     for name in made:
         run("kubectl", "wait", "--for=delete", f"namespace/{name}", "--timeout=120s")
 
