@@ -322,14 +322,14 @@ async def test_an_unhealthy_source_is_not_ready_and_says_why(
     cluster.apply(rate_source())
     await operator.settle()
 
-    report = {"kind": "FXRateSource", "name": "desk", "healthy": False, "error": "timed out"}
-    cluster.members["fx-1"].reports = [report]
+    report = {"kind": "FXRateSource", "name": "desk", "healthy": False, "reason": "too_large"}
+    cluster.members["fx-1"].reports = [{**report, "error": "the answer has more than 1 MiB"}]
     await operator.ask_again()
     await operator.step()
 
-    assert cluster.condition(DESK, "SourceHealthy") == ("False", "Unhealthy")
+    assert cluster.condition(DESK, "SourceHealthy") == ("False", "TooLarge")
     assert cluster.condition(DESK, "Ready") == ("False", "Unhealthy")
-    assert "timed out" in cluster.events[-1][1].message
+    assert "more than 1 MiB" in cluster.events[-1][1].message
 
 
 async def test_a_shadow_threshold_shows_what_it_would_have_decided(

@@ -25,6 +25,7 @@ class Report(BaseModel):
     kind: str
     name: str
     healthy: bool | None = None
+    reason: str | None = None
     error: str | None = None
     observed_at: str | None = None
     decisions: Mapping[str, int] = {}

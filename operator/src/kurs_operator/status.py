@@ -5,6 +5,7 @@ counted pods ran it, it stays Propagated while pods come and go; only a pod that
 takes it back.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -200,10 +201,15 @@ def _source_healthy(verdict: Verdict, reports: list[tuple[Pod, Report]]) -> Find
     if ill:
         pod, report = ill[0]
         many = f"{len(ill)} of {len(reports)} pods, {pod.name}: {report.error}"
-        return Finding("False", Progress.UNHEALTHY, many)
+        return Finding("False", _camel(report.reason) or Progress.UNHEALTHY, many)
     if not reports or any(report.healthy is None for _, report in reports):
         return Finding("Unknown", Progress.PENDING, "it has not answered yet")
     return Finding("True", Progress.HEALTHY, f"gives every rate to {len(reports)} pods")
+
+
+def _camel(reason: str | None) -> str:
+    """Write a service's word as a condition's reason: `too_large` as `TooLarge`."""
+    return "".join(part.capitalize() for part in re.split("[^A-Za-z0-9]", reason or ""))
 
 
 def _ready(verdict: Verdict, found: dict[ConditionType, Finding]) -> Finding:
@@ -216,7 +222,10 @@ def _ready(verdict: Verdict, found: dict[ConditionType, Finding]) -> Finding:
         return Finding("True", verdict.reason, verdict.message)
     healthy = found.get(ConditionType.SOURCE_HEALTHY)
     if healthy is not None and healthy.state != "True":
-        return Finding("False", healthy.reason, healthy.message)
+        # One reason for all that ails a source, so that an Event is posted once.
+        ill = healthy.state == "False"
+        reason = Progress.UNHEALTHY if ill else healthy.reason
+        return Finding("False", reason, healthy.message)
     return Finding("True", Progress.IN_FORCE, propagated.message)
 
 

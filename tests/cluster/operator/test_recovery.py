@@ -231,7 +231,7 @@ def test_a_source_at_a_private_address_is_unhealthy_and_the_next_one_is_used(
     bad = source("outside", type="HTTP", static=None, http=http, priority=900)
 
     desk.apply(bad)
-    desk.wait_for("FXRateSource", "outside", "SourceHealthy", "False", "Unhealthy")
+    desk.wait_for("FXRateSource", "outside", "SourceHealthy", "False", "Address")
 
     conditions = desk.get("FXRateSource", "outside")["status"]["conditions"]
     [healthy] = [c for c in conditions if c["type"] == "SourceHealthy"]
@@ -258,7 +258,7 @@ def test_a_secret_never_appears_outside_of_its_own_object(
     }
     operated.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(secret))
     desk.apply(source("outside", type="HTTP", static=None, http=http, priority=900))
-    desk.wait_for("FXRateSource", "outside", "SourceHealthy", "False", "Unhealthy")
+    desk.wait_for("FXRateSource", "outside", "Ready", "False", "Unhealthy")
 
     shown = json.dumps([desk.get("FXRateSource", "outside"), desk.document("fx")])
     logs = operated.kubectl("logs", "-l", "app.kubernetes.io/part-of=kurs", "--tail=-1")

@@ -215,13 +215,15 @@ class _ReloadMetrics:
 class ResourceReport(BaseModel):
     """What a service can say of one resource in force.
 
-    Of a rate source its health (None before its first answer), what is wrong, and the date of its
-    oldest rate. Of a threshold in Shadow mode how often it would have decided what.
+    Of a rate source its health (None before its first answer), what kind of thing is wrong (one of
+    a fixed set) and what it is, and the date of its oldest rate. Of a threshold in Shadow mode how
+    often it would have decided what.
     """
 
     kind: str
     name: str
     healthy: bool | None = None
+    reason: str | None = None
     error: str | None = None
     observed_at: str | None = None
     decisions: dict[str, int] = {}

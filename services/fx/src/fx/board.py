@@ -115,6 +115,7 @@ def _report(feed: Feed) -> ResourceReport:
         kind="FXRateSource",
         name=feed.configured.name,
         healthy=feed.healthy if feed.asked else None,
+        reason=feed.reason,
         error=feed.error,
         observed_at=None if feed.as_of is None else to_rfc3339(feed.as_of),
     )

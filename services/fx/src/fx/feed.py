@@ -38,6 +38,8 @@ class Feed:
     ) -> None:
         self.configured = configured
         self.error: str | None = "has not answered yet"
+        self.reason: str | None = None
+        """The kind of error, of a fixed set: how the source failed, or why a rate was refused."""
         self._source = source
         self._terms = terms_of(configured.name, configured.spec)
         self._clock = clock
@@ -114,10 +116,12 @@ class Feed:
             self._metrics.rejections.labels(self._terms.name, rejection.reason.value).inc()
         result = "partial" if rejections else "ok"
         self._metrics.refreshes.labels(self._terms.name, result).inc()
+        self.reason = rejections[0].reason.value if rejections else None
         self._settle(_summary(rejections))
 
     def _fail(self, fault: SourceFault, message: str) -> None:
         self._failures += 1
+        self.reason = fault.value
         self._metrics.rejections.labels(self._terms.name, fault.value).inc()
         self._metrics.refreshes.labels(self._terms.name, "failed").inc()
         self._settle(message)
