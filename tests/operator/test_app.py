@@ -13,7 +13,7 @@ from kurs.http import Request
 from kurs.telemetry import Telemetry
 from kurs.testing.asgi import AsgiTransport
 from kurs_operator import wakeups
-from kurs_operator.app import _liveness, assemble, create_app
+from kurs_operator.app import assemble, create_app, liveness_router
 from kurs_operator.handlers import registry
 from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.settings import OperatorSettings
@@ -46,7 +46,7 @@ async def test_a_stuck_queue_fails_the_liveness_probe(monkeypatch: pytest.Monkey
     cluster = SmallCluster()
     engine, acks = assemble(cluster, cluster.ask, OperatorMetrics(telemetry), telemetry)
     app = FastAPI()
-    app.include_router(_liveness([engine]))
+    app.include_router(liveness_router([engine]))
     engine.task = asyncio.create_task(engine.wakeups.run())
     cluster.down = True
     engine.wakeups.wake("start")
@@ -64,7 +64,7 @@ async def test_a_queue_that_ended_fails_the_liveness_probe():
     cluster = SmallCluster()
     engine, acks = assemble(cluster, cluster.ask, OperatorMetrics(telemetry), telemetry)
     app = FastAPI()
-    app.include_router(_liveness([engine]))
+    app.include_router(liveness_router([engine]))
     engine.task = asyncio.create_task(asyncio.sleep(0))
     await engine.task
 

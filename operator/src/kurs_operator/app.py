@@ -23,7 +23,7 @@ from kurs_operator.watching import Watching, across
 
 
 @dataclass(slots=True)
-class _Engine:
+class Engine:
     """The parts at work, once they are."""
 
     reconciler: Reconciler
@@ -44,7 +44,7 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
     telemetry = telemetry or _telemetry(settings)
     namespace = settings.served_namespace()
     metrics = OperatorMetrics(telemetry)
-    engines: list[_Engine] = []
+    engines: list[Engine] = []
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +72,7 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
         lifespan=lifespan,
         readiness=readiness,
     )
-    app.include_router(_liveness(engines))
+    app.include_router(liveness_router(engines))
     return app
 
 
@@ -80,7 +80,7 @@ async def _run(
     cluster: ClusterPort,
     namespace: str,
     session: aiohttp.ClientSession,
-    engines: list[_Engine],
+    engines: list[Engine],
     metrics: OperatorMetrics,
     telemetry: Telemetry,
 ) -> None:
@@ -107,9 +107,9 @@ def assemble(
     metrics: OperatorMetrics,
     telemetry: Telemetry,
     clock: Clock | None = None,
-) -> tuple[_Engine, Acknowledgements]:
+) -> tuple[Engine, Acknowledgements]:
     """Join the queue, the step and the questions."""
-    parts: list[_Engine] = []
+    parts: list[Engine] = []
 
     def wake(what: Hashable) -> None:
         parts[0].wakeups.wake(what)
@@ -127,12 +127,13 @@ def assemble(
     reconciler = Reconciler(
         cluster, acks, metrics=metrics, telemetry=telemetry, clock=clock or SystemClock()
     )
-    engine = _Engine(reconciler, Wakeups(step, on_fault=on_fault))
+    engine = Engine(reconciler, Wakeups(step, on_fault=on_fault))
     parts.append(engine)
     return engine, acks
 
 
-def _liveness(engines: list[_Engine]) -> APIRouter:
+def liveness_router(engines: list[Engine]) -> APIRouter:
+    """Return the route of the liveness probe."""
     routes = APIRouter(tags=["operations"])
 
     @routes.get("/livez", summary="Are changes seen and worked off?", responses={503: {}})

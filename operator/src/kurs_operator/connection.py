@@ -22,7 +22,7 @@ class _Server(kopf.ConnectionInfo):
 
     def as_ssl_context(self) -> ssl.SSLContext:
         """Return kopf's context without the strict flag."""
-        return _lenient(super().as_ssl_context())
+        return lenient(super().as_ssl_context())
 
 
 def connect(namespace: str | None = None) -> AsyncClient:
@@ -30,7 +30,7 @@ def connect(namespace: str | None = None) -> AsyncClient:
     config = KubeConfig.from_env().get()
     assert config is not None, "from_env gives a context or raises"
     assert config.user is not None, "a kubeconfig names its user"
-    verify = _lenient(verify_cluster(config.cluster, config.user, config.abs_file))
+    verify = lenient(verify_cluster(config.cluster, config.user, config.abs_file))
     transport = httpx2.AsyncHTTPTransport(verify=verify)
     return AsyncClient(config, namespace, field_manager=NAME, transport=transport)
 
@@ -44,6 +44,7 @@ def login(settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo | No
     return _Server(**{f.name: getattr(found, f.name) for f in fields(found) if f.init})
 
 
-def _lenient(context: ssl.SSLContext) -> ssl.SSLContext:
+def lenient(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Return a context that verifies as kubectl does."""
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
