@@ -3,13 +3,15 @@
 import asyncio
 import random
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 from devstack import Stack
 
+_DATABASES = ("kurs_wallet", "kurs_payments", "kurs_risk")
 BACKEND = "postgresql-backend"
 """A strike on a connection's process inside PostgreSQL: its server then ends them all and recovers
 from its log, as after a crash of its own."""
@@ -51,7 +53,8 @@ async def carry_out(stack: Stack, strike: Strike) -> None:
     await asyncio.sleep(strike.pause)
     for name in strike.names:
         if name == BACKEND:
-            kill_backend(stack, random.Random(strike.at))
+            folder = stack.folder.path / "postgresql"
+            kill_backend(folder, _DATABASES, random.Random(strike.at))
         else:
             await asyncio.to_thread(stack.kill, name)
     await asyncio.sleep(strike.outage)
@@ -60,14 +63,14 @@ async def carry_out(stack: Stack, strike: Strike) -> None:
         await asyncio.to_thread(stack.restart, *services)
 
 
-def kill_backend(stack: Stack, chance: random.Random) -> None:
-    """Kill one process of this stack's own PostgreSQL that serves a connection of a service."""
-    pid_file = stack.folder.path / "postgresql" / "postmaster.pid"
+def kill_backend(folder: Path, databases: Collection[str], chance: random.Random) -> None:
+    """Kill one process of the PostgreSQL in `folder` that serves one of these databases."""
+    pid_file = folder / "postmaster.pid"
     postmaster = psutil.Process(int(pid_file.read_text().splitlines()[0]))
     serving = [
         child
         for child in postmaster.children()
-        if any(f" kurs_{name} " in _title(child) for name in ("wallet", "payments", "risk"))
+        if any(f" {name} " in _title(child) for name in databases)
     ]
     if serving:
         chance.choice(serving).send_signal(signal.SIGKILL)

@@ -37,6 +37,8 @@ _POOL = 4
 _RETRYABLE = frozenset({"40001", "40P01"})
 # PostgreSQL: too many connections, and a server that starts or stops.
 _UNAVAILABLE = frozenset({"53300", "57P01", "57P02", "57P03"})
+_CONNECTION_LOST = "08"
+"""The class of SQLSTATE for a connection that broke, also while it was being made."""
 
 
 class RetryTransaction(Exception):
@@ -287,7 +289,9 @@ def is_retryable(error: BaseException) -> bool:
     """Return whether the same again may succeed: the server was not there, or chose another."""
     if not isinstance(error, DBAPIError):
         return True
-    state = getattr(error.orig, "sqlstate", None)
-    if state in _RETRYABLE or state in _UNAVAILABLE or error.connection_invalidated:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if state in _RETRYABLE or state in _UNAVAILABLE or state.startswith(_CONNECTION_LOST):
+        return True
+    if error.connection_invalidated:
         return True
     return "database is locked" in str(error.orig)
