@@ -67,7 +67,7 @@ class Installation:
     def upgrade(self, *arguments: str, helm: str = "helm") -> str:
         """Install or upgrade to what the arguments say, and wait until it is ready."""
         try:
-            return self.helm(
+            said = self.helm(
                 *("upgrade", "--install", RELEASE, str(ROOT / "charts" / "kurs")),
                 *("-f", str(ROOT / "k8s" / "environments" / "dev.yaml"), "-f", "-"),
                 *(
@@ -81,6 +81,9 @@ class Installation:
             )
         except CommandFailed as error:
             raise AssertionError(f"{error}\n{self.describe()}") from None
+        # Until risk has seen the first rates it lets a person decide.
+        eventually("risk to have rates", self._has_rates)
+        return said
 
     def helm(self, *arguments: str, stdin: str | None = None, helm: str = "helm") -> str:
         """Run Helm in the namespace."""
@@ -161,6 +164,14 @@ class Installation:
             ("get", "events", "--field-selector", "type=Warning"),
         )
         return "\n".join(self.kubectl(*command) for command in shown)
+
+    def _has_rates(self) -> bool:
+        script = (
+            "import json, urllib.request as u;"
+            "print(json.load(u.urlopen('http://127.0.0.1:8084/readyz'))['rates'])"
+        )
+        pods = self.ready_pods("risk")
+        return bool(pods) and all(self.python(pod, script).strip() == "True" for pod in pods)
 
     def _shared(self) -> dict[str, Any]:
         return {"global": {**self.values.get("global", {}), "network": {"dns": dns_peers()}}}

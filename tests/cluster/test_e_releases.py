@@ -6,7 +6,7 @@ import pytest
 from tests.cluster.conftest import NewInstallation
 from tests.cluster.installation import NEXT_TAG, TAG, Installation
 from tests.cluster.load import Load
-from tests.cluster.shell import get
+from tests.cluster.shell import eventually, get
 
 KEPT = {
     "Secret/kurs-api-keys",
@@ -60,6 +60,7 @@ def test_keys_survive_upgrades_and_a_rollback(fresh: Installation) -> None:
 def test_an_uninstall_leaves_what_the_documentation_says(fresh: Installation) -> None:
     key = fresh.api_key()
     fresh.helm("uninstall", "kurs", "--wait", "--timeout", "5m")
+    eventually("pods to go", lambda: not fresh.kubectl("get", "pods", "-o", "name").strip())
     assert resources(fresh) == KEPT
 
     fresh.upgrade()
