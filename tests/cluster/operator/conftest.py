@@ -6,7 +6,9 @@ import pytest
 from tests.cluster.conftest import NewInstallation
 from tests.cluster.installation import Installation
 from tests.cluster.operator.resources import Resources
+from tests.cluster.shell import CommandFailed, get
 
+COLLECTOR = "http://tempo.monitoring:4318"
 # Room for three pods of fx on the smallest node; requests say nothing about what is proven here.
 SMALL = {"resources": {"requests": {"cpu": "10m", "memory": "128Mi"}}}
 VALUES = {
@@ -25,8 +27,17 @@ def operated(new_installation: NewInstallation) -> Installation:
     """The development environment with the operator and three pods of fx."""
     installation = new_installation()
     installation.values = VALUES
-    installation.upgrade("--set", "operator.enabled=true")
+    traced = f"global.telemetry.otlpEndpoint={COLLECTOR}" if collector_address() else ""
+    installation.upgrade("--set", ",".join(filter(None, ["operator.enabled=true", traced])))
     return installation
+
+
+def collector_address() -> str:
+    """Return where the trace store of `make monitoring` is, or nothing."""
+    try:
+        return str(get("monitoring", "service", "tempo")["spec"]["clusterIP"])
+    except CommandFailed:
+        return ""
 
 
 @pytest.fixture

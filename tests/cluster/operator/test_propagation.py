@@ -1,6 +1,7 @@
 """An edit reaches every pod at once while payments go on, and the status says what is so."""
 
 import json
+import re
 import statistics
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from tests.cluster.installation import PORTS, Installation
 from tests.cluster.load import Load
+from tests.cluster.operator.conftest import collector_address
 from tests.cluster.operator.resources import Resources, source, threshold
 from tests.cluster.shell import CommandFailed, eventually
 
@@ -126,6 +128,31 @@ def test_status_says_what_the_pods_run_and_events_are_few(resources: Resources) 
     rates = resources.ask("fx", "/rate?base=USD&quote=IDR").values()
     assert {rate["config_revision"] for rate in rates} == {status["revision"]}
     assert {rate["source"] for rate in rates} == {"desk"}
+
+
+def test_one_trace_leads_from_the_reconcile_to_the_apply_in_every_pod(
+    resources: Resources,
+) -> None:
+    store = collector_address()
+    if not store:
+        pytest.skip("no trace store in this cluster: make monitoring")
+    resources.apply(spread(17))
+    resources.wait_ready(*DESK)
+    trace = resources.document("fx")["traceparent"].split("-")[1]
+
+    def spans() -> list[str]:
+        # Tempo answers with OTLP, a Jaeger in its place in a form of its own.
+        for url in (f":3200/api/traces/{trace}", f":16686/api/traces/{trace}"):
+            try:
+                answer = httpx.get(f"http://{store}{url}", headers={"Accept": "application/json"})
+            except httpx.TransportError:
+                continue
+            if answer.status_code == 200:
+                return re.findall(r'"(?:name|operationName)":\s*"([a-z ]+)"', answer.text)
+        return []
+
+    eventually("the spans of all pods", lambda: spans().count("apply configuration") == 3)
+    assert "reconcile" in spans()
 
 
 def test_the_old_file_gives_the_old_revision(resources: Resources) -> None:
