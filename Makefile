@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/bootstrap/bin/uv)
 MERCHANT ?= shop
 ROLES ?= pay,read
+CLUSTER_TESTS ?= tests/cluster
 MONITORING := monitoring
 # Where the charts of others come from, and their versions.
 PUBLIC_CHARTS := oci://ghcr.io
@@ -154,7 +155,7 @@ test-charts: $(ENVIRONMENT) ## render every chart in every environment and hold 
 .PHONY: test-cluster
 test-cluster: $(ENVIRONMENT) ## install, load, kill, scale and upgrade on the cluster that KUBECONFIG names
 	@test -n "$$KUBECONFIG" || { echo "set KUBECONFIG to the cluster to test on"; exit 1; }
-	@$(BIN)/pytest tests/cluster $(TEST)
+	@$(BIN)/pytest $(CLUSTER_TESTS) $(TEST)
 
 .PHONY: check
 check: $(ENVIRONMENT) ## ruff, mypy strict, import-linter, lock files
