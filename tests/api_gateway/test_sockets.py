@@ -165,13 +165,16 @@ async def _refuses_a_large_body(gateway: Process, service: RawService) -> None:
 
 
 async def _refuses_a_body_without_end(gateway: Process, service: RawService) -> None:
-    async def endless() -> AsyncIterator[bytes]:
-        while True:
-            yield b"x" * 65536
-
-    async with gateway.session() as session, session.post("/payments", data=endless()) as answer:
-        assert answer.status == 413
-        assert (await answer.json())["code"] == "payload_too_large"
+    fields = ("Content-Type: application/json", "Transfer-Encoding: chunked")
+    reader, writer = await asyncio.open_connection(LOOPBACK, gateway.port)
+    writer.write(gateway.head("POST /payments HTTP/1.1", *fields))
+    answer = asyncio.create_task(reader.readuntil(b"\r\n"))
+    # A client that looks for an answer between its chunks; one that never does gets a reset.
+    while not answer.done():
+        writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+        await asyncio.wait([answer], timeout=0.005)
+    assert (await answer).startswith(b"HTTP/1.1 413 ")
+    writer.close()
     assert service.requests == []
 
 
