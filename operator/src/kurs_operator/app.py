@@ -41,7 +41,7 @@ class Engine:
 
 def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None) -> FastAPI:
     """Return the app; raises ValueError when it cannot tell which namespace to serve."""
-    telemetry = telemetry or _telemetry(settings)
+    telemetry = telemetry or Telemetry.of(settings)
     namespace = settings.served_namespace()
     metrics = OperatorMetrics(telemetry)
     engines: list[Engine] = []
@@ -144,13 +144,3 @@ def liveness_router(engines: list[Engine]) -> APIRouter:
         return {"status": "ok" if alive else "stuck"}
 
     return routes
-
-
-def _telemetry(settings: OperatorSettings) -> Telemetry:
-    return Telemetry.create(
-        settings.service,
-        instance=settings.instance_name(),
-        trace_ratio=settings.trace_ratio,
-        otlp_endpoint=settings.otlp_endpoint,
-        log_level=settings.log_level,
-    )

@@ -34,7 +34,7 @@ def create_app(
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
     """Return the app; it is ready once a keys file was read, whatever the services do."""
-    telemetry = telemetry or _telemetry(settings)
+    telemetry = telemetry or Telemetry.of(settings)
     metrics = GatewayMetrics(telemetry)
     keys = KeyStore(settings.api_keys_file)
     watch = KeyWatch(keys, metrics, telemetry.logger, poll_seconds=settings.api_keys_poll_seconds)
@@ -139,13 +139,3 @@ def _put_before(app: FastAPI, make: Callable[[ASGIApp], ASGIApp]) -> None:
 def _transport(settings: GatewaySettings) -> Transport:
     # As many connections as requests can be in flight: a request never waits for a free one.
     return AiohttpTransport(limit=settings.max_in_flight + settings.max_streams)
-
-
-def _telemetry(settings: GatewaySettings) -> Telemetry:
-    return Telemetry.create(
-        settings.service,
-        instance=settings.instance_name(),
-        trace_ratio=settings.trace_ratio,
-        otlp_endpoint=settings.otlp_endpoint,
-        log_level=settings.log_level,
-    )

@@ -27,7 +27,7 @@ def create_app(
 ) -> FastAPI:
     """Return the app; raises ValueError when no quote key is set."""
     clock = clock or SystemClock()
-    telemetry = telemetry or _telemetry(settings)
+    telemetry = telemetry or Telemetry.of(settings)
     metrics = FxMetrics(telemetry)
     board = RateBoard(settings, clock=clock, telemetry=telemetry, metrics=metrics)
     watcher = DocumentWatcher(settings.config_dir, FxDocument, telemetry=telemetry, clock=clock)
@@ -64,13 +64,3 @@ def create_app(
     app.include_router(quotes_router(service))
     app.include_router(config_router(watcher, board.reports))
     return app
-
-
-def _telemetry(settings: FxSettings) -> Telemetry:
-    return Telemetry.create(
-        settings.service,
-        instance=settings.instance_name(),
-        trace_ratio=settings.trace_ratio,
-        otlp_endpoint=settings.otlp_endpoint,
-        log_level=settings.log_level,
-    )

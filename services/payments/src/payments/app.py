@@ -36,13 +36,7 @@ def create_app(
     """Return the payments app; `clock`, `transport` and `telemetry` are for joining in process."""
     clock = clock or SystemClock()
     transport = transport or AiohttpTransport()
-    telemetry = telemetry or Telemetry.create(
-        settings.service,
-        instance=settings.instance_name(),
-        trace_ratio=settings.trace_ratio,
-        otlp_endpoint=settings.otlp_endpoint,
-        log_level=settings.log_level,
-    )
+    telemetry = telemetry or Telemetry.of(settings)
     batches = BatchMetrics(telemetry.registry)
     metrics = PaymentMetrics(telemetry)
     database = Database.open(settings.database_url, DatabaseMetrics(telemetry.registry))

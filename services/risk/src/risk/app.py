@@ -35,7 +35,7 @@ def create_app(
 ) -> FastAPI:
     """Return the app; raises ValueError for a database URL that is neither of the two kinds."""
     clock = clock or SystemClock()
-    telemetry = telemetry or _telemetry(settings)
+    telemetry = telemetry or Telemetry.of(settings)
     metrics = RiskMetrics(telemetry)
     carrier = transport or AiohttpTransport()
     rates = RatesFeed(
@@ -96,13 +96,3 @@ def create_app(
     app.include_router(batch_router(BatchScoring(service, telemetry, metrics)))
     app.include_router(config_router(watcher, metrics.shadow.reports))
     return app
-
-
-def _telemetry(settings: RiskSettings) -> Telemetry:
-    return Telemetry.create(
-        settings.service,
-        instance=settings.instance_name(),
-        trace_ratio=settings.trace_ratio,
-        otlp_endpoint=settings.otlp_endpoint,
-        log_level=settings.log_level,
-    )

@@ -38,7 +38,7 @@ def create_app(
 ) -> FastAPI:
     """Return the wallet as an ASGI app; its lifespan opens and closes what it holds."""
     clock = clock or SystemClock()
-    telemetry = telemetry or _telemetry(settings)
+    telemetry = telemetry or Telemetry.of(settings)
     database = Database.open(settings.database_url, DatabaseMetrics(telemetry.registry))
     metrics = WalletMetrics(telemetry)
     ledger = Ledger(
@@ -79,16 +79,6 @@ def create_app(
 def stripe_of(instance: str) -> int:
     """Return the stripe of the house's accounts that a process writes, by its name."""
     return zlib.crc32(instance.encode()) % STRIPES
-
-
-def _telemetry(settings: WalletSettings) -> Telemetry:
-    return Telemetry.create(
-        settings.service,
-        instance=settings.instance_name(),
-        trace_ratio=settings.trace_ratio,
-        otlp_endpoint=settings.otlp_endpoint,
-        log_level=settings.log_level,
-    )
 
 
 def _background(

@@ -23,6 +23,7 @@ from opentelemetry.trace import (
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from structlog.typing import FilteringBoundLogger
 
+from kurs.settings import ServiceSettings
 from kurs.telemetry.export import batch_processor
 from kurs.telemetry.logs import create_logger, route_standard_logging, standard_output
 from kurs.telemetry.metrics import HTTP_DURATION_BUCKETS, Metrics
@@ -68,6 +69,17 @@ class Telemetry:
         )
         self._processor: SpanProcessor | None = None
         self._memory: InMemorySpanExporter | None = None
+
+    @classmethod
+    def of(cls, settings: ServiceSettings) -> "Telemetry":
+        """Return the telemetry that a service's settings ask for; raises ValueError as `create`."""
+        return cls.create(
+            settings.service,
+            instance=settings.instance_name(),
+            trace_ratio=settings.trace_ratio,
+            otlp_endpoint=settings.otlp_endpoint,
+            log_level=settings.log_level,
+        )
 
     @classmethod
     def create(
