@@ -154,7 +154,7 @@ def telemetry() -> Telemetry:
 @pytest.fixture
 def unconfigured(tmp_path: Path, clock: ManualClock, telemetry: Telemetry) -> Fx:
     """An fx that is not started and has no document yet."""
-    settings = FxSettings(config_dir=tmp_path, quote_keys=KEY, allow_private_sources=True)
+    settings = FxSettings(config_dir=tmp_path, quote_keys=KEY, private_source_hosts="127.0.0.1")
     return Fx(create_app(settings, clock=clock, telemetry=telemetry), tmp_path, clock)
 
 

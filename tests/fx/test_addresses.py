@@ -45,6 +45,17 @@ def test_an_address_in_the_url_is_judged_too(url: str) -> None:
     assert error.value.fault is SourceFault.ADDRESS
 
 
+def test_a_named_private_host_may_be_reached_beside_the_allowed_public_ones() -> None:
+    policy = FetchPolicy(frozenset({"rates.example.org"}), frozenset({"10.1.2.3", "rates.desk"}))
+
+    for host in ("10.1.2.3", "rates.desk", "RATES.desk", "rates.example.org"):
+        check_url(f"https://{host}/", policy, allow_insecure=False)
+    for host in ("10.1.2.4", "other.desk", "example.org"):
+        with pytest.raises(SourceError) as error:
+            check_url(f"https://{host}/", policy, allow_insecure=False)
+        assert error.value.fault is SourceFault.ADDRESS
+
+
 @pytest.mark.parametrize(
     "url",
     ["", "rates.example.org", "ftp://rates.example.org/", "file:///etc/passwd", "https:///path",

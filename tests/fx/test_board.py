@@ -185,6 +185,22 @@ async def test_a_change_of_spread_keeps_the_rates_and_leaves_other_sources_alone
         assert board.table.select("EUR", "USD", clock.now()).spread_bps == 5
 
 
+@pytest.mark.parametrize("other", ["base", "type"])
+async def test_rates_of_another_thing_of_the_same_name_stand_for_nothing(
+    unconfigured: Any, document: Any, static_spec: Any, http_spec: Any, other: str
+) -> None:
+    made_anew = {
+        "base": static_spec(baseCurrency="USD", static={"rates": {"SGD": "1.3"}}),
+        "type": http_spec("http://127.0.0.1:9/", onStale="UseLastKnown"),
+    }
+    async with unconfigured.running() as fx:
+        board = fx.app.state.board
+        board.apply(document(one=static_spec()))
+        board.apply(document(one=made_anew[other]))
+
+        assert board.table.candidates("EUR", "USD") == ()
+
+
 async def test_a_request_sees_one_table_whatever_changes_meanwhile(
     unconfigured: Any, document: Any, static_spec: Any, clock: Any
 ) -> None:
@@ -264,7 +280,7 @@ async def test_a_feed_that_fails_is_named_with_its_reason(
         assert (await rate(fx))["source"] == "spare"
 
 
-async def test_a_private_address_is_refused_unless_settings_allow_it(
+async def test_a_private_address_is_refused_unless_settings_name_it(
     tmp_path: Any, clock: Any, telemetry: Any, document: Any, http_spec: Any, feed_url: str
 ) -> None:
     from fx.board import RateBoard

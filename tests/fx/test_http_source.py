@@ -15,7 +15,7 @@ from fx.sources.fetch import FetchPolicy, fetch_bytes
 from fx.sources.http import HttpFeed
 from kurs.resources import HttpRates
 
-LOCAL = FetchPolicy(allow_private=True)
+LOCAL = FetchPolicy(private_hosts=frozenset({"127.0.0.1"}))
 NOW = 1_800_000_000_000_000
 Handler = Callable[[web.Request], Any]
 
@@ -52,7 +52,7 @@ async def server() -> AsyncIterator[Server]:
 
 
 async def fetch(url: str, policy: FetchPolicy = LOCAL, *, seconds: float = 5) -> bytes:
-    return await fetch_bytes(url, policy, allow_insecure=True, timeout_seconds=seconds, headers={})
+    return await fetch_bytes(url, policy, allow_insecure=True, timeout_seconds=seconds, secret={})
 
 
 async def fault_of(url: str, policy: FetchPolicy = LOCAL, *, seconds: float = 5) -> SourceError:
@@ -252,12 +252,14 @@ async def test_a_feed_asks_with_its_secret_and_dates_rates_by_the_answer(
 async def test_a_secret_that_is_missing_or_would_go_unencrypted_stops_the_request(
     server: Server, tmp_path: Path
 ) -> None:
-    reference = {"name": "rates-api", "key": "token"}
-    strict = FetchPolicy(allow_private=False)
+    there, missing = {"name": "rates-api", "key": "token"}, {"name": "rates-api", "key": "other"}
+    (tmp_path / "rates-api").mkdir()
+    (tmp_path / "rates-api" / "token").write_text("s3cr3t")
+    open_net = "http://rates.example.org/"
 
     for asking in (
-        feed(server, tmp_path, secretRef=reference),
-        feed(server, tmp_path, strict, secretRef=reference),
+        feed(server, tmp_path, secretRef=missing),
+        feed(server, tmp_path, secretRef=there, url=open_net),
     ):
         with pytest.raises(SourceError) as error:
             await asking.fetch(NOW)

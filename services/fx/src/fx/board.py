@@ -83,10 +83,6 @@ class RateBoard:
     def _feed(self, configured: ConfiguredSource, before: Feed | None) -> Feed:
         if before is not None and before.configured == configured:
             return before
-        same_base = (
-            before is not None
-            and before.configured.spec.base_currency == configured.spec.base_currency
-        )
         return Feed(
             configured,
             source_of(configured.spec, self._policy, self._secrets),
@@ -94,7 +90,7 @@ class RateBoard:
             telemetry=self._telemetry,
             metrics=self._metrics,
             changed=self._swap,
-            last=before.rates.observed if before is not None and same_base else {},
+            last=before.rates.observed if before is not None and _akin(before, configured) else {},
         )
 
     def _leave(self, feed: Feed) -> None:
@@ -119,6 +115,15 @@ def _report(feed: Feed) -> ResourceReport:
         error=feed.error,
         observed_at=None if feed.as_of is None else to_rfc3339(feed.as_of),
     )
+
+
+def _akin(before: Feed, configured: ConfiguredSource) -> bool:
+    """Whether rates of the earlier source may stand for the later one of the same name.
+
+    A resource can be deleted and made anew as something else, between two documents.
+    """
+    old, new = before.configured.spec, configured.spec
+    return (old.type, old.base_currency) == (new.type, new.base_currency)
 
 
 def _key(configured: ConfiguredSource) -> tuple[str | None, str]:

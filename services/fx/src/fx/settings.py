@@ -18,17 +18,22 @@ class FxSettings(ServiceSettings):
     max_body_bytes: int = 8 * MEBIBYTE
     quote_ttl_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """How long a quote may be used."""
-    allow_private_sources: bool = False
-    """Lets HTTP sources reach private and loopback addresses; for development and tests."""
     allowed_source_hosts: str = ""
-    """Comma separated; when set, HTTP sources reach no other hosts."""
+    """Comma separated; when set, HTTP sources reach no other public hosts."""
+    private_source_hosts: str = ""
+    """Comma separated; HTTP sources reach these at private addresses too, and over plain http with
+    their secret, if they ask for it."""
     secrets_dir: Path = Path("var/secrets")
     """Holds `<name>/<key>` for every secret that a source may refer to."""
 
     def fetch_policy(self) -> FetchPolicy:
         """Return the bounds of every HTTP source."""
-        hosts = (host.strip().lower() for host in self.allowed_source_hosts.split(","))
         return FetchPolicy(
-            allowed_hosts=frozenset(host for host in hosts if host),
-            allow_private=self.allow_private_sources,
+            allowed_hosts=_hosts(self.allowed_source_hosts),
+            private_hosts=_hosts(self.private_source_hosts),
         )
+
+
+def _hosts(text: str) -> frozenset[str]:
+    hosts = (host.strip().lower() for host in text.split(","))
+    return frozenset(host for host in hosts if host)

@@ -23,12 +23,12 @@ _HEADERS = {
 class FetchPolicy:
     """What the operator of this service allows, whatever a source asks for.
 
-    `allowed_hosts` empty means any public host. `allow_private` lets sources reach private and
-    loopback addresses, for development and tests. `tls` is the trust used for https.
+    `private_hosts` may have private addresses, all others must be public; `allowed_hosts` empty
+    means any of these. `tls` is the trust used for https.
     """
 
     allowed_hosts: frozenset[str] = frozenset()
-    allow_private: bool = False
+    private_hosts: frozenset[str] = frozenset()
     max_bytes: int = MAX_BYTES
     tls: ssl.SSLContext | None = field(default=None, repr=False)
 
@@ -52,10 +52,12 @@ def check_url(url: str, policy: FetchPolicy, *, allow_insecure: bool) -> URL:
         )
     if target.raw_user is not None or target.raw_password is not None:
         raise SourceError(SourceFault.CONFIGURATION, "the url holds credentials; use secretRef")
+    if host in policy.private_hosts:
+        return target
     if policy.allowed_hosts and host not in policy.allowed_hosts:
         raise SourceError(SourceFault.ADDRESS, f"{host} is not among the allowed hosts")
     # aiohttp asks no resolver about a host that is an address already.
-    if is_address(host) and not policy.allow_private:
+    if is_address(host):
         require_public(host, host)
     return target
 
@@ -66,22 +68,28 @@ async def fetch_bytes(
     *,
     allow_insecure: bool,
     timeout_seconds: float,
-    headers: Mapping[str, str],
+    secret: Mapping[str, str],
 ) -> bytes:
-    """Return the body of a 200 answer; raises SourceError for everything else."""
+    """Return the body of a 200 answer; raises SourceError for everything else.
+
+    `secret` are headers that nobody on the way may read.
+    """
     target = check_url(url, policy, allow_insecure=allow_insecure)
     host = target.raw_host
+    private = host in policy.private_hosts
+    if secret and target.scheme == "http" and not private:
+        raise SourceError(SourceFault.CREDENTIALS, "a secret is not sent over plain http")
     try:
         # A new connection each time, so that every fetch goes to addresses checked for it.
         async with (
             aiohttp.ClientSession(
-                connector=_connector(policy),
+                connector=_connector(policy, private=private),
                 timeout=aiohttp.ClientTimeout(total=timeout_seconds),
                 auto_decompress=False,
                 trust_env=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
             ) as session,
-            session.get(target, headers={**_HEADERS, **headers}, allow_redirects=False) as response,
+            session.get(target, headers={**_HEADERS, **secret}, allow_redirects=False) as response,
         ):
             return await _bounded(response, policy.max_bytes)
     except TimeoutError:
@@ -94,9 +102,9 @@ async def fetch_bytes(
         raise SourceError(SourceFault.UNREACHABLE, f"{host} cannot be read: {kind}") from None
 
 
-def _connector(policy: FetchPolicy) -> aiohttp.TCPConnector:
+def _connector(policy: FetchPolicy, *, private: bool) -> aiohttp.TCPConnector:
     return aiohttp.TCPConnector(
-        resolver=aiohttp.ThreadedResolver() if policy.allow_private else PublicResolver(),
+        resolver=aiohttp.ThreadedResolver() if private else PublicResolver(),
         use_dns_cache=False,
         force_close=True,
         limit=1,

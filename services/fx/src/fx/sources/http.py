@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 from fx.domain.rates import Observation
 from fx.sources import ecb, json_rates
-from fx.sources.base import SourceError, SourceFault
 from fx.sources.credentials import Secrets
 from fx.sources.fetch import FetchPolicy, fetch_bytes
 from kurs.resources import HttpRates
@@ -39,13 +38,13 @@ class HttpFeed:
 
     async def fetch(self, now: int) -> Mapping[str, Observation]:
         """Return the feed's rates, dated by the feed if it says so, else `now`."""
-        headers = await asyncio.to_thread(self._headers)
+        secret = await asyncio.to_thread(self._secret)
         body = await fetch_bytes(
             self._spec.url,
             self._policy,
             allow_insecure=self._allow_insecure,
             timeout_seconds=self._spec.timeout_seconds,
-            headers=headers,
+            secret=secret,
         )
         # Parsing 256 KiB takes milliseconds, which quotes in flight need not wait for.
         return await asyncio.to_thread(self._parse, body, now)
@@ -54,13 +53,10 @@ class HttpFeed:
         """Return one interval from now."""
         return now + self._interval
 
-    def _headers(self) -> dict[str, str]:
+    def _secret(self) -> dict[str, str]:
         reference = self._spec.secret_ref
         if reference is None:
             return {}
-        plain = not self._spec.url.lower().startswith("https://")
-        if plain and not self._policy.allow_private:
-            raise SourceError(SourceFault.CREDENTIALS, "a secret is not sent over plain http")
         value = self._secrets.read(reference.name, reference.key)
         return {self._spec.header or "Authorization": value}
 
