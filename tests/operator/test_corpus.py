@@ -2,6 +2,9 @@
 
 A bad file starts with `# field:`, the path that an error must name. `# judged by: models` marks
 what no structural schema can tell (the list of currencies, the grammar of JMESPath).
+
+A file of `edits` holds a resource before and after an edit; both are right by themselves, and what
+is refused is refused by the API server alone.
 """
 
 from pathlib import Path
@@ -14,6 +17,7 @@ from kurs_operator.manifests import read_manifests
 CORPUS = Path(__file__).parent / "corpus"
 GOOD = sorted((CORPUS / "good").iterdir())
 BAD = sorted((CORPUS / "bad").iterdir())
+EDITS = sorted((CORPUS / "edits").glob("*/*"))
 
 
 def expected_field(file: Path) -> str:
@@ -34,6 +38,14 @@ def test_a_good_resource_is_accepted(file: Path):
     resource = parse_resource(content)
 
     assert resource.metadata.name == file.stem
+
+
+@pytest.mark.parametrize("file", EDITS, ids=lambda file: file.stem)
+def test_an_edit_leads_from_a_good_resource_to_another_of_the_same_name(file: Path):
+    before, after = map(parse_resource, read_manifests(file))
+
+    assert before.metadata.name == after.metadata.name == file.stem
+    assert before.spec != after.spec
 
 
 @pytest.mark.parametrize("file", GOOD, ids=lambda file: file.stem)

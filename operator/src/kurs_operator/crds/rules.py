@@ -164,6 +164,14 @@ MODEL_RULES: Mapping[str, Sequence[Rule]] = {
 }
 
 FIELD_RULES: Mapping[str, Sequence[Rule]] = {
+    # Rates of the old kind would stand for the new one until it answers, and pass for its own.
+    "FXRateSourceSpec.type": (
+        Rule(
+            "self == oldSelf",
+            "a source keeps its type: apply the other one under a name of its own with a higher "
+            "priority, then delete this one",
+        ),
+    ),
     "HttpRates.header": (
         Rule(f"!(self.lowerAscii() in {_RESERVED})", "the HTTP client sets this header itself"),
     ),

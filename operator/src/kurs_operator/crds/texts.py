@@ -8,7 +8,7 @@ KINDS: Mapping[str, str] = {
 }
 
 FIELDS: Mapping[str, str] = {
-    "FXRateSourceSpec.type": "Which one of static, http and simulated is present.",
+    "FXRateSourceSpec.type": "Which one of static, http and simulated is present; it stays.",
     "FXRateSourceSpec.baseCurrency": "ISO 4217 code; rates are units of the quote for one of it.",
     "FXRateSourceSpec.static": "Rates that stand in this resource.",
     "FXRateSourceSpec.http": "Rates that are fetched.",
