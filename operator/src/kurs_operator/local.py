@@ -16,19 +16,15 @@ from types import FrameType
 from pydantic import ValidationError
 
 from kurs.clock import Clock, SystemClock
-from kurs.resources import FILE_NAME, FxDocument, RiskDocument
+from kurs.resources import FILE_NAME
 from kurs_operator.compile import Compilation, compile_resources
+from kurs_operator.documents import SERVICES, Service
 from kurs_operator.generations import Generations
 from kurs_operator.publish import write_atomically
 from kurs_operator.samples import SampleFolder
 from kurs_operator.verdict import Verdict
 
 POLL_SECONDS = 0.2
-_SERVICES: dict[str, tuple[str, type[FxDocument] | type[RiskDocument]]] = {
-    "fx": ("FXRateSource", FxDocument),
-    "risk": ("RiskThreshold", RiskDocument),
-}
-
 Say = Callable[[str], None]
 
 
@@ -60,14 +56,15 @@ class LocalOperator:
         now = self._clock.now()
         if changed or self._is_due(now):
             self._compile(now)
-        published = [self._publish(service) for service in _SERVICES]
+        published = [self._publish(service) for service in SERVICES.values()]
         assert self._compilation is not None
         return all(published) and not self._compilation.refused and not self._folder.broken()
 
     def _resume(self) -> None:
-        for service, (_, model) in _SERVICES.items():
+        for name, service in SERVICES.items():
             try:
-                self._generations.resume(model.model_validate_json(self._file(service).read_text()))
+                text = self._file(name).read_text()
+                self._generations.resume(service.model.model_validate_json(text))
             except (OSError, ValueError, ValidationError):
                 continue
 
@@ -85,23 +82,23 @@ class LocalOperator:
         for verdict in self._compilation.verdicts:
             self._report_verdict(verdict)
 
-    def _publish(self, service: str) -> bool:
+    def _publish(self, service: Service) -> bool:
         """Write the service's document if the file is not it; return whether it is in force."""
-        kind, _ = _SERVICES[service]
-        if kind in self._folder.unknown_kinds():
-            held = f"{service}: no document is written until the {kind} files are right"
-            self._report(service, held)
+        name = service.name
+        if service.kind in self._folder.unknown_kinds():
+            held = f"{name}: no document is written until the {service.kind} files are right"
+            self._report(name, held)
             return False
-        file, text = self._file(service), self._texts.get(service)
+        file, text = self._file(name), self._texts.get(name)
         if text is None:
             return False
         if text != _content(file):
             try:
                 write_atomically(file, text)
             except OSError as error:
-                self._report(service, f"{file}: cannot be written: {error.strerror}")
+                self._report(name, f"{file}: cannot be written: {error.strerror}")
                 return False
-        self._report_document(service)
+        self._report_document(name)
         return True
 
     def _file(self, service: str) -> Path:

@@ -16,8 +16,6 @@ class OperatorSettings(ServiceSettings):
     """Empty: the namespace of the pod's own ServiceAccount."""
     trace_ratio: float = 1.0
     """A rollout is rare and worth its trace."""
-    audit_seconds: float = 10.0
-    """How often a pod that runs the newest configuration is asked again."""
 
     def served_namespace(self) -> str:
         """Return the namespace; raises ValueError outside a cluster when none is set."""
