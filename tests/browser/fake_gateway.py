@@ -166,7 +166,13 @@ class FakeGateway:
             for code, mid in MIDS.items()
         ]
         source = {"name": "ecb", "type": "HTTP", "healthy": True, "error": None, "as_of": _now()}
-        return {"rates": rates, "config_revision": "5f1d8a90c3e7b246", "sources": [source]}
+        edit = {"source": source["name"], "by": "kubectl", "at": "2026-10-30T12:00:00Z"}
+        return {
+            "rates": rates,
+            "config_revision": "5f1d8a90c3e7b246",
+            "last_edit": edit,
+            "sources": [source],
+        }
 
     async def stream(self, last_id: str | None) -> AsyncIterator[bytes]:
         """Yield events after `last_id` (from now on without one) until the stream is cut."""

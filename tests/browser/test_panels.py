@@ -19,6 +19,7 @@ def test_rates_show_mid_spread_source_and_age(page: ConsolePage) -> None:
     expect(row.locator("polyline")).to_have_attribute("points", "100.0,12.0")
     expect(page.panel("tile-rates")).to_contain_text("Fresh")
     expect(page.panel("revision")).to_have_text("5f1d8a90c3e7b246")
+    expect(page.panel("edit")).to_contain_text("last edit by kubectl (ecb), 30 Oct")
 
 
 def test_the_line_of_a_rate_grows(page: ConsolePage) -> None:

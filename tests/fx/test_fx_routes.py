@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kurs.quote_token import verify
+from kurs.resources import FxDocument, SourceRef
 
 KEYS = [b"a-quote-key-for-the-tests-0123456789"]
 ORDER = {"source_currency": "EUR", "destination_currency": "IDR", "source_amount": "100.00"}
@@ -80,6 +81,29 @@ async def test_rates_lists_pairs_and_sources(fx: Any) -> None:
             "as_of": "2026-01-01T00:00:00.000000Z",
         }
     ]
+
+
+async def test_rates_tells_who_edited_last_what_is_in_force(
+    unconfigured: Any, document: Any, static_spec: Any
+) -> None:
+    def edited(name: str, by: str | None, at: str | None) -> SourceRef:
+        return SourceRef(kind="FXRateSource", name=name, editedBy=by, editedAt=at)
+
+    async with unconfigured.running() as fx:
+        board = fx.app.state.board
+        plain = document(ecb=static_spec(), desk=static_spec(priority=1))
+        board.apply(plain)
+        unknown = (await fx.get("/rates")).json()["last_edit"]
+        refs = [
+            edited("ecb", "helm", "2026-01-01T10:00:00Z"),
+            edited("desk", "kubectl", "2026-01-01T11:00:00Z"),
+            edited("file", None, None),
+        ]
+        board.apply(FxDocument.build(plain.payload, refs))
+        known = (await fx.get("/rates")).json()["last_edit"]
+
+    assert unknown is None
+    assert known == {"source": "desk", "by": "kubectl", "at": "2026-01-01T11:00:00.000000Z"}
 
 
 async def test_a_stale_rate_is_still_listed_as_stale(fx: Any) -> None:

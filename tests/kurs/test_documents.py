@@ -312,7 +312,16 @@ async def test_the_route_tells_what_is_in_force_and_what_is_wrong(
         "error": None,
         "applied_at": "2026-01-01T00:00:00.000000Z",
         "digest": digest_of(document("limits", generation=7).to_json().encode()),
-        "sources": [{"kind": "RiskThreshold", "name": "limits", "uid": "", "generation": 7}],
+        "sources": [
+            {
+                "kind": "RiskThreshold",
+                "name": "limits",
+                "uid": "",
+                "generation": 7,
+                "editedBy": None,
+                "editedAt": None,
+            }
+        ],
         "reports": [],
     }
 

@@ -27,6 +27,7 @@ from kurs.resources import (
     parse_resource,
 )
 from kurs_operator.conflicts import rate_source_conflict, threshold_conflict
+from kurs_operator.edits import Edit, last_edit
 from kurs_operator.verdict import Identity, Reason, Verdict, invalid
 
 MAX_DOCUMENT_BYTES = 1_000_000
@@ -70,6 +71,7 @@ class _Entry(Generic[SpecT]):
     identity: Identity
     metadata: Metadata
     spec: SpecT
+    edit: Edit | None
     verdict: Verdict | None = None
     """What to say of it when it stands in the document, if not that it is in force."""
 
@@ -114,10 +116,11 @@ def compile_resources(resources: Iterable[Mapping[str, Any]], *, now: int) -> Co
         except InvalidResource as error:
             verdicts.append(invalid(identity, error.errors))
             continue
+        edit = last_edit(content)
         if isinstance(resource, FXRateSource):
-            rates.append(_Entry(identity, resource.metadata, resource.spec))
+            rates.append(_Entry(identity, resource.metadata, resource.spec, edit))
         else:
-            limits.append(_Entry(identity, resource.metadata, resource.spec))
+            limits.append(_Entry(identity, resource.metadata, resource.spec, edit))
     next_change = min([*_changes(rates, now), *_changes(limits, now)], default=None)
     fx = _fx_document(_admit(rates, rate_source_conflict, now, verdicts), verdicts)
     risk = _risk_document(_admit(limits, threshold_conflict, now, verdicts), verdicts)
@@ -253,6 +256,8 @@ def _references(
             name=entry.metadata.name,
             uid=entry.identity.uid,
             generation=entry.identity.generation,
+            editedBy=entry.edit and entry.edit.by,
+            editedAt=entry.edit and to_rfc3339(entry.edit.at),
         )
         for entry in entries
     ]

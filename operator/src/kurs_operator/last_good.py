@@ -30,7 +30,8 @@ def hold_last_good(
         except InvalidResource as error:
             if good is not None and identity.uid:
                 generation, spec = good
-                metadata = {**content["metadata"], "generation": generation}
+                # Who spoilt it is not who set what is in force.
+                metadata = {**content["metadata"], "generation": generation, "managedFields": []}
                 compiled.append({**content, "metadata": metadata, "spec": spec})
                 spoilt[identity.uid] = _kept(identity, error, generation)
                 continue

@@ -33,7 +33,7 @@ class RateBoard:
         self._clock = clock
         self._telemetry = telemetry
         self._metrics = metrics
-        self._revision = ""
+        self.document: FxDocument | None = None
         self._served = False
         self._leaving: set[asyncio.Task[None]] = set()
         telemetry.registry.register(RateCollector(self._view, clock))
@@ -46,7 +46,7 @@ class RateBoard:
             for configured in document.payload.rate_sources
             if not configured.spec.suspend
         )
-        old, self.feeds, self._revision = self.feeds, feeds, document.revision
+        old, self.feeds, self.document = self.feeds, feeds, document
         self._swap()
         for feed in old:
             if feed not in feeds:
@@ -100,7 +100,8 @@ class RateBoard:
             task.add_done_callback(self._leaving.discard)
 
     def _swap(self) -> None:
-        self.table = RateTable((feed.rates for feed in self.feeds), self._revision)
+        revision = self.document.revision if self.document else ""
+        self.table = RateTable((feed.rates for feed in self.feeds), revision)
 
     def _view(self) -> list[tuple[SourceRates, bool]]:
         return [(feed.rates, feed.healthy) for feed in self.feeds]

@@ -126,11 +126,20 @@ class SourceHealth(BaseModel):
     as_of: str | None
 
 
+class LastEdit(BaseModel):
+    """Who edited the sources in force last, as the API server notes it: which, by what, when."""
+
+    source: str
+    by: str
+    at: str
+
+
 class RatesAnswer(BaseModel):
     """Every pair that is quoted, and the sources behind them."""
 
     rates: list[ListedRate]
     config_revision: str
+    last_edit: LastEdit | None
     sources: list[SourceHealth]
 
 

@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from kurs.resources.fx_rate_source import FXRateSourceSpec
 from kurs.resources.risk_threshold import RiskThresholdSpec
-from kurs.resources.scalars import Label, StrictModel, Subdomain, wrong
+from kurs.resources.scalars import Label, Moment, StrictModel, Subdomain, wrong
 
 SCHEMA_VERSION = 1
 FILE_NAME = "config.json"
@@ -26,12 +26,19 @@ Traceparent = Annotated[
 
 
 class SourceRef(StrictModel):
-    """A resource that the document was compiled from."""
+    """A resource that the document was compiled from, and who edited it last, if that is known."""
 
     kind: Literal["FXRateSource", "RiskThreshold"]
     name: Subdomain
     uid: Annotated[str, StringConstraints(max_length=64)] = ""
     generation: Annotated[int, Field(strict=True, ge=0)] = 0
+    edited_by: Annotated[str, StringConstraints(max_length=128)] | None = None
+    edited_at: Moment | None = None
+
+    @property
+    def state(self) -> tuple[str, str, str, int]:
+        """What is referred to, whoever brought it about."""
+        return (self.kind, self.name, self.uid, self.generation)
 
 
 class RateSource(StrictModel):
@@ -90,7 +97,8 @@ class Document(StrictModel):
 
     def says_the_same(self, other: "Document") -> bool:
         """Tell whether another document is this one, whoever wrote it and when."""
-        return (self.revision, self.sources) == (other.revision, other.sources)
+        mine, theirs = ([s.state for s in document.sources] for document in (self, other))
+        return self.revision == other.revision and mine == theirs
 
     @classmethod
     def build(

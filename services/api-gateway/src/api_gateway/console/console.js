@@ -12,6 +12,7 @@ import { Rates } from "./rates.js";
 import { signIn, signOut } from "./signin.js";
 import { Stream } from "./stream.js";
 import { Throughput } from "./throughput.js";
+import { timeElement } from "./time.js";
 
 const CONNECTION = {
   live: ["Live", "chip good"],
@@ -67,7 +68,7 @@ function follow(feed, api, signal, stream) {
   feed.start(api, { signal, onState, onOpen });
 }
 
-function showRates({ currencies, stale, pairs, revision, problem }) {
+function showRates({ currencies, stale, pairs, revision, edit, problem }) {
   const tile = find("#tile-rates");
   const value = problem ? "Not known" : stale ? `${stale} stale` : "Fresh";
   setText(find("[data-value]", tile), value);
@@ -75,6 +76,7 @@ function showRates({ currencies, stale, pairs, revision, problem }) {
   setText(find("[data-note]", tile), problem ?? `${pairs} pairs`);
   if (problem) return;
   setText(find("#revision"), revision ?? "none");
+  if (edit) find("#edit").replaceChildren(`, last edit by ${edit.by} (${edit.source}), `, timeElement(edit.at));
   offerCurrencies(document.querySelectorAll("[data-currencies]"), currencies);
 }
 
