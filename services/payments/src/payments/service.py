@@ -34,6 +34,7 @@ from payments.store.writes import (
     VersionConflict,
     apply,
 )
+from payments.waves import Waves
 
 RUNNING = 202
 
@@ -79,6 +80,7 @@ class PaymentService:
         self._log = telemetry.logger
         self._tracer = telemetry.tracer
         self._clock = clock
+        self._waves = Waves(metrics=batches)
         self._writer: Writer[Op, Outcome] = Writer(
             database, apply, name="payments-writer", metrics=batches
         )
@@ -98,7 +100,8 @@ class PaymentService:
             lease_until=self._lease(),
         )
         payment = replace(payment, active_operation=operation.operation_id)
-        return await self._carry_out(Claim(payment, operation), payment.payment_id)
+        async with self._waves.place():
+            return await self._carry_out(Claim(payment, operation), payment.payment_id)
 
     async def act(
         self, kind: Kind, caller: Caller, payment_id: str, *, amount: int = 0, key: str = ""
