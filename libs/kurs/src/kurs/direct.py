@@ -1,4 +1,4 @@
-"""Bodies of direct routes (see kurs.app.JsonRoute): how they are read, and how documented."""
+"""Bodies of direct routes (see kurs.routing.JsonRoute): how they are read, and how documented."""
 
 import json
 from typing import Any, TypeVar
@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, TypeAdapter
 
-from kurs.app import strict_json
 from kurs.errors import MalformedJson
+from kurs.routing import strict_json
 from kurs.validation import validate
 
 Parsed = TypeVar("Parsed")

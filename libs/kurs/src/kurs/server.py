@@ -13,7 +13,6 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 from kurs.migrations import migrate
 from kurs.settings import ServiceSettings
@@ -103,12 +102,10 @@ def main(
     create: Callable[[], FastAPI],
     *,
     versions: Path | None = None,
-    front: Callable[[FastAPI], ASGIApp] = lambda app: app,
 ) -> None:
     """Run the command line of a service.
 
-    `versions` is the folder of its alembic revisions, if it has a database; `front` may put a
-    pure ASGI layer before the app.
+    `versions` is the folder of its alembic revisions, if it has a database.
     """
     if sys.argv[1:] == ["migrate"] and versions is not None:
         migrate(settings.database_url, versions)
@@ -119,7 +116,7 @@ def main(
     app = create()
     app.state.telemetry.route_standard_logging()
     config = uvicorn.Config(
-        front(app),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -128,6 +125,7 @@ def main(
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=25,
         backlog=2048,

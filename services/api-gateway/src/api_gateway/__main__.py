@@ -1,9 +1,9 @@
 """Runs the gateway: `python -m api_gateway`."""
 
-from api_gateway.app import create_app, front
+from api_gateway.app import create_app
 from api_gateway.settings import GatewaySettings
 from kurs.server import main
 
 if __name__ == "__main__":
     settings = GatewaySettings()
-    main(settings, lambda: create_app(settings), front=front)
+    main(settings, lambda: create_app(settings))

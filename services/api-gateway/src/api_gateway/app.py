@@ -1,11 +1,10 @@
 """The composition root: keys, limits, upstreams, and the proxy before the gateway's own pages."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api_gateway.admission import Slots
 from api_gateway.authentication import Authenticator
@@ -21,9 +20,8 @@ from api_gateway.settings import GatewaySettings
 from api_gateway.upstreams import Upstreams
 from kurs.app import create_app as create_kurs_app
 from kurs.clock import Clock
-from kurs.faults import FaultInjection
 from kurs.http import AiohttpTransport, Transport
-from kurs.telemetry import Telemetry, TelemetryMiddleware
+from kurs.telemetry import Telemetry
 
 
 def create_app(
@@ -62,6 +60,14 @@ def create_app(
         lifespan=lifespan,
         readiness=readiness,
         report=lambda: {"upstreams": upstreams.states()},
+        front=lambda behind: Proxy(
+            behind,
+            gate=gate,
+            upstreams=upstreams,
+            metrics=metrics,
+            logger=telemetry.logger,
+            draining=lambda: app.state.draining,
+        ),
         trust_traceparent=settings.trust_traceparent,
     )
     catalogue = Catalogue(
@@ -79,35 +85,7 @@ def create_app(
         streams=lambda: gate.streams.taken,
         keys=lambda: len(keys),
     )
-    _put_before(
-        app,
-        lambda behind: Proxy(
-            behind,
-            gate=gate,
-            upstreams=upstreams,
-            metrics=metrics,
-            logger=telemetry.logger,
-            draining=lambda: app.state.draining,
-        ),
-    )
     return app
-
-
-def front(app: FastAPI) -> ASGIApp:
-    """Return what a server calls: requests go straight to the telemetry and the proxy.
-
-    The framework's own entry looks for instrumentation at every request (7 µs).
-    """
-
-    async def enter(scope: Scope, receive: Receive, send: Send) -> None:
-        stack = app.middleware_stack
-        if scope["type"] == "http" and stack is not None:
-            scope["app"] = app
-            await stack(scope, receive, send)
-        else:
-            await app(scope, receive, send)
-
-    return enter
 
 
 def _gate(settings: GatewaySettings, keys: KeyStore) -> Gate:
@@ -118,22 +96,6 @@ def _gate(settings: GatewaySettings, keys: KeyStore) -> Gate:
         streams=Slots(settings.max_streams, "event streams"),
         bodies=BodyReader(settings.max_body_bytes, settings.body_seconds),
     )
-
-
-def _put_before(app: FastAPI, make: Callable[[ASGIApp], ASGIApp]) -> None:
-    """Put a layer, within the telemetry, before all that the framework does for the pages."""
-    outside: tuple[object, ...] = (TelemetryMiddleware, FaultInjection)
-    outer = [m for m in app.user_middleware if m.cls in outside]
-    app.user_middleware = [m for m in app.user_middleware if m not in outer]
-    framework = app.build_middleware_stack
-
-    def build() -> ASGIApp:
-        stack = make(framework())
-        for layer in reversed(outer):
-            stack = layer.cls(stack, *layer.args, **layer.kwargs)
-        return stack
-
-    app.build_middleware_stack = build  # type: ignore[method-assign]
 
 
 def _transport(settings: GatewaySettings) -> Transport:

@@ -30,10 +30,10 @@ from fx.schemas import (
     RatesAnswer,
 )
 from fx.service import NotOneAmount, RateService, fixed_side
-from kurs.app import router
 from kurs.direct import json_body
 from kurs.errors import FieldError, Unprocessable, problem_responses
 from kurs.money import InvalidAmount, parse_amount
+from kurs.routing import router
 from kurs.validation import parse_json
 
 _PAIR_PROBLEMS = problem_responses(

@@ -9,12 +9,12 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from opentelemetry.trace import format_trace_id, get_current_span
 from pydantic import TypeAdapter
 
-from kurs.app import router
 from kurs.caller import Caller, CallerDep, MerchantRequired, caller
 from kurs.direct import json_body, read_json
 from kurs.errors import BadRequest, problem_responses
 from kurs.ids import AccountId, PaymentId, new_id
 from kurs.money import InvalidAmount, parse_amount
+from kurs.routing import router
 from payments.domain.operation import Kind, digest
 from payments.domain.payment import Payment, Status
 from payments.errors import (

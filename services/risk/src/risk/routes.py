@@ -5,7 +5,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from kurs.app import router
 from kurs.batching import DeadlineExceeded, Overloaded
 from kurs.caller import Caller, CallerDep, MerchantRequired
 from kurs.database import DatabaseUnavailable
@@ -14,6 +13,7 @@ from kurs.errors import FieldError, Unprocessable, problem_responses
 from kurs.http import current_deadline
 from kurs.ids import PaymentId
 from kurs.money import InvalidAmount, parse_amount
+from kurs.routing import router
 from risk import answers
 from risk.batches import BatchScoring, amount_error, conflict_message
 from risk.domain.attempt import Attempt

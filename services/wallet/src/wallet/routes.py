@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from kurs.app import router
 from kurs.caller import CallerDep, MerchantRequired
 from kurs.clock import to_rfc3339
 from kurs.errors import Forbidden, Unavailable, problem_responses
 from kurs.ids import LedgerAccountId
 from kurs.money import format_amount
+from kurs.routing import router
 from wallet import answers
 from wallet.errors import AccountIdTaken, AccountNotFound, BalanceOverflow, DepositConflict
 from wallet.schemas.public import (

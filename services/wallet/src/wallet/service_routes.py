@@ -7,9 +7,9 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from kurs.app import router
 from kurs.errors import Unavailable, problem_responses
 from kurs.ids import TransferId
+from kurs.routing import router
 from kurs.validation import parse_json
 from wallet import answers
 from wallet.domain.evaluate import stored_outcome

@@ -1,0 +1,63 @@
+"""Routes that read JSON strictly, and direct ones: those that the framework hardly touches."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from inspect import signature
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+from kurs.errors import BadRequest, MalformedJson, PayloadTooLarge, Unprocessable, problem_responses
+
+
+class StrictJsonRequest(Request):
+    """A request whose JSON numbers become Decimal, never a float; NaN and Infinity are refused."""
+
+    async def json(self) -> Any:
+        """Read the body; raises json.JSONDecodeError, which becomes a `malformed_json` problem."""
+        if not hasattr(self, "_json"):
+            self._json = strict_json(await self.body())
+        return self._json
+
+
+class JsonRoute(APIRoute):
+    """A route that reads its body strictly.
+
+    An endpoint that takes the request and nothing else is direct: `kurs.layers` calls it without
+    FastAPI's handling of routes, dependencies, parameters and bodies, which costs more than what
+    such a route does. It reads its input itself, documents it by `openapi_extra`, and returns a
+    Response.
+    """
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the endpoint takes the request and nothing else, under one path."""
+        return "{" not in self.path and list(signature(self.endpoint).parameters) == ["request"]
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """Return a handler whose request is a StrictJsonRequest."""
+        handle = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            response: Response = await handle(StrictJsonRequest(request.scope, request.receive))
+            return response
+
+        return strict
+
+
+def strict_json(body: bytes) -> Any:
+    """Return what a JSON text holds, its numbers as Decimal; raises ValueError, also for NaN."""
+    return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+
+
+def router(**options: Any) -> APIRouter:
+    """Return a router whose routes read JSON strictly and document the common problems."""
+    common = problem_responses(BadRequest, MalformedJson, PayloadTooLarge, Unprocessable)
+    responses = {**common, **options.pop("responses", {})}
+    return APIRouter(route_class=JsonRoute, responses=responses, **options)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise json.JSONDecodeError(f"{name} is not JSON", name, 0)

@@ -1,0 +1,132 @@
+"""kurs.layers: direct routes answer as the framework's do, whatever they raise."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI, HTTPException, Request, Response
+from pydantic import TypeAdapter
+
+from kurs.app import create_app
+from kurs.direct import read_json
+from kurs.errors import Conflict
+from kurs.routing import router
+from kurs.settings import ServiceSettings
+from kurs.telemetry import Telemetry
+
+routes = router()
+_NUMBERS = TypeAdapter(list[int])
+
+
+@routes.post("/direct/{number}")
+async def with_parameter(number: int) -> int:
+    return number
+
+
+@routes.post("/direct")
+async def echo(request: Request) -> Response:
+    return Response(str(sum(await read_json(request, _NUMBERS))))
+
+
+@routes.post("/direct/conflict")
+async def conflict(request: Request) -> Response:
+    raise Conflict("taken")
+
+
+@routes.post("/direct/tea")
+async def tea(request: Request) -> Response:
+    raise HTTPException(415, "no tea here", {"x-tea": "no"})
+
+
+@routes.post("/direct/fault")
+async def fault(request: Request) -> Response:
+    raise ZeroDivisionError("secret detail")
+
+
+def _app(telemetry: Telemetry) -> FastAPI:
+    settings = ServiceSettings(service="direct", max_body_bytes=20)
+    app = create_app(
+        title="direct", settings=settings, telemetry=telemetry, lifespan=None, readiness=dict
+    )
+    app.include_router(routes)
+    return app
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(_app(Telemetry.for_tests("direct")))
+    async with httpx.AsyncClient(transport=transport, base_url="http://direct") as client:
+        yield client
+
+
+async def test_a_direct_route_answers(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/direct", json=[1, 2, 3])
+    assert (answer.status_code, answer.text) == (200, "6")
+    assert "traceresponse" in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("/direct", "[1, x]", 400, "malformed_json"),
+        ("/direct", '["one"]', 422, "validation_failed"),
+        ("/direct", "[" + "1," * 50 + "1]", 413, "payload_too_large"),
+        ("/direct/conflict", "", 409, "conflict"),
+        ("/direct/fault", "", 500, "internal"),
+    ],
+)
+async def test_what_it_raises_is_a_problem(
+    client: httpx.AsyncClient, path: str, body: str, status: int, code: str
+) -> None:
+    answer = await client.post(path, content=body)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == code
+    assert "secret" not in answer.text
+
+
+async def test_an_http_exception_keeps_its_headers(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/direct/tea")
+    assert (answer.status_code, answer.headers["x-tea"]) == (415, "no")
+
+
+async def test_other_methods_and_routes_are_the_frameworks(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/direct")).status_code == 405
+    assert (await client.post("/direct/7")).json() == 7
+    assert (await client.post("/nowhere")).status_code == 404
+
+
+async def test_the_route_is_in_the_metrics() -> None:
+    telemetry = Telemetry.for_tests("direct")
+    transport = httpx.ASGITransport(_app(telemetry))
+    async with httpx.AsyncClient(transport=transport, base_url="http://direct") as client:
+        await client.post("/direct", json=[1])
+    labels = {
+        "http_request_method": "POST",
+        "http_route": "/direct",
+        "http_response_status_code": "200",
+    }
+    name = "http_server_request_duration_seconds_count"
+    assert telemetry.registry.get_sample_value(name, labels) == 1
+
+
+async def test_a_client_that_is_gone_gets_no_answer_and_is_no_fault() -> None:
+    app = _app(Telemetry.for_tests("direct"))
+    sent: list[object] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/direct",
+        "raw_path": b"/direct",
+        "query_string": b"",
+        "headers": [],
+    }
+    await app(scope, receive, send)  # type: ignore[arg-type]
+    assert sent == []
