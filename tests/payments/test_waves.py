@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from kurs.batching import BatchMetrics, Overloaded
-from payments.waves import Waves
+from payments.waves import Waves, together
 
 
 class Entrance:
@@ -148,3 +148,69 @@ async def test_a_payment_that_fails_gives_its_place_back() -> None:
     tasks = entrance.start(1)
     entrance.end(1)
     await asyncio.wait_for(asyncio.gather(*tasks), 5)
+
+
+class Meeting:
+    """One wave whose payments come to the meeting, or leave, when they are told to."""
+
+    def __init__(self, *, patience: float = 60) -> None:
+        self.waves = Waves(metrics=BatchMetrics(CollectorRegistry()), patience=patience)
+        self.met: list[str] = []
+        self.may_come: dict[str, asyncio.Event] = {}
+
+    def start(self, *names: str, meets: bool = True) -> list["asyncio.Task[None]"]:
+        for name in names:
+            self.may_come[name] = asyncio.Event()
+        return [asyncio.create_task(self._pay(name, meets=meets)) for name in names]
+
+    async def come(self, name: str) -> None:
+        self.may_come[name].set()
+        await _settle()
+
+    async def _pay(self, name: str, *, meets: bool) -> None:
+        async with self.waves.place():
+            await self.may_come[name].wait()
+            if meets:
+                await together()
+                self.met.append(name)
+
+
+async def test_a_wave_goes_on_together_without_those_that_left_before() -> None:
+    meeting = Meeting()
+    tasks = [*meeting.start("a", "b"), *meeting.start("refused", meets=False)]
+    await _settle()
+    await meeting.come("a")
+    await meeting.come("b")
+    assert meeting.met == []
+    await meeting.come("refused")
+    assert meeting.met == ["a", "b"]
+    await asyncio.gather(*tasks)
+
+
+async def test_a_payment_that_does_not_come_holds_its_wave_up_for_no_longer_than_patience() -> None:
+    meeting = Meeting(patience=0.01)
+    ready, slow = meeting.start("ready", "slow")
+    await _settle()
+    await meeting.come("ready")
+    await asyncio.wait_for(ready, 5)
+    assert meeting.met == ["ready"]
+    await meeting.come("slow")
+    await asyncio.wait_for(slow, 5)
+
+
+async def test_waves_do_not_wait_for_each_other() -> None:
+    meeting = Meeting()
+    (alone,) = meeting.start("alone")
+    await _settle()
+    tasks = meeting.start("next", "also next")
+    await _settle()
+    await meeting.come("alone")
+    assert meeting.met == ["alone"]
+    await meeting.come("next")
+    assert meeting.met == ["alone"]
+    await meeting.come("also next")
+    await asyncio.gather(alone, *tasks)
+
+
+async def test_nobody_waits_outside_of_a_wave() -> None:
+    await asyncio.wait_for(together(), 5)

@@ -6,6 +6,7 @@ An item that got no answer raises Unanswered: it may or may not have been carrie
 import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +104,13 @@ class AccountDirectory:
             return await self._batcher.submit(account_id, expires=deadline.expires_at)
         except (TransportError, Overloaded, DeadlineExceeded) as error:
             raise Unanswered(self.client.name, str(error)) from error
+
+    async def prepare(self, account_ids: Sequence[str], deadline: Deadline) -> None:
+        """Look up those that are not known yet; `find` says later what became of it."""
+        unknown = [i for i in account_ids if i not in self._known]
+        if unknown:
+            with suppress(Overloaded):
+                await self._batcher.submit_many(unknown, expires=deadline.expires_at)
 
     async def _look_up(self, ids: Sequence[str]) -> Sequence[Account | None]:
         wanted = list(dict.fromkeys(ids))

@@ -22,6 +22,7 @@ from payments.domain.quotes import accept_quote, exchange_of
 from payments.settings import PaymentsSettings
 from payments.store.tables import exchange_values, read_exchange
 from payments.store.writes import Started
+from payments.waves import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class PaymentFlow:
             if fresh or not self._gave_up(payment):
                 raise
             refusal = Refusal(FailureCode.TIMED_OUT, f"no outcome in time: {error}")
+        await together()
         if refusal is None:
             return await self._move(payment, operation, deadline)
         if fresh:

@@ -100,6 +100,8 @@ class PaymentService:
             lease_until=self._lease(),
         )
         payment = replace(payment, active_operation=operation.operation_id)
+        parties = (payment.source_account, payment.destination_account)
+        await self._accounts.prepare(parties, self._deadline())
         async with self._waves.place():
             return await self._carry_out(Claim(payment, operation), payment.payment_id)
 

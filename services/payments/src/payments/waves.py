@@ -3,14 +3,29 @@
 Batching alone spreads what is under way over the stages of the flow: with four stages a batch holds
 an eighth of it. While a wave is under way, what arrives waits, and goes as the next wave: one wait
 instead of four, and batches as large as the wave. An idle system adds no delay.
+
+A task keeps the wave it travels in as context, as it does its deadline.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 
 from kurs.batching import BatchMetrics, Overloaded
+
+_travels_in: ContextVar["_Wave | None"] = ContextVar("wave", default=None)
+
+
+async def together() -> None:
+    """Wait for the rest of one's wave, so that the next stage has all of it in one batch.
+
+    For one point of the flow. Nobody waits outside of a wave, nor longer than its patience.
+    """
+    wave = _travels_in.get()
+    if wave is not None:
+        await wave.meet()
 
 
 class Waves:
@@ -50,10 +65,12 @@ class Waves:
         self._waiting.append(place)
         self._admit_soon()
         wave = await place
+        token = _travels_in.set(wave)
         try:
             yield
         finally:
-            wave.left -= 1
+            _travels_in.reset(token)
+            wave.leave()
             if wave.counts:
                 self._under_way -= 1
                 self._admit_soon()
@@ -80,6 +97,7 @@ class Waves:
 
     def _lose_patience(self, wave: "_Wave") -> None:
         wave.counts = False
+        wave.part()
         self._under_way -= wave.left
         self._admit_soon()
 
@@ -87,8 +105,29 @@ class Waves:
 class _Wave:
     """Payments that were let in together; `left` of them are still under way."""
 
-    __slots__ = ("counts", "left")
+    __slots__ = ("_met", "_waiting", "counts", "left")
 
     def __init__(self) -> None:
         self.left = 0
         self.counts = True
+        self._waiting = 0
+        self._met = asyncio.Event()
+
+    async def meet(self) -> None:
+        """Wait until all that are still under way are here, or patience has run out."""
+        self._waiting += 1
+        self._part_if_whole()
+        await self._met.wait()
+
+    def leave(self) -> None:
+        """One of the wave is back."""
+        self.left -= 1
+        self._part_if_whole()
+
+    def part(self) -> None:
+        """Nobody waits for the others any more."""
+        self._met.set()
+
+    def _part_if_whole(self) -> None:
+        if self._waiting >= self.left:
+            self.part()
