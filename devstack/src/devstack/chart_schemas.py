@@ -34,7 +34,7 @@ Schema = dict[str, Any]
 _OWNED = frozenset(
     (
         *("service", "host", "port", "instance", "database_url", "config_dir", "secrets_dir"),
-        *("trace_ratio", "otlp_endpoint", "drain_seconds"),
+        *("metrics_enabled", "trace_ratio", "otlp_endpoint", "drain_seconds"),
         *("quote_keys", "quote_keys_file", "api_keys_file"),
         *("fault_delay_seconds", "fault_error_ratio", "fault_unready"),
     )

@@ -1,5 +1,8 @@
 """Instruments belong to one app, are shared by name, and come in two formats."""
 
+import subprocess
+import sys
+
 import prometheus_client
 import pytest
 
@@ -73,3 +76,29 @@ def test_a_process_reports_itself() -> None:
     body, _ = render_metrics(telemetry.registry, "")
     assert b"process_cpu_seconds_total" in body
     assert b"python_info" in body
+
+
+def test_a_process_that_stopped_counting_names_its_metrics_and_counts_nothing() -> None:
+    # In a process of its own, since it is for good.
+    program = """
+from kurs.telemetry import Telemetry, render_metrics
+from kurs.telemetry.metrics import stop_counting
+
+stop_counting()
+telemetry = Telemetry.for_tests("payments")
+telemetry.counter("kurs_things_total", "Things").inc()
+telemetry.gauge("kurs_level", "Level").set(3)
+telemetry.histogram("kurs_wait_seconds", "Wait").observe(0.2, {"trace_id": "abc"})
+print(render_metrics(telemetry.registry, "text/plain")[0].decode())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    samples = [line for line in done.stdout.splitlines() if line and not line.startswith("#")]
+    assert {line.split("{")[0].split(" ")[0] for line in samples} >= {
+        "kurs_things_total",
+        "kurs_level",
+        "kurs_wait_seconds_count",
+    }
+    assert {float(line.rsplit(" ", 1)[1]) for line in samples} == {0.0}

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from kurs.migrations import migrate
 from kurs.settings import ServiceSettings
+from kurs.telemetry.metrics import stop_counting
 
 _CLOSE = (b"connection", b"close")
 _LATE_SECONDS = 0.1
@@ -113,6 +114,8 @@ def main(
     if sys.argv[1:]:
         known = "serve (no argument)" + (" or migrate" if versions else "")
         sys.exit(f"{settings.service}: unknown command {sys.argv[1]!r}; known: {known}")
+    if not settings.metrics_enabled:
+        stop_counting()
     app = create()
     app.state.telemetry.route_standard_logging()
     config = uvicorn.Config(

@@ -29,6 +29,8 @@ class ServiceSettings(BaseSettings):
     database_url: str = ""
     config_dir: Path = Path("var/config")
     log_level: str = "info"
+    metrics_enabled: bool = True
+    """Off only to measure what metrics cost: `/metrics` then names them all and counts nothing."""
     trace_ratio: float = 0.01
     otlp_endpoint: str = ""
     drain_seconds: float = 0.5

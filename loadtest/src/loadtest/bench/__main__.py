@@ -16,6 +16,7 @@ from loadtest.bench.case import Case
 from loadtest.bench.load import Driver, LoadError, choose_driver
 from loadtest.bench.report import conditions, document, markdown, print_table
 from loadtest.bench.systems import Kurs, NaiveChain, System
+from loadtest.bench.telemetry import TEXT, collector, variants
 from loadtest.client import GatewayError
 from loadtest.dummygen import generate
 from loadtest.rows import Row
@@ -25,14 +26,6 @@ _PAYMENTS_PER_PAYER = 5
 """How often a payer pays, on average, in the payments that clients go round."""
 _WARM_UP_CLIENTS = 16
 _DATABASES = ("sqlite", "postgresql", "both", "none")
-_TELEMETRY = {
-    "on": {},
-    "off": {"KURS_TRACE_RATIO": "0", "KURS_LOG_LEVEL": "error"},
-}
-_TELEMETRY_TEXT = {
-    "on": "on (metrics, logs, traces at 1 %)",
-    "off": "off but for metrics (no traces, no access lines)",
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,10 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         driver = choose_driver(chosen.driver, rows)
         cases: list[Case] = []
         complaints: list[str] = []
-        for system in _systems(chosen, rows):
-            measured, wrong = _measure(console, system, driver, chosen)
-            cases += measured
-            complaints += wrong
+        with collector() as endpoint:
+            for system in _systems(chosen, rows, endpoint):
+                measured, wrong = _measure(console, system, driver, chosen)
+                cases += measured
+                complaints += wrong
     except (StackError, LoadError, GatewayError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
@@ -66,12 +60,14 @@ def _payments(payers: int) -> list[Row]:
     return generate(payers * _PAYMENTS_PER_PAYER, _SEED, accounts=payers, failing=False)
 
 
-def _systems(chosen: argparse.Namespace, rows: Sequence[Row]) -> Iterator[System]:
+def _systems(chosen: argparse.Namespace, rows: Sequence[Row], endpoint: str) -> Iterator[System]:
     if chosen.naive:
         yield NaiveChain()
     for database in ("sqlite", "postgresql"):
         if chosen.database in (database, "both"):
-            yield Kurs(database, rows, _TELEMETRY[chosen.telemetry])
+            for name, variables in variants(chosen.telemetry).items():
+                environment = {"KURS_OTLP_ENDPOINT": endpoint, **variables}
+                yield Kurs(database, rows, environment, variant=name)
 
 
 def _measure(
@@ -118,7 +114,7 @@ def _report(
     driver: Driver,
     cases: list[Case],
 ) -> None:
-    known = conditions(rows, driver.name, chosen.seconds, _TELEMETRY_TEXT[chosen.telemetry])
+    known = conditions(rows, driver.name, chosen.seconds, TEXT[chosen.telemetry])
     if chosen.json:
         print(document(cases, known))
     elif chosen.markdown:
@@ -137,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--warm-up", type=_seconds, default=3.0, help="seconds (default 3)")
     parser.add_argument("--payers", type=_payers, default=2000, help="paying accounts")
     parser.add_argument("--driver", choices=("auto", "k6", "python"), default="auto")
-    parser.add_argument("--telemetry", choices=tuple(_TELEMETRY), default="on")
+    parser.add_argument("--telemetry", choices=tuple(TEXT), default="on")
     parser.add_argument("--no-naive", dest="naive", action="store_false", help="no yardstick")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--markdown", action="store_true")

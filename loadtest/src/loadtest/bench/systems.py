@@ -73,13 +73,21 @@ class System(ABC):
 
 
 class Kurs(System):
-    """The gateway on SQLite or PostgreSQL, its accounts opened and funded."""
+    """The gateway on SQLite or PostgreSQL, its accounts opened and funded.
+
+    `variant` follows its name: what `environment` makes different.
+    """
 
     def __init__(
-        self, database: DatabaseKind, rows: Sequence[Row], environment: Mapping[str, str]
+        self,
+        database: DatabaseKind,
+        rows: Sequence[Row],
+        environment: Mapping[str, str],
+        *,
+        variant: str = "",
     ) -> None:
         super().__init__()
-        self.name = f"Kurs {'SQLite' if database == 'sqlite' else 'PostgreSQL'}"
+        self.name = f"Kurs {'SQLite' if database == 'sqlite' else 'PostgreSQL'}{variant}"
         self._rows = rows
         # The per-key rate limit stays in force, out of the load's reach.
         variables = {"KURS_RATE_LIMIT": "1000000/second", **environment}

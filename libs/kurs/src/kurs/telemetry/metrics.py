@@ -94,6 +94,17 @@ class Metrics:
         return instrument
 
 
+def stop_counting() -> None:
+    """Let every instrument of this process ignore what it is told, for good."""
+
+    def ignore(*_: object, **__: object) -> None:
+        pass
+
+    for kind, method in ((Counter, "inc"), (Gauge, "inc"), (Gauge, "dec"), (Gauge, "set")):
+        setattr(kind, method, ignore)
+    Histogram.observe = ignore  # type: ignore[method-assign]
+
+
 def render_metrics(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
     """Return the exposition of `registry` and its content type.
 
