@@ -5,10 +5,13 @@ from collections.abc import Iterator
 import pytest
 from tests.cluster.conftest import NewInstallation
 from tests.cluster.installation import Installation
-from tests.cluster.operator.resources import Resources
+from tests.cluster.operator.resources import DESK, Resources, spread
 from tests.cluster.shell import CommandFailed, get
 
 COLLECTOR = "http://tempo.monitoring:4318"
+PROVIDER, PROVIDER_PORT = "rates", 8000
+"""A rate provider within the cluster, that one test has; a Secret of the same name is its key."""
+TOKEN = "value-that-must-not-be-seen"
 # Room for three pods of fx on the smallest node; requests say nothing about what is proven here.
 SMALL = {"resources": {"requests": {"cpu": "10m", "memory": "128Mi"}}}
 VALUES = {
@@ -18,7 +21,13 @@ VALUES = {
     "risk": SMALL,
     "postgresql": SMALL,
     "kurs-operator": SMALL,
-    "fx": {**SMALL, "replicaCount": 3},
+    "fx": {
+        **SMALL,
+        "replicaCount": 3,
+        "settings": {"KURS_PRIVATE_SOURCE_HOSTS": PROVIDER},
+        "networkPolicy": {"extraEgress": [{"ports": [{"port": PROVIDER_PORT}]}]},
+        "sourceSecrets": [PROVIDER],
+    },
 }
 
 
@@ -27,6 +36,7 @@ def operated(new_installation: NewInstallation) -> Installation:
     """The development environment with the operator and three pods of fx."""
     installation = new_installation()
     installation.values = VALUES
+    installation.kubectl("create", "secret", "generic", PROVIDER, f"--from-literal=token={TOKEN}")
     traced = f"global.telemetry.otlpEndpoint={COLLECTOR}" if collector_address() else ""
     installation.upgrade("--set", ",".join(filter(None, ["operator.enabled=true", traced])))
     return installation
@@ -48,3 +58,11 @@ def resources(operated: Installation) -> Iterator[Resources]:
     yield made
     made.remove_added()
     made.wait_all_ready()
+
+
+@pytest.fixture
+def desk(resources: Resources) -> Resources:
+    """The resources, with a source of the test's own in force."""
+    resources.apply(spread(10))
+    resources.wait_ready(*DESK)
+    return resources

@@ -8,10 +8,13 @@ from typing import Any
 import httpx
 import yaml
 from tests.cluster.installation import PORTS, Installation
+from tests.cluster.operator.prices import PATH
 from tests.cluster.shell import eventually, get
 
 Content = Mapping[str, Any]
 CONFIG_MAPS = {"fx": "kurs-fx-config", "risk": "kurs-risk-config"}
+DESK = ("FXRateSource", "desk")
+"""The source that most tests edit."""
 
 
 def source(name: str, **spec: Any) -> dict[str, Any]:
@@ -24,6 +27,11 @@ def source(name: str, **spec: Any) -> dict[str, Any]:
         "pairs": [{"quote": "IDR", "spreadBps": 25}],
     }
     return resource("FXRateSource", name, {**content, **spec})
+
+
+def spread(bps: int) -> dict[str, Any]:
+    """Return the source of the desk with this spread."""
+    return source("desk", pairs=[{"quote": "IDR", "spreadBps": bps}])
 
 
 def threshold(name: str, **spec: Any) -> dict[str, Any]:
@@ -113,24 +121,19 @@ class Resources:
             for pod in self.installation.pods(service)
             if pod["metadata"]["name"] in names
         }
-        return {
-            name: httpx.get(f"http://{address}:{PORTS[service]}{path}", timeout=5).json()
-            for name, address in addresses.items()
-        }
+        with httpx.Client(timeout=5) as client:
+            return {
+                name: client.get(f"http://{address}:{PORTS[service]}{path}").json()
+                for name, address in addresses.items()
+            }
 
-    def acknowledged(self, kind: str, name: str, generation: int) -> bool:
-        """Tell whether every ready pod names a generation as the one it runs."""
-        service = "fx" if kind == "FXRateSource" else "risk"
-        answers = self.ask(service, "/internal/config").values()
-        wanted = (kind, name, generation)
-        return bool(answers) and all(
-            wanted in {(s["kind"], s["name"], s["generation"]) for s in answer["sources"]}
-            for answer in answers
-        )
+    def spreads(self) -> set[int]:
+        """Return by which spreads the pods of fx sell rupiah for dollars."""
+        return {rate["spread_bps"] for rate in self.ask("fx", PATH).values()}
 
-    def events(self, name: str) -> list[tuple[str, str]]:
+    def events(self, kind: str, name: str) -> list[tuple[str, str]]:
         """Return type and reason of the Events about a resource, the oldest first."""
-        chosen = f"involvedObject.name={name}"
+        chosen = f"involvedObject.uid={self.get(kind, name)['metadata']['uid']}"
         found = get(self.installation.namespace, "events", "--field-selector", chosen)["items"]
         found.sort(key=lambda event: event["eventTime"] or "")
         return [(event["type"], event["reason"]) for event in found]

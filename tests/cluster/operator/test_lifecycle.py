@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.cluster.conftest import NewInstallation
-from tests.cluster.installation import ROOT, Installation, dns_peers
+from tests.cluster.installation import ROOT, TAG, Installation, dns_peers
 from tests.cluster.operator.conftest import SMALL
 from tests.cluster.shell import CommandFailed, eventually, get, run
 
@@ -31,7 +31,7 @@ def alone(new_installation: NewInstallation) -> Installation:
 
 def install(alone: Installation, helm: str, *arguments: str, **values: Any) -> str:
     """Install or upgrade the operator's own chart, and wait for what Helm waits for."""
-    network = {"network": {"dns": dns_peers()}, "image": {"tag": "dev"}}
+    network = {"network": {"dns": dns_peers()}, "image": {"tag": TAG}}
     content = yaml.safe_dump({"global": network, **SMALL, **values})
     command = ("upgrade", "--install", "operator", CHART, "-f", "-", "--wait", "--timeout", "90s")
     return alone.helm(*command, *arguments, stdin=content, helm=helm)

@@ -5,53 +5,21 @@ import re
 import statistics
 import time
 from collections.abc import Iterator
-from threading import Event, Thread
-from typing import Any
 
 import httpx
 import pytest
 import yaml
-from tests.cluster.installation import PORTS, Installation
+from tests.cluster.installation import Installation
 from tests.cluster.load import Load
 from tests.cluster.operator.conftest import collector_address
-from tests.cluster.operator.resources import Resources, source, threshold
+from tests.cluster.operator.prices import PATH, Prices
+from tests.cluster.operator.resources import DESK, Resources, source, spread, threshold
+from tests.cluster.operator.stand_in import StandIn, stand_in
 from tests.cluster.shell import CommandFailed, eventually
 
 from kurs.clock import MICROS, from_rfc3339
 
 EDITS = 20
-DESK = ("FXRateSource", "desk")
-
-
-class Prices:
-    """Asks every pod of fx for a rate over and over, and keeps which spread came with what."""
-
-    def __init__(self, addresses: list[str]) -> None:
-        self.seen: set[tuple[str, int]] = set()
-        self.count = 0
-        self._addresses = addresses
-        self._stop = Event()
-        self._thread = Thread(target=self._run, name="prices")
-
-    def __enter__(self) -> "Prices":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        with httpx.Client(timeout=5) as client:
-            while not self._stop.wait(0.02):
-                for address in self._addresses:
-                    answer = client.get(f"http://{address}/rate?base=USD&quote=IDR").json()
-                    self.seen.add((answer["config_revision"], answer["spread_bps"]))
-                    self.count += 1
-
-
-def spread(bps: int) -> dict[str, Any]:
-    return source("desk", pairs=[{"quote": "IDR", "spreadBps": bps}])
 
 
 def three_of_four(resources: Resources) -> bool:
@@ -59,8 +27,8 @@ def three_of_four(resources: Resources) -> bool:
     return bool(status.get("propagation", {}).get("summary") == "3/4")
 
 
-def applied_by(address: str, generation: int) -> bool:
-    answer = httpx.get(f"http://{address}/internal/config", timeout=5).json()
+def applied_by(asking: httpx.Client, address: str, generation: int) -> bool:
+    answer = asking.get(f"http://{address}/internal/config").json()
     return ("desk", generation) in {(s["name"], s["generation"]) for s in answer["sources"]}
 
 
@@ -71,10 +39,10 @@ def rollout_seconds(resources: Resources) -> float:
     return micros / MICROS
 
 
-def wait_for_all(addresses: list[str], generation: int, begun: float) -> float:
+def wait_for_all(asking: httpx.Client, prices: Prices, generation: int, begun: float) -> float:
     """Wait until each pod runs a generation; return how many seconds that took."""
-    for address in addresses:
-        while not applied_by(address, generation):
+    for address in prices.addresses:
+        while not applied_by(asking, address, generation):
             assert time.monotonic() - begun < 120, f"{address}: not within 120 s"
             time.sleep(0.02)
     return time.monotonic() - begun
@@ -85,18 +53,23 @@ def test_an_edit_reaches_three_pods_at_once_and_no_price_is_a_mixture(
 ) -> None:
     resources.apply(spread(10))
     resources.wait_ready(*DESK)
-    addresses = [f"{p['status']['podIP']}:{PORTS['fx']}" for p in operated.pods("fx")]
-    assert len(addresses) == 3
+    prices = Prices(operated, ("config_revision", "spread_bps"))
+    assert len(prices.addresses) == 3
     spreads = {resources.document("fx")["revision"]: 10}
     took: list[float] = []
     seen: list[float] = []
-    with Load(operated.gateway(), operated.api_key(), "edits") as load, Prices(addresses) as prices:
+    # One client for all: to make one takes longer than to ask.
+    with (
+        Load(operated.gateway(), operated.api_key(), "edits") as load,
+        prices,
+        httpx.Client(timeout=5) as asking,
+    ):
         for bps in range(11, 11 + EDITS):
             content = yaml.safe_dump(spread(bps))
             begun = time.monotonic()
             applied = operated.kubectl("apply", "-o", "json", "-f", "-", stdin=content)
             generation = json.loads(applied)["metadata"]["generation"]
-            took.append(wait_for_all(addresses, generation, begun))
+            took.append(wait_for_all(asking, prices, generation, begun))
             resources.wait_ready(*DESK)
             seen.append(rollout_seconds(resources))
             spreads[resources.document("fx")["revision"]] = bps
@@ -124,8 +97,8 @@ def test_status_says_what_the_pods_run_and_events_are_few(resources: Resources) 
     assert status["propagation"]["summary"] == "3/3"
     assert status["revision"] == resources.document("fx")["revision"]
     assert resources.conditions(*DESK)["SourceHealthy"] == ("True", "Healthy")
-    assert resources.events("desk")[-1] == ("Normal", "InForce")
-    rates = resources.ask("fx", "/rate?base=USD&quote=IDR").values()
+    assert resources.events(*DESK)[-1] == ("Normal", "InForce")
+    rates = resources.ask("fx", PATH).values()
     assert {rate["config_revision"] for rate in rates} == {status["revision"]}
     assert {rate["source"] for rate in rates} == {"desk"}
 
@@ -165,106 +138,61 @@ def test_the_old_file_gives_the_old_revision(resources: Resources) -> None:
     assert revisions[0] == revisions[2] != revisions[1]
 
 
+SLOW = """
+import http.server as h
+class Slow(h.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(answer.read_bytes())
+h.ThreadingHTTPServer(("", 8082), Slow).serve_forever()
+"""
+
+
 @pytest.fixture
-def slow_pod(operated: Installation) -> Iterator[str]:
-    """A pod that counts as one of fx and answers with what `/tmp/answer` of it holds."""
-    script = (
-        "import http.server as h, pathlib\n"
-        "class A(h.BaseHTTPRequestHandler):\n"
-        "  def do_GET(self):\n"
-        "    body = pathlib.Path('/tmp/answer').read_bytes()\n"
-        "    self.send_response(200); self.end_headers(); self.wfile.write(body)\n"
-        "pathlib.Path('/tmp/answer').write_text('{}')\n"
-        "h.ThreadingHTTPServer(('', 8082), A).serve_forever()\n"
-    )
-    [template] = operated.pods("fx")[:1]
-    container = template["spec"]["containers"][0]
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": "slow-fx",
-            # Not `name` and `instance`: the Service must not send it payments.
-            "labels": {
-                "app.kubernetes.io/part-of": "kurs",
-                "app.kubernetes.io/component": "fx",
-            },
-        },
-        "spec": {
-            "automountServiceAccountToken": False,
-            "securityContext": template["spec"]["securityContext"],
-            "volumes": [{"name": "tmp", "emptyDir": {}}],
-            "containers": [
-                {
-                    "name": "slow",
-                    "image": container["image"],
-                    "imagePullPolicy": container["imagePullPolicy"],
-                    "command": ["python", "-c", script],
-                    "securityContext": container["securityContext"],
-                    "ports": [{"name": "http", "containerPort": 8082}],
-                    "readinessProbe": {"httpGet": {"path": "/", "port": "http"}},
-                    "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
-                }
-            ],
-        },
-    }
-    allowed = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": "slow-fx"},
-        "spec": {
-            "podSelector": {"matchLabels": {"app.kubernetes.io/component": "fx"}},
-            "ingress": [{"ports": [{"port": 8082}]}],
-        },
-    }
-    operated.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([pod, allowed]))
-    operated.kubectl("wait", "pod/slow-fx", "--for=condition=Ready", "--timeout=60s")
-    yield "slow-fx"
-    operated.kubectl(
-        "delete", "pod/slow-fx", "networkpolicy/slow-fx", "--grace-period=0", "--force"
-    )
-
-
-def say(operated: Installation, pod: str, answer: dict[str, Any]) -> None:
-    """Let the slow pod answer so from now on."""
-    script = "import pathlib, sys; pathlib.Path('/tmp/answer').write_text(sys.argv[1])"
-    operated.python(pod, script, json.dumps(answer))
+def slow_pod(operated: Installation) -> Iterator[StandIn]:
+    """A pod that counts as one of fx and says what a test lets it."""
+    # Not `name` and `instance`: the Service must not send it payments.
+    labels = {"app.kubernetes.io/part-of": "kurs", "app.kubernetes.io/component": "fx"}
+    with stand_in(operated, "slow-fx", SLOW, 8082, labels) as pod:
+        yield pod
 
 
 def test_ready_is_not_claimed_while_a_counted_pod_has_not_applied_it(
-    operated: Installation, resources: Resources, slow_pod: str
+    resources: Resources, slow_pod: StandIn
 ) -> None:
     resources.apply(spread(30))
     generation = resources.get(*DESK)["metadata"]["generation"]
     eventually("three of four", lambda: three_of_four(resources))
     assert resources.conditions(*DESK)["Ready"] == ("False", "Propagating")
     [lagging] = resources.get(*DESK)["status"]["propagation"]["lagging"]
-    assert lagging["pod"] == slow_pod
+    assert lagging["pod"] == slow_pod.name
 
     others = resources.ask("fx", "/internal/config")
-    applied = next(answer for name, answer in others.items() if name != slow_pod)
-    say(operated, slow_pod, {**applied, "revision": "0" * 16, "error": "spec: is refused"})
+    applied = next(answer for name, answer in others.items() if name != slow_pod.name)
+    slow_pod.say(json.dumps({**applied, "revision": "0" * 16, "error": "spec: is refused"}))
     resources.wait_ready(*DESK)
     assert resources.get(*DESK)["status"]["propagation"]["summary"] == "4/4"
 
     old = [s for s in applied["sources"] if s["name"] != "desk"]
-    say(operated, slow_pod, {**applied, "sources": old, "error": "payload: is refused"})
+    slow_pod.say(json.dumps({**applied, "sources": old, "error": "payload: is refused"}))
     resources.wait_for(*DESK, "Ready", "False", "Drifted")
     assert resources.get(*DESK)["metadata"]["generation"] == generation
-    assert resources.events("desk")[-1] == ("Warning", "Drifted")
+    assert resources.events(*DESK)[-1] == ("Warning", "Drifted")
 
 
 def test_a_pod_that_rejects_the_document_is_named_with_its_error(
-    operated: Installation, resources: Resources, slow_pod: str
+    resources: Resources, slow_pod: StandIn
 ) -> None:
-    say(operated, slow_pod, {"revision": "0" * 16, "error": "payload: is refused", "sources": []})
+    refusal = {"revision": "0" * 16, "error": "payload: is refused", "sources": []}
+    slow_pod.say(json.dumps(refusal))
 
     resources.apply(spread(31))
     eventually("three of four", lambda: three_of_four(resources))
 
     assert resources.conditions(*DESK)["Propagated"] == ("False", "Rejected")
     [lagging] = resources.get(*DESK)["status"]["propagation"]["lagging"]
-    assert (lagging["pod"], lagging["error"]) == (slow_pod, "payload: is refused")
+    assert (lagging["pod"], lagging["error"]) == (slow_pod.name, "payload: is refused")
     assert resources.conditions(*DESK)["Stalled"][0] == "True"
 
 
@@ -294,7 +222,7 @@ def test_a_window_and_a_suspension_take_effect_by_themselves(resources: Resource
 
     resources.wait_ready(*DESK, reason="Expired")
 
-    rates = resources.ask("fx", "/rate?base=USD&quote=IDR").values()
+    rates = resources.ask("fx", PATH).values()
     assert "desk" not in {rate["source"] for rate in rates}
     resources.apply(source("desk", suspend=True))
     resources.wait_ready(*DESK, reason="Suspended")

@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import yaml
 from tests.cluster.installation import Installation
 from tests.cluster.load import Load
-from tests.cluster.operator.resources import CONFIG_MAPS, Resources, source, threshold
+from tests.cluster.operator.resources import (
+    CONFIG_MAPS,
+    DESK,
+    Resources,
+    source,
+    spread,
+    threshold,
+)
 from tests.cluster.shell import eventually, get
-
-DESK = ("FXRateSource", "desk")
-
-
-def spread(bps: int) -> dict[str, Any]:
-    return source("desk", pairs=[{"quote": "IDR", "spreadBps": bps}])
 
 
 def patch(operated: Installation, kind: str, name: str, change: dict[str, Any]) -> None:
@@ -35,18 +35,6 @@ def stopped(operated: Installation) -> Iterator[None]:
         operated.kubectl("scale", "deployment/kurs-operator", "--replicas=1")
 
 
-@pytest.fixture
-def desk(resources: Resources) -> Resources:
-    """The resources, with a source of the test's own in force."""
-    resources.apply(spread(10))
-    resources.wait_ready(*DESK)
-    return resources
-
-
-def spreads(resources: Resources) -> set[int]:
-    return {rate["spread_bps"] for rate in resources.ask("fx", "/rate?base=USD&quote=IDR").values()}
-
-
 def test_an_operator_killed_in_the_middle_of_a_rollout_goes_on_where_it_was(
     operated: Installation, desk: Resources
 ) -> None:
@@ -60,7 +48,7 @@ def test_an_operator_killed_in_the_middle_of_a_rollout_goes_on_where_it_was(
         desk.wait_ready(*DESK)
         account = load.finish()
 
-    assert spreads(desk) == {11}
+    assert desk.spreads() == {11}
     assert desk.document("fx")["revision"] != before
     account.prove(at_least=1)
 
@@ -74,12 +62,12 @@ def test_without_an_operator_payments_and_new_pods_go_on_and_it_catches_up(
             [victim, *_] = operated.ready_pods("fx")
             operated.kubectl("delete", "pod", victim, "--wait=false")
             eventually("three pods", lambda: len(set(operated.ready_pods("fx")) - {victim}) == 3)
-            assert spreads(desk) == {10}
+            assert desk.spreads() == {10}
             assert desk.conditions(*DESK) == {}
         desk.wait_ready(*DESK)
         account = load.finish()
 
-    assert spreads(desk) == {12}
+    assert desk.spreads() == {12}
     account.prove(at_least=20)
 
 
@@ -101,7 +89,7 @@ def test_an_operator_cut_off_from_the_api_server_catches_up(
         patch(operated, "networkpolicy", "kurs-operator", healed)
 
     desk.wait_ready(*DESK)
-    assert spreads(desk) == {13}
+    assert desk.spreads() == {13}
     account.prove(at_least=100)
 
 
@@ -139,7 +127,7 @@ def test_a_config_map_edited_by_hand_is_restored(
         "no pod complains",
         lambda: all(not a["error"] for a in desk.ask("fx", "/internal/config").values()),
     )
-    assert spreads(desk) == {10}
+    assert desk.spreads() == {10}
 
 
 def test_pods_that_come_during_a_change_are_counted_once_they_are_ready(
@@ -156,7 +144,7 @@ def test_pods_that_come_during_a_change_are_counted_once_they_are_ready(
         account = load.finish()
     operated.kubectl("scale", "deployment/fx", "--replicas=3")
 
-    assert spreads(desk) == {14}
+    assert desk.spreads() == {14}
     account.prove(at_least=20)
 
 
@@ -214,57 +202,6 @@ def test_the_loser_of_a_conflict_is_told_who_won(resources: Resources) -> None:
     assert "FXRateSource/desk wins because it is older" in ready["message"]
     resources.apply(source("rival", priority=501))
     resources.wait_ready("FXRateSource", "rival")
-
-
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("https://10.96.0.1/rates", "address"),
-        ("https://kubernetes.default.svc/rates", "address"),
-        ("https://169.254.169.254/latest/meta-data", "address"),
-    ],
-)
-def test_a_source_at_a_private_address_is_unhealthy_and_the_next_one_is_used(
-    desk: Resources, url: str, said: str
-) -> None:
-    http = {"url": url, "format": "JSON", "ratesPath": "rates"}
-    bad = source("outside", type="HTTP", static=None, http=http, priority=900)
-
-    desk.apply(bad)
-    desk.wait_for("FXRateSource", "outside", "SourceHealthy", "False", "Address")
-
-    conditions = desk.get("FXRateSource", "outside")["status"]["conditions"]
-    [healthy] = [c for c in conditions if c["type"] == "SourceHealthy"]
-    assert said in healthy["message"]
-    assert spreads(desk) == {10}
-    assert desk.events("outside")[-1] == ("Warning", "Unhealthy")
-
-
-def test_a_secret_never_appears_outside_of_its_own_object(
-    operated: Installation, desk: Resources
-) -> None:
-    value = "value-that-must-not-be-seen"
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "rates"},
-        "stringData": {"token": value},
-    }
-    http = {
-        "url": "https://rates.example.org/latest.json",
-        "format": "JSON",
-        "ratesPath": "rates",
-        "secretRef": {"name": "rates", "key": "token"},
-    }
-    operated.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(secret))
-    desk.apply(source("outside", type="HTTP", static=None, http=http, priority=900))
-    desk.wait_for("FXRateSource", "outside", "Ready", "False", "Unhealthy")
-
-    shown = json.dumps([desk.get("FXRateSource", "outside"), desk.document("fx")])
-    logs = operated.kubectl("logs", "-l", "app.kubernetes.io/part-of=kurs", "--tail=-1")
-    operated.kubectl("delete", "secret", "rates")
-
-    assert value not in shown + logs
 
 
 def test_the_operator_was_refused_nothing_and_failed_nothing_for_good(
