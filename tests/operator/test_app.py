@@ -84,7 +84,7 @@ def test_no_handler_is_of_a_kind_that_leaves_a_finalizer():
     }  # fmt: skip
 
 
-async def test_kopf_looks_at_our_pods_and_documents_only():
+async def test_kopf_looks_at_our_pods_and_documents_only_and_soon_after_an_outage():
     made = registry(lambda _: None)
     settings = KopfSettings()
     for handler in made._activities.get_all_handlers():
@@ -92,4 +92,5 @@ async def test_kopf_looks_at_our_pods_and_documents_only():
             handler.fn(settings=settings)
 
     assert settings.scanning.disabled
+    assert max(settings.networking.error_backoffs) <= 2
     assert not settings.posting.enabled

@@ -16,6 +16,8 @@ from kurs_operator.view import Change
 
 REQUEST_SECONDS = 30
 RECONNECT_SECONDS = 0.5
+# By itself kopf waits up to 21 s, for which an edit right after an outage would go unseen.
+RETRY_SECONDS = (1.0, *[2.0] * 30)
 
 
 def registry(wake: Callable[[Hashable], None]) -> kopf.OperatorRegistry:
@@ -30,6 +32,7 @@ def registry(wake: Callable[[Hashable], None]) -> kopf.OperatorRegistry:
         settings.scanning.disabled = True
         settings.posting.enabled = False
         settings.networking.request_timeout = REQUEST_SECONDS
+        settings.networking.error_backoffs = RETRY_SECONDS
         settings.watching.reconnect_backoff = RECONNECT_SECONDS
         settings.watching.label_selectors["pods"] = f"{PART_OF}=kurs,{COMPONENT} in (fx,risk)"
         settings.watching.label_selectors["configmaps"] = f"app.kubernetes.io/managed-by={NAME}"

@@ -43,12 +43,14 @@ def test_payments_go_on_without_an_api_server_and_edits_before_and_after_it_coun
             with pytest.raises(CommandFailed):
                 desk.get(*DESK)
             paid = load.count - paid
+        edited = time.monotonic()
         desk.apply(threshold(TRIAL[1]))
         desk.wait_ready(*TRIAL)
         desk.wait_ready(*DESK)
+        caught_up = time.monotonic() - edited
         account = load.finish()
 
-    print(f"{paid} payments without an API server")
+    print(f"{paid} payments without an API server; caught up {caught_up:.1f} s after it was back")
     account.prove(at_least=100)
     assert paid >= 50
     assert desk.spreads() == {18}
