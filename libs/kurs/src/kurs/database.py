@@ -24,6 +24,8 @@ from sqlalchemy.pool import QueuePool
 from kurs.batching import Batcher, BatchMetrics
 from kurs.dead_peers import end_with_dead_peer
 from kurs.errors import Unavailable
+from kurs.sql_spans import SqlSpans
+from kurs.telemetry import Telemetry
 
 Returned = TypeVar("Returned")
 Op = TypeVar("Op")
@@ -76,27 +78,30 @@ class Database(ABC):
 
     dialect: str
 
-    def __init__(self, metrics: DatabaseMetrics | None) -> None:
-        metrics = metrics or DatabaseMetrics(CollectorRegistry())
+    def __init__(self, telemetry: Telemetry | None) -> None:
+        metrics = DatabaseMetrics(telemetry.registry if telemetry else CollectorRegistry())
+        self.telemetry = telemetry
+        self._spans = SqlSpans(telemetry.tracer, self.dialect) if telemetry else None
         self._written = metrics.transactions.labels("write", "committed")
         self._retried = metrics.transactions.labels("write", "retried")
         self._read = metrics.transactions.labels("read", "done")
         self._write_seconds = metrics.seconds.labels("write")
+        self._connections = metrics.connections
 
     @staticmethod
-    def open(url: str, metrics: DatabaseMetrics | None = None) -> "Database":
+    def open(url: str, telemetry: Telemetry | None = None) -> "Database":
         """Open `sqlite:///path.db` or `postgresql+asyncpg://…`; raises ValueError for others."""
         backend = make_url(url).get_backend_name()
         if backend == "sqlite":
-            return _Sqlite(url, metrics)
+            return _Sqlite(url, telemetry)
         if backend == "postgresql":
-            return _Postgresql(url, metrics)
+            return _Postgresql(url, telemetry)
         raise ValueError(f"{backend!r}: use sqlite:///var/x.db or postgresql+asyncpg://…")
 
     async def read(self, work: Work[Returned]) -> Returned:
         """Run `work` in a read transaction."""
         self._read.inc()
-        return await self._run_read(work)
+        return await self._run_read(self._traced(work, "read"))
 
     async def write(self, work: Work[Returned]) -> Returned:
         """Run `work` in one transaction and commit it.
@@ -107,7 +112,7 @@ class Database(ABC):
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self._write_seconds.time():
-                    result = await self._run_write(work)
+                    result = await self._run_write(self._traced(work, "write"))
             except (RetryTransaction, DBAPIError, OSError) as error:
                 if not is_retryable(error):
                     raise
@@ -119,6 +124,9 @@ class Database(ABC):
                 self._written.inc()
                 return result
         raise AssertionError("unreachable")
+
+    def _traced(self, work: Work[Returned], kind: str) -> Work[Returned]:
+        return self._spans.traced(work, kind) if self._spans else work
 
     @abstractmethod
     async def _run_read(self, work: Work[Returned]) -> Returned: ...
@@ -134,8 +142,8 @@ class Database(ABC):
 class _Sqlite(Database):
     dialect = "sqlite"
 
-    def __init__(self, url: str, metrics: DatabaseMetrics | None) -> None:
-        super().__init__(metrics)
+    def __init__(self, url: str, telemetry: Telemetry | None) -> None:
+        super().__init__(telemetry)
         path = make_url(url).database
         if not path or path == ":memory:":
             raise ValueError("SQLite needs a file, such as sqlite:///var/wallet.db")
@@ -182,8 +190,8 @@ class _SqliteThreads:
 class _Postgresql(Database):
     dialect = "postgresql"
 
-    def __init__(self, url: str, metrics: DatabaseMetrics | None) -> None:
-        super().__init__(metrics)
+    def __init__(self, url: str, telemetry: Telemetry | None) -> None:
+        super().__init__(telemetry)
         self._engine: AsyncEngine = create_async_engine(
             url,
             pool_size=_POOL,
@@ -193,15 +201,11 @@ class _Postgresql(Database):
             connect_args={"timeout": 5},
         )
         event.listen(self._engine.sync_engine, "connect", _on_connect)
-        if metrics is not None:
-            self._publish(metrics.connections)
-
-    def _publish(self, connections: Gauge) -> None:
         pool = self._engine.sync_engine.pool
         assert isinstance(pool, QueuePool)
-        connections.labels("in_use").set_function(pool.checkedout)
-        connections.labels("idle").set_function(pool.checkedin)
-        connections.labels("limit").set(2 * _POOL)
+        self._connections.labels("in_use").set_function(pool.checkedout)
+        self._connections.labels("idle").set_function(pool.checkedin)
+        self._connections.labels("limit").set(2 * _POOL)
 
     async def _run_read(self, work: Work[Returned]) -> Returned:
         try:
@@ -225,6 +229,9 @@ class Writer(Generic[Op, Result]):
 
     `apply(connection, ops)` returns a result or an exception per operation, in order. If it
     raises, the operations are tried alone, so that a bad one fails alone.
+
+    `member` tells the traceparent of an operation that is sampled: the span of the batch's
+    transaction links to it.
     """
 
     def __init__(
@@ -233,12 +240,19 @@ class Writer(Generic[Op, Result]):
         apply: Callable[[Connection, Sequence[Op]], Sequence[Result | Exception]],
         *,
         name: str,
+        member: Callable[[Op], str | None] = lambda _: None,
         metrics: BatchMetrics | None = None,
         max_batch: int = 500,
         max_queue: int = 10_000,
     ) -> None:
         async def run(ops: Sequence[Op]) -> Sequence[Result | Exception]:
-            return await database.write(lambda connection: apply(connection, ops))
+            members = [traceparent for op in ops if (traceparent := member(op))]
+            if not members or database.telemetry is None:
+                return await database.write(lambda connection: apply(connection, ops))
+            service = database.telemetry.service
+            with database.telemetry.batch_span(f"{service} transaction", members) as span:
+                span.set_attribute("kurs.batch.size", len(ops))
+                return await database.write(lambda connection: apply(connection, ops))
 
         self._batcher: Batcher[Op, Result] = Batcher(
             run, name=name, max_batch=max_batch, max_queue=max_queue, isolate=True, metrics=metrics
@@ -283,6 +297,12 @@ def sqlite_engine(url: str, *, begin: str) -> Engine:
 
 def _on_connect(connection: Any, _: Any) -> None:
     end_with_dead_peer(connection.driver_connection._transport)
+    # The server keeps a statement's plan. One that was made while a table was empty reads it
+    # whole, and goes on doing so as it grows until somebody analyses it.
+    cursor = connection.cursor()
+    cursor.execute("SET enable_seqscan = off")
+    cursor.close()
+    connection.commit()
 
 
 def is_retryable(error: BaseException) -> bool:
