@@ -225,6 +225,24 @@ def test_documents_list_the_highest_priority_first_then_by_name():
     assert names_in(compile_resources(contents, now=NOW).risk) == ["urgent", "a", "b"]
 
 
+def test_a_source_is_told_which_ones_are_asked_before_it():
+    contents = [
+        rate_source("first", priority=300),
+        rate_source("spare", priority=200, baseCurrency="IDR", static={"rates": {"USD": "0.1"}},
+                    pairs=[{"quote": "USD", "spreadBps": 1}]),
+        rate_source("last", priority=100),
+        rate_source("apart", baseCurrency="EUR"),
+        rate_source("coming", priority=400, effectiveFrom="2026-02-01T00:00:00Z"),
+    ]  # fmt: skip
+
+    messages = {v.identity.name: v.message for v in compile_resources(contents, now=NOW).verdicts}
+
+    assert messages["first"] == messages["apart"] == "in force"
+    assert messages["spare"] == "in force, asked after first where they quote the same pair"
+    assert "asked after first, spare where" in messages["last"]
+    assert messages["coming"].startswith("comes into force")
+
+
 def test_a_document_larger_than_a_config_map_is_not_made():
     contents = [
         threshold(

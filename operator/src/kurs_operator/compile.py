@@ -7,6 +7,7 @@ the operator and the local mode call it, so what a laptop does is what a cluster
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Generic, Literal, TypeVar
 
 from kurs.clock import to_rfc3339
@@ -26,12 +27,14 @@ from kurs.resources import (
     Threshold,
     parse_resource,
 )
-from kurs_operator.conflicts import rate_source_conflict, threshold_conflict
+from kurs_operator.conflicts import rate_source_conflict, shared_pair, threshold_conflict
 from kurs_operator.edits import Edit, last_edit
 from kurs_operator.verdict import Identity, Reason, Verdict, invalid
 
 MAX_DOCUMENT_BYTES = 1_000_000
 """A ConfigMap holds 1 MiB; the rest is room for its metadata."""
+_SHOWN = 3
+"""How many names of other resources a message holds."""
 
 SpecT = TypeVar("SpecT", FXRateSourceSpec, RiskThresholdSpec)
 DocumentT = TypeVar("DocumentT", bound=Document)
@@ -232,7 +235,25 @@ def _fx_document(
     document = FxDocument.build(
         FxPayload(rateSources=sources), _references("FXRateSource", entries)
     )
-    return _bounded(document, entries, verdicts)
+    return _bounded(document, [_ranked(entry, entries) for entry in entries], verdicts)
+
+
+def _ranked(
+    entry: _Entry[FXRateSourceSpec], others: Iterable[_Entry[FXRateSourceSpec]]
+) -> _Entry[FXRateSourceSpec]:
+    """Return a source in force with the word on those that are asked before it."""
+    first = (
+        other.identity.name
+        for other in others
+        if other.verdict is None
+        and other.spec.priority > entry.spec.priority
+        and shared_pair(other.spec, entry.spec)
+    )
+    names = ", ".join(islice(first, _SHOWN)) if entry.verdict is None else ""
+    if not names:
+        return entry
+    message = f"in force, asked after {names} where they quote the same pair"
+    return replace(entry, verdict=Verdict(entry.identity, Reason.ACCEPTED, message))
 
 
 def _risk_document(

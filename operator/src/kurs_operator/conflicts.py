@@ -16,7 +16,7 @@ def rate_source_conflict(first: FXRateSourceSpec, second: FXRateSourceSpec) -> s
     """Say on what `second` contradicts `first`, which comes before it; None when it does not."""
     if first.priority != second.priority:
         return None
-    shared = _shared_pair(first, second)
+    shared = shared_pair(first, second)
     if shared is None:
         return None
     return (
@@ -38,7 +38,8 @@ def threshold_conflict(first: RiskThresholdSpec, second: RiskThresholdSpec) -> s
     )
 
 
-def _shared_pair(first: FXRateSourceSpec, second: FXRateSourceSpec) -> str | None:
+def shared_pair(first: FXRateSourceSpec, second: FXRateSourceSpec) -> str | None:
+    """Return a pair that both quote, as far as their specs tell, or None."""
     if first.base_currency != second.base_currency:
         # A pair and its inverse are one pair, so these two meet only between their bases.
         if first.serves(second.base_currency) and second.serves(first.base_currency):

@@ -92,7 +92,16 @@ def test_kubectl_shows_columns_and_finds_by_short_names_categories_and_fields(
     static = get(namespace, "fxrs", "--field-selector", "spec.type=Static")["items"]
     every = get(namespace, "payments")["items"]
 
-    for column in ("READY", "REASON", "APPLIED", "LASTRATE", "MODE", "DECLINE"):
+    for column in (
+        "PRIORITY",
+        "READY",
+        "REASON",
+        "APPLIED",
+        "LASTRATE",
+        "MODE",
+        "CURRENCY",
+        "DECLINE",
+    ):
         assert column in shown
     assert [item["metadata"]["name"] for item in static] == ["fx-static-smallest"]
     assert len(every) == 3

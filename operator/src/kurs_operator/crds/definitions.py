@@ -53,9 +53,9 @@ KINDS_DEFINED = (
         (
             Column("Type", ".spec.type"),
             Column("Base", ".spec.baseCurrency"),
+            Column("Priority", ".spec.priority", "integer"),
             *_LIVE,
             Column("LastRate", ".status.lastRateAt", "date"),
-            Column("Priority", ".spec.priority", "integer", 1),
             Column("Interval", ".spec.refreshInterval", priority=1),
             Column("Revision", ".status.revision", priority=1),
             Column("Message", f"{_READY}.message", priority=1),
@@ -71,6 +71,7 @@ KINDS_DEFINED = (
         ThresholdStatus,
         (
             Column("Mode", ".spec.mode"),
+            Column("Currency", ".spec.perPayment.currency"),
             Column("Review", ".spec.perPayment.reviewAboveMinor", "integer"),
             Column("Decline", ".spec.perPayment.declineAboveMinor", "integer"),
             *_LIVE,
