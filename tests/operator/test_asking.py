@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from dataclasses import replace
 
 import aiohttp
@@ -13,6 +13,7 @@ from kurs.clock import ManualClock
 from kurs_operator import asking
 from kurs_operator.asking import Acknowledgements, Asker, NoAnswer
 from kurs_operator.fleet import Answer, Pod
+from kurs_operator.view import Change
 
 POD = Pod("uid-1", "fx-1", "fx", "127.0.0.1:1", True, "")
 GOOD = {"revision": "0" * 16, "digest": "d" * 16, "sources": [], "reports": [], "new": "field"}
@@ -116,8 +117,14 @@ async def pods() -> Pods:
 
 
 @pytest.fixture
-async def acks(pods: Pods) -> AsyncIterator[Acknowledgements]:
-    made = Acknowledgements(pods, wake=lambda _: None, clock=ManualClock())
+def woken() -> list[Hashable]:
+    """What the questions woke the queue for."""
+    return []
+
+
+@pytest.fixture
+async def acks(pods: Pods, woken: list[Hashable]) -> AsyncIterator[Acknowledgements]:
+    made = Acknowledgements(pods, wake=woken.append, clock=ManualClock())
     yield made
     await made.close()
 
@@ -129,6 +136,19 @@ async def test_a_pod_is_asked_until_it_agrees(pods: Pods, acks: Acknowledgements
     await pods.reach("fx-1", 3)
 
     assert acks.known[POD.uid].answer.digest == "old"
+
+
+async def test_an_answer_does_not_hide_a_change_of_its_pod(
+    pods: Pods, acks: Acknowledgements, woken: list[Hashable]
+):
+    """The queue keeps the first of two equal things: a pod that became ready would go unseen."""
+    pods.answers["fx-1"] = Answer(digest="old")
+
+    acks.follow([POD], {"fx": "new"})
+    await pods.reach("fx-1", 2)
+
+    assert woken
+    assert Change("Pod", "fx-1") not in woken
 
 
 async def test_a_pod_that_agrees_is_asked_again_at_once_when_the_document_changes(

@@ -117,7 +117,7 @@ class Acknowledgements:
                 # What it said last stands: it may well be busy, and has run it then.
                 ack = replace(self.known.get(pod.uid) or Ack(0), silence=str(error))
         self.known[pod.uid] = ack
-        self._wake(("Pod", pod.name))
+        self._wake(("answer", pod.name))
 
     def _agrees(self, pod: Pod) -> bool:
         ack, digest = self.known.get(pod.uid), self._digests.get(pod.service)

@@ -7,7 +7,7 @@ a watch that was cut off for long does not tell what was deleted meanwhile.
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 from kurs_operator.cluster import PLURALS, ClusterPort, Content
 from kurs_operator.documents import SERVICES, Written, read
@@ -17,8 +17,9 @@ from kurs_operator.verdict import Identity
 RESYNC_SECONDS = 60.0
 
 
-class Change(NamedTuple):
-    """What a watch told: an object of this kind and name."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a watch told: an object of this kind and name. Equal to nothing else that wakes."""
 
     kind: str
     name: str
