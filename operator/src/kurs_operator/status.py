@@ -265,10 +265,10 @@ def _last_rate(
     known = previous.last_rate_at if isinstance(previous, RateSourceStatus) else None
     if not seen:
         return known
-    newest = min(from_rfc3339(moment) for moment in seen)
-    if known is not None and abs(newest - from_rfc3339(known)) < LAST_RATE_STEP:
+    oldest = min(map(from_rfc3339, seen))
+    if known is not None and abs(oldest - from_rfc3339(known)) < LAST_RATE_STEP:
         return known
-    return _whole(newest)
+    return _whole(oldest)
 
 
 def _shadow(reports: Iterable[tuple[Pod, Report]]) -> ShadowCounts:
