@@ -24,6 +24,12 @@ def test_every_image_installs_locked_and_hashed_requirements() -> None:
         assert "--hash=sha256:" in lock
 
 
+def test_what_has_no_database_ships_no_driver() -> None:
+    for name in ("api-gateway", "fx", "operator"):
+        lock = (ROOT / "requirements" / f"{name}.txt").read_text()
+        assert not re.findall(r"^(?:sqlalchemy|alembic|asyncpg)\b", lock, re.M)
+
+
 def test_the_last_stage_builds_nothing() -> None:
     assert not re.findall(r"^(RUN|ADD)\b", LAST_STAGE, re.M)
     assert re.findall(r"^COPY .*$", LAST_STAGE, re.M) == [

@@ -8,13 +8,11 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
-from kurs.migrations import migrate
 from kurs.settings import ServiceSettings
 from kurs.telemetry.metrics import stop_counting
 
@@ -102,17 +100,18 @@ def main(
     settings: ServiceSettings,
     create: Callable[[], FastAPI],
     *,
-    versions: Path | None = None,
+    migrate: Callable[[], None] | None = None,
 ) -> None:
     """Run the command line of a service.
 
-    `versions` is the folder of its alembic revisions, if it has a database.
+    `migrate` brings its database up to date, if it has one: without one, nothing that knows of
+    databases is loaded, or has to be installed.
     """
-    if sys.argv[1:] == ["migrate"] and versions is not None:
-        migrate(settings.database_url, versions)
+    if sys.argv[1:] == ["migrate"] and migrate is not None:
+        migrate()
         return
     if sys.argv[1:]:
-        known = "serve (no argument)" + (" or migrate" if versions else "")
+        known = "serve (no argument)" + (" or migrate" if migrate else "")
         sys.exit(f"{settings.service}: unknown command {sys.argv[1]!r}; known: {known}")
     if not settings.metrics_enabled:
         stop_counting()

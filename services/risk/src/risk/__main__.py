@@ -1,9 +1,14 @@
 """`python -m risk` serves; `python -m risk migrate` migrates the database."""
 
+from kurs.migrations import migrate
 from kurs.server import main
 from risk.app import create_app
 from risk.migrations import VERSIONS
 from risk.settings import RiskSettings
 
 settings = RiskSettings()
-main(settings, lambda: create_app(settings), versions=VERSIONS)
+main(
+    settings,
+    lambda: create_app(settings),
+    migrate=lambda: migrate(settings.database_url, VERSIONS),
+)

@@ -1,5 +1,6 @@
 """`python -m wallet` serves; `python -m wallet migrate` brings the schema up to date."""
 
+from kurs.migrations import migrate
 from kurs.server import main
 from wallet.app import create_app
 from wallet.migrations import VERSIONS
@@ -7,4 +8,8 @@ from wallet.settings import WalletSettings
 
 if __name__ == "__main__":
     settings = WalletSettings()
-    main(settings, lambda: create_app(settings), versions=VERSIONS)
+    main(
+        settings,
+        lambda: create_app(settings),
+        migrate=lambda: migrate(settings.database_url, VERSIONS),
+    )
