@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from tests.charts.conftest import ENVIRONMENTS, SERVICES, Document, Render, of_kind
 
-PORTS = {"api-gateway": 8080, "payments": 8081, "fx": 8082, "wallet": 8083, "risk": 8084}
+from devstack.topology import DEFAULT_PORT, ports_from
+
+PORTS = ports_from(DEFAULT_PORT)
 EDGES = {
     ("api-gateway", "payments"),
     ("api-gateway", "fx"),

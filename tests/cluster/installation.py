@@ -15,10 +15,12 @@ import pytest
 import yaml
 from tests.cluster.shell import CommandFailed, eventually, get, kubectl, run
 
+from devstack.topology import DEFAULT_PORT, ports_from
+
 ROOT = Path(__file__).parents[2]
 RELEASE = "kurs"
 SERVICES = ("api-gateway", "payments", "fx", "wallet", "risk")
-PORTS = {"api-gateway": 8080, "payments": 8081, "fx": 8082, "wallet": 8083, "risk": 8084}
+PORTS = ports_from(DEFAULT_PORT)
 TAG = os.environ.get("KURS_TEST_TAG", "dev")
 NEXT_TAG = os.environ.get("KURS_TEST_NEXT_TAG", "next")
 
