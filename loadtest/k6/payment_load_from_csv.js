@@ -4,10 +4,7 @@
 //   k6 run -e CSV_PATH=tests/data/dummy_transactions.csv loadtest/k6/payment_load_from_csv.js
 //
 // CSV_PATH      the file, from the current folder (written by dummygen, or one like it)
-// GATEWAY       base URL of the gateway (default http://127.0.0.1:8080)
-// PAYMENTS      base URL of the payments service, to go past the gateway, as merchant MERCHANT
-// MERCHANT      only with PAYMENTS (default demo)
-// API_KEY_FILE  file with the API key (default var/api-key); or API_KEY, the key itself
+// GATEWAY, PAYMENTS, MERCHANT, API_KEY_FILE, API_KEY: see gateway.js
 // VUS           payments at a time (default 32)
 // DURATION      go round the file for this long, e.g. 30s; without it each row is paid once
 // RUN           prefix of the payment ids, so that a file can be paid again as new payments
@@ -15,18 +12,12 @@
 //
 // The accounts are funded for one run over the file; with DURATION or RUN, fund them for more:
 // --prepare-only --times 1000.
-import http from "k6/http";
 import exec from "k6/execution";
 import { SharedArray } from "k6/data";
 import { Counter, Rate, Trend } from "k6/metrics";
-import { sleep } from "k6";
+import { fromHere, outcome, pay } from "./gateway.js";
 
 const FIELDS = "payment_id,currency,amount,source_account,destination_account";
-const ATTEMPTS = 40;
-// Not decided yet, not taken in, or unknown: the same key again is safe and finds out.
-const RETRIED = [0, 202, 409, 429, 502, 503, 504];
-
-const fromHere = (path) => (path.startsWith("/") ? path : `${__ENV.PWD}/${path}`);
 
 const rows = new SharedArray("payments", () => {
   const path = __ENV.CSV_PATH || "tests/data/dummy_transactions.csv";
@@ -40,17 +31,6 @@ const rows = new SharedArray("payments", () => {
   });
 });
 
-const headers = { "Content-Type": "application/json" };
-if (__ENV.PAYMENTS) {
-  headers["X-Kurs-Merchant"] = __ENV.MERCHANT || "demo";
-  headers["X-Kurs-Key-Id"] = "k6";
-  headers["X-Kurs-Roles"] = "pay,read";
-} else {
-  const key = __ENV.API_KEY || open(fromHere(__ENV.API_KEY_FILE || "var/api-key"));
-  headers.Authorization = `Bearer ${key.trim()}`;
-}
-const base = __ENV.PAYMENTS || __ENV.GATEWAY || "http://127.0.0.1:8080";
-const url = `${base.replace(/\/$/, "")}/payments`;
 const run = __ENV.RUN ? `${__ENV.RUN}-` : "";
 const vus = Number(__ENV.VUS || 32);
 
@@ -60,8 +40,6 @@ const captured = new Counter("payments_captured");
 const failed = new Counter("payments_failed");
 const unresolved = new Counter("payments_unresolved");
 const wrong = new Rate("payments_wrong_status");
-
-http.setResponseCallback(http.expectedStatuses(200, 202, 400, 409, 429, 503));
 
 const once = { executor: "shared-iterations", iterations: rows.length, maxDuration: "30m" };
 const round = { executor: "constant-vus", duration: __ENV.DURATION };
@@ -88,39 +66,12 @@ function expected(row) {
   return "CAPTURED";
 }
 
-function outcome(response) {
-  let document;
-  try {
-    document = response.json();
-  } catch (_) {
-    return `HTTP ${response.status}`;
-  }
-  if (!document || !document.payment_id) return `HTTP ${response.status} ${document.code}`;
-  return document.failure ? `${document.status} ${document.failure.code}` : document.status;
-}
-
-function isFinal(response) {
-  if (!RETRIED.includes(response.status)) return true;
-  return response.status === 409 && String(response.body).includes("payment_id_taken");
-}
-
-// Returns the final answer, or null when none came within the attempts.
-function pay(body, key) {
-  const params = { headers: { ...headers, "Idempotency-Key": key }, redirects: 0 };
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-    const response = http.post(url, body, params);
-    if (isFinal(response)) return response;
-    sleep(Math.min(0.05 * 2 ** attempt, 2));
-  }
-  return null;
-}
-
 export default function () {
   const number = exec.scenario.iterationInTest;
   const row = rows[number % rows.length];
   const id = __ENV.DURATION ? `${run}${row.payment_id}-${number}` : `${run}${row.payment_id}`;
   const started = Date.now();
-  const response = pay(JSON.stringify({ ...row, payment_id: id }), id);
+  const response = pay({ ...row, payment_id: id });
   if (response === null) {
     unresolved.add(1);
     return;
