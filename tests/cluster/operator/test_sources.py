@@ -81,7 +81,6 @@ def message(resources: Resources, kind: str) -> str:
     [
         ({"wait": 5}, "Timeout"),
         ({"status": 302}, "Redirect"),
-        ({"status": 503}, "Status"),
         ({"bytes": 5_000_000}, "TooLarge"),
         ({"rate": "0"}, "Invalid"),
         ({"rate": "24150"}, "Deviation"),
