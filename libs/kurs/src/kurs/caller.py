@@ -7,6 +7,7 @@ gateway drops any that a client sends.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -61,11 +62,16 @@ async def caller(request: Request) -> Caller:
         )
     if not _MERCHANT.fullmatch(merchant):
         raise _unknown(MERCHANT_HEADER)
-    key_id, roles = (_short(headers, name) for name in (KEY_ID_HEADER, ROLES_HEADER))
-    return Caller(merchant, key_id, frozenset(r for r in roles.split(",") if r))
+    key_id, roles = _short(headers, KEY_ID_HEADER), _short(headers, ROLES_HEADER)
+    return _caller(merchant, key_id, roles)
 
 
 CallerDep = Annotated[Caller, Depends(caller)]
+
+
+@lru_cache(maxsize=1024)
+def _caller(merchant: str, key_id: str, roles: str) -> Caller:
+    return Caller(merchant, key_id, frozenset(r for r in roles.split(",") if r))
 
 
 def _short(headers: Mapping[str, str], name: str) -> str:

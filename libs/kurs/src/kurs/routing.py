@@ -49,7 +49,7 @@ class JsonRoute(APIRoute):
 
 def strict_json(body: bytes) -> Any:
     """Return what a JSON text holds, its numbers as Decimal; raises ValueError, also for NaN."""
-    return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+    return _DECODER.decode(body.decode(json.detect_encoding(body)))
 
 
 def router(**options: Any) -> APIRouter:
@@ -61,3 +61,7 @@ def router(**options: Any) -> APIRouter:
 
 def _refuse_constant(name: str) -> Any:
     raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
+
+
+# `json.loads` with these arguments would make a decoder for every text.
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)

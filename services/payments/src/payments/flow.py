@@ -89,21 +89,20 @@ class PaymentFlow:
         try:
             source, destination = await self._parties(payment, deadline)
             currency = payment.destination_currency or destination or payment.currency
-            payment = replace(payment, destination_currency=currency)
             risk, quote = await self._judge(payment, source, currency, deadline)
-            payment = replace(payment, risk=risk)
-            if risk["decision"] == "decline":
-                reasons = ", ".join(reason["message"] for reason in risk["reasons"])
-                return payment, Refusal(FailureCode.RISK_DECLINED, reasons or "declined by risk")
-            if isinstance(quote, Refusal):
-                return payment, quote
         except Refusal as refusal:
             return payment, refusal
+        known: dict[str, Any] = {"destination_currency": currency, "risk": risk}
+        if risk["decision"] == "decline":
+            reasons = ", ".join(reason["message"] for reason in risk["reasons"])
+            declined = Refusal(FailureCode.RISK_DECLINED, reasons or "declined by risk")
+            return replace(payment, **known), declined
+        if isinstance(quote, Refusal):
+            return replace(payment, **known), quote
         if quote is None:
-            return replace(payment, destination_amount=payment.amount), None
-        return replace(
-            payment, destination_amount=quote.destination_minor, exchange=exchange_of(quote)
-        ), None
+            return replace(payment, **known, destination_amount=payment.amount), None
+        arrives, exchange = quote.destination_minor, exchange_of(quote)
+        return replace(payment, **known, destination_amount=arrives, exchange=exchange), None
 
     async def _parties(self, payment: Payment, deadline: Deadline) -> tuple[int, str | None]:
         """Return when the source was opened and what the destination settles in."""

@@ -15,7 +15,7 @@ from kurs.errors import BadRequest, problem_responses
 from kurs.ids import AccountId, PaymentId, new_id
 from kurs.money import InvalidAmount, parse_amount
 from kurs.routing import router
-from payments.domain.operation import Kind, digest
+from payments.domain.operation import Kind, digest, operation_id
 from payments.domain.payment import Payment, Status
 from payments.errors import (
     AmountInvalid,
@@ -261,6 +261,7 @@ def _read(
         metadata=body.metadata,
         created_at=now,
         updated_at=now,
+        active_operation=operation_id(Kind.PAY, f"{caller.merchant}:{payment_id}"),
         trace_id=format_trace_id(get_current_span().get_span_context().trace_id),
     )
     return payment, own, _fingerprint(payment)

@@ -6,6 +6,7 @@ from typing import TextIO
 
 import structlog
 from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
+from pydantic_core import to_json
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 _SECRETS = frozenset({"authorization", "api_key", "password", "secret", "token", "quote"})
@@ -70,7 +71,11 @@ def _shared_processors() -> list[Processor]:
 def _renderers(stream: TextIO) -> list[Processor]:
     if stream.isatty():
         return [structlog.dev.ConsoleRenderer(colors=True)]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_to_json)]
+
+
+def _to_json(event: EventDict, **_: object) -> str:
+    return to_json(event, fallback=str).decode()
 
 
 def _add_trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

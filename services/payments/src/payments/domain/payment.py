@@ -93,10 +93,10 @@ class Payment:
         return f"{self.merchant}:{self.payment_id}"
 
     def move(self, to: Status, *, at: int, **changes: Any) -> "Payment":
-        """Return the payment in status `to`; raises IllegalMove."""
+        """Return the payment in status `to`, its operation ended; raises IllegalMove."""
         if to not in LEGAL_MOVES[self.status]:
             raise IllegalMove(f"a payment that is {self.status} cannot become {to}")
-        return replace(self, status=to, updated_at=at, **changes)
+        return replace(self, status=to, updated_at=at, active_operation=None, **changes)
 
     def fail(self, code: FailureCode, message: str, *, at: int) -> "Payment":
         """Return the payment as FAILED for a business reason."""

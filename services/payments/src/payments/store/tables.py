@@ -87,45 +87,57 @@ events = Table(
     Column("at", BigInteger, nullable=False),
 )
 
-PAYMENT_COLUMNS = tuple(payments.c.keys())
+_FIXED_COLUMNS = (
+    "uid", "merchant", "payment_id", "amount", "currency", "source_account",
+    "destination_account", "capture", "quote", "description", "metadata", "trace_id", "version",
+    "created_at",
+)  # fmt: skip
 CHANGING_COLUMNS = (
     "status", "destination_currency", "destination_amount", "exchange", "risk", "failure",
     "captured_amount", "refunded_amount", "hold_expires_at", "active_operation", "updated_at",
 )  # fmt: skip
+PAYMENT_COLUMNS = _FIXED_COLUMNS + CHANGING_COLUMNS
 OPERATION_COLUMNS = tuple(operations.c.keys())
 EVENT_COLUMNS = ("uid", "merchant", "from_status", "to_status", "cause", "actor", "at")
 
 
-def payment_values(payment: Payment) -> dict[str, Any]:
-    """Return the columns of a payment; JSON columns as text, for bulk statements."""
-    exchange = payment.exchange
-    return {
-        "uid": payment.uid,
-        "merchant": payment.merchant,
-        "payment_id": payment.payment_id,
-        "status": payment.status.value,
-        "amount": payment.amount,
-        "currency": payment.currency,
-        "source_account": payment.source_account,
-        "destination_account": payment.destination_account,
-        "destination_currency": payment.destination_currency,
-        "destination_amount": payment.destination_amount,
-        "capture": payment.capture,
-        "quote": payment.quote,
-        "description": payment.description,
-        "metadata": json.dumps(payment.metadata),
-        "exchange": None if exchange is None else json.dumps(exchange_values(exchange)),
-        "risk": None if payment.risk is None else json.dumps(payment.risk),
-        "failure": None if payment.failure is None else json.dumps(asdict(payment.failure)),
-        "captured_amount": payment.captured_amount,
-        "refunded_amount": payment.refunded_amount,
-        "hold_expires_at": payment.hold_expires_at,
-        "trace_id": payment.trace_id,
-        "active_operation": payment.active_operation,
-        "version": payment.version,
-        "created_at": payment.created_at,
-        "updated_at": payment.updated_at,
-    }
+def payment_values(payment: Payment) -> tuple[Any, ...]:
+    """Return the row of a payment in the order of PAYMENT_COLUMNS; JSON as text."""
+    return (
+        payment.uid,
+        payment.merchant,
+        payment.payment_id,
+        payment.amount,
+        payment.currency,
+        payment.source_account,
+        payment.destination_account,
+        payment.capture,
+        payment.quote,
+        payment.description,
+        json.dumps(payment.metadata),
+        payment.trace_id,
+        payment.version,
+        payment.created_at,
+        *changing_values(payment),
+    )
+
+
+def changing_values(payment: Payment) -> tuple[Any, ...]:
+    """Return what an outcome changes, in the order of CHANGING_COLUMNS; JSON as text."""
+    exchange, risk, failure = payment.exchange, payment.risk, payment.failure
+    return (
+        payment.status.value,
+        payment.destination_currency,
+        payment.destination_amount,
+        None if exchange is None else json.dumps(exchange_values(exchange)),
+        None if risk is None else json.dumps(risk),
+        None if failure is None else json.dumps(asdict(failure)),
+        payment.captured_amount,
+        payment.refunded_amount,
+        payment.hold_expires_at,
+        payment.active_operation,
+        payment.updated_at,
+    )
 
 
 def operation_values(operation: Operation) -> tuple[Any, ...]:

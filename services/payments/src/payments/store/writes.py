@@ -29,6 +29,7 @@ from payments.store.tables import (
     EVENT_COLUMNS,
     OPERATION_COLUMNS,
     PAYMENT_COLUMNS,
+    changing_values,
     events,
     operation_values,
     operations,
@@ -156,7 +157,7 @@ def _claim(connection: Connection, claims: Sequence[Claim]) -> list[Outcome | Ex
             taken.add(claim.payment.uid)
             fresh.append(claim)
             results.append(Started(claim.payment, operation))
-    rows = [tuple(payment_values(c.payment).values()) for c in fresh]
+    rows = [payment_values(c.payment) for c in fresh]
     stored = insert_rows(connection, payments, PAYMENT_COLUMNS, rows, skip_existing=True)
     intents = [operation_values(c.operation) for c in fresh]
     intended = insert_rows(connection, operations, OPERATION_COLUMNS, intents, skip_existing=True)
@@ -256,9 +257,7 @@ def _finish(connection: Connection, finishes: Sequence[Finish]) -> list[Finish]:
 
 
 def _changes(finish: Finish) -> tuple[Any, ...]:
-    values = payment_values(replace(finish.after, active_operation=None))
-    changed = (values[column] for column in CHANGING_COLUMNS)
-    return (values["uid"], finish.before.version, *changed)
+    return (finish.after.uid, finish.before.version, *changing_values(finish.after))
 
 
 def _record_events(
