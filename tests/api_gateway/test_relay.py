@@ -97,7 +97,6 @@ async def test_hop_by_hop_headers_of_a_service_stay_behind(gateway: Gateway) -> 
         "Proxy-Authorization",
         "TE",
         "Upgrade",
-        "Baggage",
         "Tracestate",
         "X-HTTP-Method-Override",
     ],
@@ -110,6 +109,14 @@ async def test_headers_that_a_service_would_believe_are_stripped(
     await gateway.get("/rates", headers=sent)
 
     assert gateway.services["fx"].arrived[0].header(name) is None
+
+
+async def test_baggage_names_the_merchant_of_the_key_and_nothing_of_the_clients(
+    gateway: Gateway,
+) -> None:
+    await gateway.get("/rates", headers={"Baggage": "merchant=other,secret=1"})
+
+    assert gateway.services["fx"].arrived[0].header("Baggage") == "merchant=shop"
 
 
 async def test_a_caller_cannot_choose_its_merchant_or_roles(gateway: Gateway) -> None:

@@ -3,23 +3,23 @@
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, text
 
-from kurs.database import Database, DatabaseMetrics
+from kurs.database import Database
+from kurs.telemetry import Telemetry
 
 
 @pytest.mark.postgres
 async def test_connections_are_in_use_or_idle(postgres_url: str) -> None:
-    registry = CollectorRegistry()
-    database = Database.open(postgres_url, DatabaseMetrics(registry))
+    telemetry = Telemetry.for_tests("wallet")
+    database = Database.open(postgres_url, telemetry)
 
     def states(connection: Connection) -> dict[str, Any]:
         connection.execute(text("SELECT 1"))
         return {state: value(state) for state in ("in_use", "idle", "limit")}
 
     def value(state: str) -> float | None:
-        return registry.get_sample_value("kurs_database_connections", {"state": state})
+        return telemetry.registry.get_sample_value("kurs_database_connections", {"state": state})
 
     assert await database.read(states) == {"in_use": 1, "idle": 0, "limit": 8}
     assert (value("in_use"), value("idle")) == (0, 1)

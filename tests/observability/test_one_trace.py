@@ -28,7 +28,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[JoinedGateway]:
         yield joined
 
 
-async def pay(gateway: JoinedGateway, name: str, traceparent: str) -> Any:
+async def pay(gateway: JoinedGateway, name: str, traceparent: str, **headers: str) -> Any:
     body = {
         "payment_id": name,
         "amount": "10.00",
@@ -36,7 +36,8 @@ async def pay(gateway: JoinedGateway, name: str, traceparent: str) -> Any:
         "source_account": "alice",
         "destination_account": "ibu",
     }
-    return await gateway.call("POST", "/payments", body, headers={"traceparent": traceparent})
+    headers = {"traceparent": traceparent, **headers}
+    return await gateway.call("POST", "/payments", body, headers=headers)
 
 
 def all_spans(gateway: JoinedGateway) -> list[tuple[str, ReadableSpan]]:
@@ -60,13 +61,18 @@ def child_of(span: ReadableSpan, parent: ReadableSpan) -> bool:
     return span.parent is not None and span.parent.span_id == parent.context.span_id
 
 
+def children_of(gateway: JoinedGateway, parent: ReadableSpan) -> list[ReadableSpan]:
+    return [span for _, span in all_spans(gateway) if child_of(span, parent)]
+
+
 def check_trace(gateway: JoinedGateway, trace: str, name: str) -> None:
     spans = of_trace(gateway, trace)
     assert set(spans) == {
         "api-gateway: POST /payments",
         "api-gateway: POST payments",
         "payments: POST /payments",
-        "payments: payments transaction",
+        "payments: payments claim",
+        "payments: payments finish",
         "risk: risk score",
         "fx: fx.quote",
         "wallet: wallet transfer",
@@ -74,6 +80,7 @@ def check_trace(gateway: JoinedGateway, trace: str, name: str) -> None:
     own = spans["payments: POST /payments"]
     assert child_of(spans["api-gateway: POST payments"], spans["api-gateway: POST /payments"])
     assert child_of(own, spans["api-gateway: POST payments"])
+    assert {merchant_of(span) for span in spans.values()} == {"demo"}
     for item in ("risk: risk score", "fx: fx.quote", "wallet: wallet transfer"):
         assert child_of(spans[item], own), item
     assert (
@@ -93,6 +100,10 @@ def check_trace(gateway: JoinedGateway, trace: str, name: str) -> None:
     assert str(own.attributes["fx.quote_id"]).startswith("fxq_")
     wallet = spans["wallet: wallet transfer"].attributes or {}
     assert wallet["kurs.transfer_id"] == f"pay:demo:{name}"
+
+
+def merchant_of(span: ReadableSpan) -> Any:
+    return (span.attributes or {}).get("payment.merchant")
 
 
 def batches_of(gateway: JoinedGateway, item: ReadableSpan, name: str) -> list[ReadableSpan]:
@@ -119,6 +130,23 @@ async def test_a_payment_alone_is_one_trace_through_all_services(gateway: Joined
     assert sent.parent is None
     assert sent.context.trace_id != transfer.context.trace_id
     assert len(stored.links) == 1
+    (write,) = children_of(gateway, stored)
+    assert write.name == "write transaction"
+    statements = children_of(gateway, write)
+    assert {s.name for s in statements} >= {"INSERT transfers", "INSERT postings"}
+    assert write.attributes is not None
+    assert write.attributes["db.system.name"] == "sqlite"
+    assert write.attributes["kurs.db.statements"] == len(statements)
+    for service in ("payments", "risk"):
+        assert batches_of(gateway, transfer, f"{service} transaction"), service
+
+
+async def test_what_a_client_says_in_baggage_is_not_taken(gateway: JoinedGateway) -> None:
+    await pay(gateway, "p1", PARENT, baggage="merchant=other,secret=1")
+
+    check_trace(gateway, TRACE, "p1")
+    said = [str(span.attributes) for _, span in all_spans(gateway)]
+    assert not [text for text in said if "other" in text or "secret" in text]
 
 
 async def test_a_payment_in_a_large_batch_is_one_trace_too(gateway: JoinedGateway) -> None:

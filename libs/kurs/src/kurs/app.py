@@ -39,20 +39,28 @@ def create_app(
     report: Report = dict,
     front: Layer | None = None,
     trust_traceparent: bool = True,
+    take_baggage: bool = True,
 ) -> FastAPI:
     """Return an app with `/healthz`, `/readyz`, `/metrics`, `/openapi.json` and problem handlers.
 
     `readiness` names each thing that the service needs and says whether it is there; `report` adds
     to the answer of `/readyz` what does not decide. `front` is a layer right behind the telemetry.
-    Without `trust_traceparent` the trace of a caller is linked and not continued.
+    Without `trust_traceparent` the trace of a caller is linked and not continued; without
+    `take_baggage` its baggage is not taken.
     """
     answer_error = _error_answers(telemetry)
+    tracing = partial(
+        TelemetryMiddleware,
+        telemetry=telemetry,
+        trust_incoming=trust_traceparent,
+        take_baggage=take_baggage,
+    )
     app = ServiceApp(
         title=title,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        layers=_layers(settings, telemetry, front, trust_traceparent=trust_traceparent),
+        layers=_layers(settings, tracing, front),
         answer_error=answer_error,
     )
     app.state.draining = False
@@ -68,16 +76,8 @@ def problem_response(problem: Problem) -> Response:
     return Response(problem.body(), problem.status, problem.headers, media_type=PROBLEM_MEDIA_TYPE)
 
 
-def _layers(
-    settings: ServiceSettings,
-    telemetry: Telemetry,
-    front: Layer | None,
-    *,
-    trust_traceparent: bool,
-) -> list[Layer]:
-    layers: list[Layer] = [
-        partial(TelemetryMiddleware, telemetry=telemetry, trust_incoming=trust_traceparent)
-    ]
+def _layers(settings: ServiceSettings, tracing: Layer, front: Layer | None) -> list[Layer]:
+    layers = [tracing]
     if has_faults(settings):
         layers.append(partial(FaultInjection, settings=settings))
     if front is not None:

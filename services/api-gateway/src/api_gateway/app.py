@@ -69,6 +69,7 @@ def create_app(
             draining=lambda: app.state.draining,
         ),
         trust_traceparent=settings.trust_traceparent,
+        take_baggage=False,
     )
     catalogue = Catalogue(
         app.openapi(),

@@ -22,6 +22,7 @@ from api_gateway.request_head import RequestHead
 from api_gateway.route_table import Methods, Route, RouteTable, check_query
 from api_gateway.upstreams import Upstreams
 from kurs.errors import Internal, Problem
+from kurs.telemetry import carry_merchant
 
 _DRAIN_POLL_SECONDS = 0.25
 
@@ -120,6 +121,7 @@ class Proxy:
         key = gate.authenticator.authenticate(head)
         exchange.fields = gate.rate_limit.hit(key.entry.id)
         require_role(key, route.role)
+        carry_merchant(key.merchant)
         head.passed_on.update(key.identity_headers)
         if route.streams:
             with gate.streams:

@@ -45,6 +45,7 @@ class QuoteItem(_Request):
     source_amount: Annotated[str, Field(max_length=64)] | None = None
     destination_amount: Annotated[str, Field(max_length=64)] | None = None
     traceparent: Annotated[str, Field(max_length=64)] | None = None
+    baggage: Annotated[str, Field(max_length=256)] | None = None
     deadline_ms: Annotated[int, Field(strict=True)] | None = None
 
 

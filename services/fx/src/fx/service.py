@@ -106,7 +106,7 @@ class RateService:
         table, now = self._table(), self._clock.now()
         results = []
         for item in items:
-            with self._telemetry.item_span("fx.quote", item.traceparent) as span:
+            with self._telemetry.item_span("fx.quote", item.traceparent, item.baggage) as span:
                 result = self._answer(table, item, now, elapsed_ms)
                 if span.is_recording():
                     span.set_attributes(_attributes(item, result, table.revision))

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from kurs.app import create_app as create_kurs_app
 from kurs.batching import BatchMetrics
 from kurs.clock import Clock, SystemClock
-from kurs.database import Database, DatabaseMetrics
+from kurs.database import Database
 from kurs.http import AiohttpTransport, ServiceClient, Transport
 from kurs.migrations import ensure_schema
 from kurs.telemetry import Telemetry
@@ -39,7 +39,7 @@ def create_app(
     telemetry = telemetry or Telemetry.of(settings)
     batches = BatchMetrics(telemetry.registry)
     metrics = PaymentMetrics(telemetry)
-    database = Database.open(settings.database_url, DatabaseMetrics(telemetry.registry))
+    database = Database.open(settings.database_url, telemetry)
     feed = Feed(database, lambda: bool(app.state.draining))
     dependencies = _dependencies(settings, transport, telemetry, batches)
     service = PaymentService(

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from kurs.batching import Batcher, BatchMetrics, DeadlineExceeded, Overloaded
 from kurs.http import Deadline, ServiceClient, TransportError
-from kurs.telemetry import Telemetry, inject
+from kurs.telemetry import Telemetry, propagated
 
 Item = dict[str, Any]
 
@@ -49,9 +49,8 @@ class BatchClient:
 
     async def call(self, item: Item, deadline: Deadline) -> Mapping[str, Any]:
         """Return the item's result; raises Unanswered."""
-        traceparent = inject()
-        if traceparent is not None:
-            item = {**item, "traceparent": traceparent}
+        if fields := propagated():
+            item = {**item, **fields}
         try:
             result = await self._batcher.submit(_Call(item, deadline), expires=deadline.expires_at)
         except (TransportError, Overloaded, DeadlineExceeded) as error:

@@ -12,7 +12,7 @@ from kurs.database import Database, Writer
 from kurs.errors import Forbidden, Problem
 from kurs.http import Deadline, current_deadline
 from kurs.money import format_amount
-from kurs.telemetry import Telemetry
+from kurs.telemetry import Telemetry, inject
 from payments.clients import AccountDirectory, Unanswered
 from payments.domain.operation import Answer, Kind, Operation, digest, operation_id
 from payments.domain.payment import Payment, Status
@@ -82,14 +82,23 @@ class PaymentService:
         self._clock = clock
         self._waves = Waves(metrics=batches)
         self._writer: Writer[Op, Outcome] = Writer(
-            database, apply, name="payments-writer", metrics=batches
+            database,
+            apply,
+            name="payments-writer",
+            member=lambda op: self._sampled.get(id(op)),
+            metrics=batches,
         )
+        self._sampled: dict[int, str | None] = {}
         self.close = self._writer.close
 
     async def pay(self, payment: Payment, *, idempotency: str, fingerprint: str) -> Told:
-        """Make a payment once, however often it is asked for. Raises Problem."""
+        """Make a payment once, however often it is asked for. Raises Problem.
+
+        Its active operation is the one to pay it.
+        """
+        assert payment.active_operation is not None
         operation = Operation(
-            operation_id=operation_id(Kind.PAY, payment),
+            operation_id=payment.active_operation,
             uid=payment.uid,
             kind=Kind.PAY,
             idempotency=idempotency,
@@ -99,7 +108,6 @@ class PaymentService:
             created_at=payment.created_at,
             lease_until=self._lease(),
         )
-        payment = replace(payment, active_operation=operation.operation_id)
         parties = (payment.source_account, payment.destination_account)
         await self._accounts.prepare(parties, self._deadline())
         async with self._waves.place():
@@ -176,9 +184,13 @@ class PaymentService:
     async def _commit(self, op: Op) -> Outcome:
         if not get_current_span().is_recording():
             return await self._writer.submit(op)
-        with self._tracer.start_as_current_span("payments transaction") as span:
-            span.set_attribute("db.operation.name", type(op).__name__)
-            return await self._writer.submit(op)
+        # The payment's wait for the transaction that it shares with others.
+        with self._tracer.start_as_current_span(f"payments {type(op).__name__.lower()}"):
+            self._sampled[id(op)] = inject()
+            try:
+                return await self._writer.submit(op)
+            finally:
+                del self._sampled[id(op)]
 
     async def _drive(self, started: Started) -> Answer:
         begun = time.perf_counter()
@@ -204,7 +216,9 @@ class PaymentService:
 
     async def _finish(self, started: Started, settled: Settled) -> Answer:
         before, operation = started.payment, started.operation
-        after = replace(settled.payment, active_operation=None)
+        after = settled.payment
+        if after.active_operation is not None:
+            after = replace(after, active_operation=None)
         answer = _answer(operation, after, settled)
         finish = Finish(before, after, operation, answer, settled.cause)
         try:

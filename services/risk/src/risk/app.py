@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from kurs.app import create_app as create_kurs_app
 from kurs.batching import BatchMetrics
 from kurs.clock import Clock, SystemClock
-from kurs.database import Database, DatabaseMetrics
+from kurs.database import Database
 from kurs.documents import DocumentWatcher, config_router
 from kurs.http import AiohttpTransport, ServiceClient, Transport
 from kurs.migrations import ensure_schema
@@ -50,7 +50,7 @@ def create_app(
     watcher = DocumentWatcher(settings.config_dir, RiskDocument, telemetry=telemetry, clock=clock)
     watcher.subscribe(configuration.apply)
     watcher.subscribe(metrics.shadow.apply)
-    database = Database.open(settings.database_url, DatabaseMetrics(telemetry.registry))
+    database = Database.open(settings.database_url, telemetry)
     cleanup = Cleanup(
         database,
         clock=clock,

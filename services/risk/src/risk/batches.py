@@ -66,7 +66,7 @@ class BatchScoring:
     def _span(self, order: Order) -> Span | None:
         if order.traceparent is None:
             return None
-        return self._telemetry.item_span(SPAN, order.traceparent)
+        return self._telemetry.item_span(SPAN, order.traceparent, order.baggage)
 
     def _finish(self, result: Result | Exception, span: Span | None) -> str:
         if span is not None:
@@ -140,7 +140,7 @@ def _order(item: ScoreItem, arrived: float) -> Order | Refused:
         item.source_opened_at,
     )
     expires_at = None if item.deadline_ms is None else arrived + item.deadline_ms / 1000
-    return Order(attempt, expires_at, item.traceparent)
+    return Order(attempt, expires_at, item.traceparent, item.baggage)
 
 
 def _refused(refused: Refused) -> str:

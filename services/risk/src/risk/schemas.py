@@ -78,6 +78,7 @@ class ScoreItem(_Request):
     destination_currency: CurrencyCode | None = Field(None, description=Received)
     source_opened_at: Micros | None = Field(None, description=Opened)
     traceparent: Annotated[str, StringConstraints(max_length=256)] | None = None
+    baggage: Annotated[str, StringConstraints(max_length=256)] | None = None
     deadline_ms: Annotated[int, Field(strict=True, ge=0, le=_DAY_MS)] | None = Field(
         None, description="Left when sent; passed: the item is skipped."
     )

@@ -28,6 +28,7 @@ class Order(NamedTuple):
     attempt: Attempt
     expires_at: float | None = None
     traceparent: str | None = None
+    baggage: str | None = None
 
 
 class Skipped(NamedTuple):
@@ -61,7 +62,11 @@ class RiskService:
         self._clock = clock
         self._metrics = metrics
         self._writer: Writer[Order, Result] = Writer(
-            database, self._apply, name=WRITER, metrics=batch_metrics
+            database,
+            self._apply,
+            name=WRITER,
+            member=lambda order: order.traceparent,
+            metrics=batch_metrics,
         )
 
     async def score(self, orders: Sequence[Order]) -> list[Result | Exception]:

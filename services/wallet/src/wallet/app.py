@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from kurs.app import create_app as create_kurs_app
 from kurs.batching import BatchMetrics
 from kurs.clock import Clock, SystemClock
-from kurs.database import Database, DatabaseMetrics
+from kurs.database import Database
 from kurs.http import Transport
 from kurs.migrations import ensure_schema
 from kurs.telemetry import Telemetry
@@ -39,7 +39,7 @@ def create_app(
     """Return the wallet as an ASGI app; its lifespan opens and closes what it holds."""
     clock = clock or SystemClock()
     telemetry = telemetry or Telemetry.of(settings)
-    database = Database.open(settings.database_url, DatabaseMetrics(telemetry.registry))
+    database = Database.open(settings.database_url, telemetry)
     metrics = WalletMetrics(telemetry)
     ledger = Ledger(
         database,

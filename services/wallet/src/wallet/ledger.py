@@ -26,6 +26,7 @@ class Submission(NamedTuple):
     transfer: Transfer
     expires: float | None = None
     traceparent: str | None = None
+    baggage: str | None = None
 
 
 class Ledger:
@@ -46,7 +47,12 @@ class Ledger:
         self._telemetry = telemetry
         self._metrics = metrics
         self._writer: Writer[Submission, Outcome] = Writer(
-            database, self._apply, name="ledger", max_batch=MAX_BATCH, metrics=batch_metrics
+            database,
+            self._apply,
+            name="ledger",
+            member=lambda submission: submission.traceparent,
+            max_batch=MAX_BATCH,
+            metrics=batch_metrics,
         )
         self.close = self._writer.close
 
@@ -66,7 +72,9 @@ class Ledger:
         return outcomes
 
     def _item_span(self, submission: Submission) -> Span:
-        span = self._telemetry.item_span("wallet transfer", submission.traceparent)
+        span = self._telemetry.item_span(
+            "wallet transfer", submission.traceparent, submission.baggage
+        )
         span.set_attribute("kurs.transfer_id", submission.transfer.transfer_id)
         span.set_attribute("kurs.transfer_kind", submission.transfer.kind.value)
         return span
@@ -85,22 +93,18 @@ class Ledger:
         self, connection: Connection, submissions: Sequence[Submission]
     ) -> list[Outcome | Exception]:
         """Apply a batch inside its transaction; run again when another process interferes."""
-        members = [s.traceparent for s in submissions if s.traceparent is not None]
-        with self._telemetry.batch_span("wallet transaction", members):
-            moment = time.monotonic()
-            late = {
-                index for index, s in enumerate(submissions)
-                if s.expires is not None and s.expires <= moment
-            }  # fmt: skip
-            live = [s.transfer for i, s in enumerate(submissions) if i not in late]
-            outcomes = iter(self._evaluate(connection, live))
-            message = "its deadline passed before the work began"
-            return [
-                self._skip(s.transfer, Code.DEADLINE_EXCEEDED, message)
-                if i in late
-                else next(outcomes)
-                for i, s in enumerate(submissions)
-            ]
+        moment = time.monotonic()
+        late = {
+            index for index, s in enumerate(submissions)
+            if s.expires is not None and s.expires <= moment
+        }  # fmt: skip
+        live = [s.transfer for i, s in enumerate(submissions) if i not in late]
+        outcomes = iter(self._evaluate(connection, live))
+        message = "its deadline passed before the work began"
+        return [
+            self._skip(s.transfer, Code.DEADLINE_EXCEEDED, message) if i in late else next(outcomes)
+            for i, s in enumerate(submissions)
+        ]
 
     def _evaluate(self, connection: Connection, transfers: Sequence[Transfer]) -> list[Outcome]:
         if not transfers:

@@ -67,7 +67,7 @@ def service_routes(wallet: Wallet) -> APIRouter:
 
 def _submission(item: batch.TransferIn, arrived: float) -> Submission:
     expires = None if item.deadline_ms is None else arrived + item.deadline_ms / 1000
-    return Submission(batch.to_transfer(item), expires, item.traceparent)
+    return Submission(batch.to_transfer(item), expires, item.traceparent, item.baggage)
 
 
 def _json(answer: dict[str, Any]) -> Response:

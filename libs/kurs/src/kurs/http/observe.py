@@ -8,6 +8,7 @@ from prometheus_client import Histogram
 from kurs.http.breaker import CircuitBreaker
 from kurs.http.errors import TransportError
 from kurs.http.message import Request
+from kurs.telemetry.baggage import write_baggage
 from kurs.telemetry.service import Telemetry
 from kurs.telemetry.tracing import TRACEPARENT, format_traceparent
 
@@ -63,6 +64,7 @@ class CallObserver:
                 },
             )
             context = span.get_span_context()
+            write_baggage(request.headers)
         if context.is_valid:
             request.headers[TRACEPARENT] = format_traceparent(context)
         return Call(self, request.method, span)

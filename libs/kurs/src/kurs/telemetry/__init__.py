@@ -1,8 +1,18 @@
 """What a service tells about itself: metrics, traces and logs, bound together by the trace id."""
 
+from kurs.telemetry.baggage import carry_merchant, propagated
 from kurs.telemetry.metrics import Metrics, render_metrics
 from kurs.telemetry.middleware import TelemetryMiddleware
 from kurs.telemetry.service import Telemetry
 from kurs.telemetry.tracing import extract, inject
 
-__all__ = ["Metrics", "Telemetry", "TelemetryMiddleware", "extract", "inject", "render_metrics"]
+__all__ = [
+    "Metrics",
+    "Telemetry",
+    "TelemetryMiddleware",
+    "carry_merchant",
+    "extract",
+    "inject",
+    "propagated",
+    "render_metrics",
+]

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from opentelemetry import context as otel_context
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import (
     Link,
@@ -25,6 +26,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kurs.http.deadline import Deadline, current_deadline
+from kurs.telemetry.baggage import with_baggage
 from kurs.telemetry.service import Telemetry
 from kurs.telemetry.tracing import (
     SAMPLED_ROOT,
@@ -47,14 +49,22 @@ class TelemetryMiddleware:
 
     The route label is the template of `scope["route"]` (its `.path`, or a string), never a path.
     With `trust_incoming=False` a caller's trace is linked, not continued: the edge decides itself
-    what is sampled.
+    what is sampled. With `take_baggage=False` a caller's baggage is not taken.
     """
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, *, trust_incoming: bool = True) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        telemetry: Telemetry,
+        *,
+        trust_incoming: bool = True,
+        take_baggage: bool = True,
+    ) -> None:
         self._app = app
         self._tracer = telemetry.tracer
         self._bound = telemetry.sampler.bound
         self._trust = trust_incoming
+        self._take_baggage = take_baggage
         self._active = 0
         self._durations = telemetry.histogram(
             "http_server_request_duration_seconds",
@@ -72,12 +82,11 @@ class TelemetryMiddleware:
             await self._app(scope, receive, send)
             return
         traceparent, deadline = _read_headers(scope["headers"])
-        span = self._start_span(scope, traceparent)
-        context = span.get_span_context()
-        answer = _Answer(send, context)
+        span, context = self._start_span(scope, traceparent)
+        answer = _Answer(send, span.get_span_context())
         # Tokens are given back below: in one process the caller's task may run this app too.
         deadline_token = current_deadline.set(deadline)
-        span_token = otel_context.attach(set_span_in_context(span))
+        span_token = otel_context.attach(context)
         self._active += 1
         started = perf_counter()
         try:
@@ -93,18 +102,21 @@ class TelemetryMiddleware:
             otel_context.detach(span_token)
             current_deadline.reset(deadline_token)
 
-    def _start_span(self, scope: Scope, traceparent: str | None) -> Span:
+    def _start_span(self, scope: Scope, traceparent: str | None) -> tuple[Span, Context]:
         incoming = parse_traceparent(traceparent)
         if incoming is not None and self._trust:
             if not incoming.trace_flags & 1:
-                return NonRecordingSpan(incoming)
+                return _in_context(NonRecordingSpan(incoming))
             parent, links = set_span_in_context(NonRecordingSpan(incoming), SAMPLED_ROOT), None
         else:
             trace_id = getrandbits(128)
             if trace_id & _LOW_64_BITS >= self._bound:
-                return unsampled_span(trace_id)
+                return _in_context(unsampled_span(trace_id))
             parent, links = SAMPLED_ROOT, [Link(incoming)] if incoming else None
-        return self._tracer.start_span(scope["method"], parent, SpanKind.SERVER, links=links)
+        if self._take_baggage:
+            parent = with_baggage(_baggage_of(scope), parent)
+        span = self._tracer.start_span(scope["method"], parent, SpanKind.SERVER, links=links)
+        return span, set_span_in_context(span, parent)
 
     def _observe(
         self, scope: Scope, status: int, started: float, span: Span, error: BaseException | None
@@ -154,6 +166,15 @@ def route_template(scope: Scope) -> str:
     if route is None:
         return UNMATCHED
     return route if isinstance(route, str) else getattr(route, "path", UNMATCHED)
+
+
+def _in_context(span: Span) -> tuple[Span, Context]:
+    return span, set_span_in_context(span)
+
+
+def _baggage_of(scope: Scope) -> str | None:
+    found = (value for name, value in scope["headers"] if name == b"baggage")
+    return ",".join(value.decode("latin-1") for value in found) or None
 
 
 def _read_headers(headers: list[tuple[bytes, bytes]]) -> tuple[str | None, Deadline | None]:

@@ -24,6 +24,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from structlog.typing import FilteringBoundLogger
 
 from kurs.settings import ServiceSettings
+from kurs.telemetry.baggage import MerchantOnSpans, with_baggage
 from kurs.telemetry.export import batch_processor
 from kurs.telemetry.logs import create_logger, route_standard_logging, standard_output
 from kurs.telemetry.metrics import HTTP_DURATION_BUCKETS, Metrics
@@ -63,6 +64,7 @@ class Telemetry:
             resource=Resource.create({"service.name": service, "service.instance.id": instance}),
             shutdown_on_exit=False,
         )
+        self.provider.add_span_processor(MerchantOnSpans())
         self.tracer: Tracer = self.provider.get_tracer("kurs")
         self.logger: FilteringBoundLogger = create_logger(
             service, instance, log_level, standard_output()
@@ -167,20 +169,20 @@ class Telemetry:
         ) as span:
             yield span
 
-    def item_span(self, name: str, traceparent: str | None, batch: Span | None = None) -> Span:
+    def item_span(self, name: str, traceparent: str | None, baggage: str | None = None) -> Span:
         """Start the span of one item of a received batch; end it with `.end()` or `with`.
 
-        It is a child of the item's own trace and links to `batch`, the span that carries the
-        whole batch (the current span by default). It is not made current. An item without a
-        sampled `traceparent` gets a span that records nothing.
+        It is a child of the item's own trace, has what its baggage tells, and links to the current
+        span, which carries the whole batch. It is not made current. An item without a sampled
+        `traceparent` gets a span that records nothing.
         """
         parent = parse_traceparent(traceparent)
         if parent is None or not parent.trace_flags & 1:
             return INVALID_SPAN
-        carrier = (batch or get_current_span()).get_span_context()
+        carrier = get_current_span().get_span_context()
         return self.tracer.start_span(
             name,
-            set_span_in_context(NonRecordingSpan(parent), SAMPLED_ROOT),
+            set_span_in_context(NonRecordingSpan(parent), with_baggage(baggage, SAMPLED_ROOT)),
             SpanKind.CONSUMER,
             links=_link(carrier),
         )

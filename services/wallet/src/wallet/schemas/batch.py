@@ -26,7 +26,7 @@ from wallet.schemas.public import MAX_ACCOUNTS, Request
 
 MAX_ITEMS = 1_000
 MAX_CONTEXT_BYTES = 8 * 1024
-_NOT_CONTENT = {"transfer_id", "context", "traceparent", "deadline_ms"}
+_NOT_CONTENT = {"transfer_id", "context", "traceparent", "baggage", "deadline_ms"}
 _FAR_FUTURE = 2**53
 
 
@@ -84,6 +84,7 @@ class TransferIn(Request):
     config_revision: _Revision | None = None
     context: Context | None = None
     traceparent: Annotated[str, StringConstraints(max_length=256)] | None = None
+    baggage: Annotated[str, StringConstraints(max_length=256)] | None = None
     deadline_ms: int | None = Field(
         None,
         strict=True,
