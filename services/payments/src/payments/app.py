@@ -13,9 +13,10 @@ from kurs.database import Database
 from kurs.http import AiohttpTransport, ServiceClient, Transport
 from kurs.migrations import ensure_schema
 from kurs.telemetry import Telemetry
+from payments.assessment import Dependencies
 from payments.clients import AccountDirectory, BatchClient
 from payments.feed import Feed
-from payments.flow import Dependencies, PaymentFlow
+from payments.flow import PaymentFlow
 from payments.metrics import PaymentMetrics
 from payments.reconciler import Reconciler
 from payments.routes import routes

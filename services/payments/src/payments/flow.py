@@ -5,34 +5,21 @@ outcome, because the ledger keeps the first transfer under an operation's id: wh
 sent is adopted, and before a taken-over payment fails, its id is burnt in the ledger.
 """
 
-import asyncio
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kurs.clock import MICROS, Clock
 from kurs.http import Deadline
-from kurs.money import format_amount
-from kurs.quote_token import Quote, verify
-from payments.clients import AccountDirectory, BatchClient, Unanswered
+from payments.assessment import Assessor, Dependencies
+from payments.clients import Unanswered
 from payments.domain.failure import Failure, FailureCode, Refusal, refusal_of
 from payments.domain.operation import Kind, Operation, operation_id
 from payments.domain.payment import Payment, Status
 from payments.domain.postings import Posting, capture_postings, refund_postings
-from payments.domain.quotes import accept_quote, exchange_of
 from payments.settings import PaymentsSettings
 from payments.store.tables import exchange_values, read_exchange
 from payments.store.writes import Started
 from payments.waves import together
-
-
-@dataclass(frozen=True, slots=True)
-class Dependencies:
-    """The services that a payment goes through."""
-
-    accounts: AccountDirectory
-    risk: BatchClient
-    fx: BatchClient
-    wallet: BatchClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +37,9 @@ class PaymentFlow:
     def __init__(
         self, dependencies: Dependencies, settings: PaymentsSettings, clock: Clock
     ) -> None:
-        self._services = dependencies
+        self._assessor = Assessor(dependencies, settings.quote_signing_keys())
+        self._wallet = dependencies.wallet
         self._settings = settings
-        self._keys = settings.quote_signing_keys()
         self._clock = clock
 
     async def drive(self, started: Started, deadline: Deadline) -> Settled:
@@ -72,7 +59,7 @@ class PaymentFlow:
         self, payment: Payment, operation: Operation, deadline: Deadline, *, fresh: bool
     ) -> Settled:
         try:
-            payment, refusal = await self._assess(payment, deadline)
+            payment, refusal = await self._assessor.assess(payment, deadline)
         except Unanswered as error:
             if fresh or not self._gave_up(payment):
                 raise
@@ -83,88 +70,6 @@ class PaymentFlow:
         if fresh:
             return self._failed(payment, refusal.failure)
         return await self._burn(payment, operation, refusal.failure, deadline)
-
-    async def _assess(self, payment: Payment, deadline: Deadline) -> tuple[Payment, Refusal | None]:
-        """Return the payment with risk and rate, and why it is refused, if it is."""
-        try:
-            source, destination = await self._parties(payment, deadline)
-            currency = payment.destination_currency or destination or payment.currency
-            risk, quote = await self._judge(payment, source, currency, deadline)
-        except Refusal as refusal:
-            return payment, refusal
-        known: dict[str, Any] = {"destination_currency": currency, "risk": risk}
-        if risk["decision"] == "decline":
-            reasons = ", ".join(reason["message"] for reason in risk["reasons"])
-            declined = Refusal(FailureCode.RISK_DECLINED, reasons or "declined by risk")
-            return replace(payment, **known), declined
-        if isinstance(quote, Refusal):
-            return replace(payment, **known), quote
-        if quote is None:
-            return replace(payment, **known, destination_amount=payment.amount), None
-        arrives, exchange = quote.destination_minor, exchange_of(quote)
-        return replace(payment, **known, destination_amount=arrives, exchange=exchange), None
-
-    async def _parties(self, payment: Payment, deadline: Deadline) -> tuple[int, str | None]:
-        """Return when the source was opened and what the destination settles in."""
-        if payment.source_account == payment.destination_account:
-            raise Refusal(FailureCode.SAME_ACCOUNT, "source and destination are the same account")
-        source = await self._services.accounts.find(payment.source_account, deadline)
-        destination = await self._services.accounts.find(payment.destination_account, deadline)
-        if source is None or source.merchant != payment.merchant:
-            name = payment.source_account
-            raise Refusal(FailureCode.ACCOUNT_NOT_FOUND, f"source_account {name} is not open")
-        if destination is None:
-            name = payment.destination_account
-            raise Refusal(FailureCode.ACCOUNT_NOT_FOUND, f"destination_account {name} is not open")
-        return source.opened_at, destination.settlement_currency
-
-    async def _judge(
-        self, payment: Payment, opened_at: int, currency: str, deadline: Deadline
-    ) -> tuple[dict[str, Any], Quote | Refusal | None]:
-        if currency == payment.currency and payment.quote is None:
-            return await self._score(payment, opened_at, currency, deadline), None
-        # Both answers are awaited even if one fails, so that no task is left behind.
-        risk, quote = await asyncio.gather(
-            self._score(payment, opened_at, currency, deadline),
-            self._price(payment, currency, deadline),
-            return_exceptions=True,
-        )
-        if isinstance(risk, BaseException):
-            raise risk
-        if isinstance(quote, BaseException) and not isinstance(quote, Refusal):
-            raise quote
-        return risk, quote
-
-    async def _score(
-        self, payment: Payment, opened_at: int, currency: str, deadline: Deadline
-    ) -> dict[str, Any]:
-        item = {
-            "payment_id": payment.uid,
-            "merchant": payment.merchant,
-            "amount": _major(payment),
-            "currency": payment.currency,
-            "destination_currency": currency,
-            "source_account": payment.source_account,
-            "destination_account": payment.destination_account,
-            "source_opened_at": opened_at,
-        }
-        result = await self._services.risk.call(item, deadline)
-        if result["status"] != "scored":
-            raise refusal_of(result.get("code"), result.get("message"))
-        return {key: result[key] for key in ("decision", "score", "reasons", "config_revision")}
-
-    async def _price(self, payment: Payment, currency: str, deadline: Deadline) -> Quote:
-        if payment.quote is not None:
-            return accept_quote(payment, currency, self._keys)
-        item = {
-            "source_currency": payment.currency,
-            "destination_currency": currency,
-            "source_amount": _major(payment),
-        }
-        result = await self._services.fx.call(item, deadline)
-        if result["status"] != "quoted":
-            raise refusal_of(result.get("code"), result.get("message"))
-        return verify(result["quote"], self._keys)
 
     async def _move(self, payment: Payment, operation: Operation, deadline: Deadline) -> Settled:
         """Move the money, or hold it where a person or a later capture decides."""
@@ -180,7 +85,7 @@ class PaymentFlow:
         if payment.exchange is not None:
             item["quote_id"] = payment.exchange.quote_id
             item["config_revision"] = payment.exchange.config_revision
-        result = await self._services.wallet.call(item, deadline)
+        result = await self._wallet.call(item, deadline)
         if result["status"] == "applied" and not result["replayed"]:
             return Settled(moved, "paid")
         return self._adopt(payment, result)
@@ -198,7 +103,7 @@ class PaymentFlow:
         """Fail a payment that was taken over, unless its money moved already."""
         context = {"risk": payment.risk, "failure": asdict(failure)}
         item = self._item(payment, operation, kind="cancel", context=context)
-        result = await self._services.wallet.call(item, deadline)
+        result = await self._wallet.call(item, deadline)
         if result["status"] == "applied" and not result["replayed"]:
             return self._failed(payment, failure)
         return self._adopt(payment, result)
@@ -236,7 +141,7 @@ class PaymentFlow:
             hold_id=operation_id(Kind.PAY, payment),
             postings=_wire(capture_postings(payment, operation.amount)),
         )
-        result = await self._services.wallet.call(item, deadline)
+        result = await self._wallet.call(item, deadline)
         at = self._clock.now()
         if result["status"] == "applied":
             moved = payment.move(
@@ -252,7 +157,7 @@ class PaymentFlow:
     async def _release(self, payment: Payment, operation: Operation, deadline: Deadline) -> Settled:
         hold = operation_id(Kind.PAY, payment)
         item = self._item(payment, operation, kind="void", hold_id=hold)
-        result = await self._services.wallet.call(item, deadline)
+        result = await self._wallet.call(item, deadline)
         # A hold that is gone was released by its expiry: the funds are free either way.
         if operation.kind is Kind.EXPIRE or result["status"] != "applied":
             return Settled(self._expired(payment), "expired")
@@ -277,7 +182,7 @@ class PaymentFlow:
             postings=_wire(refund_postings(payment, operation.amount)),
             reverses=_captured_by(payment),
         )
-        result = await self._services.wallet.call(item, deadline)
+        result = await self._wallet.call(item, deadline)
         if result["status"] != "applied":
             refusal = refusal_of(result.get("code"), result.get("message"))
             return Settled(payment, "refused", refusal.failure)
@@ -301,10 +206,6 @@ class PaymentFlow:
             "merchant": payment.merchant,
             **content,
         }
-
-
-def _major(payment: Payment) -> str:
-    return format_amount(payment.amount, payment.currency)
 
 
 def _captured_by(payment: Payment) -> str:

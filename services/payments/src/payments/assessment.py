@@ -1,0 +1,118 @@
+"""What is asked before money moves: are the accounts open, what says risk, what is the rate?"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kurs.http import Deadline
+from kurs.money import format_amount
+from kurs.quote_token import Quote, verify
+from payments.clients import AccountDirectory, BatchClient
+from payments.domain.failure import FailureCode, Refusal, refusal_of
+from payments.domain.payment import Payment
+from payments.domain.quotes import accept_quote, exchange_of
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """The services that a payment goes through."""
+
+    accounts: AccountDirectory
+    risk: BatchClient
+    fx: BatchClient
+    wallet: BatchClient
+
+
+class Assessor:
+    """Asks the wallet for the parties, and risk and fx at the same time."""
+
+    def __init__(self, services: Dependencies, keys: Sequence[bytes]) -> None:
+        self._services = services
+        self._keys = keys
+
+    async def assess(self, payment: Payment, deadline: Deadline) -> tuple[Payment, Refusal | None]:
+        """Return the payment with risk and rate, and why it is refused, if it is."""
+        try:
+            source, destination = await self._parties(payment, deadline)
+            currency = payment.destination_currency or destination or payment.currency
+            risk, quote = await self._judge(payment, source, currency, deadline)
+        except Refusal as refusal:
+            return payment, refusal
+        known: dict[str, Any] = {"destination_currency": currency, "risk": risk}
+        if risk["decision"] == "decline":
+            reasons = ", ".join(reason["message"] for reason in risk["reasons"])
+            declined = Refusal(FailureCode.RISK_DECLINED, reasons or "declined by risk")
+            return replace(payment, **known), declined
+        if isinstance(quote, Refusal):
+            return replace(payment, **known), quote
+        if quote is None:
+            return replace(payment, **known, destination_amount=payment.amount), None
+        arrives, exchange = quote.destination_minor, exchange_of(quote)
+        return replace(payment, **known, destination_amount=arrives, exchange=exchange), None
+
+    async def _parties(self, payment: Payment, deadline: Deadline) -> tuple[int, str | None]:
+        """Return when the source was opened and what the destination settles in."""
+        if payment.source_account == payment.destination_account:
+            raise Refusal(FailureCode.SAME_ACCOUNT, "source and destination are the same account")
+        source = await self._services.accounts.find(payment.source_account, deadline)
+        destination = await self._services.accounts.find(payment.destination_account, deadline)
+        if source is None or source.merchant != payment.merchant:
+            name = payment.source_account
+            raise Refusal(FailureCode.ACCOUNT_NOT_FOUND, f"source_account {name} is not open")
+        if destination is None:
+            name = payment.destination_account
+            raise Refusal(FailureCode.ACCOUNT_NOT_FOUND, f"destination_account {name} is not open")
+        return source.opened_at, destination.settlement_currency
+
+    async def _judge(
+        self, payment: Payment, opened_at: int, currency: str, deadline: Deadline
+    ) -> tuple[dict[str, Any], Quote | Refusal | None]:
+        if currency == payment.currency and payment.quote is None:
+            return await self._score(payment, opened_at, currency, deadline), None
+        # Both answers are awaited even if one fails, so that no task is left behind.
+        risk, quote = await asyncio.gather(
+            self._score(payment, opened_at, currency, deadline),
+            self._price(payment, currency, deadline),
+            return_exceptions=True,
+        )
+        if isinstance(risk, BaseException):
+            raise risk
+        if isinstance(quote, BaseException) and not isinstance(quote, Refusal):
+            raise quote
+        return risk, quote
+
+    async def _score(
+        self, payment: Payment, opened_at: int, currency: str, deadline: Deadline
+    ) -> dict[str, Any]:
+        item = {
+            "payment_id": payment.uid,
+            "merchant": payment.merchant,
+            "amount": _major(payment),
+            "currency": payment.currency,
+            "destination_currency": currency,
+            "source_account": payment.source_account,
+            "destination_account": payment.destination_account,
+            "source_opened_at": opened_at,
+        }
+        result = await self._services.risk.call(item, deadline)
+        if result["status"] != "scored":
+            raise refusal_of(result.get("code"), result.get("message"))
+        return {key: result[key] for key in ("decision", "score", "reasons", "config_revision")}
+
+    async def _price(self, payment: Payment, currency: str, deadline: Deadline) -> Quote:
+        if payment.quote is not None:
+            return accept_quote(payment, currency, self._keys)
+        item = {
+            "source_currency": payment.currency,
+            "destination_currency": currency,
+            "source_amount": _major(payment),
+        }
+        result = await self._services.fx.call(item, deadline)
+        if result["status"] != "quoted":
+            raise refusal_of(result.get("code"), result.get("message"))
+        return verify(result["quote"], self._keys)
+
+
+def _major(payment: Payment) -> str:
+    return format_amount(payment.amount, payment.currency)
