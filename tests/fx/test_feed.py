@@ -82,7 +82,7 @@ async def test_a_jump_by_half_is_refused_with_the_reason_and_the_source_is_unhea
     clock.advance(seconds=60)
     await feed.refresh()
 
-    assert feed.error == "USD: moved 5000 bps from 1.1, more than 500"
+    assert feed.error == "USD: moved 5000 bps from 1.1; maxDeviationBps is 500"
     assert mids(feed) == {"USD": "1.1", "IDR": "20010"}
     assert feed.as_of == clock.now() - 60 * MICROS
     value = telemetry.registry.get_sample_value

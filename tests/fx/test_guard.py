@@ -25,7 +25,7 @@ def test_a_jump_is_refused_for_that_currency_alone() -> None:
 
     assert kept == {"USD": seen("1.00", 5), "IDR": seen("17100")}
     assert [(r.currency, r.reason) for r in rejections] == [("USD", Reason.DEVIATION)]
-    assert rejections[0].detail == "moved 10000 bps from 1.00, more than 500"
+    assert rejections[0].detail == "moved 10000 bps from 1.00; maxDeviationBps is 500"
 
 
 def test_a_fall_to_half_is_as_far_as_a_rise_to_the_double() -> None:

@@ -96,5 +96,5 @@ def _judge(
     return Rejection(
         currency,
         Reason.DEVIATION,
-        f"moved {moved} bps from {previous.mid}, more than {terms.max_deviation_bps}",
+        f"moved {moved} bps from {previous.mid}; maxDeviationBps is {terms.max_deviation_bps}",
     )

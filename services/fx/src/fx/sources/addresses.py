@@ -41,7 +41,9 @@ def require_public(text: str, host: str) -> None:
         public = False
     if not public:
         raise SourceError(
-            SourceFault.ADDRESS, f"{host} has an address that is not of the public internet"
+            SourceFault.ADDRESS,
+            f"{host} has an address that is not of the public internet, and fx's "
+            "KURS_PRIVATE_SOURCE_HOSTS does not name it",
         )
 
 

@@ -55,7 +55,8 @@ def check_url(url: str, policy: FetchPolicy, *, allow_insecure: bool) -> URL:
     if host in policy.private_hosts:
         return target
     if policy.allowed_hosts and host not in policy.allowed_hosts:
-        raise SourceError(SourceFault.ADDRESS, f"{host} is not among the allowed hosts")
+        message = f"{host} is not among the allowed hosts, fx's KURS_ALLOWED_SOURCE_HOSTS"
+        raise SourceError(SourceFault.ADDRESS, message)
     # aiohttp asks no resolver about a host that is an address already.
     if is_address(host):
         require_public(host, host)
