@@ -139,6 +139,7 @@ def test_tempo_makes_metrics_of_spans_and_takes_otlp() -> None:
     config = yaml.safe_load(of_kind(documents, "ConfigMap")["tempo"]["data"]["tempo.yaml"])
     generator = config["overrides"]["defaults"]["metrics_generator"]
     assert generator["processors"] == ["service-graphs", "span-metrics"]
+    assert generator["trace_id_label_name"] == "trace_id"
     (target,) = config["metrics_generator"]["storage"]["remote_write"]
     assert target["send_exemplars"] is True
     assert target["url"].startswith("http://kube-prometheus-stack-prometheus.monitoring:9090/")
