@@ -20,6 +20,7 @@ ENVIRONMENT := $(VENV)/.ready
 ENV ?= dev
 TAG ?= dev
 BUILD ?= docker build
+RUN ?= docker run --rm
 HELM ?= helm
 
 .PHONY: help
@@ -91,6 +92,10 @@ deploy: documents ## install or upgrade an environment: make deploy ENV=dev HELM
 undeploy: ## uninstall it; docs/operations.md says what stays
 	@$(HELM) uninstall kurs -n kurs-$(ENV) --wait
 
+.PHONY: hpa-demo
+hpa-demo: $(ENVIRONMENT) ## scale ENV under load and back in: make hpa-demo ENV=dev HPA_DEMO="--steps 20,80,20"
+	@$(BIN)/python -m loadtest.hpa_demo -n kurs-$(ENV) $(HPA_DEMO)
+
 .PHONY: port-forward
 port-forward: ## gateway 8080, Grafana 3000 and Prometheus 9090 on localhost, until Ctrl-C
 	@trap 'kill 0' EXIT; \
@@ -139,6 +144,11 @@ chart-schemas: $(ENVIRONMENT) ## write the value schemas and the golden output o
 .PHONY: test
 test: $(ENVIRONMENT) ## run every test that this machine can run
 	@$(BIN)/pytest -m "not long" $(TEST)
+
+.PHONY: test-integration-docker
+test-integration-docker: ## the tests of whole stacks, on SQLite and PostgreSQL, in a container: TEST="tests/wallet -x"
+	@$(BUILD) -f tests/Dockerfile -t kurs/integration:$(TAG) .
+	@$(RUN) kurs/integration:$(TAG) $(TEST)
 
 .PHONY: test-crash
 test-crash: $(ENVIRONMENT) ## kill -9 each service in turn under load, for minutes
