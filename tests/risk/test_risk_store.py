@@ -133,9 +133,7 @@ async def test_a_turn_of_cleaning_up_counts_what_it_removed(migrated: str) -> No
         await service.score([Order(attempt())])
     clock.advance(seconds=86_400)
     database = Database.open(migrated)
-    cleanup = Cleanup(
-        database, clock=clock, telemetry=telemetry, metrics=RiskMetrics(telemetry), seconds=1
-    )
+    cleanup = Cleanup(database, clock=clock, metrics=RiskMetrics(telemetry))
     removed = await cleanup.turn()
     await database.close()
 

@@ -1,7 +1,5 @@
 """Expired holds come back by themselves; the audit sums the ledger and tells when it is broken."""
 
-import asyncio
-
 import pytest
 from sqlalchemy import Connection, text
 from tests.wallet.harness import WalletApp, hold, pay, wallet_app
@@ -9,7 +7,7 @@ from tests.wallet.harness import WalletApp, hold, pay, wallet_app
 from kurs.clock import ManualClock
 from kurs.database import Database
 from kurs.telemetry import Telemetry
-from wallet.background import Audit, Heartbeat
+from wallet.background import Audit
 from wallet.metrics import WalletMetrics
 
 
@@ -96,23 +94,6 @@ async def test_the_audit_remembers_the_settled_past_and_finds_lost_money(
     )
     await database.write(lambda c: c.execute(clean))
     await database.close()
-
-
-async def test_background_work_that_fails_makes_the_wallet_unready() -> None:
-    calls = asyncio.Queue[None]()
-
-    async def fail() -> None:
-        calls.put_nowait(None)
-        raise OSError("the disk is gone")
-
-    heartbeat = Heartbeat("test", fail, 0.001, Telemetry.for_tests("wallet"))
-    assert heartbeat.healthy
-    task = asyncio.create_task(heartbeat.run())
-    for _ in range(4):
-        await calls.get()
-    assert not heartbeat.healthy
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_the_audit_counts_customers_below_their_limit(

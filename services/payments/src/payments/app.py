@@ -10,6 +10,7 @@ from kurs.app import create_app as create_kurs_app
 from kurs.batching import BatchMetrics
 from kurs.clock import Clock, SystemClock
 from kurs.database import Database
+from kurs.heartbeat import Heartbeat, beating
 from kurs.http import AiohttpTransport, ServiceClient, Transport
 from kurs.migrations import ensure_schema
 from kurs.telemetry import Telemetry
@@ -59,7 +60,6 @@ def create_app(
         database=database,
         settings=settings,
         metrics=metrics,
-        telemetry=telemetry,
         clock=clock,
     )
     reconciler = Reconciler(
@@ -68,7 +68,15 @@ def create_app(
         metrics=metrics,
         telemetry=telemetry,
         clock=clock,
-        seconds=settings.reconcile_seconds,
+    )
+    heartbeats = (
+        Heartbeat("sweep", sweeper.sweep, seconds=settings.sweep_seconds, telemetry=telemetry),
+        Heartbeat(
+            "reconciliation",
+            reconciler.look,
+            seconds=settings.reconcile_seconds,
+            telemetry=telemetry,
+        ),
     )
     ready = {"database": False}
 
@@ -76,11 +84,8 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await ensure_schema(database, settings.database_url, VERSIONS)
         ready["database"] = True
-        sweeper.start()
-        reconciler.start()
-        yield
-        await reconciler.close()
-        await sweeper.close()
+        async with beating(*heartbeats):
+            yield
         await service.close()
         for client in (dependencies.risk, dependencies.fx, dependencies.wallet):
             await client.close()

@@ -4,8 +4,6 @@ It asks the wallet for a few of the newest captured payments again and again, at
 that no load raises. One that is missing was acknowledged and lost: zero tolerance.
 """
 
-import asyncio
-import contextlib
 from urllib.parse import quote
 
 from kurs.clock import MICROS, Clock
@@ -22,7 +20,7 @@ _KIND_FROM = {Status.AUTHORIZED.value: Kind.CAPTURE, Status.REVIEW.value: Kind.A
 
 
 class Reconciler:
-    """Looks every `seconds` at the newest captured payments, those of the last minute left out."""
+    """Looks at the newest captured payments, those of the last minute left out."""
 
     def __init__(
         self,
@@ -32,26 +30,12 @@ class Reconciler:
         metrics: PaymentMetrics,
         telemetry: Telemetry,
         clock: Clock,
-        seconds: float,
     ) -> None:
         self._database = database
         self._wallet = wallet
         self._metrics = metrics
         self._log = telemetry.logger
         self._clock = clock
-        self._seconds = seconds
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin looking in the background."""
-        self._task = asyncio.create_task(self._run())
-
-    async def close(self) -> None:
-        """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
 
     async def look(self) -> None:
         """Ask for a few captured payments, and count those found and those missing."""
@@ -73,11 +57,3 @@ class Reconciler:
         self._metrics.reconciled.labels("found" if applied else "missing").inc()
         if not applied:
             self._log.error("captured payment is not in the ledger", transfer_id=transfer_id)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._seconds)
-            try:
-                await self.look()
-            except Exception as error:
-                self._log.warning("reconciliation failed", why=repr(error))

@@ -10,6 +10,7 @@ from kurs.batching import BatchMetrics
 from kurs.clock import Clock, SystemClock
 from kurs.database import Database
 from kurs.documents import DocumentWatcher, config_router
+from kurs.heartbeat import Heartbeat, beating
 from kurs.http import AiohttpTransport, ServiceClient, Transport
 from kurs.migrations import ensure_schema
 from kurs.resources import RiskDocument
@@ -24,6 +25,9 @@ from risk.rates_feed import RatesFeed
 from risk.routes import batch_router, scores_router
 from risk.service import RiskService
 from risk.settings import RiskSettings
+
+_RETRY_SECONDS = 1.0
+"""How soon after a failure the clean-up shows whether the database is there again."""
 
 
 def create_app(
@@ -51,12 +55,13 @@ def create_app(
     watcher.subscribe(configuration.apply)
     watcher.subscribe(metrics.shadow.apply)
     database = Database.open(settings.database_url, telemetry)
-    cleanup = Cleanup(
-        database,
-        clock=clock,
-        telemetry=telemetry,
-        metrics=metrics,
+    cleanup = Heartbeat(
+        "velocity cleanup",
+        Cleanup(database, clock=clock, metrics=metrics).turn,
         seconds=settings.cleanup_seconds,
+        retry_seconds=_RETRY_SECONDS,
+        tolerated=0,
+        telemetry=telemetry,
     )
     service = RiskService(
         database,
@@ -72,11 +77,10 @@ def create_app(
         await ensure_schema(database, settings.database_url, VERSIONS)
         await watcher.start()
         rates.start()
-        cleanup.start()
         try:
-            yield
+            async with beating(cleanup):
+                yield
         finally:
-            await cleanup.close()
             await rates.close()
             await watcher.close()
             await service.close()

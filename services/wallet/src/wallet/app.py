@@ -1,9 +1,8 @@
 """Puts the wallet together."""
 
-import asyncio
 import contextlib
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,10 +12,11 @@ from kurs.app import create_app as create_kurs_app
 from kurs.batching import BatchMetrics
 from kurs.clock import Clock, SystemClock
 from kurs.database import Database
+from kurs.heartbeat import Heartbeat, beating
 from kurs.http import Transport
 from kurs.migrations import ensure_schema
 from kurs.telemetry import Telemetry
-from wallet.background import Audit, Heartbeat, release_expired
+from wallet.background import Audit, release_expired
 from wallet.directory import AccountDirectory
 from wallet.ledger import Ledger
 from wallet.metrics import WalletMetrics
@@ -56,7 +56,7 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             await ensure_schema(database, settings.database_url, VERSIONS)
-            async with _running((expiry, audit)):
+            async with beating(expiry, audit):
                 yield
         finally:
             await ledger.close()
@@ -89,22 +89,11 @@ def _background(
         Heartbeat(
             "hold expiry",
             lambda: release_expired(wallet.database, wallet.ledger, wallet.clock),
-            settings.hold_expiry_interval,
-            telemetry,
+            seconds=settings.hold_expiry_interval,
+            telemetry=telemetry,
         ),
-        Heartbeat("audit", audit.run, settings.audit_interval, telemetry),
+        Heartbeat("audit", audit.run, seconds=settings.audit_interval, telemetry=telemetry),
     )
-
-
-@contextlib.asynccontextmanager
-async def _running(heartbeats: Sequence[Heartbeat]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(heartbeat.run()) for heartbeat in heartbeats]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _document_batches(app: FastAPI) -> None:

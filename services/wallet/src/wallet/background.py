@@ -1,14 +1,11 @@
 """What the wallet does by itself: release expired holds, and sum the ledger up."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 
 from sqlalchemy import Connection
 
 from kurs.clock import MICROS, Clock
 from kurs.database import Database
-from kurs.telemetry import Telemetry
 from wallet.domain.transfers import Kind, Transfer
 from wallet.ledger import Ledger, Submission
 from wallet.metrics import WalletMetrics
@@ -76,34 +73,3 @@ class Audit:
             currency: self._settled_sums[currency] + younger.get(currency, 0)
             for currency in {*self._settled_sums, *younger}
         }
-
-
-class Heartbeat:
-    """Repeats a piece of work, and tells whether it goes well."""
-
-    def __init__(
-        self, name: str, work: Callable[[], Awaitable[object]], seconds: float, telemetry: Telemetry
-    ) -> None:
-        self._name = name
-        self._work = work
-        self._seconds = seconds
-        self._telemetry = telemetry
-        self._failures = 0
-
-    @property
-    def healthy(self) -> bool:
-        """Tell whether one of the last three attempts succeeded."""
-        return self._failures < 3
-
-    async def run(self) -> None:
-        """Work, wait, work again, until cancelled."""
-        while True:
-            try:
-                await self._work()
-                self._failures = 0
-            except Exception as error:
-                self._failures += 1
-                self._telemetry.logger.warning(
-                    "background work failed", work=self._name, error=repr(error)
-                )
-            await asyncio.sleep(self._seconds)

@@ -1,0 +1,75 @@
+"""kurs.heartbeat: work is repeated, failures are counted and logged once, the end is clean."""
+
+import asyncio
+
+from kurs.errors import Unavailable
+from kurs.heartbeat import Heartbeat, beating
+from kurs.telemetry import Telemetry
+
+
+class Work:
+    """Fails as often as it is told to, and lets a test wait for attempts."""
+
+    def __init__(self, failures: list[Exception]) -> None:
+        self.attempts = 0
+        self._failures = failures
+        self._attempted = asyncio.Condition()
+
+    async def __call__(self) -> None:
+        async with self._attempted:
+            self.attempts += 1
+            self._attempted.notify_all()
+        if self._failures:
+            raise self._failures.pop(0)
+
+    async def made(self, attempts: int) -> None:
+        async with self._attempted:
+            await asyncio.wait_for(
+                self._attempted.wait_for(lambda: self.attempts >= attempts), timeout=5
+            )
+
+
+def _heartbeat(work: Work, **options: float) -> Heartbeat:
+    telemetry = Telemetry.for_tests("heart")
+    return Heartbeat("test", work, seconds=0.001, telemetry=telemetry, **options)  # type: ignore[arg-type]
+
+
+async def test_it_works_at_once_and_again() -> None:
+    work = Work([])
+    async with beating(_heartbeat(work)):
+        await work.made(3)
+
+
+async def test_it_is_unhealthy_after_more_failures_than_tolerated_and_recovers() -> None:
+    work = Work([Unavailable("gone"), ZeroDivisionError()])
+    heartbeat = _heartbeat(work, tolerated=0, retry_seconds=0.2)
+    async with beating(heartbeat):
+        await work.made(1)
+        await asyncio.sleep(0)
+        assert not heartbeat.healthy
+        await work.made(2)
+        assert not heartbeat.healthy
+        await work.made(4)
+        assert heartbeat.healthy
+
+
+async def test_it_tolerates_two_failures_unless_told_otherwise() -> None:
+    work = Work([ZeroDivisionError()] * 3)
+    heartbeat = _heartbeat(work, retry_seconds=0.05)
+    assert heartbeat.healthy
+    async with beating(heartbeat):
+        await work.made(2)
+        await asyncio.sleep(0)
+        assert heartbeat.healthy
+        await work.made(3)
+        await asyncio.sleep(0)
+        assert not heartbeat.healthy
+
+
+async def test_nothing_runs_after_the_block() -> None:
+    work = Work([])
+    async with beating(_heartbeat(work)):
+        await work.made(1)
+    attempts = work.attempts
+    await asyncio.sleep(0.02)
+    assert work.attempts == attempts
