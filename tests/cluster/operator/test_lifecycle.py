@@ -59,6 +59,15 @@ def test_an_uninstall_keeps_the_resources_and_a_second_installation_takes_them_u
     assert {"limits", "simulated"} <= before
 
 
+def test_a_namespace_goes_with_its_resources_within_half_a_minute(alone: Installation) -> None:
+    install(alone, "helm")
+    assert names(alone)
+
+    run("kubectl", "delete", "namespace", alone.namespace, "--wait=false")
+
+    eventually("the namespace gone", lambda: gone(alone.namespace), patience=30)
+
+
 def test_an_upgrade_brings_the_definitions_up_to_date(alone: Installation) -> None:
     install(alone, "helm", samples={"enabled": False})
     for name in DEFINITIONS:
@@ -73,7 +82,7 @@ def test_an_upgrade_brings_the_definitions_up_to_date(alone: Installation) -> No
     assert "kurs-operator-crds" not in alone.kubectl("get", "serviceaccounts,jobs", "-o", "name")
 
 
-def test_the_whole_gateway_is_ready_with_its_resources_and_its_namespace_goes_at_once(
+def test_the_whole_gateway_is_ready_with_its_resources_and_its_namespace_goes(
     new_installation: NewInstallation, helm: str
 ) -> None:
     installation = new_installation()
@@ -85,6 +94,7 @@ def test_the_whole_gateway_is_ready_with_its_resources_and_its_namespace_goes_at
     eventually("all resources ready", lambda: not_ready(installation) == [])
     run("kubectl", "delete", "namespace", installation.namespace, "--wait=false")
 
+    # The server looks at a namespace again after half of its pods' longest grace (45 s), twice.
     eventually("the namespace gone", lambda: gone(installation.namespace), patience=60)
 
 
