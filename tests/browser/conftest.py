@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from tests.browser.console_page import ConsolePage
-from tests.browser.servers import FakeServer
+from tests.browser.servers import FakeServer, stand_in
 
 from devstack.stack import Stack
 
@@ -78,9 +78,16 @@ def page(fake: FakeServer, context: BrowserContext) -> Iterator[ConsolePage]:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def grafana() -> Iterator[str]:
+    """The address of what stands in for Grafana: each of its pages says its own path."""
+    with stand_in() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def stack(grafana: str) -> Iterator[Stack]:
     """The five services and the local operator as real processes, for the session."""
-    with Stack(start_seconds=300) as stack:
+    with Stack(start_seconds=300, environment={"KURS_GRAFANA_URL": grafana}) as stack:
         yield stack
 
 

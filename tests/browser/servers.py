@@ -1,10 +1,13 @@
-"""The fake gateway on a port of its own, in a thread that a test can reach into."""
+"""The fake gateway and a fake Grafana, each on a port of its own."""
 
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import uvicorn
 from tests.browser.fake_gateway import FakeGateway
@@ -54,6 +57,30 @@ class FakeServer:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         await self._server.serve()
+
+
+@contextmanager
+def stand_in() -> Iterator[str]:
+    """Serve pages of another origin, each with its path as text; yields the address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _SaysItsPath)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _SaysItsPath(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        page = f"<!doctype html><title>Stand-in</title><p>{urlsplit(self.path).path}</p>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(page.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 class _Announcing(uvicorn.Server):

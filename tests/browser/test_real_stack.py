@@ -169,9 +169,28 @@ def test_rates_and_ledger_are_those_of_the_services(
     expect(console.panel("account").get_by_role("row", name="JPY").first).to_be_visible()
 
 
-def test_the_policy_allows_nothing_from_elsewhere(stack: Stack) -> None:
+def test_the_overview_is_framed_and_a_payment_leads_to_its_trace(
+    console: ConsolePage, api: httpx.Client
+) -> None:
+    console.page.locator("iframe").scroll_into_view_if_needed()
+    framed = console.page.frame_locator("iframe").locator("p")
+    expect(framed).to_have_text("/d/kurs-payments")
+    payment = pay(api, destination_currency="USD")
+    console.rows().filter(has_text=payment["payment_id"]).click()
+
+    with console.page.expect_popup() as opened:
+        console.page.get_by_role("link", name=payment["trace_id"]).click()
+
+    expect(opened.value.locator("p")).to_have_text("/explore")
+    assert payment["trace_id"] in opened.value.url
+
+
+def test_the_policy_allows_nothing_from_elsewhere_but_grafanas_frame(
+    stack: Stack, grafana: str
+) -> None:
     policy = httpx.get(stack.url("api-gateway")).headers["content-security-policy"]
 
     assert "default-src 'none'" in policy
     assert "script-src 'self'" in policy
+    assert f"frame-src {grafana}" in policy
     assert "unsafe" not in policy
