@@ -1,0 +1,1 @@
+"""The HPA demo: load in steps from within the cluster, watched, judged and drawn."""
