@@ -5,6 +5,7 @@ in the middle changes nothing about where it ends.
 """
 
 from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
@@ -14,7 +15,12 @@ from kurs.telemetry import Telemetry, inject
 from kurs_operator.asking import Acknowledgements
 from kurs_operator.cluster import ClusterFault, ClusterPort, each
 from kurs_operator.compile import compile_resources
-from kurs_operator.conditions import RateSourceStatus, ResourceStatus, ThresholdStatus
+from kurs_operator.conditions import (
+    Propagation,
+    RateSourceStatus,
+    ResourceStatus,
+    ThresholdStatus,
+)
 from kurs_operator.documents import SERVICES, Service, Written, written
 from kurs_operator.fleet import Fleet, fleet
 from kurs_operator.last_good import hold_last_good, with_spoilt
@@ -30,6 +36,27 @@ _STATUSES: dict[str, type[RateSourceStatus] | type[ThresholdStatus]] = {
     "FXRateSource": RateSourceStatus,
     "RiskThreshold": ThresholdStatus,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What the status of a resource was, and what it must be by `now` (microseconds)."""
+
+    identity: Identity
+    previous: ResourceStatus | None
+    status: ResourceStatus
+    now: int
+
+    @property
+    def completed(self) -> Propagation | None:
+        """The rollout that came to its end in this turn, if one did."""
+        before = self.previous.propagation if self.previous else None
+        rollout = self.status.propagation
+        if rollout is None or rollout.completed_at is None:
+            return None
+        if before is None or before.completed_at is None:
+            return rollout
+        return rollout if before.generation != rollout.generation else None
 
 
 class Reconciler:
@@ -128,13 +155,13 @@ class Reconciler:
             pods: Fleet = fleets[service.name]
             status = status_of(judged, pods, now)
             shown.append((identity, status))
-            wait = self._postponed(identity, judged.previous, status)
+            turn = _Turn(identity, judged.previous, status, now)
             if status == judged.previous:
                 self._metrics.reconciles.labels(identity.kind, "unchanged").inc()
-            elif wait > 0:
+            elif (wait := self._postponed(turn)) > 0:
                 again = min(again, wait)
             else:
-                calls.append(self._write(identity, judged.previous, status, now))
+                calls.append(self._write(turn))
             deadline = deadline_of(status)
             if deadline is not None and deadline > now:
                 again = min(again, (deadline - now) / MICROS)
@@ -151,23 +178,17 @@ class Reconciler:
             shadow=body["spec"].get("mode") == "Shadow" if "spec" in body else False,
         )
 
-    def _postponed(
-        self, identity: Identity, previous: ResourceStatus | None, status: ResourceStatus
-    ) -> float:
+    def _postponed(self, turn: _Turn) -> float:
         """Return for how many seconds a mere count can wait."""
-        if previous is None or _turning_points(previous) != _turning_points(status):
+        before = turn.previous
+        if before is None or _turning_points(before) != _turning_points(turn.status):
             return 0.0
-        told_at = self._told_at.get(identity.uid, 0)
+        told_at = self._told_at.get(turn.identity.uid, 0)
         return MINOR_SECONDS - (self._clock.now() - told_at) / MICROS
 
-    async def _write(
-        self,
-        identity: Identity,
-        previous: ResourceStatus | None,
-        status: ResourceStatus,
-        now: int,
-    ) -> None:
-        content = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    async def _write(self, turn: _Turn) -> None:
+        identity = turn.identity
+        content = turn.status.model_dump(mode="json", by_alias=True, exclude_none=True)
         result = "failed"
         try:
             body = await self._cluster.write_status(identity, content)
@@ -176,26 +197,11 @@ class Reconciler:
             self._metrics.reconciles.labels(identity.kind, result).inc()
         self._view.replace(identity, body)
         self._told_at[identity.uid] = self._clock.now()
-        self._observe(identity, previous, status, now)
-        for note in notes(previous, status):
-            await self._cluster.post_event(identity, note)
-
-    def _observe(
-        self,
-        identity: Identity,
-        previous: ResourceStatus | None,
-        status: ResourceStatus,
-        now: int,
-    ) -> None:
-        rollout, before = status.propagation, previous.propagation if previous else None
-        known = (
-            before is not None
-            and rollout is not None
-            and (before.generation == rollout.generation and before.completed_at is not None)
-        )
-        if rollout is not None and rollout.completed_at is not None and not known:
-            seconds = (now - from_rfc3339(rollout.started_at)) / MICROS
+        if rollout := turn.completed:
+            seconds = (turn.now - from_rfc3339(rollout.started_at)) / MICROS
             self._metrics.propagation.labels(identity.kind).observe(seconds)
+        for note in notes(turn.previous, turn.status):
+            await self._cluster.post_event(identity, note)
 
 
 def _service_of(identity: Identity) -> Service:
