@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders import dashboard
 
-from kurs_observability.dashboards.frame import Query, board, chart, filled, listing, number
+from kurs_observability.dashboards.frame import Query, board, chart, filled, listing, number, rate
 
 _AGE = "fx_rate_age_seconds{@} / fx_rate_max_age_seconds{@}"
 _FRESHEST = f"min by (base, quote) (max by (base, quote, source) ({_AGE}))"
@@ -33,7 +33,7 @@ _QUOTES = (
         "What becomes of quotes?",
         "By result: quoted, skipped, or the code of the refusal.",
         "reqps",
-        Query("sum by (result) (rate(fx_quotes_total{@}[$__rate_interval]))", "{{result}}"),
+        rate("fx_quotes_total", "result"),
         span=12,
         stacked=True,
     ),
@@ -41,9 +41,12 @@ _QUOTES = (
         "What is quoted, by whose rate?",
         "Quotes given, by pair and source.",
         "reqps",
-        Query(
-            "sum by (base, quote, source) (rate(fx_quotes_priced_total{@}[$__rate_interval]))",
-            "{{base}}/{{quote}} {{source}}",
+        rate(
+            "fx_quotes_priced_total",
+            "base",
+            "quote",
+            "source",
+            legend="{{base}}/{{quote}} {{source}}",
         ),
         span=12,
         stacked=True,
@@ -63,10 +66,7 @@ _SOURCES = (
         "Do sources answer?",
         "Refreshes by result; `partial` gave rates that were refused.",
         "ops",
-        Query(
-            "sum by (source, result) (rate(fx_refresh_total{@}[$__rate_interval]))",
-            "{{source}} {{result}}",
-        ),
+        rate("fx_refresh_total", "source", "result"),
         span=12,
     ),
     listing(
@@ -79,10 +79,7 @@ _SOURCES = (
         "What is not believed, and why?",
         "Rates and answers that were refused, by reason.",
         "ops",
-        Query(
-            "sum by (source, reason) (rate(fx_source_rejections_total{@}[$__rate_interval]))",
-            "{{source}} {{reason}}",
-        ),
+        rate("fx_source_rejections_total", "source", "reason"),
         span=12,
     ),
     chart(

@@ -134,6 +134,17 @@ def listing(
     return panel.with_target(query.instant().format(PromQueryFormat.TABLE))
 
 
+def rate(metric: str, *by: str, more: str = "", legend: str = "") -> Query:
+    """Return how fast a counter grows a second, summed by labels; they are the legend.
+
+    `more` are matchers beside those of the variables.
+    """
+    matchers = f"@,{more}" if more else "@"
+    grown = f"(rate({metric}{{{matchers}}}[$__rate_interval]))"
+    expr = f"sum by ({', '.join(by)}) {grown}" if by else f"sum{grown}"
+    return Query(expr, legend or " ".join(f"{{{{{label}}}}}" for label in by))
+
+
 def quantiles(metric: str, by: str, legend: str, *shares: float, more: str = "") -> list[Query]:
     """Return queries for quantiles of a histogram, by labels such as `job` (or none)."""
     grouped = f"{by}, le" if by else "le"

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders import dashboard
 
-from kurs_observability.dashboards.frame import Query, board, chart, filled, number, quantiles
+from kurs_observability.dashboards.frame import Query, board, chart, filled, number, quantiles, rate
 
 _NEVER = {"red": 1}
 _MISSING = 'sum(increase(kurs_payments_reconciled_total{@,result="missing"}[$__range]))'
@@ -46,20 +46,14 @@ _TRANSFERS = (
         "What moves?",
         "Transfers answered, by kind and status.",
         "ops",
-        Query(
-            "sum by (kind, status) (rate(wallet_transfers_total{@}[$__rate_interval]))",
-            "{{kind}} {{status}}",
-        ),
+        rate("wallet_transfers_total", "kind", "status"),
         stacked=True,
     ),
     chart(
         "Why are transfers refused?",
         "By code.",
         "ops",
-        Query(
-            'sum by (code) (rate(wallet_transfers_total{@,code!=""}[$__rate_interval]))',
-            "{{code}}",
-        ),
+        rate("wallet_transfers_total", "code", more='code!=""'),
         stacked=True,
     ),
     chart(
@@ -95,10 +89,7 @@ _TRANSFERS = (
         "Are payments looked up again?",
         "Captured payments asked for in the ledger, by result.",
         "ops",
-        Query(
-            "sum by (result) (rate(kurs_payments_reconciled_total{@}[$__rate_interval]))",
-            "{{result}}",
-        ),
+        rate("kurs_payments_reconciled_total", "result"),
     ),
 )
 
@@ -107,35 +98,26 @@ _DECISIONS = (
         "What does risk decide?",
         "New decisions of thresholds that are enforced.",
         "ops",
-        Query(
-            'sum by (decision) (rate(risk_decisions_total{@,mode="enforce"}[$__rate_interval]))',
-            "{{decision}}",
-        ),
+        rate("risk_decisions_total", "decision", more='mode="enforce"'),
         stacked=True,
     ),
     chart(
         "What would thresholds on trial decide?",
         "Decisions in shadow mode: counted, without effect.",
         "ops",
-        Query(
-            'sum by (decision) (rate(risk_decisions_total{@,mode="shadow"}[$__rate_interval]))',
-            "{{decision}}",
-        ),
+        rate("risk_decisions_total", "decision", more='mode="shadow"'),
     ),
     chart(
         "Which rules find something?",
         "By rule, mode and the outcome that they were part of.",
         "ops",
-        Query(
-            "sum by (rule, mode, outcome) (rate(risk_rule_hits_total{@}[$__rate_interval]))",
-            "{{rule}} {{mode}} {{outcome}}",
-        ),
+        rate("risk_rule_hits_total", "rule", "mode", "outcome"),
     ),
     chart(
         "What becomes of scored items?",
         "By result; `replayed` were decided before.",
         "ops",
-        Query("sum by (result) (rate(risk_attempts_total{@}[$__rate_interval]))", "{{result}}"),
+        rate("risk_attempts_total", "result"),
         span=12,
     ),
     chart(

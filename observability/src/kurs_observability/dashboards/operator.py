@@ -10,6 +10,7 @@ from kurs_observability.dashboards.frame import (
     listing,
     number,
     quantiles,
+    rate,
 )
 
 _OPERATOR = (
@@ -41,25 +42,19 @@ _OPERATOR = (
         "What does the operator do?",
         "Resources looked at, by kind and result.",
         "ops",
-        Query(
-            "sum by (kind, result) (rate(operator_reconcile_total{@}[$__rate_interval]))",
-            "{{kind}} {{result}}",
-        ),
+        rate("operator_reconcile_total", "kind", "result"),
     ),
     chart(
         "What does it write?",
         "Documents applied, by service and cause; `repaired` undoes another's edit.",
         "ops",
-        Query(
-            "sum by (service, cause) (rate(operator_documents_written_total{@}[$__rate_interval]))",
-            "{{service}} {{cause}}",
-        ),
+        rate("operator_documents_written_total", "service", "cause"),
     ),
     chart(
         "What fails?",
         "Steps that failed and are tried again.",
         "ops",
-        Query("sum(rate(operator_faults_total{@}[$__rate_interval]))", "faults"),
+        rate("operator_faults_total", legend="faults"),
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders import dashboard
 
-from kurs_observability.dashboards.frame import Query, board, chart, filled, number, quantiles
+from kurs_observability.dashboards.frame import board, chart, filled, number, quantiles, rate
 
 _PAID = 'kurs_payments_total{@,operation="pay"}'
 _HTTP = ',job="api-gateway",http_route="/payments",http_request_method="POST"'
@@ -50,17 +50,14 @@ _MONEY = (
         "What becomes of payments?",
         "By the status that they got.",
         "reqps",
-        Query(f"sum by (status) (rate({_PAID}[$__rate_interval]))", "{{status}}"),
+        rate("kurs_payments_total", "status", more='operation="pay"'),
         stacked=True,
     ),
     chart(
         "Why do payments fail?",
         "By the code of the failure.",
         "reqps",
-        Query(
-            'sum by (failure) (rate(kurs_payments_total{@,failure!=""}[$__rate_interval]))',
-            "{{failure}}",
-        ),
+        rate("kurs_payments_total", "failure", more='failure!=""'),
         stacked=True,
     ),
     chart(
@@ -75,9 +72,12 @@ _MONEY = (
         "Between which currencies?",
         "Payments by corridor.",
         "reqps",
-        Query(
-            f"sum by (currency, destination_currency) (rate({_PAID}[$__rate_interval]))",
-            "{{currency}} to {{destination_currency}}",
+        rate(
+            "kurs_payments_total",
+            "currency",
+            "destination_currency",
+            more='operation="pay"',
+            legend="{{currency}} to {{destination_currency}}",
         ),
         stacked=True,
     ),
@@ -85,39 +85,27 @@ _MONEY = (
         "How much money is captured?",
         "Major units a second, by the currency that was paid.",
         "none",
-        Query(
-            "sum by (currency) (rate(kurs_payments_captured_amount_total{@}[$__rate_interval]))",
-            "{{currency}}",
-        ),
+        rate("kurs_payments_captured_amount_total", "currency"),
     ),
     chart(
         "What else is done with payments?",
         "Captures, voids, refunds, approvals and refusals.",
         "reqps",
-        Query(
-            'sum by (operation) (rate(kurs_payments_total{@,operation!="pay"}[$__rate_interval]))',
-            "{{operation}}",
-        ),
+        rate("kurs_payments_total", "operation", more='operation!="pay"'),
         stacked=True,
     ),
     chart(
         "Who leaves outcomes open?",
         "Answers PROCESSING, by the service that gave no answer in time.",
         "reqps",
-        Query(
-            "sum by (dependency) (rate(kurs_payments_processing_total{@}[$__rate_interval]))",
-            "{{dependency}}",
-        ),
+        rate("kurs_payments_processing_total", "dependency"),
         span=12,
     ),
     chart(
         "Does the sweeper finish them?",
         "Operations taken over, by whether they came to an end.",
         "reqps",
-        Query(
-            "sum by (result) (rate(kurs_payments_swept_total{@}[$__rate_interval]))",
-            "{{result}}",
-        ),
+        rate("kurs_payments_swept_total", "result"),
         span=12,
     ),
 )

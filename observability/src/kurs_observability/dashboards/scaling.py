@@ -10,6 +10,7 @@ from kurs_observability.dashboards.frame import (
     chart,
     filled,
     quantiles,
+    rate,
 )
 
 _HPA = f'{{{NAMESPACE},horizontalpodautoscaler=~"{SERVICES}"}}'
@@ -78,19 +79,13 @@ _LOAD = (
         "How many payments a second?",
         "Payments that got an outcome: the load that replicas follow.",
         "reqps",
-        Query(
-            'sum(rate(kurs_payments_total{@,operation="pay"}[$__rate_interval]))',
-            "payments",
-        ),
+        rate("kurs_payments_total", more='operation="pay"', legend="payments"),
     ),
     chart(
         "Is the load spread?",
         "Requests a second by pod; new pods should get their share.",
         "reqps",
-        Query(
-            f"sum by (job, instance) (rate({_REQUESTS}_count{{@}}[$__rate_interval]))",
-            "{{job}} {{instance}}",
-        ),
+        rate("http_server_request_duration_seconds_count", "job", "instance"),
     ),
     chart(
         "Does it stay fast?",

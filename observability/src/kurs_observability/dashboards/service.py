@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders import dashboard
 
-from kurs_observability.dashboards.frame import Query, board, chart, filled, quantiles
+from kurs_observability.dashboards.frame import Query, board, chart, filled, quantiles, rate
 
 _SERVED = "http_server_request_duration_seconds"
 _CALLED = "http_client_request_duration_seconds"
@@ -14,10 +14,7 @@ _REQUESTS = (
         "How many requests, and where to?",
         "Answered requests by service and route.",
         "reqps",
-        Query(
-            f"sum by (job, http_route) (rate({_COUNT}{{@}}[$__rate_interval]))",
-            "{{job}} {{http_route}}",
-        ),
+        rate(_COUNT, "job", "http_route"),
         stacked=True,
     ),
     chart(
@@ -49,16 +46,13 @@ _REQUESTS = (
         "What does the gateway refuse?",
         "By problem code, before any service is asked.",
         "reqps",
-        Query("sum by (code) (rate(gateway_refusals_total{@}[$__rate_interval]))", "{{code}}"),
+        rate("gateway_refusals_total", "code"),
     ),
     chart(
         "Do traces arrive?",
         "Spans handed to the collector, by result.",
         "ops",
-        Query(
-            "sum by (job, result) (rate(trace_spans_exported_total{@}[$__rate_interval]))",
-            "{{job}} {{result}}",
-        ),
+        rate("trace_spans_exported_total", "job", "result"),
     ),
 )
 
@@ -68,10 +62,7 @@ _PROCESS = (
         "How much CPU does a process use?",
         "Cores; a process uses one at most.",
         "none",
-        Query(
-            "sum by (job, instance) (rate(process_cpu_seconds_total{@}[$__rate_interval]))",
-            "{{job}} {{instance}}",
-        ),
+        rate("process_cpu_seconds_total", "job", "instance"),
         limits={"red": 0.9},
     ),
     chart(
@@ -126,10 +117,7 @@ _BATCHES = (
         "What is turned away?",
         "Items refused before their batch, by reason.",
         "ops",
-        Query(
-            "sum by (batcher, reason) (rate(kurs_batch_shed_total{@}[$__rate_interval]))",
-            "{{batcher}} {{reason}}",
-        ),
+        rate("kurs_batch_shed_total", "batcher", "reason"),
         span=6,
     ),
 )
@@ -147,10 +135,13 @@ _CALLS = (
         "Which calls get no answer?",
         "By caller, target and kind of error.",
         "reqps",
-        Query(
-            "sum by (job, server, error_type) (rate("
-            f'{_CALLED}_count{{@,error_type!=""}}[$__rate_interval]))',
-            "{{job}} to {{server}}: {{error_type}}",
+        rate(
+            "http_client_request_duration_seconds_count",
+            "job",
+            "server",
+            "error_type",
+            more='error_type!=""',
+            legend="{{job}} to {{server}}: {{error_type}}",
         ),
         span=6,
     ),
@@ -166,18 +157,9 @@ _CALLS = (
         "How much is repeated or held back?",
         "Retries, retries that the budget refused, and calls that were not sent.",
         "reqps",
-        Query(
-            "sum by (job) (rate(http_client_retries_total{@}[$__rate_interval]))",
-            "{{job}} repeated",
-        ),
-        Query(
-            "sum by (job) (rate(http_client_retry_budget_exhausted_total{@}[$__rate_interval]))",
-            "{{job}} over budget",
-        ),
-        Query(
-            "sum by (job, reason) (rate(http_client_not_sent_total{@}[$__rate_interval]))",
-            "{{job}} {{reason}}",
-        ),
+        rate("http_client_retries_total", "job", legend="{{job}} repeated"),
+        rate("http_client_retry_budget_exhausted_total", "job", legend="{{job}} over budget"),
+        rate("http_client_not_sent_total", "job", "reason"),
         span=6,
     ),
 )
@@ -194,11 +176,7 @@ _DATABASES = (
         "How many transactions, and how many again?",
         "By service, kind and result; `retried` met a deadlock or a lost connection.",
         "ops",
-        Query(
-            "sum by (job, kind, result)"
-            " (rate(kurs_database_transactions_total{@}[$__rate_interval]))",
-            "{{job}} {{kind}} {{result}}",
-        ),
+        rate("kurs_database_transactions_total", "job", "kind", "result"),
     ),
     chart(
         "Do connections run out?",
