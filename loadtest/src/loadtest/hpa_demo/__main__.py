@@ -80,6 +80,7 @@ def _tell(
         f"{counts.paid} of {counts.begun} payments captured, {counts.failed} failed; up to "
         f"{busiest:.0f} payments/s on {peak(samples, SHOWCASE)} pods of {SHOWCASE}",
         highlight=False,
+        soft_wrap=True,
     )
     if counts.dropped:
         console.print(
@@ -88,11 +89,12 @@ def _tell(
             highlight=False,
         )
     for complaint in wrong:
-        console.print(f"  {complaint}", style="red", highlight=False)
+        console.print(f"  {complaint}", style="red", highlight=False, soft_wrap=True)
     if not wrong:
         console.print(
             "It scaled out and back in, no payment failed or was lost, the ledger sums to zero.",
             style="green",
+            soft_wrap=True,
         )
 
 
