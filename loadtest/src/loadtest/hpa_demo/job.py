@@ -130,6 +130,8 @@ async def start(kubectl: Kubectl, plan: Plan, image: str, secret: str, key: str)
         "kind": created["kind"],
         "name": plan.run,
         "uid": created["metadata"]["uid"],
+        # The Job is gone only when all of this is.
+        "blockOwnerDeletion": True,
     }
     for document in ([] if dns is None else [policy(plan, dns)]) + [scripts(plan)]:
         document["metadata"]["ownerReferences"] = [owner]
