@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from kurs.batching import BatchMetrics, Overloaded
-from payments.waves import Waves, together
+from payments.waves import Waves, give_way, together
 
 
 class Entrance:
@@ -214,3 +214,31 @@ async def test_waves_do_not_wait_for_each_other() -> None:
 
 async def test_nobody_waits_outside_of_a_wave() -> None:
     await asyncio.wait_for(together(), 5)
+
+
+async def test_a_wave_that_gives_way_lets_the_next_one_in_once() -> None:
+    entrance = Entrance()
+    last_commit = asyncio.Event()
+
+    async def gives_way() -> None:
+        async with entrance.waves.place():
+            give_way()
+            await last_commit.wait()
+
+    first = [asyncio.create_task(gives_way()) for _ in range(3)]
+    await _settle()
+    inside = entrance.start(1, 2, 3)
+    await _settle()
+    assert entrance.entered == [1, 2, 3]
+    waiting = entrance.start(4)
+    last_commit.set()
+    await asyncio.gather(*first)
+    await _settle()
+    # They had left already: their end is not the end of those that came after them.
+    assert entrance.entered == [1, 2, 3]
+    entrance.end(1, 2, 3, 4)
+    await asyncio.gather(*inside, *waiting)
+
+
+async def test_nobody_gives_way_outside_of_a_wave() -> None:
+    give_way()

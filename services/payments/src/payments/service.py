@@ -34,7 +34,7 @@ from payments.store.writes import (
     VersionConflict,
     apply,
 )
-from payments.waves import Waves
+from payments.waves import Waves, give_way
 
 RUNNING = 202
 
@@ -221,6 +221,7 @@ class PaymentService:
             after = replace(after, active_operation=None)
         answer = _answer(operation, after, settled)
         finish = Finish(before, after, operation, answer, settled.cause)
+        give_way()
         try:
             await self._commit(finish)
         except VersionConflict:

@@ -4,18 +4,18 @@ Batching alone spreads what is under way over the stages of the flow: with four 
 an eighth of it. While a wave is under way, what arrives waits, and goes as the next wave: one wait
 instead of four, and batches as large as the wave. An idle system adds no delay.
 
-A task keeps the wave it travels in as context, as it does its deadline.
+A task keeps its place in a wave as context, as it does its deadline.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
 from kurs.batching import BatchMetrics, Overloaded
 
-_travels_in: ContextVar["_Wave | None"] = ContextVar("wave", default=None)
+_place: ContextVar["_Place | None"] = ContextVar("place", default=None)
 
 
 async def together() -> None:
@@ -23,9 +23,16 @@ async def together() -> None:
 
     For one point of the flow. Nobody waits outside of a wave, nor longer than its patience.
     """
-    wave = _travels_in.get()
-    if wave is not None:
-        await wave.meet()
+    place = _place.get()
+    if place is not None:
+        await place.wave.meet()
+
+
+def give_way() -> None:
+    """Say that one's last commit comes now: the next wave may begin, and begins in that commit."""
+    place = _place.get()
+    if place is not None:
+        place.leave()
 
 
 class Waves:
@@ -48,7 +55,7 @@ class Waves:
         self._patience = patience
         self._largest = largest
         self._max_waiting = max_waiting
-        self._waiting: deque[asyncio.Future[_Wave]] = deque()
+        self._waiting: deque[asyncio.Future[_Place]] = deque()
         self._under_way = 0
         self._admitting = False
         self._size = metrics.size.labels("waves")
@@ -61,55 +68,54 @@ class Waves:
         if len(self._waiting) >= self._max_waiting:
             self._shed.inc()
             raise Overloaded("too much is waiting", headers={"retry-after": "1"})
-        place: asyncio.Future[_Wave] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
-        self._admit_soon()
-        wave = await place
-        token = _travels_in.set(wave)
+        loop = asyncio.get_running_loop()
+        admitted: asyncio.Future[_Place] = loop.create_future()
+        self._waiting.append(admitted)
+        if self._under_way < self._few and not self._admitting:
+            self._admitting = True
+            # One turn of the loop: what is ready to join this wave joins it.
+            loop.call_soon(self._admit)
+        place = await admitted
+        token = _place.set(place)
         try:
             yield
         finally:
-            _travels_in.reset(token)
-            wave.leave()
-            if wave.counts:
-                self._under_way -= 1
-                self._admit_soon()
-
-    def _admit_soon(self) -> None:
-        if self._waiting and self._under_way < self._few and not self._admitting:
-            self._admitting = True
-            # One turn of the loop: what is ready to join this wave joins it.
-            asyncio.get_running_loop().call_soon(self._admit)
+            _place.reset(token)
+            place.leave()
 
     def _admit(self) -> None:
         self._admitting = False
-        wave = _Wave()
-        while self._waiting and wave.left < self._largest:
-            place = self._waiting.popleft()
-            if not place.cancelled():
-                place.set_result(wave)
-                wave.left += 1
-        if not wave.left:
+        if self._under_way >= self._few:
             return
-        self._under_way += wave.left
-        self._size.observe(wave.left)
-        asyncio.get_running_loop().call_later(self._patience, self._lose_patience, wave)
+        wave = _Wave(self._left)
+        while self._waiting and wave.size < self._largest:
+            admitted = self._waiting.popleft()
+            if not admitted.cancelled():
+                admitted.set_result(_Place(wave))
+                wave.size += 1
+        if wave.size:
+            self._under_way += wave.size
+            self._size.observe(wave.size)
+            asyncio.get_running_loop().call_later(self._patience, self._lose_patience, wave)
+
+    def _left(self) -> None:
+        self._under_way -= 1
+        self._admit()
 
     def _lose_patience(self, wave: "_Wave") -> None:
-        wave.counts = False
-        wave.part()
-        self._under_way -= wave.left
-        self._admit_soon()
+        self._under_way -= wave.size
+        wave.break_up()
+        self._admit()
 
 
 class _Wave:
-    """Payments that were let in together; `left` of them are still under way."""
+    """Payments that were let in together; `size` of them are still under way."""
 
-    __slots__ = ("_met", "_waiting", "counts", "left")
+    __slots__ = ("_met", "_on_leave", "_waiting", "size")
 
-    def __init__(self) -> None:
-        self.left = 0
-        self.counts = True
+    def __init__(self, on_leave: Callable[[], None]) -> None:
+        self.size = 0
+        self._on_leave: Callable[[], None] | None = on_leave
         self._waiting = 0
         self._met = asyncio.Event()
 
@@ -120,14 +126,32 @@ class _Wave:
         await self._met.wait()
 
     def leave(self) -> None:
-        """One of the wave is back."""
-        self.left -= 1
+        """One of the wave is done."""
+        self.size -= 1
         self._part_if_whole()
+        if self._on_leave is not None:
+            self._on_leave()
 
-    def part(self) -> None:
-        """Nobody waits for the others any more."""
+    def break_up(self) -> None:
+        """Nobody waits for this wave any more, nor in it."""
+        self._on_leave = None
         self._met.set()
 
     def _part_if_whole(self) -> None:
-        if self._waiting >= self.left:
-            self.part()
+        if self._waiting >= self.size:
+            self._met.set()
+
+
+class _Place:
+    """One payment's place in its wave, left once."""
+
+    __slots__ = ("_taken", "wave")
+
+    def __init__(self, wave: _Wave) -> None:
+        self.wave = wave
+        self._taken = True
+
+    def leave(self) -> None:
+        if self._taken:
+            self._taken = False
+            self.wave.leave()
