@@ -1,16 +1,17 @@
 """A Kurs of its own with everything watched, in a cluster that has a Prometheus."""
 
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import yaml
 from tests.cluster.conftest import NewInstallation
 from tests.cluster.installation import Installation
 from tests.cluster.observability.http_api import Gateway, Prometheus, forwarded
-from tests.cluster.observability.load import pay, prepare
+from tests.cluster.observability.load import under_load
+from tests.cluster.observability.sources import source, state
 from tests.cluster.shell import CommandFailed, eventually, run
 
 from kurs_observability import rules
@@ -61,17 +62,38 @@ def gateway(installation: Installation) -> Gateway:
     return Gateway(installation.gateway(), installation.api_key())
 
 
+class Paid(NamedTuple):
+    """A load that is over: what its payments' ids begin with, and when it was, in seconds."""
+
+    run: str
+    began: float
+    ended: float
+
+
 @pytest.fixture(scope="session")
-def paid(gateway: Gateway, prometheus: Prometheus, installation: Installation) -> str:
-    """Pay for a minute, with a wallet killed in the middle; returns the name of the run."""
-    name = uuid.uuid4().hex[:8]
-    prepare(gateway, name)
-    statuses = pay(gateway, name, 30)
-    installation.kubectl(
-        "delete", "pod", "-l", "app.kubernetes.io/component=wallet", "--wait=false"
-    )
-    statuses += pay(gateway, name, 45)
-    assert statuses.count(200) > 20, statuses
-    captured = f'kurs_payments_total{{namespace="{installation.namespace}",status="CAPTURED"}}'
-    eventually("payments in Prometheus", lambda: prometheus.query(captured))
-    return name
+def paid(gateway: Gateway, prometheus: Prometheus, installation: Installation) -> Paid:
+    """Pay while the wallet dies, is away and comes back, and while a source of rates is edited."""
+    release = installation.namespace
+
+    def seen(what: str, series: str, more: float = 0) -> None:
+        selected = series.replace("@", f'namespace="{release}"')
+        found = f"sum({selected}) > {more}"
+        eventually(what, lambda: prometheus.query(found))
+
+    began = prometheus.now()
+    with under_load(gateway) as name, source(release, "edited", rate=1600):
+        seen("payments", 'kurs_payments_total{@,status="CAPTURED"}', 50)
+        seen("the source", 'fx_rate{@,source="edited"}')
+        state(release, "edited", rate=2000)
+        seen("the refused edit", 'fx_source_rejections_total{@,source="edited"}')
+        installation.kubectl("delete", "pod", "-l", "app.kubernetes.io/component=wallet")
+        installation.kubectl("scale", "deployment/wallet", "--replicas=0")
+        seen("open outcomes", "kurs_payments_processing_total{@}")
+        seen("calls that are held back", "http_client_not_sent_total{@}")
+        installation.kubectl("scale", "deployment/wallet", "--replicas=1")
+        installation.wait_ready("wallet")
+        state(release, "edited", rate=1601)
+        # A rate, zero or not, needs two looks at its counter.
+        seen("the sweeper's work", "rate(kurs_payments_swept_total{@}[20s]) + 1")
+        seen("a promise that is measured", 'slo:error_ratio:1h{@,slo="config-propagation"} + 1')
+    return Paid(name, began, prometheus.now())

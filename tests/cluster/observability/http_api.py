@@ -66,13 +66,20 @@ class Prometheus:
         found: list[dict[str, Any]] = self.get("query", query=expr)["result"]
         return found
 
+    def during(self, expr: str, began: float, ended: float) -> list[dict[str, Any]]:
+        """Return the series that a query had at any moment of a time, as a graph shows them."""
+        found: list[dict[str, Any]] = self.get(
+            "query_range", query=expr, start=str(began), end=str(ended), step="2"
+        )["result"]
+        return found
+
     def now(self) -> float:
         """Return its time, in seconds."""
         return float(self.get("query", query="time()")["result"][1])
 
-    def firing(self, alert: str, namespace: str) -> bool:
-        """Tell whether an alert fires for a namespace."""
-        of = f'alertname="{alert}",alertstate="firing",namespace="{namespace}"'
+    def paging(self, alert: str, namespace: str) -> bool:
+        """Tell whether an alert fires for a namespace, and would wake somebody."""
+        of = f'alertname="{alert}",alertstate="firing",severity="critical",namespace="{namespace}"'
         return bool(self.query(f"ALERTS{{{of}}}"))
 
 

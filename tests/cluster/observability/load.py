@@ -1,7 +1,11 @@
 """A load with everything in it: successes, refusals, repeats, holds, refunds, unknown routes."""
 
+import threading
 import time
+import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tests.cluster.observability.http_api import Gateway
@@ -46,6 +50,30 @@ def pay(gateway: Gateway, run: str, seconds: float, *, threads: int = 8) -> list
 
     with ThreadPoolExecutor(threads) as pool:
         return [status for statuses in pool.map(one, range(threads)) for status in statuses]
+
+
+@contextmanager
+def under_load(gateway: Gateway) -> Iterator[str]:
+    """Pay in the background until the block ends; yields what the payments' ids begin with."""
+    name = uuid.uuid4().hex[:8]
+    stop = threading.Event()
+
+    def go_on() -> None:
+        while not stop.is_set():
+            # Ids of a run are used once: the same ones again would only be replays.
+            again = f"{name}-{uuid.uuid4().hex[:6]}"
+            # Whoever loads a gateway that is made to fail must go on.
+            with suppress(OSError, AssertionError):
+                prepare(gateway, again)
+                pay(gateway, again, 3, threads=4)
+
+    worker = threading.Thread(target=go_on)
+    worker.start()
+    try:
+        yield name
+    finally:
+        stop.set()
+        worker.join()
 
 
 def _round(gateway: Gateway, run: str, name: str) -> int:

@@ -1,38 +1,14 @@
 """Each failure raises its alert on a real Prometheus, and the alert ends with it."""
 
-import threading
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
+from tests.cluster.observability.conftest import Paid
 from tests.cluster.observability.http_api import Gateway, Prometheus
-from tests.cluster.observability.load import pay, prepare
+from tests.cluster.observability.load import under_load
+from tests.cluster.observability.sources import source
 from tests.cluster.shell import eventually, kubectl
-
-
-@contextmanager
-def under_load(gateway: Gateway) -> Iterator[None]:
-    """Pay in the background until the block ends."""
-    name = uuid.uuid4().hex[:8]
-    stop = threading.Event()
-
-    def go_on() -> None:
-        while not stop.is_set():
-            # Ids of a run are used once: the same ones again would only be replays.
-            again = f"{name}-{uuid.uuid4().hex[:6]}"
-            # What fails on the way is what these tests are about.
-            with suppress(OSError, AssertionError):
-                prepare(gateway, again)
-                pay(gateway, again, 3, threads=4)
-
-    worker = threading.Thread(target=go_on)
-    worker.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        worker.join()
 
 
 @contextmanager
@@ -50,12 +26,12 @@ def setting(release: str, service: str, **variables: str) -> Iterator[None]:
 
 def raised(prometheus: Prometheus, alert: str, release: str) -> None:
     """Wait until an alert fires."""
-    eventually(f"{alert} to fire", lambda: prometheus.firing(alert, release), patience=150)
+    eventually(f"{alert} to fire", lambda: prometheus.paging(alert, release), patience=150)
 
 
 def ended(prometheus: Prometheus, alert: str, release: str) -> None:
     """Wait until it does no more."""
-    eventually(f"{alert} to end", lambda: not prometheus.firing(alert, release), patience=150)
+    eventually(f"{alert} to end", lambda: not prometheus.paging(alert, release), patience=150)
 
 
 @pytest.mark.parametrize(
@@ -70,17 +46,19 @@ def test_a_faulty_service_burns_a_budget(
     prometheus: Prometheus,
     gateway: Gateway,
     release: str,
-    paid: str,
+    paid: Paid,
     service: str,
     variables: dict[str, str],
     alert: str,
 ) -> None:
+    ended(prometheus, alert, release)
     with under_load(gateway), setting(release, service, **variables):
         raised(prometheus, alert, release)
+    ended(prometheus, alert, release)
 
 
 def test_an_imbalance_pages_until_it_is_mended(
-    prometheus: Prometheus, release: str, paid: str
+    prometheus: Prometheus, release: str, paid: Paid
 ) -> None:
     def post(amount: int) -> None:
         statement = (
@@ -100,24 +78,7 @@ def test_an_imbalance_pages_until_it_is_mended(
     ended(prometheus, "KursLedgerImbalance", release)
 
 
-def test_stale_rates_page(prometheus: Prometheus, release: str, paid: str) -> None:
-    source = """
-apiVersion: kurs.dev/v1alpha1
-kind: FXRateSource
-metadata: {name: gone-stale}
-spec:
-  type: Static
-  baseCurrency: CHF
-  refreshInterval: 1h
-  maxAge: 1h
-  pairs: [{quote: KRW, spreadBps: 10}]
-  static:
-    asOf: "2026-01-01T00:00:00Z"
-    rates: {KRW: "1600"}
-"""
-    kubectl(release, "apply", "-f", "-", stdin=source)
-    try:
+def test_stale_rates_page(prometheus: Prometheus, release: str, paid: Paid) -> None:
+    with source(release, "gone-stale", rate=1600):
         raised(prometheus, "KursPairStale", release)
-    finally:
-        kubectl(release, "delete", "fxratesource", "gone-stale")
     ended(prometheus, "KursPairStale", release)
