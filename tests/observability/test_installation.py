@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.observability.queries import FOREIGN
 
 ROOT = Path(__file__).parents[2]
 OBSERVABILITY = ROOT / "observability"
@@ -93,6 +94,27 @@ def test_no_monitor_is_left_that_cannot_work_on_kind() -> None:
     names = " ".join(of_kind(_stack(), "ServiceMonitor"))
     assert not re.search(r"etcd|scheduler|controller-manager|kube-proxy|alertmanager", names)
     assert "kubelet" in names
+
+
+@needs_public_charts
+def test_what_the_scaling_panels_read_is_scraped_with_its_own_labels() -> None:
+    monitors = of_kind(_stack(), "ServiceMonitor")
+    objects = monitors["kube-prometheus-stack-kube-state-metrics"]["spec"]["endpoints"]
+    kubelet = monitors["kube-prometheus-stack-kubelet"]["spec"]["endpoints"]
+    containers = [e for e in kubelet if e.get("path") == "/metrics/cadvisor"]
+    wanted = [name for name in FOREIGN if name.startswith(("kube_", "container_"))]
+
+    assert wanted
+    assert len(containers) == 1
+    for endpoint in (*objects, *containers):
+        # Otherwise `namespace` and `pod` would be those of the exporter.
+        assert endpoint["honorLabels"] is True
+        dropped = [
+            rule["regex"]
+            for rule in endpoint.get("metricRelabelings") or ()
+            if rule["action"] == "drop" and rule["sourceLabels"] == ["__name__"]
+        ]
+        assert not [name for name in wanted for regex in dropped if re.fullmatch(regex, name)]
 
 
 @needs_public_charts
