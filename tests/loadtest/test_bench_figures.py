@@ -1,6 +1,7 @@
 """The benchmark's arithmetic and its tables, on recorded cases."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from loadtest.bench.__main__ import _parser
 from loadtest.bench.case import NAIVE, Case, yardstick
 from loadtest.bench.counters import Counters
 from loadtest.bench.load import Load, LoadError, choose_driver, read_k6_summary
-from loadtest.bench.report import COLUMNS, cells, conditions, document, markdown
+from loadtest.bench.report import COLUMNS, cells, conditions, details, document, markdown
 from loadtest.dummygen import generate
 from loadtest.measures import Latency
 
@@ -61,6 +62,16 @@ def test_markdown_is_a_table_with_conditions_before_and_details_after_it() -> No
     assert len(table) == 4
     assert len({line.count("|") for line in table}) == 1
     assert lines[-1] == "- Kurs SQLite, 64 clients: mean batch: payments/wallet 10.0"
+
+
+def test_what_telemetry_costs_is_the_difference_to_a_run_without_it() -> None:
+    silent = replace(KURS, system="Kurs SQLite, neither", cpu_seconds={"payments": 6.4})
+    untraced = replace(KURS, system="Kurs SQLite, no-traces")
+    fewer = replace(silent, clients=16)
+
+    line = "Kurs SQLite, 64 clients: CPU a payment for its telemetry: traces +0%, both +25%"
+    assert line in details([KURS, silent, untraced, fewer])
+    assert not [text for text in details([KURS, fewer]) if "telemetry" in text]
 
 
 def test_json_has_all_figures_of_every_case() -> None:

@@ -69,7 +69,24 @@ def details(cases: list[Case]) -> list[str]:
         if batches := case.counters.mean_batches():
             sizes = ", ".join(f"{k} {v:.1f}" for k, v in batches.items())
             lines.append(f"{name}: mean batch: {sizes}")
+        if spent_more := overhead(case, cases):
+            each = ", ".join(f"{what} {share:+.0%}" for what, share in spent_more.items())
+            lines.append(f"{name}: CPU a payment for its telemetry: {each}")
     return lines
+
+
+def overhead(case: Case, cases: list[Case]) -> dict[str, float]:
+    """Return how much more CPU a payment takes than without metrics, traces, or both.
+
+    Empty unless those were measured as well, with as many clients.
+    """
+    found = {}
+    for what, variant in (("metrics", "no-metrics"), ("traces", "no-traces"), ("both", "neither")):
+        for less in cases:
+            same = (less.system, less.clients) == (f"{case.system}, {variant}", case.clients)
+            if same and less.cpu_ms:
+                found[what] = case.cpu_ms / less.cpu_ms - 1
+    return found
 
 
 def markdown(cases: list[Case], conditions: Sequence[str]) -> str:
