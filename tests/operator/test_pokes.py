@@ -3,7 +3,7 @@
 import pytest
 
 from kurs_operator.fleet import Ack, Answer, Pod
-from kurs_operator.pokes import FIRST_SECONDS, Pokes
+from kurs_operator.pokes import LONGEST_SECONDS, PAUSES, Pokes
 
 
 def pod(name: str = "fx-1", poked: str = "", service: str = "fx") -> Pod:
@@ -42,7 +42,17 @@ async def test_a_pod_that_stays_behind_is_poked_again_later_and_later(poked: Pok
         poked.now += due
 
     assert poked.sent == [("fx-1", "one"), ("fx-1", "one.1"), ("fx-1", "one.2")]
-    assert poked.now == FIRST_SECONDS * (1 + 2 + 4)
+    assert poked.now == sum(PAUSES[:3])
+
+
+async def test_a_pod_that_stays_behind_for_minutes_is_poked_once_a_minute(poked: Poked):
+    for _ in range(len(PAUSES) + 3):
+        await poked.pokes.poke([pod()], {"fx": "one"}, {})
+        [due] = poked.pokes.due()
+        poked.now += due
+
+    assert list(PAUSES) == sorted(PAUSES)
+    assert poked.now == sum(PAUSES) + 3 * LONGEST_SECONDS
 
 
 async def test_a_pod_that_runs_the_document_is_left_alone(poked: Poked):
@@ -58,7 +68,7 @@ async def test_a_pod_that_an_earlier_operator_poked_is_not_poked_twice_at_once(p
     await poked.pokes.poke([pod(poked="one")], {"fx": "one"}, {})
     assert poked.sent == []
 
-    poked.now += FIRST_SECONDS
+    poked.now += PAUSES[0]
     await poked.pokes.poke([pod(poked="one")], {"fx": "one"}, {})
 
     assert poked.sent == [("fx-1", "one.1")]

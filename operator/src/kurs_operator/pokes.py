@@ -11,7 +11,9 @@ from time import monotonic
 from kurs_operator.cluster import ClusterFault, each
 from kurs_operator.fleet import Ack, Pod
 
-FIRST_SECONDS = 1.5
+PAUSES = (1.5, 3.0, 6.0, *[10.0] * 10)
+"""Seconds between pokes. After an outage of the API server a kubelet hears of nothing for up to a
+minute, by its own back-off: the poke that it hears must not be long in coming."""
 LONGEST_SECONDS = 60.0
 
 
@@ -63,7 +65,7 @@ class Pokes:
     async def _send(self, pod: Pod, digest: str, now: float) -> None:
         sent = self._sent.get(pod.uid)
         times = sent.times + 1 if sent is not None and sent.digest == digest else 0
-        delay = min(FIRST_SECONDS * 2**times, LONGEST_SECONDS)
+        delay = PAUSES[times] if times < len(PAUSES) else LONGEST_SECONDS
         self._sent[pod.uid] = _Poke(digest, times, now + delay)
         value = f"{digest}.{times}" if times else digest
         if value != pod.poked:
