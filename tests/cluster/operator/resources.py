@@ -71,7 +71,7 @@ class Resources:
         """Delete what was applied here."""
         for kind in {kind for kind, _ in self.added}:
             names = [name for known, name in self.added if known == kind]
-            self.installation.kubectl("delete", kind, *names, "--ignore-not-found")
+            self.installation.kubectl("delete", kind, *names, "--ignore-not-found", "--wait=false")
         self.added.clear()
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
