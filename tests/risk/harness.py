@@ -172,7 +172,7 @@ async def risk_app(
     clock = clock or ManualClock()
     telemetry = Telemetry.for_tests("risk")
     transport = transport or AsgiTransport()
-    settings = {"rates_poll_seconds": 0.02, **settings}
+    settings = {"rates_poll_seconds": 0.02, "rates_grace_seconds": 0.0, **settings}
     app = create_app(
         RiskSettings(database_url=url, config_dir=folder, fx_url=FX, **settings),
         clock=clock,

@@ -125,3 +125,19 @@ async def test_the_first_rates_are_asked_for_in_haste(
 
 async def _failed(risk: RiskApp) -> bool:
     return await risk.metric('risk_rates_refresh_total{result="failed"}') > 0
+
+
+async def test_a_new_process_is_not_ready_before_its_first_rates(
+    sqlite_url: str, tmp_path: Path, clock: ManualClock, transport: AsgiTransport
+) -> None:
+    transport.inject(FX, FaultKind.UNREACHABLE)
+    apart = {"clock": clock, "transport": transport, "rates_grace_seconds": 3600.0}
+    async with risk_app(sqlite_url, tmp_path / "config", DOCUMENT, **apart) as risk:
+        await _refreshed(risk, "failed")
+        early = await risk.get("/readyz")
+        transport.heal(FX)
+        await eventually(lambda: _has_rates(risk))
+        later = await risk.get("/readyz")
+
+    assert (early.status_code, early.json()["checks"]["rates_settled"]) == (503, False)
+    assert later.status_code == 200

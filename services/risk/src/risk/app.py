@@ -49,6 +49,7 @@ def create_app(
         metrics=metrics,
         poll_seconds=settings.rates_poll_seconds,
         max_age_seconds=settings.rates_max_age_seconds,
+        grace_seconds=settings.rates_grace_seconds,
     )
     configuration = Configuration(settings.blocklist())
     watcher = DocumentWatcher(settings.config_dir, RiskDocument, telemetry=telemetry, clock=clock)
@@ -93,7 +94,11 @@ def create_app(
         settings=settings,
         telemetry=telemetry,
         lifespan=lifespan,
-        readiness=lambda: {"configuration": watcher.ready, "database": cleanup.healthy},
+        readiness=lambda: {
+            "configuration": watcher.ready,
+            "database": cleanup.healthy,
+            "rates_settled": rates.settled,
+        },
         report=lambda: {"rates": rates.table(clock.now()) is not NO_RATES},
     )
     app.include_router(scores_router(service))

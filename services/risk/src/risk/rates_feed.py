@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
+from time import monotonic
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
@@ -50,6 +51,7 @@ class RatesFeed:
         metrics: RiskMetrics,
         poll_seconds: float,
         max_age_seconds: float,
+        grace_seconds: float,
     ) -> None:
         self._client = client
         self._clock = clock
@@ -57,6 +59,8 @@ class RatesFeed:
         self._refreshes = metrics.rate_refreshes
         self._poll_seconds = poll_seconds
         self._max_age = round(max_age_seconds * MICROS)
+        self._grace_seconds = grace_seconds
+        self._grace_ends = 0.0
         self._table = NO_RATES
         self._received_at: int | None = None
         self._failing = False
@@ -69,6 +73,14 @@ class RatesFeed:
         if received_at is None or now - received_at > self._max_age:
             return NO_RATES
         return self._table
+
+    @property
+    def settled(self) -> bool:
+        """Whether rates have come, or have not in the time of grace after the start.
+
+        A new replica without rates would send payments to review that the others let through.
+        """
+        return self._received_at is not None or monotonic() >= self._grace_ends
 
     async def refresh(self) -> None:
         """Ask fx once; on failure the last answer stands until it is too old."""
@@ -89,6 +101,7 @@ class RatesFeed:
 
     def start(self) -> None:
         """Refresh in the background from now on."""
+        self._grace_ends = monotonic() + self._grace_seconds
         self._task = asyncio.create_task(self._poll(), name="rates from fx")
 
     async def close(self) -> None:

@@ -17,6 +17,8 @@ class RiskSettings(ServiceSettings):
     rates_poll_seconds: float = 5.0
     rates_max_age_seconds: float = 120.0
     """Rates are not used any more when fx has not confirmed them for so long."""
+    rates_grace_seconds: float = 5.0
+    """How long a process that starts is not ready for want of rates; then it works without."""
     blocked_accounts: str = ""
     """Accounts that neither pay nor are paid whatever the document says, separated by commas."""
     cleanup_seconds: float = 5.0
