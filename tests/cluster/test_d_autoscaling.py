@@ -1,50 +1,59 @@
-"""Replicas follow the load, out and in, and no payment notices."""
+"""Replicas follow the load, out and in, and no payment notices: `make hpa-demo` as it stands."""
 
-from tests.cluster.installation import Installation
-from tests.cluster.load import Load
-from tests.cluster.shell import eventually, get
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
 
-SCALED = ("payments", "api-gateway")
-_MOST = 3
+import pytest
+from tests.cluster.installation import ROOT, Installation
+from tests.cluster.shell import eventually
 
+from loadtest.hpa_demo.verdict import SHOWCASE
 
-def replicas(installation: Installation, service: str) -> int:
-    """Return how many pods a service is wanted to have."""
-    count: int = get(installation.namespace, "deployment", service)["spec"]["replicas"]
-    return count
-
-
-def values() -> list[str]:
-    """Return Helm arguments for autoscalers that react within a test's time."""
-    scaling = {
-        "enabled": "true",
-        "minReplicas": "1",
-        "maxReplicas": str(_MOST),
-        "cpu": "50",
-        "scaleDown.stabilizationWindowSeconds": "15",
-        "scaleDown.percent": "100",
-        "scaleDown.periodSeconds": "15",
-    }
-    requests = [f"--set={service}.resources.requests.cpu=100m" for service in SCALED]
-    return requests + [
-        f"--set={service}.autoscaling.{key}={value}"
-        for service in SCALED
-        for key, value in scaling.items()
-    ]
+_DEMO = (sys.executable, "-m", "loadtest.hpa_demo")
 
 
-def test_replicas_follow_the_load_out_and_in(dev: Installation) -> None:
-    dev.upgrade(*values())
+@pytest.fixture(scope="module")
+def scaled(dev: Installation) -> Installation:
+    """The development environment with autoscalers that react within a test's time."""
+    dev.upgrade("-f", str(ROOT / "k8s" / "hpa-demo.yaml"))
     dev.wait_ready()
-    with Load(dev.gateway(), dev.api_key(), "scale", workers=24, pause=0) as load:
-        for service in SCALED:
-            eventually(
-                f"{_MOST} ready pods of {service}",
-                lambda s=service: len(dev.ready_pods(s)) == _MOST,
-                patience=420,
-            )
-        account = load.finish()
+    return dev
 
-    for service in SCALED:
-        eventually(f"one replica of {service}", lambda s=service: replicas(dev, s) == 1)
-    account.prove(at_least=1000)
+
+def left(installation: Installation) -> str:
+    """Return what there is of the demo."""
+    kinds = "jobs,configmaps,networkpolicies,pods"
+    selected = "app.kubernetes.io/name=hpa-demo"
+    return installation.kubectl("get", kinds, "-l", selected, "-o", "name").strip()
+
+
+def test_an_interrupted_demo_takes_its_load_with_it(scaled: Installation) -> None:
+    with subprocess.Popen(
+        [*_DEMO, "-n", scaled.namespace], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as demo:
+        eventually("the load", lambda: "pod/" in left(scaled), patience=60)
+        demo.send_signal(signal.SIGINT)
+        said, _ = demo.communicate(timeout=90)
+
+    assert demo.returncode == 128 + signal.SIGINT, said.decode()
+    assert not left(scaled)
+
+
+def test_replicas_follow_the_load_out_and_in(scaled: Installation, tmp_path: Path) -> None:
+    picture = tmp_path / "demo.svg"
+    steps = ("--steps", "20,90,90,20", "--step-seconds", "25")
+
+    done = subprocess.run(
+        [*_DEMO, "-n", scaled.namespace, *steps, "--picture", str(picture)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    assert "no payment failed or was lost" in done.stdout
+    assert SHOWCASE in "".join(ElementTree.parse(picture).getroot().itertext())
+    assert not left(scaled)
