@@ -59,19 +59,20 @@ def create_namespace(name: str) -> None:
 @dataclass
 class Installation:
     """A release in a namespace: `documents` is the folder of compiled configuration, `values`
-    goes over those of the development environment.
+    goes over those of its environment.
     """
 
     namespace: str
     documents: Path
     values: dict[str, Any] = field(default_factory=dict)
+    environment: str = "dev"
 
     def upgrade(self, *arguments: str, helm: str = "helm") -> str:
         """Install or upgrade to what the arguments say, and wait until it is ready."""
         try:
             said = self.helm(
                 *("upgrade", "--install", RELEASE, str(ROOT / "charts" / "kurs")),
-                *("-f", str(ROOT / "k8s" / "environments" / "dev.yaml"), "-f", "-"),
+                *("-f", str(self._environment()), "-f", "-"),
                 *(
                     f"--set-file=config.documents.{name}={self._document(name)}"
                     for name in ("fx", "risk")
@@ -176,7 +177,12 @@ class Installation:
         return bool(pods) and all(self.python(pod, script).strip() == "True" for pod in pods)
 
     def _shared(self) -> dict[str, Any]:
-        return {"global": {**self.values.get("global", {}), "network": {"dns": dns_peers()}}}
+        shared = self.values.get("global", {})
+        network = {"dns": dns_peers(), **shared.get("network", {})}
+        return {"global": {**shared, "network": network}}
+
+    def _environment(self) -> Path:
+        return ROOT / "k8s" / "environments" / f"{self.environment}.yaml"
 
     def _document(self, name: str) -> Path:
         return self.documents / name / "config.json"
