@@ -12,8 +12,7 @@ from kurs_operator.cluster import ClusterFault, each
 from kurs_operator.fleet import Ack, Pod
 
 PAUSES = (1.5, 3.0, 6.0, *[10.0] * 10)
-"""Seconds between pokes. After an outage of the API server a kubelet hears of nothing for up to a
-minute, by its own back-off: the poke that it hears must not be long in coming."""
+"""Seconds between pokes: a kubelet that heard nothing of one is not left alone for long."""
 LONGEST_SECONDS = 60.0
 
 
