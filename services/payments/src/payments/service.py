@@ -85,10 +85,9 @@ class PaymentService:
             database,
             apply,
             name="payments-writer",
-            member=lambda op: self._sampled.get(id(op)),
+            member=lambda op: op.traceparent,
             metrics=batches,
         )
-        self._sampled: dict[int, str | None] = {}
         self.close = self._writer.close
 
     async def pay(self, payment: Payment, *, idempotency: str, fingerprint: str) -> Told:
@@ -186,11 +185,7 @@ class PaymentService:
             return await self._writer.submit(op)
         # The payment's wait for the transaction that it shares with others.
         with self._tracer.start_as_current_span(f"payments {type(op).__name__.lower()}"):
-            self._sampled[id(op)] = inject()
-            try:
-                return await self._writer.submit(op)
-            finally:
-                del self._sampled[id(op)]
+            return await self._writer.submit(replace(op, traceparent=inject()))
 
     async def _drive(self, started: Started) -> Answer:
         begun = time.perf_counter()

@@ -50,6 +50,7 @@ class Claim:
 
     payment: Payment
     operation: Operation
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Begin:
     """Begin `operation` on a stored payment; an amount of 0 means all that can be."""
 
     operation: Operation
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Finish:
     operation: Operation
     answer: Answer
     cause: str
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
