@@ -25,9 +25,12 @@ PODS = {"staging": 2, "production": 3}
 DATABASES = "databases"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def server(new_installation: NewInstallation) -> Installation:
-    """A PostgreSQL that is somebody else's: in a namespace of its own, reached by URL."""
+    """A PostgreSQL that is somebody else's: in a namespace of its own, reached by URL.
+
+    Each environment has its own: what one's merchants opened is taken for the other's.
+    """
     place = new_installation()
     values = {
         "resources": {"requests": {"cpu": "50m"}},
