@@ -38,6 +38,11 @@ async def tea(request: Request) -> Response:
     raise HTTPException(415, "no tea here", {"x-tea": "no"})
 
 
+@routes.post("/fault/{number}")
+async def fault_of_the_framework(number: int) -> int:
+    return number // 0
+
+
 @routes.post("/direct/fault")
 async def fault(request: Request) -> Response:
     raise ZeroDivisionError("secret detail")
@@ -108,6 +113,17 @@ async def test_the_route_is_in_the_metrics() -> None:
     }
     name = "http_server_request_duration_seconds_count"
     assert telemetry.registry.get_sample_value(name, labels) == 1
+
+
+@pytest.mark.parametrize("path", ["/direct/fault", "/fault/1"])
+async def test_a_fault_is_on_its_span_once(path: str) -> None:
+    telemetry = Telemetry.for_tests("direct")
+    transport = httpx.ASGITransport(_app(telemetry), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://direct") as client:
+        answer = await client.post(path)
+    (span,) = telemetry.spans()
+    assert answer.status_code == 500
+    assert [event.name for event in span.events] == ["exception"]
 
 
 async def test_a_client_that_is_gone_gets_no_answer_and_is_no_fault() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
+from tests.observability.payment_spans import PAYMENT_SPANS
 
 from devstack.joined import JoinedGateway
 from kurs.telemetry.tracing import parse_traceparent
@@ -67,16 +68,7 @@ def children_of(gateway: JoinedGateway, parent: ReadableSpan) -> list[ReadableSp
 
 def check_trace(gateway: JoinedGateway, trace: str, name: str) -> None:
     spans = of_trace(gateway, trace)
-    assert set(spans) == {
-        "api-gateway: POST /payments",
-        "api-gateway: POST payments",
-        "payments: POST /payments",
-        "payments: payments claim",
-        "payments: payments finish",
-        "risk: risk score",
-        "fx: fx.quote",
-        "wallet: wallet transfer",
-    }
+    assert set(spans) == PAYMENT_SPANS
     own = spans["payments: POST /payments"]
     assert child_of(spans["api-gateway: POST payments"], spans["api-gateway: POST /payments"])
     assert child_of(own, spans["api-gateway: POST payments"])

@@ -10,17 +10,8 @@ from tests.cluster.observability.http_api import Gateway, Prometheus
 from tests.cluster.observability.load import body, prepare
 from tests.cluster.observability.traces import Span, TraceStore, trace_store
 from tests.cluster.shell import eventually
+from tests.observability.payment_spans import PAYMENT_SPANS
 
-NAMES = {
-    "api-gateway: POST /payments",
-    "api-gateway: POST payments",
-    "payments: POST /payments",
-    "payments: payments claim",
-    "payments: payments finish",
-    "risk: risk score",
-    "fx: fx.quote",
-    "wallet: wallet transfer",
-}
 MANY = 40
 
 
@@ -50,7 +41,7 @@ def whole(store: TraceStore, trace: str) -> dict[str, Span]:
 
     def arrived() -> dict[str, Span] | None:
         spans = {f"{span.service}: {span.name}": span for span in store.trace(trace)}
-        return spans if set(spans) >= NAMES else None
+        return spans if set(spans) >= PAYMENT_SPANS else None
 
     spans: dict[str, Span] = eventually(f"the whole of trace {trace}", arrived, patience=60)
     return spans
@@ -58,11 +49,11 @@ def whole(store: TraceStore, trace: str) -> dict[str, Span]:
 
 def check(spans: dict[str, Span], payment: str) -> None:
     """Hold a trace to its names, parents and attributes."""
-    assert set(spans) == NAMES
+    assert set(spans) == PAYMENT_SPANS
     own = spans["payments: POST /payments"]
     assert spans["api-gateway: POST payments"].parent == spans["api-gateway: POST /payments"].id
     assert own.parent == spans["api-gateway: POST payments"].id
-    for name in NAMES:
+    for name in PAYMENT_SPANS:
         if not name.startswith(("api-gateway", "payments: POST")):
             assert spans[name].parent == own.id, name
     for name in ("risk: risk score", "fx: fx.quote", "wallet: wallet transfer"):
@@ -125,4 +116,4 @@ def test_an_exemplar_leads_to_the_trace_of_a_payment(
 
     read = (store.trace(trace) for trace in traces)
     names = [{f"{span.service}: {span.name}" for span in spans} for spans in read]
-    assert any(found >= NAMES for found in names), "none of these crosses all five services"
+    assert any(found >= PAYMENT_SPANS for found in names), "none of these crosses all five services"

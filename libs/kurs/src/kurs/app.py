@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
-from opentelemetry.trace import get_current_span
 from starlette.exceptions import HTTPException
 
 from kurs.errors import (
@@ -97,7 +96,6 @@ def _error_answers(telemetry: Telemetry) -> AnswerError:
                 problem.headers.update(error.headers or {})
                 return problem_response(problem)
         telemetry.logger.error("unhandled error", path=request.url.path, exc_info=error)
-        get_current_span().record_exception(error)
         return problem_response(Internal("an unexpected error; the log has the details"))
 
     return answer

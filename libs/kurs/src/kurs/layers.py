@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from opentelemetry.trace import get_current_span
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +19,7 @@ Layer = Callable[[ASGIApp], ASGIApp]
 AnswerError = Callable[[Request, Exception], Response]
 Direct = dict[tuple[str, str], JsonRoute]
 """Direct routes by method and path."""
+_FAULT = 500
 
 
 class ServiceApp(FastAPI):
@@ -80,6 +82,9 @@ class DirectRoutes:
             return
         except Exception as error:
             response = self._answer_error(request, error)
+            if response.status_code == _FAULT:
+                # The framework raises a fault again, and the telemetry sees it; here it ends.
+                get_current_span().record_exception(error)
         await response(scope, receive, send)
 
 
