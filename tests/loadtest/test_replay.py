@@ -1,6 +1,8 @@
 """Replay: it asks until each outcome is final, never gives up quietly, and counts exactly."""
 
 import json
+import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,22 @@ async def test_a_payment_without_final_answer_in_time_is_unresolved(
     (outcome,) = summary.by_outcome()
     assert outcome.status == UNRESOLVED
     assert "202 PROCESSING" in outcome.code
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux leaves a full backlog unanswered")
+async def test_a_connection_that_is_never_made_is_given_up_for_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loadtest.client, "FINAL_SECONDS", 1.0)
+    monkeypatch.setattr(loadtest.client, "_CONNECT_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf:
+        address = deaf.getsockname()
+        with socket.create_connection(address):  # its backlog is full now
+            async with GatewayClient(f"http://127.0.0.1:{address[1]}", "kurs_key", 1) as client:
+                result = await client.pay(row("P1"))
+
+    # Not TimeoutError, for which all of the time there is for an answer has to pass.
+    assert result.outcome == Outcome(UNRESOLVED, "no answer (ConnectionTimeoutError) for 1 s")
 
 
 async def test_every_row_is_paid_once_and_no_more_at_a_time_than_asked_for() -> None:

@@ -10,12 +10,16 @@ from typing import Any
 
 import aiohttp
 
+from kurs.dead_peers import open_socket
 from loadtest.expectations import Outcome
 from loadtest.rows import Row
 
 FINAL_SECONDS = 60.0
 """How long one payment is retried before it counts as unresolved."""
 _REQUEST_SECONDS = 30.0
+# A Service keeps sending the packets of one connection to the pod that it chose first, so that one
+# to a pod that is gone is never made: only another connection is sent elsewhere.
+_CONNECT_SECONDS = 3.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 # Not decided yet (202, 409), not taken in (429, 503), or an unknown outcome (502, 504): the same
 # key again is always safe and finds out.
@@ -73,8 +77,8 @@ class GatewayClient:
 
     async def __aenter__(self) -> "GatewayClient":
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._concurrency),
-            timeout=aiohttp.ClientTimeout(total=_REQUEST_SECONDS),
+            connector=aiohttp.TCPConnector(limit=self._concurrency, socket_factory=open_socket),
+            timeout=aiohttp.ClientTimeout(total=_REQUEST_SECONDS, sock_connect=_CONNECT_SECONDS),
             headers=self._headers,
         )
         return self

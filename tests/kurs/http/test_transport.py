@@ -1,7 +1,10 @@
 """Over real sockets: what is sent, and whether a failure may have happened."""
 
 import asyncio
+import ctypes
 import socket
+import struct
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -62,6 +65,14 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
     length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     return head + await reader.readexactly(int(length[0].split(b":")[1]) if length else 0)
+
+
+def make_deaf(writer: asyncio.StreamWriter) -> None:
+    """Let the kernel drop what comes for a connection before it confirms it, as if it were gone."""
+    nothing = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF: return 0
+    program = struct.pack("HL", 1, ctypes.addressof(nothing))
+    attach_filter = 26
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, attach_filter, program)
 
 
 async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -237,6 +248,30 @@ async def test_a_kept_connection_closed_without_an_answer_is_tried_again_when_re
             await client.request("POST", "/pay", body=b"{}")
 
     assert answer.status == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can make a socket deaf")
+async def test_a_kept_connection_to_a_machine_that_is_gone_is_given_up(
+    transport: AiohttpTransport, serve: Serve, telemetry: Telemetry
+) -> None:
+    async def die_after_the_first(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        connections.append(writer)
+        await read_request(reader)
+        if len(connections) == 1:
+            make_deaf(writer)
+        writer.write(ANSWER)
+        await answer_all(reader, writer)
+
+    connections: list[asyncio.StreamWriter] = []
+    async with serve(die_after_the_first) as base:
+        client = ServiceClient("wallet", base, transport, telemetry=telemetry, timeout=30.0)
+        await client.request("POST", "/pay", body=b"{}")
+        answer = await client.request("POST", "/pay", body=b"{}", retryable=True)
+
+    # Had it waited for an answer in vain, the outcome would be unknown, and no other asked.
+    assert (answer.status, len(connections)) == (200, 2)
 
 
 async def test_connections_are_kept_and_now_and_then_given_up(serve: Serve) -> None:

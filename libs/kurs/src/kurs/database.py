@@ -296,7 +296,7 @@ def sqlite_engine(url: str, *, begin: str) -> Engine:
 
 
 def _on_connect(connection: Any, _: Any) -> None:
-    end_with_dead_peer(connection.driver_connection._transport)
+    end_with_dead_peer(connection.driver_connection._transport.get_extra_info("socket"))
     # The server keeps a statement's plan. One that was made while a table was empty reads it
     # whole, and goes on doing so as it grows until somebody analyses it.
     cursor = connection.cursor()

@@ -6,6 +6,8 @@ import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
+from kurs.dead_peers import open_socket
+
 # Shorter than any server of ours keeps an idle connection, so that a request rarely meets one
 # that is being closed.
 KEEPALIVE_SECONDS = 4.0
@@ -31,7 +33,12 @@ class Connector(aiohttp.TCPConnector):
     """
 
     def __init__(self, *, limit: int, recycle_every: int) -> None:
-        super().__init__(limit=limit, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=10)
+        super().__init__(
+            limit=limit,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            ttl_dns_cache=10,
+            socket_factory=open_socket,
+        )
         self._recycle_every = recycle_every
         self._uses = 0
 
