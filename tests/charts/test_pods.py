@@ -3,6 +3,9 @@
 import pytest
 from tests.charts.conftest import ENVIRONMENTS, SERVICES, Render, of_kind, pod_templates
 
+from api_gateway.settings import GatewaySettings
+from kurs.server import IN_FLIGHT_SECONDS
+
 _VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "secret", "projected", "downwardAPI"}
 _SIZES = {"m": 0.001, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
@@ -73,7 +76,7 @@ def test_probes_ask_their_own_paths(render: Render, environment: str) -> None:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_a_pod_has_time_to_finish_what_is_in_flight(render: Render, environment: str) -> None:
-    requests_in_flight = 25
+    assert GatewaySettings.model_fields["request_seconds"].default < IN_FLIGHT_SECONDS
     deployments = of_kind(render("kurs", environment), "Deployment")
     for service in SERVICES:
         spec = deployments[service]["spec"]["template"]["spec"]
@@ -81,7 +84,7 @@ def test_a_pod_has_time_to_finish_what_is_in_flight(render: Render, environment:
         sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"]
         env = {e["name"]: e.get("value") for e in container["env"]}
         drain = float(env["KURS_DRAIN_SECONDS"])
-        assert spec["terminationGracePeriodSeconds"] > sleep + drain + requests_in_flight
+        assert spec["terminationGracePeriodSeconds"] > sleep + drain + IN_FLIGHT_SECONDS
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -94,8 +94,7 @@ def test_the_whole_gateway_is_ready_with_its_resources_and_its_namespace_goes(
     eventually("all resources ready", lambda: not_ready(installation) == [])
     run("kubectl", "delete", "namespace", installation.namespace, "--wait=false")
 
-    # The server looks at a namespace again after half of its pods' longest grace (45 s), twice.
-    eventually("the namespace gone", lambda: gone(installation.namespace), patience=60)
+    eventually("the namespace gone", lambda: gone(installation.namespace), patience=30)
 
 
 def not_ready(installation: Installation) -> list[str]:

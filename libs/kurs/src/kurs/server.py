@@ -16,6 +16,9 @@ from fastapi import FastAPI
 from kurs.settings import ServiceSettings
 from kurs.telemetry.metrics import stop_counting
 
+IN_FLIGHT_SECONDS = 15
+"""How long requests in flight may take after the last one was accepted: longer than any caller
+waits for an answer."""
 _CLOSE = (b"connection", b"close")
 _LATE_SECONDS = 0.1
 """How long a connection that was made in the last moment may take to bring its request."""
@@ -129,7 +132,7 @@ def main(
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=25,
+        timeout_graceful_shutdown=IN_FLIGHT_SECONDS,
         backlog=2048,
     )
     server = DrainingServer(config, app, settings.drain_seconds)
