@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from kurs.settings import ServiceSettings
 from kurs.telemetry.metrics import stop_counting
 
-IN_FLIGHT_SECONDS = 15
+IN_FLIGHT_SECONDS = 12
 """How long requests in flight may take after the last one was accepted: longer than any caller
 waits for an answer."""
 _CLOSE = (b"connection", b"close")
