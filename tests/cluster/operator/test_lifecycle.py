@@ -29,11 +29,13 @@ def alone(new_installation: NewInstallation) -> Installation:
     return new_installation()
 
 
-def install(alone: Installation, helm: str, *arguments: str, **values: Any) -> str:
+def install(
+    alone: Installation, helm: str, *arguments: str, timeout: str = "90s", **values: Any
+) -> str:
     """Install or upgrade the operator's own chart, and wait for what Helm waits for."""
     network = {"network": {"dns": dns_peers()}, "image": {"tag": TAG}}
     content = yaml.safe_dump({"global": network, **SMALL, **values})
-    command = ("upgrade", "--install", "operator", CHART, "-f", "-", "--wait", "--timeout", "90s")
+    command = ("upgrade", "--install", "operator", CHART, "-f", "-", "--wait", "--timeout", timeout)
     return alone.helm(*command, *arguments, stdin=content, helm=helm)
 
 
@@ -121,4 +123,4 @@ def test_helm_4_waits_for_resources_and_names_those_that_are_not_ready(
 
     # No pod runs that could apply them.
     with pytest.raises(CommandFailed, match=r"RiskThreshold.*limits"):
-        install(alone, "helm4")
+        install(alone, "helm4", timeout="30s")
