@@ -30,8 +30,9 @@ def claim(name: str) -> Claim:
     return Claim(replace(payment, active_operation=own), operation)
 
 
-def outcome(started: Started, by: str) -> Finish:
-    after = started.payment.move(Status.CAPTURED, at=2, captured_amount=1000)
+def outcome(started: Started, by: str, status: Status = Status.CAPTURED) -> Finish:
+    captured = 1000 if status is Status.CAPTURED else 0
+    after = started.payment.move(status, at=2, captured_amount=captured)
     return Finish(started.payment, after, started.operation, Answer(200, by.encode()), by)
 
 

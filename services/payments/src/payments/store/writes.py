@@ -143,8 +143,10 @@ def _extend_leases(connection: Connection, taken: Sequence[Operation], until: in
 
 
 def _claim(connection: Connection, claims: Sequence[Claim]) -> list[Outcome | Exception]:
-    known = _operations_by_key(connection, [c.operation.idempotency for c in claims])
+    # Keys are looked up last: a payment and its key are committed together, so that of another
+    # process's claim, committed in between, the key is seen, and this one is a repeat.
     taken = _known_uids(connection, [c.payment.uid for c in claims])
+    known = _operations_by_key(connection, [c.operation.idempotency for c in claims])
     results: list[Outcome | Exception] = []
     fresh: list[Claim] = []
     for claim in claims:
@@ -182,11 +184,12 @@ def _repeat(connection: Connection, earlier: Operation, repeated: Operation) -> 
 
 
 def _begin(connection: Connection, operation: Operation) -> Outcome | Exception:
+    # Locked first: what another process did under the same key is then seen, down to its answer.
+    query = for_update(connection, select(payments).where(payments.c.uid == operation.uid))
+    row = connection.execute(query).mappings().first()
     earlier = _operations_by_key(connection, [operation.idempotency]).get(operation.idempotency)
     if earlier is not None and _is_repeated(earlier, operation):
         return _repeat(connection, earlier, operation)
-    query = for_update(connection, select(payments).where(payments.c.uid == operation.uid))
-    row = connection.execute(query).mappings().first()
     if row is None:
         return PaymentNotFound()
     payment = read_payment(row)

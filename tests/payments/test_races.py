@@ -1,0 +1,83 @@
+"""The same request at two processes at once: one of them does it, the other one is a repeat."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from sqlalchemy import Connection, event
+from sqlalchemy.util import await_only
+from tests.payments.test_late_outcomes import claim, outcome
+
+from kurs.database import Database
+from kurs.migrations import migrate
+from payments.app import VERSIONS
+from payments.domain.operation import Kind, Operation
+from payments.domain.payment import Status
+from payments.errors import OperationInProgress
+from payments.store.writes import Begin, Claim, Op, Outcome, Started, apply
+
+pytestmark = pytest.mark.postgres
+Results = list[Outcome | Exception]
+
+
+@pytest.fixture
+async def processes(postgres_url: str) -> AsyncIterator[list[Database]]:
+    """Two pools of one database, as two processes have them."""
+    await asyncio.to_thread(migrate, postgres_url, VERSIONS)
+    opened = [Database.open(postgres_url) for _ in range(2)]
+    yield opened
+    for database in opened:
+        await database.close()
+
+
+async def write(database: Database, op: Op) -> Outcome | Exception:
+    (result,) = await database.write(lambda connection: apply(connection, [op]))
+    return result
+
+
+async def race(processes: Sequence[Database], op: Claim | Begin, ends_as: Status) -> Results:
+    """Apply `op` here, and there as soon as the first statement here has been answered.
+
+    Unless the transaction here makes it wait, there the outcome is recorded as well.
+    """
+    here, there = processes
+    other: list[asyncio.Task[Outcome | Exception]] = []
+
+    async def done_there() -> Outcome | Exception:
+        result = await write(there, op)
+        if isinstance(result, Started):
+            await write(there, outcome(result, "there", ends_as))
+        return result
+
+    def answered(*_: object) -> None:
+        if not other:
+            other.append(asyncio.get_running_loop().create_task(done_there()))
+            await_only(asyncio.wait(other, timeout=0.5))
+
+    def applied(connection: Connection) -> Results:
+        event.listen(connection, "after_cursor_execute", answered)
+        return apply(connection, [op])
+
+    (result,) = await here.write(applied)
+    return [result, await other[0]]
+
+
+async def test_a_payment_that_another_process_makes_meanwhile_is_no_taken_id(
+    processes: list[Database],
+) -> None:
+    results = await race(processes, claim("p1"), Status.CAPTURED)
+
+    assert sorted(type(result).__name__ for result in results) == ["Replay", "Started"]
+
+
+async def test_a_void_that_another_process_makes_meanwhile_is_no_conflict(
+    processes: list[Database],
+) -> None:
+    begun = await write(processes[0], claim("p1"))
+    assert isinstance(begun, Started)
+    await write(processes[0], outcome(begun, "paid", Status.AUTHORIZED))
+    void = Operation("void", begun.payment.uid, Kind.VOID, "key", "f", 0, "shop", 1, 9)
+
+    results = await race(processes, Begin(void), Status.VOIDED)
+
+    assert {type(result) for result in results} == {Started, OperationInProgress}
