@@ -5,6 +5,7 @@ All of it needs a cluster (`make test-cluster`); without one every test here is 
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,33 +35,37 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def namespaces() -> Iterator[Callable[[], str]]:
-    """Make namespaces that are deleted with all that is in them at the end."""
-    made: list[str] = []
+@contextmanager
+def borrowed_namespace() -> Iterator[str]:
+    """Yield the name of a new namespace, which is deleted with all that is in it.
 
-    def make() -> str:
-        name = f"kurs-test-{secrets.token_hex(3)}"
-        create_namespace(name)
-        made.append(name)
-        return name
-
-    yield make
-    for name in made:
+    Nothing waits until it is gone: the cluster sees to that by itself.
+    """
+    name = f"kurs-test-{secrets.token_hex(3)}"
+    create_namespace(name)
+    try:
+        yield name
+    finally:
         run("kubectl", "delete", "namespace", name, "--ignore-not-found", "--wait=false")
-    for name in made:
-        run("kubectl", "wait", "--for=delete", f"namespace/{name}", "--timeout=120s")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def namespaces() -> Iterator[Callable[[], str]]:
+    """Make namespaces that go with the module: what no test needs takes no room from the others."""
+    with ExitStack() as borrowed:
+        yield lambda: borrowed.enter_context(borrowed_namespace())
+
+
+@pytest.fixture(scope="module")
 def new_installation(namespaces: Callable[[], str], documents: Path) -> NewInstallation:
     """Return a namespace that nothing is installed in yet."""
     return lambda: Installation(namespaces(), documents)
 
 
 @pytest.fixture(scope="session")
-def dev(new_installation: NewInstallation) -> Installation:
+def dev(documents: Path) -> Iterator[Installation]:
     """The development environment, installed from nothing."""
-    installation = new_installation()
-    installation.upgrade()
-    return installation
+    with borrowed_namespace() as namespace:
+        installation = Installation(namespace, documents)
+        installation.upgrade()
+        yield installation

@@ -22,6 +22,7 @@ EDGES = {
 }
 _TRY = """
 import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
 def open_to(address):
     host, port = address.rsplit(":", 1)
     try:
@@ -31,7 +32,9 @@ def open_to(address):
     except OSError as error:
         return type(error).__name__
     return "open"
-print(json.dumps({address: open_to(address) for address in sys.argv[1:]}))
+addresses = sys.argv[1:]
+with ThreadPoolExecutor(len(addresses)) as pool:
+    print(json.dumps(dict(zip(addresses, pool.map(open_to, addresses)))))
 """
 _STRANGER = {
     "runAsNonRoot": True,

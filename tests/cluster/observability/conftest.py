@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 import yaml
-from tests.cluster.conftest import NewInstallation
+from tests.cluster.conftest import borrowed_namespace
 from tests.cluster.installation import Installation
 from tests.cluster.observability.http_api import Gateway, Prometheus, forwarded
 from tests.cluster.observability.load import under_load
@@ -28,21 +28,22 @@ _OTLP = "global.telemetry.otlpEndpoint=http://tempo.monitoring:4318"
 
 @pytest.fixture(scope="session")
 def installation(
-    new_installation: NewInstallation, tmp_path_factory: pytest.TempPathFactory
-) -> Installation:
+    documents: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
     """Kurs with its monitors, its rules with short windows, and its dashboards."""
     try:
         run("kubectl", "get", "crd", "prometheusrules.monitoring.coreos.com")
     except CommandFailed:
         pytest.skip("this cluster has no prometheus-operator: make monitoring")
-    made = new_installation()
-    made.values = yaml.safe_load(Path(__file__).with_name("values.yaml").read_text("utf-8"))
-    made.upgrade("--set", f"{_TELEMETRY},{_OTLP}")
     chart = tmp_path_factory.mktemp("chart") / "kurs-observability"
     shutil.copytree(ROOT / "charts" / "kurs-observability", chart)
     rules.main([str(chart / "files" / "rules"), "--shorten", str(SHORTEN)])
-    made.helm("upgrade", "--install", "kurs-observability", str(chart), "--wait")
-    return made
+    values = yaml.safe_load(Path(__file__).with_name("values.yaml").read_text("utf-8"))
+    with borrowed_namespace() as namespace:
+        made = Installation(namespace, documents, values)
+        made.upgrade("--set", f"{_TELEMETRY},{_OTLP}")
+        made.helm("upgrade", "--install", "kurs-observability", str(chart), "--wait")
+        yield made
 
 
 @pytest.fixture(scope="session")

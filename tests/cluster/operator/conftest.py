@@ -1,9 +1,10 @@
 """One Kurs with the operator, three pods of fx and resources of its own, for all tests here."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from tests.cluster.conftest import NewInstallation
+from tests.cluster.conftest import borrowed_namespace
 from tests.cluster.installation import Installation
 from tests.cluster.operator.resources import DESK, Resources, spread
 from tests.cluster.shell import CommandFailed, get
@@ -32,14 +33,15 @@ VALUES = {
 
 
 @pytest.fixture(scope="session")
-def operated(new_installation: NewInstallation) -> Installation:
+def operated(documents: Path) -> Iterator[Installation]:
     """The development environment with the operator and three pods of fx."""
-    installation = new_installation()
-    installation.values = VALUES
-    installation.kubectl("create", "secret", "generic", PROVIDER, f"--from-literal=token={TOKEN}")
+    secret = ("secret", "generic", PROVIDER, f"--from-literal=token={TOKEN}")
     traced = f"global.telemetry.otlpEndpoint={COLLECTOR}" if collector_address() else ""
-    installation.upgrade("--set", ",".join(filter(None, ["operator.enabled=true", traced])))
-    return installation
+    with borrowed_namespace() as namespace:
+        installation = Installation(namespace, documents, VALUES)
+        installation.kubectl("create", *secret)
+        installation.upgrade("--set", ",".join(filter(None, ["operator.enabled=true", traced])))
+        yield installation
 
 
 def collector_address() -> str:
