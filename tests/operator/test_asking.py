@@ -52,6 +52,35 @@ async def test_an_answer_is_read_and_what_is_new_in_it_is_ignored(served, asker)
     assert await asker(await served(answer)) == Answer.model_validate(GOOD)
 
 
+async def test_an_answer_that_comes_in_pieces_is_read_to_its_end(served, asker):
+    whole = json.dumps(GOOD).encode()
+    rest_may_go = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(whole[:20])
+        await rest_may_go.wait()
+        await response.write(whole[20:])
+        return response
+
+    asked = asyncio.create_task(asker(await served(answer)))
+    # Long enough for the first piece to be read alone: a reader that stops there fails by now.
+    await asyncio.wait([asked], timeout=0.2)
+    rest_may_go.set()
+    assert await asked == Answer.model_validate(GOOD)
+
+
+async def test_an_answer_without_end_is_given_up(served, asker, monkeypatch):
+    monkeypatch.setattr(asking, "MAX_BYTES", 100)
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({**GOOD, "new": "x" * 200})
+
+    with pytest.raises(NoAnswer, match="more than 100 bytes"):
+        await asker(await served(answer))
+
+
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
