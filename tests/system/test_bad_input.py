@@ -1,5 +1,6 @@
 """Bad input on every route: a 4xx problem that names the field; nothing is stored or logged."""
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,6 +151,14 @@ async def test_unreadable_bodies(gateway: JoinedGateway, path: str, kind: str) -
 )  # fmt: skip
 async def test_bad_addresses(gateway: JoinedGateway, path: str) -> None:
     assert_problem(await gateway.call("GET", path), case=path)
+
+
+@pytest.mark.parametrize("content", [f"{2**63}|demo:p", "-1|demo:p", "1|demo:\0", "1", "x|y"])
+async def test_forged_cursors(gateway: JoinedGateway, content: str) -> None:
+    cursor = base64.urlsafe_b64encode(content.encode()).decode()
+    answer = await gateway.call("GET", f"/payments?cursor={cursor}")
+    problem = assert_problem(answer, status=400, code="cursor_invalid")
+    assert problem["errors"][0]["message"] == "the cursor is not one of ours"
 
 
 @pytest.mark.parametrize("key", ["a b", "x" * 256, "\x7f"])

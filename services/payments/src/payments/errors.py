@@ -45,8 +45,9 @@ class CursorInvalid(BadRequest):
     title = "Cursor invalid"
 
     def __init__(self) -> None:
+        said = "the cursor is not one of ours"
         hint = "use next_cursor of the page before, unchanged"
-        super().__init__("the cursor is not one of ours", errors=[FieldError("cursor", "?", hint)])
+        super().__init__(said, errors=[FieldError("cursor", said, hint)])
 
 
 class PaymentNotFound(NotFound):

@@ -150,6 +150,10 @@ def _write_cursor(payment: Payment) -> str:
 def _read_cursor(cursor: str) -> tuple[int, str]:
     try:
         created_at, uid = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
-        return int(created_at), uid
+        at = int(created_at)
     except (ValueError, binascii.Error):
         raise CursorInvalid from None
+    # The database could take neither: a number beyond 64 bits, and text with a NUL in it.
+    if not 0 <= at < 2**63 or "\0" in uid:
+        raise CursorInvalid
+    return at, uid
