@@ -12,7 +12,7 @@ from payments.app import VERSIONS
 from payments.domain.operation import Answer, Kind, Operation, operation_id
 from payments.domain.payment import Payment, Status
 from payments.store import reads
-from payments.store.writes import Claim, Finish, Started, VersionConflict, apply
+from payments.store.writes import Claim, Finish, Started, VersionConflict, apply, take_over
 
 
 @pytest.fixture
@@ -76,3 +76,31 @@ async def test_a_payment_that_changed_without_an_answer_fails_the_outcome(
 
     with pytest.raises(VersionConflict):
         await database.write(lambda c: apply(c, [outcome(stale, "first")]))
+
+
+async def test_who_was_taken_over_from_can_record_nothing(database: Database) -> None:
+    slow, other = await begin(database, ["p1", "p2"])
+    await database.write(lambda c: apply(c, [outcome(other, "in time")]))
+    (taken,) = await database.write(lambda c: take_over(c, now=10, lease_until=99, limit=10))
+
+    late = await database.write(lambda c: apply(c, [outcome(slow, "slow", Status.FAILED)]))
+    assert [type(result) for result in late] == [VersionConflict]
+    both = [outcome(slow, "slow", Status.FAILED), outcome(taken, "sweeper")]
+    results = await database.write(lambda c: apply(c, both))
+    assert [type(result) for result in results] == [VersionConflict, type(None)]
+
+    name = taken.operation.operation_id
+    stored = await database.read(lambda c: reads.find_operation(c, name))
+    assert stored is not None
+    assert stored.answer == Answer(200, b"sweeper")
+    payment = await database.read(lambda c: reads.find_payment(c, taken.payment.uid))
+    assert payment is not None
+    assert payment.status is Status.CAPTURED
+
+
+async def test_nobody_takes_over_twice(database: Database) -> None:
+    await begin(database, ["p1", "p2"])
+
+    first = await database.write(lambda c: take_over(c, now=10, lease_until=99, limit=10))
+    assert {taken.operation.attempts for taken in first} == {2}
+    assert await database.write(lambda c: take_over(c, now=10, lease_until=99, limit=10)) == []

@@ -4,7 +4,7 @@ New payments are claimed, and outcomes recorded, with a constant number of state
 The rarer actions on a payment (capture, refund, …) are begun one by one in the same transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -128,18 +128,43 @@ def take_over(connection: Connection, *, now: int, lease_until: int, limit: int)
         .order_by(operations.c.lease_until)
         .limit(limit)
     )
-    found = connection.execute(for_update(connection, due, skip_locked=True)).mappings().all()
-    taken = [read_operation(row) for row in found]
-    if not taken:
+    found = [read_operation(row) for row in connection.execute(due).mappings()]
+    if not found:
         return []
-    _extend_leases(connection, taken, lease_until)
-    owners = _payments_by_uid(connection, [op.uid for op in taken])
-    return [Started(owners[op.uid], op, fresh=False) for op in taken]
+    # A payment that is locked is being finished, or taken over, by somebody else just now.
+    idle = select(payments.c.uid).where(
+        is_any_of(connection, payments.c.uid, [op.uid for op in found])
+    )
+    free = set(connection.execute(for_update(connection, idle, skip_locked=True)).scalars())
+    tried = [_take(connection, op, lease_until) for op in found if op.uid in free]
+    return [taken for taken in tried if isinstance(taken, Started)]
 
 
-def _extend_leases(connection: Connection, taken: Sequence[Operation], until: int) -> None:
-    rows = [(op.operation_id, until, op.attempts + 1) for op in taken]
-    update_rows(connection, operations, ("operation_id",), ("lease_until", "attempts"), rows)
+def _take(connection: Connection, op: Operation, until: int) -> Started | OperationInProgress:
+    """Take an operation from its driver, who can record nothing from now on.
+
+    The payment's version is the fencing token: a driver that was only slow does not know that
+    another one moves the money, and must not overwrite what that one finds.
+    """
+    # The payment is locked first, as outcomes do it, so that no two wait for each other.
+    query = for_update(connection, select(payments).where(payments.c.uid == op.uid))
+    payment = read_payment(connection.execute(query).mappings().one())
+    changed = connection.execute(
+        update(operations)
+        .where(
+            operations.c.operation_id == op.operation_id,
+            operations.c.attempts == op.attempts,
+            operations.c.answer_status.is_(None),
+        )
+        .values(lease_until=until, attempts=op.attempts + 1)
+    )
+    if not changed.rowcount:
+        return OperationInProgress()
+    payment = replace(payment, version=payment.version + 1)
+    fence = update(payments).where(payments.c.uid == payment.uid)
+    connection.execute(fence.values(version=payment.version))
+    taken = replace(op, lease_until=until, attempts=op.attempts + 1)
+    return Started(payment, taken, fresh=False)
 
 
 def _claim(connection: Connection, claims: Sequence[Claim]) -> list[Outcome | Exception]:
@@ -178,9 +203,7 @@ def _repeat(connection: Connection, earlier: Operation, repeated: Operation) -> 
         return Replay(earlier.answer)
     if earlier.lease_until > repeated.created_at:
         return OperationInProgress()
-    _extend_leases(connection, [earlier], repeated.lease_until)
-    payment = _payments_by_uid(connection, [earlier.uid])[earlier.uid]
-    return Started(payment, earlier, fresh=False)
+    return _take(connection, earlier, repeated.lease_until)
 
 
 def _begin(connection: Connection, operation: Operation) -> Outcome | Exception:
@@ -241,18 +264,21 @@ def _cannot_begin(kind: Kind, payment: Payment, amount: int) -> Exception | None
 
 
 def _finish(connection: Connection, finishes: Sequence[Finish]) -> list[Finish]:
-    """Record outcomes and return those that were; the others came after somebody else's.
+    """Record outcomes and return those that were; the others came after somebody else took over.
 
     Raises VersionConflict when a payment has changed without an answer to its operation.
     """
     fresh: dict[str, Finish] = {}
     for finish in finishes:
-        fresh.setdefault(finish.operation.operation_id, finish)
+        operation = finish.operation
+        kept = fresh.setdefault(operation.operation_id, finish)
+        if kept.operation.attempts < operation.attempts:
+            fresh[operation.operation_id] = finish
     keys = ("uid", "version")
     rows = [_changes(finish) for finish in fresh.values()]
     changed = update_rows(connection, payments, keys, CHANGING_COLUMNS, rows, bump="version")
     if changed < len(rows):
-        for name in _answered(connection, list(fresh)):
+        for name in _lost(connection, fresh):
             del fresh[name]
         if changed != len(fresh):
             raise VersionConflict
@@ -310,19 +336,16 @@ def _operations_by_key(connection: Connection, keys: Sequence[str]) -> dict[str,
     return {row["idempotency"]: read_operation(row) for row in found}
 
 
-def _answered(connection: Connection, names: Sequence[str]) -> Sequence[str]:
-    query = select(operations.c.operation_id).where(
-        is_any_of(connection, operations.c.operation_id, names),
-        operations.c.answer_status.is_not(None),
-    )
-    return connection.execute(query).scalars().all()
+def _lost(connection: Connection, finishes: Mapping[str, Finish]) -> list[str]:
+    """Return the operations that somebody else answered, or took over from the driver."""
+    columns = (operations.c.operation_id, operations.c.answer_status, operations.c.attempts)
+    query = select(*columns).where(is_any_of(connection, columns[0], list(finishes)))
+    return [
+        name
+        for name, answered, attempts in connection.execute(query)
+        if answered is not None or attempts != finishes[name].operation.attempts
+    ]
 
 
 def _known_uids(connection: Connection, uids: Sequence[str]) -> set[str]:
     return {row["uid"] for row in rows_with(connection, payments, "uid", uids)}
-
-
-def _payments_by_uid(connection: Connection, uids: Sequence[str]) -> dict[str, Payment]:
-    query = select(payments).where(is_any_of(connection, payments.c.uid, uids))
-    found = connection.execute(query).mappings().all()
-    return {row["uid"]: read_payment(row) for row in found}

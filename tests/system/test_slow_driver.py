@@ -1,0 +1,69 @@
+"""A payment whose first driver is slower than its lease: what the sweeper moves is never denied."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstack.joined import JoinedGateway
+from kurs.clock import ManualClock
+
+SAMPLES = Path(__file__).parents[1] / "data/resources"
+PAYMENT = {
+    "payment_id": "p1",
+    "amount": "10.00",
+    "currency": "USD",
+    "source_account": "alice",
+    "destination_account": "bob",
+}
+PATIENT = {
+    "payments": {"sweep_seconds": 3600.0, "payment_timeout": 60.0},
+    "api-gateway": {"request_seconds": 90.0},
+}
+STALE = {"status": "refused", "code": "stale_rate", "message": "too old"}
+
+
+async def test_a_late_refusal_does_not_hide_money_that_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock()
+    async with JoinedGateway(tmp_path / "k", SAMPLES, clock=clock, overrides=PATIENT) as kurs:
+        await kurs.open_and_fund("alice", USD="100.00")
+        await kurs.open_and_fund("bob", settlement_currency="IDR")
+        payments = kurs.apps["payments"].state
+        fx = payments.service._flow._assessor._services.fx
+        ask, asked, may_answer = fx.call, asyncio.Event(), asyncio.Event()
+
+        async def late_refusal(item: Any, deadline: Any) -> Any:
+            if asked.is_set():
+                return await ask(item, deadline)
+            asked.set()
+            await may_answer.wait()
+            return STALE
+
+        wallet = payments.service._flow._wallet
+        move, moved, may_record = wallet.call, asyncio.Event(), asyncio.Event()
+
+        async def slow_answer(item: Any, deadline: Any) -> Any:
+            result = await move(item, deadline)
+            moved.set()
+            await may_record.wait()
+            return result
+
+        monkeypatch.setattr(fx, "call", late_refusal)
+        monkeypatch.setattr(wallet, "call", slow_answer)
+        first = asyncio.create_task(kurs.call("POST", "/payments", PAYMENT))
+        await asked.wait()
+        clock.advance(seconds=120)
+        sweep = asyncio.create_task(payments.sweeper.sweep())
+        await moved.wait()
+        may_answer.set()
+        told = (await first).json()
+        may_record.set()
+
+        assert await sweep == 1
+        assert told["status"] == "PROCESSING"
+        stored = (await kurs.call("GET", "/payments/p1")).json()
+        assert (stored["status"], stored["failure"]) == ("CAPTURED", None)
+        assert await kurs.balance("alice", "USD") == "90.00"
