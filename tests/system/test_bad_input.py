@@ -42,7 +42,7 @@ BODIES: dict[str, dict[str, Any]] = {
 BAD_ID = ["", "x" * 65, "a/b", "a b", "../x", "a\u0000b", "\ud800", "-a", 7, True, None, [], {}]
 BAD_AMOUNT = ["", "0", "-1", "1e5", "NaN", "1.2345", "9" * 30, "1,5", " 1", True, [], {}, 0, -1]
 BAD_CURRENCY = ["", "usd", "US", "USDX", "ABC", "XAU", 7, None, []]
-BAD_TEXT = ["x" * 501, "a\u0000b", "a\u001bb", 7, []]
+BAD_TEXT = ["x" * 501, "a\u0000b", "a\u001bb", "a\u0085b", "a\u202eb", 7, []]
 BAD_METADATA = [[], "x", {"": "x"}, {"a b": "x"}, {"a": 1}, {"a": "x" * 501},
                 {f"k{i}": "x" for i in range(21)}]  # fmt: skip
 BY_FIELD = {

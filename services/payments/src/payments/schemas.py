@@ -1,5 +1,6 @@
 """The bodies of the payments API."""
 
+import unicodedata
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -13,9 +14,12 @@ from payments.domain.payment import Exchange, Payment, Status
 from payments.domain.postings import arriving_amount
 from payments.store.reads import Event
 
+# What turns the direction of text (UAX #9) can make a description read as another one.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
 
 def _printable(text: str) -> str:
-    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in text):
+    if any(unicodedata.category(c) == "Cc" or c in _TURNING for c in text):
         raise ValueError("control characters are not allowed")
     return text
 
