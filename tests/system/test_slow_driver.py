@@ -1,6 +1,7 @@
 """A payment whose first driver is slower than its lease: what the sweeper moves is never denied."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,6 @@ from devstack.joined import JoinedGateway
 from kurs.clock import ManualClock
 
 SAMPLES = Path(__file__).parents[1] / "data/resources"
-PAYMENT = {
-    "payment_id": "p1",
-    "amount": "10.00",
-    "currency": "USD",
-    "source_account": "alice",
-    "destination_account": "bob",
-}
 PATIENT = {
     "payments": {"sweep_seconds": 3600.0, "payment_timeout": 60.0},
     "api-gateway": {"request_seconds": 90.0},
@@ -25,9 +19,11 @@ STALE = {"status": "refused", "code": "stale_rate", "message": "too old"}
 
 
 async def test_a_late_refusal_does_not_hide_money_that_moved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    clock: ManualClock,
+    payment: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock = ManualClock()
     async with JoinedGateway(tmp_path / "k", SAMPLES, clock=clock, overrides=PATIENT) as kurs:
         await kurs.open_and_fund("alice", USD="100.00")
         await kurs.open_and_fund("bob", settlement_currency="IDR")
@@ -53,7 +49,7 @@ async def test_a_late_refusal_does_not_hide_money_that_moved(
 
         monkeypatch.setattr(fx, "call", late_refusal)
         monkeypatch.setattr(wallet, "call", slow_answer)
-        first = asyncio.create_task(kurs.call("POST", "/payments", PAYMENT))
+        first = asyncio.create_task(kurs.call("POST", "/payments", payment("p1")))
         await asked.wait()
         clock.advance(seconds=120)
         sweep = asyncio.create_task(payments.sweeper.sweep())

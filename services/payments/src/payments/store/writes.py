@@ -264,7 +264,7 @@ def _cannot_begin(kind: Kind, payment: Payment, amount: int) -> Exception | None
 
 
 def _finish(connection: Connection, finishes: Sequence[Finish]) -> list[Finish]:
-    """Record outcomes and return those that were; the others came after somebody else took over.
+    """Record outcomes and return those that were; the others came too late.
 
     Raises VersionConflict when a payment has changed without an answer to its operation.
     """
