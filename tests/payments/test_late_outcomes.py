@@ -8,9 +8,9 @@ import pytest
 
 from kurs.database import Database
 from kurs.migrations import migrate
-from payments.app import VERSIONS
 from payments.domain.operation import Answer, Kind, Operation, operation_id
 from payments.domain.payment import Payment, Status
+from payments.migrations import VERSIONS
 from payments.store import reads
 from payments.store.writes import Claim, Finish, Started, VersionConflict, apply, take_over
 

@@ -10,10 +10,10 @@ from tests.payments.test_late_outcomes import claim, outcome
 
 from kurs.database import Database
 from kurs.migrations import migrate
-from payments.app import VERSIONS
 from payments.domain.operation import Kind, Operation
 from payments.domain.payment import Status
 from payments.errors import OperationInProgress
+from payments.migrations import VERSIONS
 from payments.store.writes import Begin, Claim, Op, Outcome, Started, apply
 
 pytestmark = pytest.mark.postgres

@@ -2,7 +2,8 @@
 
 from kurs.migrations import migrate
 from kurs.server import main
-from payments.app import VERSIONS, create_app
+from payments.app import create_app
+from payments.migrations import VERSIONS
 from payments.settings import PaymentsSettings
 
 if __name__ == "__main__":

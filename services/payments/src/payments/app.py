@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -19,13 +18,12 @@ from payments.clients import AccountDirectory, BatchClient
 from payments.feed import Feed
 from payments.flow import PaymentFlow
 from payments.metrics import PaymentMetrics
+from payments.migrations import VERSIONS
 from payments.reconciler import Reconciler
 from payments.routes import routes
 from payments.service import PaymentService
 from payments.settings import PaymentsSettings
 from payments.sweeper import Sweeper
-
-VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
 def create_app(

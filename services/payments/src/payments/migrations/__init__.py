@@ -1,1 +1,6 @@
-"""Alembic revisions of the payments database."""
+"""The schema of payments, as alembic revisions."""
+
+from pathlib import Path
+
+VERSIONS = Path(__file__).parent / "versions"
+"""Where alembic finds the revisions."""

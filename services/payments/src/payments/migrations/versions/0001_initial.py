@@ -1,29 +1,14 @@
-"""Payments, the operations on them, and their append-only events.
-
-Revision ID: 0001
-Revises:
-"""
+"""Payments, the operations on them, and their append-only events."""
 
 import sqlalchemy as sa
 from alembic import op
+
+from kurs.append_only import keep_history
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
-
-_REFUSE_SQLITE = """
-CREATE TRIGGER payment_events_no_{action} BEFORE {action} ON payment_events
-BEGIN SELECT RAISE(ABORT, 'payment_events is append-only'); END
-"""
-_REFUSE_POSTGRESQL = """
-CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$
-"""
-_TRIGGER_POSTGRESQL = """
-CREATE TRIGGER payment_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payment_events
-FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
-"""
 
 
 def upgrade() -> None:
@@ -118,17 +103,4 @@ def _create_events() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_payment_events_feed", "payment_events", ["merchant", "sequence"])
-    if op.get_bind().dialect.name == "sqlite":
-        for action in ("UPDATE", "DELETE"):
-            op.execute(_REFUSE_SQLITE.format(action=action))
-    else:
-        op.execute(_REFUSE_POSTGRESQL)
-        op.execute(_TRIGGER_POSTGRESQL)
-
-
-def downgrade() -> None:
-    """Remove everything; payments are lost."""
-    for table in ("payment_events", "operations", "payments"):
-        op.drop_table(table)
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("DROP FUNCTION refuse_change")
+    keep_history("payment_events", ["sequence"], hint="what happened stays as it was told")

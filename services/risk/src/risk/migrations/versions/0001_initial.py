@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from kurs.append_only import keep_history
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -10,17 +12,18 @@ depends_on = None
 
 # Ids compare by bytes: the lock order is the same in every process, whatever the locale.
 ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-APPEND_ONLY = "decisions is append-only: a decision is never changed, a new payment gets a new one"
 
 
 def upgrade() -> None:
     """Create the tables and the trigger that keeps decisions as they are."""
     _create_decisions()
     _create_velocity()
-    if op.get_bind().dialect.name == "sqlite":
-        _refuse_changes_on_sqlite()
-    else:
-        _refuse_changes_on_postgresql()
+    keep_history(
+        "decisions",
+        ["payment_id"],
+        hint="a decision is never changed, a new payment gets a new one",
+    )
+    if op.get_bind().dialect.name == "postgresql":
         # Room on the page keeps an update off the indexes (heap-only tuples).
         op.execute("ALTER TABLE velocity SET (fillfactor = 60)")
         op.execute("ALTER TABLE velocity_locks SET (fillfactor = 60)")
@@ -65,24 +68,4 @@ def _create_velocity() -> None:
         "velocity_locks",
         sa.Column("account", ID, primary_key=True),
         sqlite_with_rowid=False,
-    )
-
-
-def _refuse_changes_on_sqlite() -> None:
-    for event in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER decisions_no_{event.lower()} BEFORE {event} ON decisions "
-            f"BEGIN SELECT RAISE(ABORT, '{APPEND_ONLY}'); END"
-        )
-
-
-def _refuse_changes_on_postgresql() -> None:
-    op.execute(
-        "CREATE FUNCTION refuse_change_of_decisions() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{APPEND_ONLY}' "
-        "USING ERRCODE = 'restrict_violation'; END $$"
-    )
-    op.execute(
-        "CREATE TRIGGER decisions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON decisions "
-        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_decisions()"
     )

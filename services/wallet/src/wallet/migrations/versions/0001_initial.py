@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from kurs.append_only import keep_history
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -11,7 +13,7 @@ depends_on = None
 # Ids compare by bytes: faster than a locale's order, and the same lock order everywhere.
 ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 ENTRY_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-APPEND_ONLY = "is append-only: correct a mistake with a reversal"
+CORRECTION = "correct a mistake with a reversal"
 
 
 def upgrade() -> None:
@@ -21,11 +23,8 @@ def upgrade() -> None:
     _create_transfers()
     _create_postings()
     _create_holds()
-    for table in ("transfers", "postings"):
-        if op.get_bind().dialect.name == "sqlite":
-            _refuse_changes_on_sqlite(table)
-        else:
-            _refuse_changes_on_postgresql(table)
+    keep_history("transfers", ["transfer_id", "quote_id"], hint=CORRECTION)
+    keep_history("postings", ["entry_id"], hint=CORRECTION)
 
 
 def _create_accounts() -> None:
@@ -132,24 +131,4 @@ def _partial_index(name: str, table: str, column: str, where: str, *, unique: bo
     condition = sa.text(where)
     op.create_index(
         name, table, [column], unique=unique, sqlite_where=condition, postgresql_where=condition
-    )
-
-
-def _refuse_changes_on_sqlite(table: str) -> None:
-    for event in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER {table}_no_{event.lower()} BEFORE {event} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table} {APPEND_ONLY}'); END"
-        )
-
-
-def _refuse_changes_on_postgresql(table: str) -> None:
-    op.execute(
-        f"CREATE FUNCTION refuse_change_of_{table}() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{table} {APPEND_ONLY}' "
-        "USING ERRCODE = 'restrict_violation'; END $$"
-    )
-    op.execute(
-        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-        f"FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_{table}()"
     )
