@@ -151,3 +151,17 @@ def test_an_amount_beyond_64_bits_is_refused_on_either_side() -> None:
     back = table_of({"IDR": Decimal("17012.33")}, 0).select("IDR", "EUR", NOW)
     with pytest.raises(AmountTooLarge):
         price(back, Side.DESTINATION, MAX_MINOR)
+
+
+def test_an_amount_that_fits_only_after_the_spread_is_refused_too() -> None:
+    """The house pays out at mid; the spread is a posting of its own."""
+    pair = table_of({"IDR": Decimal(16000)}, 50).select("EUR", "IDR", NOW)
+    fits, too_large = 5_764_607_523_034_22, 5_780_000_000_000_00
+
+    assert price(pair, Side.SOURCE, fits)[0] == fits
+    with pytest.raises(AmountTooLarge) as refusal:
+        price(pair, Side.SOURCE, too_large)
+    assert refusal.value.field == "source_amount"
+    with pytest.raises(AmountTooLarge) as refusal:
+        price(pair, Side.DESTINATION, MAX_MINOR)
+    assert refusal.value.field == "destination_amount"

@@ -13,6 +13,8 @@ from kurs.clock import ManualClock
 from kurs.http import ConnectionLost, Request
 from kurs.testing.asgi import FaultKind
 from kurs.testing.waiting import eventually
+from payments.domain.operation import Answer
+from payments.store.writes import Started
 
 Make = Callable[..., dict[str, Any]]
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
@@ -206,3 +208,30 @@ async def test_two_sweepers_take_each_operation_once(gateway: JoinedGateway, pay
     taken = await asyncio.gather(*(sweeper.sweep() for _ in range(4)))
     assert sum(taken) == 20
     assert await gateway.balance("alice", "USD") == "80.00"
+
+
+async def test_a_payment_that_cannot_be_driven_keeps_none_of_the_others(
+    gateway: JoinedGateway, payment: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.transport.inject(WALLET, FaultKind.LOSE_REQUEST, matches=is_post)
+    for name in ("p1", "p2", "p3"):
+        answer = await gateway.call("POST", "/payments", payment(name))
+        assert answer.status == 202
+    gateway.transport.heal(WALLET)
+    service = gateway.apps["payments"].state.service
+    resume = service.resume
+
+    async def resume_unless_broken(started: Started) -> Answer:
+        if started.payment.payment_id == "p1":
+            raise ArithmeticError("nobody thought of this")
+        answer: Answer = await resume(started)
+        return answer
+
+    monkeypatch.setattr(service, "resume", resume_unless_broken)
+    await settle(gateway)
+
+    found = [(await gateway.call("GET", f"/payments/p{i}")).json()["status"] for i in (1, 2, 3)]
+    assert found == ["PROCESSING", "CAPTURED", "CAPTURED"]
+    monkeypatch.undo()
+    await settle(gateway)
+    assert (await gateway.call("GET", "/payments/p1")).json()["status"] == "CAPTURED"

@@ -58,6 +58,7 @@ def create_app(
         database=database,
         settings=settings,
         metrics=metrics,
+        telemetry=telemetry,
         clock=clock,
     )
     reconciler = Reconciler(

@@ -11,7 +11,7 @@ from kurs.quote_token import Quote, verify
 from payments.clients import AccountDirectory, BatchClient
 from payments.domain.failure import FailureCode, Refusal, refusal_of
 from payments.domain.payment import Payment
-from payments.domain.quotes import accept_quote, exchange_of
+from payments.domain.quotes import accept_quote, exchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,18 @@ class Assessor:
         except Refusal as refusal:
             return payment, refusal
         known: dict[str, Any] = {"destination_currency": currency, "risk": risk}
+        payment = replace(payment, **known)
         if risk["decision"] == "decline":
             reasons = ", ".join(reason["message"] for reason in risk["reasons"])
-            declined = Refusal(FailureCode.RISK_DECLINED, reasons or "declined by risk")
-            return replace(payment, **known), declined
+            return payment, Refusal(FailureCode.RISK_DECLINED, reasons or "declined by risk")
         if isinstance(quote, Refusal):
-            return replace(payment, **known), quote
+            return payment, quote
         if quote is None:
-            return replace(payment, **known, destination_amount=payment.amount), None
-        arrives, exchange = quote.destination_minor, exchange_of(quote)
-        return replace(payment, **known, destination_amount=arrives, exchange=exchange), None
+            return replace(payment, destination_amount=payment.amount), None
+        try:
+            return exchanged(payment, quote), None
+        except Refusal as refusal:
+            return payment, refusal
 
     async def _parties(self, payment: Payment, deadline: Deadline) -> tuple[int, str | None]:
         """Return when the source was opened and what the destination settles in."""

@@ -1,9 +1,12 @@
 """The sweeper: finishes what a crash or a timeout left, on any replica, each thing once."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from kurs.clock import MICROS, Clock
 from kurs.database import Database
+from kurs.telemetry import Telemetry
 from payments.metrics import PaymentMetrics
 from payments.service import RUNNING, PaymentService
 from payments.settings import PaymentsSettings
@@ -11,6 +14,7 @@ from payments.store import reads
 from payments.store.writes import Started, take_over
 
 _BATCH = 100
+Item = TypeVar("Item")
 
 
 class Sweeper:
@@ -23,12 +27,14 @@ class Sweeper:
         database: Database,
         settings: PaymentsSettings,
         metrics: PaymentMetrics,
+        telemetry: Telemetry,
         clock: Clock,
     ) -> None:
         self._service = service
         self._database = database
         self._settings = settings
         self._metrics = metrics
+        self._log = telemetry.logger
         self._clock = clock
 
     async def sweep(self) -> int:
@@ -38,11 +44,19 @@ class Sweeper:
         taken = await self._database.write(
             lambda c: take_over(c, now=now, lease_until=lease_until, limit=_BATCH)
         )
-        await asyncio.gather(*(self._resume(started) for started in taken))
+        await self._each(self._resume, taken)
         overdue = await self._database.read(lambda c: reads.overdue_holds(c, now, _BATCH))
-        await asyncio.gather(*(self._service.expire(payment) for payment in overdue))
+        await self._each(self._service.expire, overdue)
         await self._report(now)
         return len(taken)
+
+    async def _each(self, work: Callable[[Item], Awaitable[None]], items: Sequence[Item]) -> None:
+        """Do `work` for all of `items`; one that fails leaves the others alone, and is logged."""
+        results = await asyncio.gather(*map(work, items), return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                self._metrics.swept.labels("failed").inc()
+                self._log.error("sweeping failed", exc_info=result)
 
     async def _resume(self, started: Started) -> None:
         answer = await self._service.resume(started)

@@ -1,5 +1,6 @@
 """The price of a conversion, rounded in the house's favour."""
 
+from decimal import Decimal
 from enum import StrEnum
 
 from fx.domain.refusals import AmountTooLarge, AmountTooSmall
@@ -22,16 +23,20 @@ def price(pair: PairRate, side: Side, minor: int) -> tuple[int, int]:
     """
     if side is Side.SOURCE:
         return minor, destination_for(pair, minor)
-    return source_for(pair, minor), minor
+    cost = source_for(pair, minor)
+    _convert(pair, cost, pair.mid, "destination_amount")
+    return cost, minor
 
 
 def destination_for(pair: PairRate, source_minor: int) -> int:
-    """Return what `source_minor` buys; raises AmountTooSmall when that is nothing."""
+    """Return what `source_minor` buys.
+
+    Raises AmountTooSmall when that is nothing, AmountTooLarge when it does not fit 64 bits even
+    before the spread: the house pays out at mid.
+    """
     source, destination = pair.source_currency, pair.destination_currency
-    try:
-        bought = convert(source_minor, source, destination, pair.rate, Rounding.DOWN)
-    except InvalidAmount as error:
-        raise AmountTooLarge(error.message, field="source_amount", hint=error.hint) from None
+    _convert(pair, source_minor, pair.mid, "source_amount")
+    bought = _convert(pair, source_minor, pair.rate, "source_amount")
     if bought == 0:
         least = format_amount(source_for(pair, 1), source)
         raise AmountTooSmall(
@@ -61,3 +66,16 @@ def source_for(pair: PairRate, destination_minor: int) -> int:
             hint="ask for less",
         )
     return cost
+
+
+def _convert(pair: PairRate, source_minor: int, rate: Decimal, field: str) -> int:
+    source, destination = pair.source_currency, pair.destination_currency
+    try:
+        return convert(source_minor, source, destination, rate, Rounding.DOWN)
+    except InvalidAmount:
+        raise AmountTooLarge(
+            f"{format_amount(source_minor, source)} {source} is worth more {destination} than an"
+            " amount holds",
+            field=field,
+            hint="ask for less",
+        ) from None

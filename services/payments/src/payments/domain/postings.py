@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from kurs.ids import HOUSE_FX_REVENUE, HOUSE_LIQUIDITY
-from kurs.money import Rounding, convert
+from kurs.money import InvalidAmount, Rounding, convert
 from payments.domain.failure import FailureCode, Refusal
 from payments.domain.payment import Payment
 
@@ -50,18 +50,24 @@ class Legs:
 
 
 def full_legs(payment: Payment) -> Legs:
-    """Return the legs of the whole payment; its destination must be known."""
+    """Return the legs of the whole payment; its destination must be known.
+
+    Raises Refusal `amount_too_large` when what it is worth at mid does not fit 64 bits.
+    """
     assert payment.destination_amount is not None
     if payment.exchange is None:
         return Legs(payment.amount, payment.amount, payment.amount)
     assert payment.destination_currency is not None
-    mid = convert(
-        payment.amount,
-        payment.currency,
-        payment.destination_currency,
-        payment.exchange.mid,
-        Rounding.DOWN,
-    )
+    try:
+        mid = convert(
+            payment.amount,
+            payment.currency,
+            payment.destination_currency,
+            payment.exchange.mid,
+            Rounding.DOWN,
+        )
+    except InvalidAmount as error:
+        raise Refusal(FailureCode.AMOUNT_TOO_LARGE, error.message) from None
     # A quote for a fixed destination rounds the source up, so mid can only be the larger one;
     # the guard keeps revenue from ever being negative.
     return Legs(payment.amount, max(mid, payment.destination_amount), payment.destination_amount)

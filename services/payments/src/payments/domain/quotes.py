@@ -1,10 +1,12 @@
-"""Whether a quote that a caller brings fits the payment it comes with."""
+"""A payment meets its quote: whether one that a caller brings fits, and what arrives by it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kurs.quote_token import InvalidToken, Quote, verify
 from payments.domain.failure import FailureCode, Refusal
 from payments.domain.payment import Exchange, Payment
+from payments.domain.postings import full_legs
 
 
 def accept_quote(payment: Payment, destination_currency: str, keys: Sequence[bytes]) -> Quote:
@@ -35,9 +37,12 @@ def accept_quote(payment: Payment, destination_currency: str, keys: Sequence[byt
     return quote
 
 
-def exchange_of(quote: Quote) -> Exchange:
-    """Return what a payment keeps of its quote."""
-    return Exchange(
+def exchanged(payment: Payment, quote: Quote) -> Payment:
+    """Return the payment with what arrives at the quote's rate.
+
+    Raises Refusal `amount_too_large` when a leg of it does not fit 64 bits.
+    """
+    exchange = Exchange(
         quote_id=quote.quote_id,
         mid=quote.mid,
         spread_bps=quote.spread_bps,
@@ -46,3 +51,6 @@ def exchange_of(quote: Quote) -> Exchange:
         as_of=quote.as_of,
         config_revision=quote.config_revision,
     )
+    priced = replace(payment, destination_amount=quote.destination_minor, exchange=exchange)
+    full_legs(priced)
+    return priced

@@ -1,0 +1,38 @@
+"""What a payment takes over from its quote."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from kurs.quote_token import Quote
+from payments.domain.failure import FailureCode, Refusal
+from payments.domain.payment import Payment
+from payments.domain.quotes import exchanged
+
+PAYMENT = Payment(
+    "shop", "p1", 100_00, "USD", "alice", "ibu", created_at=1, updated_at=1,
+    destination_currency="IDR",
+)  # fmt: skip
+QUOTE = Quote(
+    "fxq_1", "USD", "IDR", 100_00, 1_592_000_00, Decimal(16000), 50, Decimal(15920), "static",
+    1, 2, "r1",
+)  # fmt: skip
+
+
+def test_a_payment_arrives_as_the_quote_says() -> None:
+    priced = exchanged(PAYMENT, QUOTE)
+
+    assert priced.destination_amount == 1_592_000_00
+    assert priced.exchange is not None
+    assert (priced.exchange.mid, priced.exchange.quote_id) == (Decimal(16000), "fxq_1")
+
+
+def test_a_quote_whose_worth_at_mid_fits_no_posting_is_refused() -> None:
+    minor = 5_780_000_000_000_00
+    quote = replace(QUOTE, source_minor=minor, destination_minor=minor * 15920)
+
+    with pytest.raises(Refusal) as refusal:
+        exchanged(replace(PAYMENT, amount=minor), quote)
+
+    assert refusal.value.failure.code is FailureCode.AMOUNT_TOO_LARGE
