@@ -168,6 +168,27 @@ async def test_bad_idempotency_keys(gateway: JoinedGateway, key: str) -> None:
     assert problem["errors"][0]["field"] == "Idempotency-Key"
 
 
+@pytest.mark.parametrize("action", ["capture", "void", "approve", "refuse", "refunds"])
+@pytest.mark.parametrize("kind", [kind for kind in RAW if kind != "empty"])
+async def test_unreadable_bodies_of_actions(gateway: JoinedGateway, action: str, kind: str) -> None:
+    """They are refused before the payment is looked for, so none has to be there."""
+    path = f"/payments/none/{action}"
+    answer = await gateway.call("POST", path, RAW[kind], headers={"idempotency-key": "k"})
+    problem = assert_problem(answer, case=f"{path} {kind}")
+    assert problem["status"] != 404
+
+
+@pytest.mark.parametrize("action", ["capture", "void", "approve", "refuse", "refunds"])
+@pytest.mark.parametrize("body", [{"amout": "1"}, {"amount": None}, [], "x"], ids=str)
+async def test_wrong_bodies_of_actions(gateway: JoinedGateway, action: str, body: Any) -> None:
+    path = f"/payments/none/{action}"
+    answer = await gateway.call("POST", path, body, headers={"idempotency-key": "k"})
+    problem = assert_problem(answer, status=422, case=f"{path} {body}")
+    assert set(body if isinstance(body, dict) else ["body"]) <= {
+        error["field"] for error in problem["errors"]
+    }
+
+
 async def test_bad_actions(gateway: JoinedGateway) -> None:
     for action in ("capture", "void", "approve", "refuse", "refunds"):
         path = f"/payments/none/{action}"

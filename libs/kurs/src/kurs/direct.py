@@ -21,7 +21,7 @@ async def read_json(request: Request, adapter: TypeAdapter[Parsed]) -> Parsed:
     try:
         content = strict_json(await request.body())
     except json.JSONDecodeError as error:
-        raise MalformedJson(f"the body is not JSON: {error.msg}") from None
+        raise MalformedJson(f"the body cannot be read as JSON: {error.msg}") from None
     except (ValueError, RecursionError):
         raise MalformedJson("the body is not JSON") from None
     return validate(adapter.validate_python, content)

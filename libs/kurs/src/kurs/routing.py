@@ -13,12 +13,17 @@ from kurs.errors import BadRequest, MalformedJson, PayloadTooLarge, Unprocessabl
 
 
 class StrictJsonRequest(Request):
-    """A request whose JSON numbers become Decimal, never a float; NaN and Infinity are refused."""
+    """A request whose JSON numbers become Decimal, never a float; NaN and Infinity are refused.
+
+    So is a body that is `null`, which the framework would take for none.
+    """
 
     async def json(self) -> Any:
         """Read the body; raises json.JSONDecodeError, which becomes a `malformed_json` problem."""
         if not hasattr(self, "_json"):
             self._json = strict_json(await self.body())
+            if self._json is None:
+                raise json.JSONDecodeError("null is no object; send one, or no body", "null", 0)
         return self._json
 
 

@@ -52,7 +52,7 @@ def field_errors(
 def refusal(found: Sequence[Mapping[str, Any]], tags: Collection[str] = ()) -> Problem:
     """Return MalformedJson or Unprocessable, whichever pydantic's findings tell of."""
     if found and found[0]["type"] == "json_invalid":
-        return MalformedJson(f"the body is not JSON: {found[0]['ctx']['error']}")
+        return MalformedJson(f"the body cannot be read as JSON: {found[0]['ctx']['error']}")
     errors = field_errors(found, tags)
     return Unprocessable("check " + ", ".join(e.field for e in errors), errors=errors)
 

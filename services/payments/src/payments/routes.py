@@ -30,6 +30,7 @@ from payments.errors import (
 )
 from payments.feed import Feed
 from payments.schemas import (
+    ActionRequest,
     CaptureRequest,
     EventAnswer,
     PaymentAnswer,
@@ -75,6 +76,9 @@ Service = Annotated[PaymentService, Depends(_service)]
 Key = Annotated[str, Depends(_key)]
 PaymentPath = Annotated[PaymentId, Path()]
 _PAYMENT = TypeAdapter(PaymentRequest)
+# What a request without a body asks for.
+_WHOLE = CaptureRequest.model_validate({})
+_PLAIN = ActionRequest()
 _KEY_PARAMETER = {
     "name": "idempotency-key",
     "in": "header",
@@ -171,18 +175,24 @@ async def capture(
     caller: CallerDep,
     key: Key,
     service: Service,
-    body: CaptureRequest | None = None,
+    body: CaptureRequest = _WHOLE,
 ) -> Response:
     """Take all or part of an authorized payment; the rest of the hold is released."""
     amount = 0
-    if body is not None and body.amount is not None:
+    if body.amount is not None:
         payment = await service.find(caller, payment_id)
         amount = _minor(body.amount, payment.currency)
     return _respond(await service.act(Kind.CAPTURE, caller, payment_id, amount=amount, key=key))
 
 
 @routes.post("/payments/{payment_id}/void", responses=_ACTION, response_class=Response)
-async def void(payment_id: PaymentPath, caller: CallerDep, key: Key, service: Service) -> Response:
+async def void(
+    payment_id: PaymentPath,
+    caller: CallerDep,
+    key: Key,
+    service: Service,
+    _body: ActionRequest = _PLAIN,
+) -> Response:
     """Release an authorized payment; nothing is taken."""
     return _respond(await service.act(Kind.VOID, caller, payment_id, key=key))
 
@@ -220,6 +230,7 @@ async def approve(
     caller: CallerDep,
     key: Key,
     service: Service,
+    _body: ActionRequest = _PLAIN,
 ) -> Response:
     """Let a payment in review go through."""
     return _respond(await service.act(Kind.APPROVE, caller, payment_id, key=key))
@@ -231,6 +242,7 @@ async def refuse(
     caller: CallerDep,
     key: Key,
     service: Service,
+    _body: ActionRequest = _PLAIN,
 ) -> Response:
     """Refuse a payment in review; its funds are released."""
     return _respond(await service.act(Kind.REFUSE, caller, payment_id, key=key))

@@ -49,9 +49,16 @@ class PaymentRequest(_Body):
 
 
 class CaptureRequest(_Body):
-    """How much of an authorized payment to capture; without an amount all of it."""
+    """How much of an authorized payment to capture; without an amount all of it.
 
-    amount: AmountIn | None = None
+    `null` is refused: whoever sends it meant an amount and has none.
+    """
+
+    amount: Annotated[AmountIn, Field(default=None)]
+
+
+class ActionRequest(_Body):
+    """An action without options."""
 
 
 class RefundRequest(_Body):
