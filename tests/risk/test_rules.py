@@ -1,5 +1,6 @@
 """What each rule finds, and where it begins to find it."""
 
+import json
 from fractions import Fraction
 from typing import Any
 
@@ -8,6 +9,7 @@ from tests.risk.harness import attempt, limits, policy
 
 from kurs.clock import MICROS
 from risk.domain.attempt import Attempt
+from risk.domain.decision import MAX_REASONS, decide
 from risk.domain.evaluation import Verdict, evaluate
 from risk.domain.outcome import Outcome
 from risk.domain.policy import Policy
@@ -200,3 +202,18 @@ def test_without_an_enforced_threshold_the_built_in_one_decides() -> None:
         assert judge(rules, attempt()).outcome is Outcome.APPROVE
         assert found(judge(rules, new)) == [("new_account", 20)]
         assert judge(rules, new).outcome is Outcome.APPROVE
+
+
+def test_a_stored_decision_lists_the_strongest_reasons_and_says_how_many_more() -> None:
+    many = {f"t{n}": {"velocity": [{**MINUTE, "action": "Review"}]} for n in range(40)}
+    rules = policy(strict={"blocklist": {"accounts": ["alice"]}}, **many)
+    verdict = judge(rules, attempt(), {60: {"USD": Use(5, 0)}})
+
+    stored = json.loads(decide(attempt(), verdict, "r1", NOW).reasons)
+
+    assert len(verdict.reasons) > 40
+    assert len(stored) == MAX_REASONS
+    assert [r["rule"] for r in stored][:2] == ["threshold", "blocklist"]
+    assert stored[-1]["message"] == (
+        f"and {len(verdict.reasons) - MAX_REASONS + 1} more, none of more points"
+    )

@@ -146,10 +146,32 @@ async def test_deposits_refuse_bad_fields(small_wallet: WalletApp) -> None:
     await refuse(small_wallet, "/deposits", DEPOSITS)
 
 
-async def test_batches_refuse_bad_fields(small_wallet: WalletApp) -> None:
-    good = pay("good", "alice", "bob", 1)
-    cases = [(field, {"items": [item, good]}) for field, item in ITEMS]
-    await refuse(small_wallet, "/transfers/batch", cases)
+async def test_a_bad_item_of_a_batch_fails_alone_and_names_its_field(
+    small_wallet: WalletApp,
+) -> None:
+    for number, (field, bad) in enumerate(ITEMS):
+        good = pay(f"good-{number}", "alice", "bob", 1)
+        response = await small_wallet.client.post(
+            "/transfers/batch", content=json.dumps({"items": [bad, good]}), headers=HEADERS
+        )
+        assert response.status_code == 200, (bad, response.text)
+        skipped, applied = response.json()["results"]
+        assert (skipped["status"], skipped["code"]) == ("skipped", "invalid"), bad
+        assert f"items.0.{skipped['field']}".removesuffix(".body") == field, (bad, skipped)
+        assert skipped["message"]
+        assert applied["status"] == "applied", applied
+    # Whatever a bad item was, its id is free, and another one can use it.
+    assert (await small_wallet.transfer(pay("t", "alice", "bob", 1)))[0]["status"] == "applied"
+
+
+async def test_a_batch_of_bad_items_changes_nothing(small_wallet: WalletApp) -> None:
+    before = await count_rows(small_wallet.url)
+    content = json.dumps({"items": [bad for _, bad in ITEMS]})
+
+    response = await small_wallet.client.post("/transfers/batch", content=content, headers=HEADERS)
+
+    assert {result["code"] for result in response.json()["results"]} == {"invalid"}
+    assert await count_rows(small_wallet.url) == before
 
 
 async def test_batches_refuse_bad_shapes(small_wallet: WalletApp) -> None:

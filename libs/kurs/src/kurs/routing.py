@@ -9,21 +9,23 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from kurs.errors import BadRequest, MalformedJson, PayloadTooLarge, Unprocessable, problem_responses
+from kurs.errors import (
+    BadRequest,
+    FieldError,
+    MalformedJson,
+    PayloadTooLarge,
+    Unprocessable,
+    problem_responses,
+)
 
 
 class StrictJsonRequest(Request):
-    """A request whose JSON numbers become Decimal, never a float; NaN and Infinity are refused.
-
-    So is a body that is `null`, which the framework would take for none.
-    """
+    """A request whose JSON numbers become Decimal, never a float; NaN and Infinity are refused."""
 
     async def json(self) -> Any:
         """Read the body; raises json.JSONDecodeError, which becomes a `malformed_json` problem."""
         if not hasattr(self, "_json"):
             self._json = strict_json(await self.body())
-            if self._json is None:
-                raise json.JSONDecodeError("null is no object; send one, or no body", "null", 0)
         return self._json
 
 
@@ -46,7 +48,12 @@ class JsonRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            response: Response = await handle(StrictJsonRequest(request.scope, request.receive))
+            strictly = StrictJsonRequest(request.scope, request.receive)
+            if request.method != "GET" and (await strictly.body()).strip() == b"null":
+                # The framework would take it for no body.
+                hint = "send an object, or no body where none is needed"
+                raise Unprocessable("check body", errors=[FieldError("body", "it is null", hint)])
+            response: Response = await handle(strictly)
             return response
 
         return strict

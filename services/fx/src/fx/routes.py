@@ -24,17 +24,18 @@ from fx.schemas import (
     ConvertQuery,
     QuoteAnswer,
     QuoteBatch,
+    QuoteItem,
     QuoteRequest,
     RateAnswer,
     RateQuery,
     RatesAnswer,
 )
 from fx.service import NotOneAmount, RateService, fixed_side
+from kurs.batch_body import read_items
 from kurs.direct import json_body
 from kurs.errors import FieldError, Unprocessable, problem_responses
 from kurs.money import InvalidAmount, parse_amount
 from kurs.routing import router
-from kurs.validation import parse_json
 
 _PAIR_PROBLEMS = problem_responses(
     Unprocessable, SameCurrencyProblem, PairNotSupportedProblem, StaleRateProblem, NoRatesProblem
@@ -49,6 +50,7 @@ _PRICE_PROBLEMS = problem_responses(
     NoRatesProblem,
 )
 _BATCH = TypeAdapter(QuoteBatch)
+_ITEM = TypeAdapter(QuoteItem)
 
 
 def rates_router(service: RateService) -> APIRouter:
@@ -97,9 +99,9 @@ def quotes_router(service: RateService) -> APIRouter:
     async def quote_batch(request: Request) -> Response:
         arrived = perf_counter()
         # Straight from bytes to items and back: this route is on the way of every payment.
-        batch = parse_json(_BATCH, await request.body())
+        items = read_items(_BATCH, _ITEM, await request.body())
         elapsed_ms = (perf_counter() - arrived) * 1000
-        results = service.quote_batch(batch.items, elapsed_ms)
+        results = service.quote_batch(items, elapsed_ms)
         return Response(to_json({"results": results}), media_type="application/json")
 
     return routes

@@ -4,9 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kurs.batch_body import MAX_ITEMS
 from kurs.ids import AmountIn, CurrencyCode
-
-MAX_ITEMS = 1000
 
 
 class _Request(BaseModel):

@@ -11,6 +11,7 @@ from fx.domain.table import PairRate, RateTable
 from fx.errors import NoRatesProblem
 from fx.metrics import FxMetrics
 from fx.schemas import QuoteItem
+from kurs.batch_body import Misfit
 from kurs.clock import MICROS, Clock, to_rfc3339
 from kurs.ids import new_id
 from kurs.money import InvalidAmount, UnknownCurrency, format_amount, parse_amount
@@ -98,7 +99,9 @@ class RateService:
         self._metrics.quoted("quoted")
         return quoted
 
-    def quote_batch(self, items: Sequence[QuoteItem], elapsed_ms: float = 0.0) -> list[Members]:
+    def quote_batch(
+        self, items: Sequence[QuoteItem | Misfit], elapsed_ms: float = 0.0
+    ) -> list[Members]:
         """Return one result per item, in order; every item sees the same table and moment.
 
         An item whose `deadline_ms` is not above `elapsed_ms` (since it arrived) is skipped.
@@ -106,6 +109,10 @@ class RateService:
         table, now = self._table(), self._clock.now()
         results = []
         for item in items:
+            if isinstance(item, Misfit):
+                results.append(_refused("refused", "validation_failed", item.message, item.field))
+                self._metrics.quoted("validation_failed")
+                continue
             with self._telemetry.item_span("fx.quote", item.traceparent, item.baggage) as span:
                 result = self._answer(table, item, now, elapsed_ms)
                 if span.is_recording():

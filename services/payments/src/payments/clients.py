@@ -56,7 +56,7 @@ class BatchClient:
         except (TransportError, Overloaded, DeadlineExceeded) as error:
             raise Unanswered(self._client.name, str(error)) from error
         if result["status"] == "skipped":
-            raise Unanswered(self._client.name, "the deadline passed")
+            raise Unanswered(self._client.name, f"skipped: {result.get('message')}")
         return result
 
     async def _run(self, calls: Sequence[_Call]) -> Sequence[Mapping[str, Any]]:

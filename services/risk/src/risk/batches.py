@@ -5,17 +5,17 @@ from itertools import starmap
 from typing import NamedTuple
 
 from opentelemetry.trace import Span
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from kurs.batch_body import Misfit, read_items
 from kurs.errors import FieldError, Problem
 from kurs.money import InvalidAmount, parse_amount
 from kurs.telemetry import Telemetry
-from kurs.validation import field_errors, parse_json
 from risk import answers
 from risk.domain.attempt import Attempt
 from risk.domain.batch import Conflict, Scored
 from risk.metrics import RiskMetrics
-from risk.schemas import LooseBatch, ScoreBatch, ScoreItem
+from risk.schemas import ScoreBatch, ScoreItem
 from risk.service import Order, Result, RiskService
 
 SPAN = "risk score"
@@ -25,7 +25,6 @@ CONFLICT = "decision_conflict"
 DEADLINE = "deadline_exceeded"
 
 _BATCH = TypeAdapter(ScoreBatch)
-_LOOSE = TypeAdapter(LooseBatch)
 _ITEM = TypeAdapter(ScoreItem)
 
 
@@ -88,12 +87,12 @@ class BatchScoring:
 
 def read_batch(body: bytes, arrived: float) -> Sequence[Order | Refused]:
     """Read the items; raises MalformedJson or Unprocessable when the body is no batch at all."""
-    try:
-        items: Sequence[ScoreItem | Refused] = _BATCH.validate_json(body).items
-    except ValidationError:
-        # Only now one by one, since it takes several times as long.
-        items = [_read_item(item) for item in parse_json(_LOOSE, body).items]
-    return [_order(i, arrived) if isinstance(i, ScoreItem) else i for i in items]
+    return [
+        Refused(INVALID, item.message, item.field)
+        if isinstance(item, Misfit)
+        else _order(item, arrived)
+        for item in read_items(_BATCH, _ITEM, body)
+    ]
 
 
 def _raise_common_failure(results: Sequence[Result | Exception]) -> None:
@@ -111,15 +110,6 @@ def conflict_message(conflict: Conflict) -> str:
 def amount_error(error: InvalidAmount) -> FieldError:
     """Return what is wrong with an amount."""
     return FieldError("amount", error.message, error.hint)
-
-
-def _read_item(item: object) -> ScoreItem | Refused:
-    try:
-        return _ITEM.validate_python(item)
-    except ValidationError as error:
-        found = field_errors(error.errors(include_url=False, include_input=False))[0]
-        hint = f"; {found.hint}" if found.hint else ""
-        return Refused(INVALID, f"{found.message}{hint}", found.field)
 
 
 def _order(item: ScoreItem, arrived: float) -> Order | Refused:

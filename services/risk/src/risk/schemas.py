@@ -15,10 +15,10 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from kurs.batch_body import MAX_ITEMS
 from kurs.clock import from_rfc3339
 from kurs.ids import AccountId, AmountIn, CurrencyCode, MerchantId, PaymentId, TransferId
 
-MAX_ITEMS = 1000
 _YEAR_10000 = 253_402_300_800_000_000
 _DAY_MS = 86_400_000
 
@@ -88,12 +88,6 @@ class ScoreBatch(_Request):
     """Payments, each scored or refused alone, in order."""
 
     items: Annotated[list[ScoreItem], Field(min_length=1, max_length=MAX_ITEMS)]
-
-
-class LooseBatch(_Request):
-    """A batch whose items are yet to be judged one by one."""
-
-    items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS)]
 
 
 DecisionWord = Literal["approve", "review", "decline"]

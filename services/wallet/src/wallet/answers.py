@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from kurs.batch_body import Misfit
 from kurs.clock import to_rfc3339
 from kurs.money import format_amount
-from wallet.domain.transfers import Outcome, Record
+from wallet.domain.transfers import Code, Outcome, Record, Status
 from wallet.schemas.public import (
     AccountBalances,
     AccountOut,
@@ -35,6 +36,19 @@ def transfer_result(outcome: Outcome) -> dict[str, Any]:
     if outcome.replayed and outcome.record is not None:
         result["stored"] = stored_transfer(outcome.record)
     return result
+
+
+def unreadable(misfit: Misfit) -> dict[str, Any]:
+    """Return the answer to an item that cannot be read, so that nothing is known of its id."""
+    given = misfit.item.get("transfer_id") if isinstance(misfit.item, dict) else None
+    return {
+        "transfer_id": given if isinstance(given, str) else "",
+        "status": Status.SKIPPED.value,
+        "replayed": False,
+        "code": Code.INVALID.value,
+        "message": misfit.message,
+        "field": misfit.field,
+    }
 
 
 def stored_transfer(record: Record) -> dict[str, Any]:

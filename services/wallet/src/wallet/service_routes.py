@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
+from kurs.batch_body import Misfit, read_items
 from kurs.errors import Unavailable, problem_responses
 from kurs.ids import TransferId
 from kurs.routing import router
@@ -35,10 +36,16 @@ def service_routes(wallet: Wallet) -> APIRouter:
     )
     async def transfers(request: Request) -> Response:
         arrived = time.monotonic()
-        body = parse_json(batch.BATCH, await request.body(), tags=_KINDS)
-        submissions = [_submission(item, arrived) for item in body.items]
-        outcomes = await wallet.ledger.submit(submissions)
-        return _json({"results": [answers.transfer_result(o) for o in outcomes]})
+        items = read_items(batch.BATCH, batch.ITEM, await request.body(), tags=_KINDS)
+        fit = [_submission(item, arrived) for item in items if not isinstance(item, Misfit)]
+        outcomes = iter(await wallet.ledger.submit(fit))
+        results = [
+            answers.unreadable(item)
+            if isinstance(item, Misfit)
+            else answers.transfer_result(next(outcomes))
+            for item in items
+        ]
+        return _json({"results": results})
 
     @routes.post(
         "/accounts/lookup",

@@ -7,10 +7,12 @@ from json.encoder import encode_basestring_ascii as quoted
 from typing import NamedTuple
 
 from risk.domain.attempt import Attempt
-from risk.domain.evaluation import Finding, Verdict
+from risk.domain.evaluation import THRESHOLD, Finding, Verdict
 from risk.domain.rules import Reason
 
 _NOTHING = "[]"
+MAX_REASONS = 12
+"""The most reasons that are stored: they travel with the payment into the ledger."""
 
 
 class Decision(NamedTuple):
@@ -40,7 +42,7 @@ def decide(attempt: Attempt, verdict: Verdict, config_revision: str, now: int) -
         inputs,
         verdict.outcome.word,
         verdict.score,
-        _reasons(verdict.reasons) if verdict.reasons else _NOTHING,
+        _reasons(_strongest(verdict.reasons)) if verdict.reasons else _NOTHING,
         _listed(_shadow(found) for found in verdict.shadow if found.says_something),
         config_revision,
         now,
@@ -64,6 +66,14 @@ def _shadow(finding: Finding) -> str:
         f'{{"threshold":{quoted(finding.threshold.name)},"decision":"{finding.outcome.word}",'
         f'"score":{finding.score},"reasons":{_reasons(finding.reasons)}}}'
     )
+
+
+def _strongest(reasons: Sequence[Reason]) -> Sequence[Reason]:
+    if len(reasons) <= MAX_REASONS:
+        return reasons
+    kept = sorted(reasons, key=lambda r: (r.rule != THRESHOLD, -r.points))[: MAX_REASONS - 1]
+    left_out = len(reasons) - len(kept)
+    return [*kept, Reason(THRESHOLD, 0, f"and {left_out} more, none of more points")]
 
 
 def _reasons(reasons: Sequence[Reason]) -> str:

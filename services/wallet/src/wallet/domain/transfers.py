@@ -46,6 +46,7 @@ class Code(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     NOT_DUE = "not_due"
     FAILED = "ledger_failed"
+    INVALID = "invalid"
 
 
 class Posting(NamedTuple):

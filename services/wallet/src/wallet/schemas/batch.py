@@ -18,13 +18,13 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from kurs.batch_body import MAX_ITEMS
 from kurs.ids import AccountId, CurrencyCode, LedgerAccountId, MerchantId, TransferId
 from kurs.money import MAX_MINOR
 from wallet.domain.transfers import HoldTerms, Kind, Posting, Transfer
 from wallet.domain.view import unbalanced
 from wallet.schemas.public import MAX_ACCOUNTS, Request
 
-MAX_ITEMS = 1_000
 MAX_CONTEXT_BYTES = 8 * 1024
 _NOT_CONTENT = {"transfer_id", "context", "traceparent", "baggage", "deadline_ms"}
 _FAR_FUTURE = 2**53
@@ -167,7 +167,7 @@ class TransferResult(BaseModel):
     code: str | None = None
     message: str | None = None
     field: str | None = None
-    created_at: int = Field(description="Microseconds since the epoch.")
+    created_at: int | None = Field(None, description="Microseconds since the epoch.")
     stored: StoredTransfer | None = Field(None, description="On a replay and on a conflict.")
 
 
@@ -200,6 +200,7 @@ class FoundAccounts(BaseModel):
 
 
 BATCH: TypeAdapter[TransferBatch] = TypeAdapter(TransferBatch)
+ITEM: TypeAdapter[TransferItem] = TypeAdapter(TransferItem)
 LOOKUP: TypeAdapter[AccountLookup] = TypeAdapter(AccountLookup)
 
 
