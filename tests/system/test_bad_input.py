@@ -153,6 +153,25 @@ async def test_bad_addresses(gateway: JoinedGateway, path: str) -> None:
     assert_problem(await gateway.call("GET", path), case=path)
 
 
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/payments?stauts=FAILED", "stauts"),
+        ("/payments?limit=5&limit=6", "limit"),
+        ("/payments/events?since=1", "since"),
+        ("/accounts/alice/entries?page=2", "page"),
+        ("/accounts/alice/entries?limit=1&limit=1", "limit"),
+        ("/rate?base=USD&quote=IDR&base=EUR", "base"),
+        ("/convert?from=USD&to=IDR&amount=1&round=up", "round"),
+    ],
+)
+async def test_unknown_and_repeated_parameters_are_named(
+    gateway: JoinedGateway, path: str, field: str
+) -> None:
+    problem = assert_problem(await gateway.call("GET", path), status=422, case=path)
+    assert [error["field"] for error in problem["errors"]] == [field]
+
+
 @pytest.mark.parametrize("content", [f"{2**63}|demo:p", "-1|demo:p", "1|demo:\0", "1", "x|y"])
 async def test_forged_cursors(gateway: JoinedGateway, content: str) -> None:
     cursor = base64.urlsafe_b64encode(content.encode()).decode()

@@ -232,6 +232,8 @@ async def test_a_payment_that_cannot_be_driven_keeps_none_of_the_others(
 
     found = [(await gateway.call("GET", f"/payments/p{i}")).json()["status"] for i in (1, 2, 3)]
     assert found == ["PROCESSING", "CAPTURED", "CAPTURED"]
+    listed = (await gateway.call("GET", "/payments?status=PROCESSING")).json()["items"]
+    assert [(p["payment_id"], p["status"]) for p in listed] == [("p1", "PROCESSING")]
     monkeypatch.undo()
     await settle(gateway)
     assert (await gateway.call("GET", "/payments/p1")).json()["status"] == "CAPTURED"

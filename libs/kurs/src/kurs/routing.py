@@ -49,6 +49,7 @@ class JsonRoute(APIRoute):
 
         async def strict(request: Request) -> Response:
             strictly = StrictJsonRequest(request.scope, request.receive)
+            _refuse_repeats(request)
             if request.method != "GET" and (await strictly.body()).strip() == b"null":
                 # The framework would take it for no body.
                 hint = "send an object, or no body where none is needed"
@@ -62,6 +63,17 @@ class JsonRoute(APIRoute):
 def strict_json(body: bytes) -> Any:
     """Return what a JSON text holds, its numbers as Decimal; raises ValueError, also for NaN."""
     return _DECODER.decode(body.decode(json.detect_encoding(body)))
+
+
+def _refuse_repeats(request: Request) -> None:
+    """Raise Unprocessable for a query parameter that is given twice: two readers may differ."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    if len(set(names)) < len(names):
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        errors = [
+            FieldError(name, "it is given more than once", "give it once") for name in repeated
+        ]
+        raise Unprocessable("check " + ", ".join(repeated), errors=errors)
 
 
 def router(**options: Any) -> APIRouter:

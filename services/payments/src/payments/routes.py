@@ -12,11 +12,11 @@ from pydantic import TypeAdapter
 from kurs.caller import Caller, CallerDep, MerchantRequired, caller
 from kurs.direct import json_body, read_json
 from kurs.errors import BadRequest, problem_responses
-from kurs.ids import AccountId, PaymentId, new_id
+from kurs.ids import PaymentId, new_id
 from kurs.money import InvalidAmount, parse_amount
 from kurs.routing import router
 from payments.domain.operation import Kind, digest, operation_id
-from payments.domain.payment import Payment, Status
+from payments.domain.payment import Payment
 from payments.errors import (
     AmountInvalid,
     CursorInvalid,
@@ -33,8 +33,10 @@ from payments.schemas import (
     ActionRequest,
     CaptureRequest,
     EventAnswer,
+    EventQuery,
     PaymentAnswer,
     PaymentPage,
+    PaymentQuery,
     PaymentRequest,
     RefundAnswer,
     RefundRequest,
@@ -124,13 +126,11 @@ async def pay(request: Request) -> Response:
 async def list_payments(
     caller: CallerDep,
     service: Service,
-    status: Status | None = None,
-    account: AccountId | None = None,
-    cursor: Annotated[str | None, Query(max_length=300)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    query: Annotated[PaymentQuery, Query()],
 ) -> PaymentPage:
     """List payments, newest first."""
-    page = await service.list(Filter(caller.merchant, status, account, cursor, limit))
+    wanted = Filter(caller.merchant, query.stored_status, query.account, query.cursor, query.limit)
+    page = await service.list(wanted)
     return PaymentPage(
         items=[payment_answer(payment) for payment in page.items], next_cursor=page.next_cursor
     )
@@ -144,11 +144,11 @@ async def list_payments(
 async def follow_events(
     caller: CallerDep,
     feed: Annotated[Feed, Depends(_feed)],
+    query: Annotated[EventQuery, Query()],
     last_event_id: Annotated[int | None, Header(ge=0, le=2**63 - 1)] = None,
-    after: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream events; a client that reconnects with Last-Event-ID misses nothing."""
-    start = after if last_event_id is None else last_event_id
+    start = query.after if last_event_id is None else last_event_id
     async for event in feed.follow(caller.merchant, start):
         if event is None:
             yield ServerSentEvent(comment="idle")

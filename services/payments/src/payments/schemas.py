@@ -67,6 +67,26 @@ class RefundRequest(_Body):
     amount: AmountIn
 
 
+class PaymentQuery(_Body):
+    """Which payments to list. What was received and has no outcome yet is PROCESSING to callers."""
+
+    status: Status | Literal["PROCESSING"] | None = None
+    account: AccountId | None = None
+    cursor: Annotated[str, StringConstraints(max_length=300)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+    @property
+    def stored_status(self) -> Status | None:
+        """The status to look for."""
+        return Status.RECEIVED if self.status == "PROCESSING" else self.status
+
+
+class EventQuery(_Body):
+    """Where to begin: after this event; without it, with what happens from now on."""
+
+    after: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
+
+
 class ExchangeAnswer(BaseModel):
     """The rate that a payment across currencies was made at."""
 

@@ -19,15 +19,13 @@ from wallet.schemas.public import (
     DepositIn,
     DepositOut,
     EntryPage,
+    EntryQuery,
     TrialBalance,
 )
 from wallet.service import Wallet
 from wallet.store import reports
 
 AccountPath = Annotated[LedgerAccountId, Path(description="An account of the caller's merchant.")]
-Cursor = Annotated[
-    str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next_cursor` of the page before.")
-]
 _MERCHANT = problem_responses(MerchantRequired, Unavailable)
 
 
@@ -79,11 +77,10 @@ def _add_reads(routes: APIRouter, wallet: Wallet) -> None:
     async def entries(
         account_id: AccountPath,
         caller: CallerDep,
-        cursor: Cursor = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        query: Annotated[EntryQuery, Query()],
     ) -> EntryPage:
-        before = None if cursor is None else int(cursor)
-        page, following = await wallet.entries(caller, account_id, before=before, limit=limit)
+        before = None if query.cursor is None else int(query.cursor)
+        page, following = await wallet.entries(caller, account_id, before=before, limit=query.limit)
         return EntryPage(
             items=[answers.entry(e) for e in page],
             next_cursor=None if following is None else str(following),

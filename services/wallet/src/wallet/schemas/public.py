@@ -106,6 +106,18 @@ class EntryOut(BaseModel):
     created_at: _Moment
 
 
+class EntryQuery(Request):
+    """Which entries of an account to list."""
+
+    cursor: (
+        Annotated[
+            str, Field(pattern=r"^[0-9]{1,18}$", description="`next_cursor` of the page before.")
+        ]
+        | None
+    ) = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
 class EntryPage(BaseModel):
     """Entries, newest first; `next_cursor` is null on the last page."""
 
