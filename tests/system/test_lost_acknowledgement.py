@@ -237,3 +237,27 @@ async def test_a_payment_that_cannot_be_driven_keeps_none_of_the_others(
     monkeypatch.undo()
     await settle(gateway)
     assert (await gateway.call("GET", "/payments/p1")).json()["status"] == "CAPTURED"
+
+
+async def test_a_refund_that_cannot_begin_is_told_so_and_works_later(
+    tmp_path: Path, clock: ManualClock, payment: Make
+) -> None:
+    overrides = {"payments": {"sweep_seconds": 3600.0, "payment_timeout": 0.5}}
+    joined = JoinedGateway(tmp_path / "kurs", SAMPLES, clock=clock, overrides=overrides)
+    async with joined:
+        await joined.open_and_fund("alice", USD="100.00")
+        await joined.open_and_fund("bob")
+        assert (await joined.call("POST", "/payments", payment("p1"))).status == 200
+        # As after a restart: the account is not known, and the wallet is away.
+        joined.apps["payments"].state.service._accounts._known.clear()
+        joined.transport.inject(WALLET, FaultKind.UNREACHABLE)
+        asked = partial(
+            joined.call, "POST", "/payments/p1/refunds", {"amount": "4"},
+            headers={"idempotency-key": "k"},
+        )  # fmt: skip
+
+        refused = await asked()
+
+        assert (refused.status, refused.json()["code"]) == (503, "unavailable")
+        joined.transport.heal(WALLET)
+        assert (await asked()).json()["status"] == "SUCCEEDED"

@@ -226,6 +226,15 @@ async def test_refunds_never_exceed_what_was_captured(
     answers = await asyncio.gather(*(refund(i) for i in range(8)))
     assert sorted(a.status for a in answers) == [200, 200, 409, 409, 409, 409, 409, 409]
     assert await gateway.balance("bob", "USD") == "2.00"
+    refused = next(a for a in answers if a.status == 409).json()
+    assert refused["code"] == "operation_not_allowed"
+    assert refused["errors"] == [
+        {
+            "field": "amount",
+            "message": "2.00 USD is left of the payment for: refund",
+            "hint": "ask for at most 2.00 USD",
+        }
+    ]
 
 
 async def test_a_refund_that_the_receiver_cannot_pay_fails(

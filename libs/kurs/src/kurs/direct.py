@@ -6,9 +6,8 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, TypeAdapter
 
-from kurs.errors import MalformedJson
 from kurs.routing import strict_json
-from kurs.validation import validate
+from kurs.validation import malformed, validate
 
 Parsed = TypeVar("Parsed")
 
@@ -21,9 +20,7 @@ async def read_json(request: Request, adapter: TypeAdapter[Parsed]) -> Parsed:
     try:
         content = strict_json(await request.body())
     except json.JSONDecodeError as error:
-        raise MalformedJson(f"the body cannot be read as JSON: {error.msg}") from None
-    except (ValueError, RecursionError):
-        raise MalformedJson("the body is not JSON") from None
+        raise malformed(error.msg) from None
     return validate(adapter.validate_python, content)
 
 

@@ -61,8 +61,21 @@ class JsonRoute(APIRoute):
 
 
 def strict_json(body: bytes) -> Any:
-    """Return what a JSON text holds, its numbers as Decimal; raises ValueError, also for NaN."""
-    return _DECODER.decode(body.decode(json.detect_encoding(body)))
+    """Return what a JSON text holds, its numbers as Decimal.
+
+    Raises json.JSONDecodeError with what is wrong, also for NaN, for what is no text, for nesting
+    without end and for a number of thousands of digits.
+    """
+    try:
+        return _DECODER.decode(body.decode(json.detect_encoding(body)))
+    except RecursionError:
+        raise json.JSONDecodeError("it is nested too deeply", "", 0) from None
+    except json.JSONDecodeError:
+        raise
+    except UnicodeDecodeError:
+        raise json.JSONDecodeError("it is no UTF-8 text", "", 0) from None
+    except ValueError:
+        raise json.JSONDecodeError("a number has too many digits", "", 0) from None
 
 
 def _refuse_repeats(request: Request) -> None:

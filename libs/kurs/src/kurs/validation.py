@@ -52,9 +52,16 @@ def field_errors(
 def refusal(found: Sequence[Mapping[str, Any]], tags: Collection[str] = ()) -> Problem:
     """Return MalformedJson or Unprocessable, whichever pydantic's findings tell of."""
     if found and found[0]["type"] == "json_invalid":
-        return MalformedJson(f"the body cannot be read as JSON: {found[0]['ctx']['error']}")
+        return malformed(str(found[0]["ctx"]["error"]))
     errors = field_errors(found, tags)
     return Unprocessable("check " + ", ".join(e.field for e in errors), errors=errors)
+
+
+def malformed(why: str) -> MalformedJson:
+    """Return the problem of a body that is no JSON."""
+    hint = "send one JSON object in UTF-8, amounts as decimal strings"
+    errors = [FieldError("body", why, hint)]
+    return MalformedJson(f"the body cannot be read as JSON: {why}", errors=errors)
 
 
 def parse_json(adapter: TypeAdapter[Parsed], body: bytes, tags: Collection[str] = ()) -> Parsed:

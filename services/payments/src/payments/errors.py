@@ -87,21 +87,20 @@ class PaymentIdTaken(Conflict):
 
 
 class OperationConflict(Conflict):
-    """The payment's status does not allow the operation, or less is left than was asked for."""
+    """The payment's status does not allow the operation, or less is left than was asked for.
+
+    `left` is what is left, with its currency.
+    """
 
     code = "operation_not_allowed"
     title = "Not possible in this status"
 
-    def __init__(self, kind: str, status: str, largest: int | None = None) -> None:
-        if largest is None:
+    def __init__(self, kind: str, status: str, left: str | None = None) -> None:
+        if left is None:
             super().__init__(f"a payment that is {status} does not allow: {kind}")
             return
-        hint = "leave the amount out to take all that is left"
-        super().__init__(
-            f"more than what is left of the payment for: {kind}",
-            errors=[FieldError("amount", "larger than what is left", hint)],
-        )
-        self.largest = largest
+        said = f"{left} is left of the payment for: {kind}"
+        super().__init__(said, errors=[FieldError("amount", said, f"ask for at most {left}")])
 
 
 class KeyReused(Unprocessable):

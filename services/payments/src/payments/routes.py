@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from kurs.caller import Caller, CallerDep, MerchantRequired, caller
 from kurs.direct import json_body, read_json
-from kurs.errors import BadRequest, problem_responses
+from kurs.errors import BadRequest, Unavailable, problem_responses
 from kurs.ids import PaymentId, new_id
 from kurs.money import InvalidAmount, parse_amount
 from kurs.routing import router
@@ -208,7 +208,7 @@ async def void(
             "description": "The refund as FAILED, or a problem document",
             **_UNREADABLE,
         },
-        **problem_responses(RefundNotPermitted),
+        **problem_responses(RefundNotPermitted, Unavailable),
     },
     response_class=Response,
 )

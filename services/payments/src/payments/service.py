@@ -9,14 +9,14 @@ from kurs.batching import BatchMetrics
 from kurs.caller import Caller
 from kurs.clock import MICROS, Clock
 from kurs.database import Database, Writer
-from kurs.errors import Forbidden, Problem
+from kurs.errors import Forbidden, Problem, Unavailable
 from kurs.http import Deadline, current_deadline
 from kurs.money import format_amount
 from kurs.telemetry import Telemetry, inject
 from payments.clients import AccountDirectory, Unanswered
 from payments.domain.operation import Answer, Kind, Operation, digest, operation_id
 from payments.domain.payment import Payment, Status
-from payments.errors import OperationInProgress, PaymentNotFound
+from payments.errors import PaymentNotFound
 from payments.feed import Feed
 from payments.flow import PaymentFlow, Settled
 from payments.metrics import PaymentMetrics, span_attributes
@@ -135,11 +135,17 @@ class PaymentService:
         return await self._carry_out(Begin(operation), payment_id)
 
     async def check_refundable(self, caller: Caller, payment: Payment) -> None:
-        """Raise RefundNotPermitted when the receiver is another merchant's account."""
+        """Raise RefundNotPermitted when the receiver is another merchant's account.
+
+        Raises Unavailable when the wallet does not tell; nothing has begun then.
+        """
         try:
             account = await self._accounts.find(payment.destination_account, self._deadline())
         except Unanswered as error:
-            raise OperationInProgress from error
+            raise Unavailable(
+                "the wallet does not answer, so nothing was begun; repeat the refund",
+                headers={"retry-after": "1"},
+            ) from error
         if account is not None and account.merchant != caller.merchant:
             raise RefundNotPermitted("the destination account belongs to another merchant")
 

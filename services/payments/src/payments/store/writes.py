@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select, text, update
 
 from kurs.bulk import insert_rows, is_any_of, rows_with, update_rows
 from kurs.database import RetryTransaction, for_update
+from kurs.money import Money
 from payments.domain.failure import Refusal
 from payments.domain.operation import BEGINS_IN, Answer, Kind, Operation
 from payments.domain.payment import Payment
@@ -253,7 +254,8 @@ def _cannot_begin(kind: Kind, payment: Payment, amount: int) -> Exception | None
     if payment.status not in BEGINS_IN[kind]:
         return OperationConflict(kind, payment.status)
     if amount > _whole(kind, payment):
-        return OperationConflict(kind, payment.status, largest=_whole(kind, payment))
+        left = Money(_whole(kind, payment), payment.currency)
+        return OperationConflict(kind, payment.status, left=str(left))
     if kind is Kind.CAPTURE:
         try:
             capture_postings(payment, amount)
