@@ -320,6 +320,23 @@ async def test_events_resume_after_the_last_one_seen(gateway: JoinedGateway, pay
     assert sequences == sorted(sequences)
 
 
+async def test_a_stream_says_where_it_begins_before_its_first_event(
+    gateway: JoinedGateway, payment: Make
+) -> None:
+    """So a client whose connection breaks while nothing happens misses nothing."""
+    await pay(gateway, payment("p1"))
+    request = Request("GET", f"{GATEWAY}/payments/events", timeout=5)
+    request.headers["authorization"] = f"Bearer {gateway.key}"
+    async with asyncio.timeout(10), gateway.transport.stream(request) as answer:
+        first = await anext(aiter(answer.chunks))
+    began = first.decode().partition("id: ")[2].split()[0]
+    await pay(gateway, payment("p2"))
+
+    events = await read_events(gateway, {"last-event-id": began}, after=None, count=2)
+
+    assert [(e["payment_id"], e["to"]) for e in events] == [("p2", "RECEIVED"), ("p2", "CAPTURED")]
+
+
 async def read_events(
     gateway: JoinedGateway, headers: dict[str, str], *, after: int | None, count: int
 ) -> list[dict[str, Any]]:

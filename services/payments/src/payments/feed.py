@@ -29,13 +29,15 @@ class Feed:
         """Tell the followers that this process committed an event."""
         self._news.set()
 
-    async def follow(self, merchant: str, after: int | None) -> AsyncIterator[Event | None]:
-        """Yield the merchant's events after a sequence, or from now on; None when idle.
+    async def now(self) -> int:
+        """Return the sequence of the newest event of all."""
+        return await self._database.read(reads.last_sequence)
+
+    async def follow(self, merchant: str, after: int) -> AsyncIterator[Event | None]:
+        """Yield the merchant's events after a sequence; None when idle.
 
         Other replicas' events are found by looking once a second.
         """
-        if after is None:
-            after = await self._database.read(reads.last_sequence)
         while not self._draining():
             self._news.clear()
             page = await self._database.read(

@@ -149,6 +149,10 @@ async def follow_events(
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream events; a client that reconnects with Last-Event-ID misses nothing."""
     start = query.after if last_event_id is None else last_event_id
+    if start is None:
+        start = await feed.now()
+    # A client that loses the connection before its first event resumes from here.
+    yield ServerSentEvent(comment="from here", id=str(start))
     async for event in feed.follow(caller.merchant, start):
         if event is None:
             yield ServerSentEvent(comment="idle")

@@ -7,14 +7,15 @@ const LONGEST_WAIT_MS = 10_000;
 const SILENCE_MS = 60_000;
 const LONGEST_EVENT = 1 << 20;
 
-/** Feeds text in any pieces; calls back with {id, type, data} for each whole event. */
+/** Feeds text in any pieces; calls back with {id, type, data} for each whole event or bare id. */
 export function createParser(onEvent) {
   let rest = "";
   let event = { id: "", type: "", data: [] };
 
   function line(text) {
     if (text === "") {
-      if (event.data.length) onEvent({ ...event, data: event.data.join("\n") });
+      // An id alone says where the stream begins: whoever reconnects resumes from there.
+      if (event.data.length || event.id) onEvent({ ...event, data: event.data.join("\n") });
       event = { id: "", type: "", data: [] };
       return;
     }
