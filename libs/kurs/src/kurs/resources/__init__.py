@@ -38,8 +38,8 @@ from kurs.resources.fx_rate_source import (
     SimulatedRates,
     SourceType,
     StaticRates,
-    expression_for,
 )
+from kurs.resources.rates_path import expression_for
 from kurs.resources.risk_threshold import (
     Action,
     Blocklist,

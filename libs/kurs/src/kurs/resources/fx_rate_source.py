@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-import jmespath
-from jmespath.exceptions import JMESPathError
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from kurs.resources.rates_path import check_rates_path
 from kurs.resources.scalars import (
     Bps,
     Currency,
@@ -94,15 +93,7 @@ class HttpRates(StrictModel):
     @field_validator("rates_path")
     @classmethod
     def _readable(cls, path: str | None) -> str | None:
-        if path is not None:
-            try:
-                jmespath.compile(expression_for(path, "USD", "IDR"))
-            except JMESPathError as error:
-                reason = str(error).splitlines()[0]
-                raise wrong(
-                    f"not a JMESPath expression: {reason}", 'see jmespath.org; such as "rates"'
-                ) from None
-        return path
+        return None if path is None else check_rates_path(path)
 
     @field_validator("header")
     @classmethod
@@ -256,11 +247,6 @@ class FXRateSourceSpec(StrictModel):
         if self.spread_for(quote) is None:
             return False
         return self.inline_rates is None or quote in self.inline_rates
-
-
-def expression_for(rates_path: str, base: str, quote: str) -> str:
-    """Return `rates_path` with its `{base}` and `{quote}` placeholders filled in."""
-    return rates_path.replace("{base}", base).replace("{quote}", quote)
 
 
 def check_window(start: int | None, end: int | None) -> None:
