@@ -7,6 +7,7 @@ import pytest
 from tests.operator.builders import rate_source, threshold
 from tests.operator.small_cluster import Operator, SmallCluster, SmallPod
 
+from kurs.resources import FxDocument
 from kurs_operator.cluster import ClusterFault
 
 DESK = "FXRateSource/desk"
@@ -293,6 +294,78 @@ async def test_an_edit_that_only_the_models_refuse_keeps_the_last_good_generatio
     [accepted] = [c for c in cluster.status(LIMITS)["conditions"] if c["type"] == "Accepted"]
     assert "perPayment.currency" in accepted["message"]
     assert "generation 1 stays in force" in accepted["message"]
+
+
+async def test_a_kept_generation_is_shown_as_live_and_as_healthy_as_it_is(
+    cluster: SmallCluster, operator: Operator
+):
+    healthy(cluster)
+    cluster.apply(rate_source())
+    await operator.settle()
+
+    cluster.apply(rate_source(baseCurrency="USX"))
+    await operator.settle()
+
+    status = cluster.status(DESK)
+    assert cluster.condition(DESK, "Accepted") == ("False", "Invalid")
+    assert cluster.condition(DESK, "SourceHealthy") == ("True", "Healthy")
+    assert (status["propagation"]["generation"], status["propagation"]["summary"]) == (1, "3/3")
+    [propagated] = [c for c in status["conditions"] if c["type"] == "Propagated"]
+    assert propagated["reason"] == "NotAccepted"
+    assert "generation 1 stays in force, on 3/3 pods" in propagated["message"]
+
+
+async def test_a_hand_edit_is_repaired_while_the_resource_is_spoilt(
+    cluster: SmallCluster, operator: Operator
+):
+    cluster.apply(rate_source())
+    await operator.settle()
+    good = cluster.texts["kurs-fx-config"]
+    cluster.apply(rate_source(baseCurrency="USX"))
+    await operator.settle()
+    document = FxDocument.model_validate_json(good)
+    [source] = document.payload.rate_sources
+    spec = source.spec.model_copy(update={"default_spread_bps": 999})
+    forged = source.model_copy(update={"spec": spec})
+    payload = document.payload.model_copy(update={"rate_sources": (forged,)})
+    cluster.texts["kurs-fx-config"] = FxDocument.build(payload, document.sources).to_json()
+    assert revision(cluster) != json.loads(good)["revision"]
+
+    await operator.settle()
+
+    assert revision(cluster) == json.loads(good)["revision"]
+
+
+async def test_an_end_by_time_is_no_drift(cluster: SmallCluster, operator: Operator):
+    healthy(cluster)
+    cluster.apply(rate_source(effectiveUntil="2026-01-01T00:01:00Z"))
+    await operator.settle()
+
+    operator.clock.advance(seconds=61)
+    await operator.settle()
+
+    assert cluster.condition(DESK, "Ready") == ("True", "Expired")
+    assert [note.reason for key, note in cluster.events if key == DESK] == ["InForce", "Expired"]
+
+
+async def test_when_the_last_pod_goes_the_status_keeps_no_old_count(
+    cluster: SmallCluster, operator: Operator
+):
+    healthy(cluster)
+    cluster.apply(rate_source())
+    await operator.settle()
+    assert cluster.status(DESK)["propagation"]["summary"] == "3/3"
+
+    for pod in cluster.members.values():
+        pod.ready = False
+    await operator.settle()
+
+    assert cluster.condition(DESK, "Ready") == ("False", "NoPods")
+    assert cluster.status(DESK)["propagation"]["summary"] == "0/0"
+    for pod in cluster.members.values():
+        pod.ready = True
+    await operator.settle()
+    assert cluster.condition(DESK, "Ready") == ("True", "InForce")
 
 
 async def test_suspend_and_windows_take_effect_without_an_edit(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from kurs.resources import Document, FxDocument, InvalidResource, RiskDocument, parse_resource
-from kurs_operator.verdict import Identity, Reason, Verdict, invalid
+from kurs_operator.verdict import Identity, Verdict, invalid
 
 Content = Mapping[str, Any]
 
@@ -18,7 +18,11 @@ Content = Mapping[str, Any]
 def hold_last_good(
     resources: Iterable[Content], documents: Iterable[Document]
 ) -> tuple[list[Content], dict[str, Verdict]]:
-    """Return what to compile, and by uid the verdicts on what its last good self stands for."""
+    """Return what to compile, and by uid the verdicts on what its last good self stands for.
+
+    Of two documents the newer generation counts, and of the same one the later document's: so a
+    ConfigMap that was edited by hand does not stand against what was written into it.
+    """
     held = _in_force(documents)
     compiled: list[Content] = []
     spoilt: dict[str, Verdict] = {}
@@ -47,7 +51,7 @@ def with_spoilt(verdicts: Iterable[Verdict], spoilt: Mapping[str, Verdict]) -> l
 def _kept(identity: Identity, error: InvalidResource, generation: int) -> Verdict:
     verdict = invalid(identity, error.errors)
     message = f"{verdict.message}; generation {generation} stays in force"
-    return replace(verdict, reason=Reason.INVALID, message=message)
+    return replace(verdict, message=message, kept=generation)
 
 
 def _in_force(
@@ -58,7 +62,9 @@ def _in_force(
         specs = {part.name: part.spec for part in _parts(document)}
         for source in document.sources:
             spec = specs[source.name].model_dump(mode="json", by_alias=True, exclude_none=True)
-            found[(source.kind, source.name, source.uid)] = (source.generation, spec)
+            key = (source.kind, source.name, source.uid)
+            if key not in found or found[key][0] <= source.generation:
+                found[key] = (source.generation, spec)
     return found
 
 

@@ -107,8 +107,10 @@ class Reconciler:
         return min(due)
 
     def _documents(self) -> list[Document]:
-        known = {s: self._view.document(s) or self._written.get(s) for s in SERVICES}
-        return [each_one.document for each_one in known.values() if each_one is not None]
+        """Return what may hold a last good generation; what this process wrote comes last."""
+        there = [self._view.document(service) for service in SERVICES]
+        known = [*there, *map(self._written.get, SERVICES)]
+        return [each_one.document for each_one in known if each_one is not None]
 
     async def _publish(self, service: Service, document: Document | None) -> None:
         """Let the ConfigMap hold `document`; None means that the one in force must stay."""

@@ -73,7 +73,8 @@ class Note:
 def status_of(judged: Judged, pods: Fleet, now: int) -> RateSourceStatus | ThresholdStatus:
     """Return the status that is true at `now` (microseconds)."""
     verdict = judged.verdict
-    rollout = _propagation(judged, pods, now) if verdict.accepted else None
+    live = verdict.live
+    rollout = _propagation(judged, live, pods, now) if live else None
     found: dict[ConditionType, Finding] = {
         ConditionType.ACCEPTED: Finding(
             "True" if verdict.accepted else "False", verdict.reason, verdict.message
@@ -82,7 +83,7 @@ def status_of(judged: Judged, pods: Fleet, now: int) -> RateSourceStatus | Thres
     }
     reports = pods.reports(judged.identity)
     if judged.identity.kind == "FXRateSource":
-        found[ConditionType.SOURCE_HEALTHY] = _source_healthy(verdict, reports)
+        found[ConditionType.SOURCE_HEALTHY] = _source_healthy(live, reports)
     found[ConditionType.READY] = ready = _ready(verdict, found)
     found.update(_progress(ready))
     common = {
@@ -122,15 +123,9 @@ def deadline_of(status: ResourceStatus) -> int | None:
     return from_rfc3339(rollout.started_at) + DEADLINE
 
 
-def _propagation(judged: Judged, pods: Fleet, now: int) -> Propagation:
-    identity, previous = judged.identity, judged.previous
-    before = previous.propagation if previous else None
-    if before is not None and before.generation != identity.generation:
-        before = None
-    stands = [
-        (pod, pods.stand(pod, identity, in_document=judged.verdict.in_document))
-        for pod in pods.pods
-    ]
+def _propagation(judged: Judged, live: Verdict, pods: Fleet, now: int) -> Propagation:
+    identity, before = live.identity, _rollout_so_far(judged.previous, live)
+    stands = [(pod, pods.stand(pod, identity, in_document=live.in_document)) for pod in pods.pods]
     completed = before.completed_at if before else None
     counted = [(p, s) for p, s in stands if completed is None or s is not Stand.UNKNOWN]
     applied = sum(stand is Stand.APPLIED for _, stand in counted)
@@ -138,7 +133,7 @@ def _propagation(judged: Judged, pods: Fleet, now: int) -> Propagation:
         completed = to_rfc3339(now)
     behind = [pod for pod, stand in counted if stand is not Stand.APPLIED]
     desired = len(counted)
-    if completed is not None and not counted and before is not None:
+    if completed is not None and pods.pods and not counted and before is not None:
         applied, desired = before.applied, before.desired
     return Propagation(
         generation=identity.generation,
@@ -151,6 +146,21 @@ def _propagation(judged: Judged, pods: Fleet, now: int) -> Propagation:
         completed_at=completed,
         lagging=tuple(_lagging(pods, pod) for pod in behind[:MAX_LAGGING]),
     )
+
+
+def _rollout_so_far(previous: ResourceStatus | None, live: Verdict) -> Propagation | None:
+    """Return the rollout that goes on, or None where another one begins.
+
+    A generation that ends by its own time leaves the document, which is a rollout of its own.
+    """
+    before = previous.propagation if previous else None
+    if previous is None or before is None or before.generation != live.identity.generation:
+        return None
+    accepted = previous.condition(ConditionType.ACCEPTED)
+    if accepted is None or accepted.status != "True":
+        return before
+    was_in_document = accepted.reason in (Reason.ACCEPTED, Reason.NOT_YET_EFFECTIVE)
+    return before if was_in_document is live.in_document else None
 
 
 def _rejects(pods: Fleet, pod: Pod) -> bool:
@@ -171,10 +181,13 @@ def _lagging(pods: Fleet, pod: Pod) -> LaggingPod:
 def _propagated(judged: Judged, rollout: Propagation | None, now: int) -> Finding:
     if rollout is None:
         return Finding("False", Progress.NOT_ACCEPTED, "it is in no document, see Accepted")
+    if not judged.verdict.accepted:
+        kept = f"generation {rollout.generation} stays in force, on {rollout.summary} pods"
+        return Finding("False", Progress.NOT_ACCEPTED, f"{kept}; see Accepted for the newest")
     service = "fx" if judged.identity.kind == "FXRateSource" else "risk"
     if rollout.lagging:
         return _behind(rollout, now)
-    if rollout.completed_at is None:
+    if rollout.completed_at is None or not rollout.desired:
         message = f"no {service} pod is ready; it takes effect when one starts"
         return Finding("Unknown", Progress.NO_PODS, message)
     message = f"generation {rollout.generation} is applied by {rollout.summary} {service} pods"
@@ -194,8 +207,8 @@ def _behind(rollout: Propagation, now: int) -> Finding:
     return Finding("False", Progress.PROPAGATING, message)
 
 
-def _source_healthy(verdict: Verdict, reports: list[tuple[Pod, Report]]) -> Finding:
-    if not verdict.in_force:
+def _source_healthy(live: Verdict | None, reports: list[tuple[Pod, Report]]) -> Finding:
+    if live is None or not live.in_force:
         return Finding("Unknown", Progress.NOT_ASKED, "a source that is not in force is not asked")
     ill = [(pod, report) for pod, report in reports if report.healthy is False]
     if ill:

@@ -1,7 +1,7 @@
 """What became of one resource: accepted or not, in force or not, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kurs.errors import FieldError
@@ -60,18 +60,33 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The judgement of one resource. `winner` names the resource that a Conflicted one lost to."""
+    """The judgement of one resource.
+
+    `winner` names the resource that a Conflicted one lost to, `kept` the generation that stays in
+    force in place of an Invalid one.
+    """
 
     identity: Identity
     reason: Reason
     message: str
     errors: tuple[FieldError, ...] = ()
     winner: str | None = None
+    kept: int | None = None
 
     @property
     def accepted(self) -> bool:
         """Whether the resource is right, be it in force now or not."""
         return self.reason in _ACCEPTANCES
+
+    @property
+    def live(self) -> "Verdict | None":
+        """The verdict on the generation that the services are to know of, or None without one."""
+        if self.accepted:
+            return self
+        if self.kept is None:
+            return None
+        identity = replace(self.identity, generation=self.kept)
+        return Verdict(identity, Reason.ACCEPTED, f"generation {self.kept} stays in force")
 
     @property
     def in_force(self) -> bool:
