@@ -98,7 +98,7 @@ def test_payments_of_others_appear_live_and_can_be_refunded(
     dialog.get_by_role("button", name="Refund").click()
 
     expect(dialog.locator(".action").get_by_role("alert")).to_contain_text(
-        "larger than what is left"
+        "only 10.00 USD is left to refund"
     )
     assert api.get(f"/payments/{payment['payment_id']}").json()["refunded_amount"] == "2.50"
 

@@ -40,7 +40,7 @@ BAD = {
     "an amount in exponents": (_with(amount="1e2"), 422, "amount"),
     "a boolean amount": (_with(amount=True), 422, "amount"),
     "an endless amount": (_with(amount="9" * 5000), 422, "amount"),
-    "NaN": (_raw("amount", "NaN"), 400, None),
+    "NaN": (_raw("amount", "NaN"), 400, "body"),
     "no currency": (_with(currency=...), 422, "currency"),
     "an unknown currency": (_with(currency="USX"), 422, "currency"),
     "a currency in small letters": (_with(currency="usd"), 422, "currency"),
@@ -63,9 +63,9 @@ BAD = {
     "an unknown field": (_with(merchant="shop"), 422, "merchant"),
     "a list": (b"[]", 422, "body"),
     "nothing": (b"", 422, "body"),
-    "no JSON": (b"{", 400, None),
-    "a deep nest": (b"[" * 100_000, 400, None),
-    "no UTF-8": (b'{"amount": "\xff"}', 400, None),
+    "no JSON": (b"{", 400, "body"),
+    "a deep nest": (b"[" * 100_000, 400, "body"),
+    "no UTF-8": (b'{"amount": "\xff"}', 400, "body"),
 }  # fmt: skip
 
 

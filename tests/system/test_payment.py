@@ -231,7 +231,7 @@ async def test_refunds_never_exceed_what_was_captured(
     assert refused["errors"] == [
         {
             "field": "amount",
-            "message": "2.00 USD is left of the payment for: refund",
+            "message": "only 2.00 USD is left to refund",
             "hint": "ask for at most 2.00 USD",
         }
     ]

@@ -99,7 +99,7 @@ class OperationConflict(Conflict):
         if left is None:
             super().__init__(f"a payment that is {status} does not allow: {kind}")
             return
-        said = f"{left} is left of the payment for: {kind}"
+        said = f"only {left} is left to {kind}"
         super().__init__(said, errors=[FieldError("amount", said, f"ask for at most {left}")])
 
 
