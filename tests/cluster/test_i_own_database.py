@@ -1,13 +1,15 @@
-"""A database that is not bundled: migrations run as hooks, before anything else changes."""
+"""A database and API keys of one's own: migrations run as hooks, before anything else changes."""
 
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
 from tests.cluster.conftest import NewInstallation
 from tests.cluster.installation import NEXT_TAG, ROOT, Installation
 from tests.cluster.load import Load
-from tests.cluster.shell import get
+from tests.cluster.shell import get, run
 
 _OWN = "global.database.bundled=false"
 _SCALED = "wallet.autoscaling.enabled=true,wallet.autoscaling.minReplicas=1"
@@ -34,7 +36,25 @@ def place(new_installation: NewInstallation, helm: str) -> Installation:
     return installation
 
 
-def test_hooks_migrate_and_upgrades_go_on_under_load(place: Installation, helm: str) -> None:
+@pytest.fixture
+def own_key(place: Installation, tmp_path: Path) -> str:
+    """The text of a key of ours, in the Secret that an installation would otherwise make."""
+    entries = tmp_path / "api-keys.json"
+    said = run(
+        *(sys.executable, "-m", "api_gateway.keys", "issue", "--merchant", "demo"),
+        *("--roles", "pay,read,operate", "--file", str(entries)),
+    )
+    [key] = [word for word in said.split() if word.startswith("kurs_")]
+    place.kubectl(
+        *("create", "secret", "generic", "kurs-api-keys"),
+        *(f"--from-file=api-keys.json={entries}", f"--from-literal=api-key={key}"),
+    )
+    return key
+
+
+def test_hooks_migrate_and_upgrades_go_on_under_load(
+    place: Installation, helm: str, own_key: str
+) -> None:
     place.upgrade("--set", f"{_OWN},{_SCALED}", helm=helm)
     jobs = get(place.namespace, "jobs")["items"]
     assert not jobs, "a hook that succeeded is removed"
@@ -46,6 +66,8 @@ def test_hooks_migrate_and_upgrades_go_on_under_load(place: Installation, helm: 
         account = load.finish()
 
     account.prove(at_least=50)
+    assert place.api_key() == own_key
+    assert place.secret("kurs-quote-keys")
     assert "Succeeded" in place.helm("test", "kurs", "--timeout", "5m", helm=helm)
 
 

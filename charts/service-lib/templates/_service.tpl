@@ -6,6 +6,7 @@ Everything that a service is. A chart calls it once, with its edges:
 
 {{- define "service-lib.service" -}}
 {{- $root := .root -}}
+{{- include "service-lib.checks" $root }}
 {{- range list "account" "network-service" "deployment" "volumeClaim" "migration" "autoscaler" "disruptionBudget" "monitoring" }}
 {{- with include (printf "service-lib.%s" .) $root | trim }}
 ---

@@ -96,6 +96,11 @@ def _scaling(description: str) -> Schema:
     )
 
 
+_VARIABLE: Schema = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": {"type": "string", "not": {"pattern": "^KURS_"}}},
+}
 _AMOUNTS = mapping("", _quantity("An amount of a resource."))
 _PEERS = items("NetworkPolicy peers.")
 
@@ -142,7 +147,7 @@ SERVICE: Schema = {
         digest=text("Wins over the tag.", pattern="^(sha256:[0-9a-f]{64})?$"),
     ),
     "resources": closed("Of the container.", requests=_AMOUNTS, limits=_AMOUNTS),
-    "env": items("More variables.", {"type": "object", "required": ["name"]}),
+    "env": items("More variables, none of Kurs's own: these have values of their own.", _VARIABLE),
     "volumes": items("More volumes.", {"type": "object", "required": ["name"]}),
     "volumeMounts": items("More mounts.", {"type": "object", "required": ["name", "mountPath"]}),
     "podAnnotations": mapping("Of the pods.", text("")),

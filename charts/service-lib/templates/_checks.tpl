@@ -1,0 +1,46 @@
+{{/*
+What a schema cannot see, said before anything is applied: values that do not fit each other, and
+Secrets that must exist.
+*/}}
+
+{{- define "service-lib.checks" -}}
+{{- with .Values.shutdown }}
+{{- if gt (int (add .preStopSeconds .drainSeconds)) (int (sub .graceSeconds 5)) }}
+{{- fail (printf "%s: shutdown.graceSeconds (%v) leaves less than 5 seconds for what is in flight after preStopSeconds (%v) and drainSeconds (%v)" $.Chart.Name .graceSeconds .preStopSeconds .drainSeconds) }}
+{{- end }}
+{{- end }}
+{{- if and .Values.autoscaling.enabled (not (dig "requests" "cpu" "" .Values.resources)) }}
+{{- fail (printf "%s: autoscaling goes by the share of the requested CPU: set resources.requests.cpu" .Chart.Name) }}
+{{- end }}
+{{- /* In an installation of all charts, that one knows which Secrets it makes. */}}
+{{- if .Chart.IsRoot }}
+{{- if eq .Values.database.kind "postgresql" }}
+{{- include "service-lib.requireSecret" (dict "root" $ "name" (include "service-lib.databaseSecret" .) "key" .Values.database.key "holds" "the URL of a database (database)") }}
+{{- end }}
+{{- with .Values.quoteKeys }}
+{{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the keys that quotes are signed with (quoteKeys)") }}
+{{- end }}
+{{- with .Values.apiKeys }}
+{{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the digests of the API keys (apiKeys)") }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/*
+Fails when a Secret or its key is missing, on a cluster: `helm template` finds nothing at all. A
+namespace always has its `default` account, and who may make the namespace may look at others.
+
+  include "service-lib.requireSecret" (dict "root" $ "name" … "key" … "holds" …)
+*/}}
+{{- define "service-lib.requireSecret" -}}
+{{- $namespace := .root.Release.Namespace }}
+{{- if or (lookup "v1" "ServiceAccount" $namespace "default") (lookup "v1" "Namespace" "" "kube-system") }}
+{{- $secret := lookup "v1" "Secret" $namespace .name }}
+{{- $advice := "docs/operations.md says how to make it" }}
+{{- if not $secret }}
+{{- fail (printf "the Secret %s is missing in namespace %s: it holds %s under the key %s; %s" .name $namespace .holds .key $advice) }}
+{{- else if not (hasKey ($secret.data | default dict) .key) }}
+{{- fail (printf "the Secret %s in namespace %s has no key %s: it holds %s; %s" .name $namespace .key .holds $advice) }}
+{{- end }}
+{{- end }}
+{{- end }}
