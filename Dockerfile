@@ -12,8 +12,7 @@ RUN uv venv /opt/kurs
 COPY requirements/${SERVICE}.txt /build/requirements.txt
 RUN uv pip install --python /opt/kurs --require-hashes --compile-bytecode -r /build/requirements.txt
 COPY libs/kurs /build/libs/kurs
-COPY services /build/services
-COPY operator /build/services/operator
+COPY services/${SERVICE} /build/services/${SERVICE}
 # `service` is what `python -m <package>` would run, under one name for all, since an ENTRYPOINT
 # in exec form takes no variables. Build tools are not installed into the environment that ships.
 RUN set -eu; package=$(basename "$(ls -d /build/services/${SERVICE}/src/*)"); \

@@ -1,8 +1,8 @@
 # Everything a person does with Kurs starts here: `make help`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PACKAGES := libs/kurs services/api-gateway services/payments services/fx services/wallet services/risk operator loadtest devstack observability
-DEPLOYABLES := api-gateway payments fx wallet risk
+PACKAGES := libs/kurs services/api-gateway services/payments services/fx services/wallet services/risk services/operator loadtest devstack observability
+DEPLOYABLES := api-gateway payments fx wallet risk operator
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,6 +18,8 @@ TEMPO := 2.2.4
 METRICS_SERVER := 3.13.0
 ENVIRONMENT := $(VENV)/.ready
 ENV ?= dev
+# Without a TAG of yours an environment names its own: dev, or the version of the chart.
+CHOSEN_TAG := $(if $(TAG),--set global.image.tag=$(TAG))
 TAG ?= dev
 BUILD ?= docker build
 RUN ?= docker run --rm
@@ -48,7 +50,6 @@ lock: ## write the lock files anew (upgrades within the bounds of the pyproject 
 	@for name in $(DEPLOYABLES); do \
 	  $(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package kurs --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/$$name.txt libs/kurs/pyproject.toml services/$$name/pyproject.toml; \
 	done
-	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package kurs --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/operator.txt libs/kurs/pyproject.toml operator/pyproject.toml
 
 # --- run ---------------------------------------------------------------------
 
@@ -72,21 +73,25 @@ bench: $(ENVIRONMENT) ## measure payments/s, latency and CPU per payment, beside
 
 .PHONY: images
 images: ## build an image of each service and the operator: make images TAG=dev BUILD="docker build"
-	@for name in $(DEPLOYABLES) operator; do \
+	@for name in $(DEPLOYABLES); do \
 	  echo "building kurs/$$name:$(TAG)"; \
 	  $(BUILD) -q --build-arg SERVICE=$$name -t kurs/$$name:$(TAG) . >/dev/null || exit 1; \
 	done
+
+.PHONY: kind-load
+kind-load: ## bring those images into the cluster of kind-up, whose nodes have no registry
+	@kind load docker-image --name kurs $(DEPLOYABLES:%=kurs/%:$(TAG))
 
 .PHONY: documents
 documents: $(ENVIRONMENT)
 	@$(BIN)/python -m kurs_operator.local --once --samples k8s/samples --out var/config
 
 .PHONY: deploy
-deploy: documents ## install or upgrade an environment: make deploy ENV=dev HELM_ARGS="--set ..."
+deploy: documents ## install or upgrade an environment: make deploy ENV=dev TAG=dev HELM_ARGS="--set ..."
 	@$(HELM) upgrade --install kurs charts/kurs -n kurs-$(ENV) --create-namespace \
 	  -f k8s/environments/$(ENV).yaml --wait --timeout 10m \
 	  --set-file config.documents.fx=var/config/fx/config.json \
-	  --set-file config.documents.risk=var/config/risk/config.json $(HELM_ARGS)
+	  --set-file config.documents.risk=var/config/risk/config.json $(CHOSEN_TAG) $(HELM_ARGS)
 
 .PHONY: undeploy
 undeploy: ## uninstall it; docs/operations.md says what stays

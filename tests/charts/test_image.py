@@ -57,5 +57,4 @@ def test_the_context_is_named_piece_by_piece() -> None:
         "requirements/*.txt",
         "libs",
         "services",
-        "operator",
     }

@@ -43,6 +43,11 @@ def _patch(config: Any, patch: Config) -> None:
     for step in way:
         config = config[int(step) if isinstance(config, list) else step]
     key = int(last) if isinstance(config, list) else last
+    if patch["op"] == "add" and isinstance(config, list):
+        assert isinstance(key, int)
+        assert key <= len(config)
+        config.insert(key, patch["value"])
+        return
     if patch["op"] == "replace":
         assert config[key] is not None
     config[key] = patch["value"]
@@ -51,7 +56,7 @@ def _patch(config: Any, patch: Config) -> None:
 @pytest.mark.skipif(
     not SCHEMA, reason="set KURS_SKAFFOLD_SCHEMA to the JSON schema of skaffold/v4beta14"
 )
-@pytest.mark.parametrize("profile", ["", "live", *ENVIRONMENTS])
+@pytest.mark.parametrize("profile", ["", "live", "observed", *ENVIRONMENTS])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_it_holds_the_schema(name: str, profile: str) -> None:
     schema = json.loads(Path(SCHEMA).read_text("utf-8"))
@@ -68,7 +73,7 @@ def test_there_is_a_module_for_each_image_and_one_that_needs_them_all() -> None:
         assert (ROOT / artifact["docker"]["dockerfile"]).is_file()
 
 
-@pytest.mark.parametrize("name", [name for name in IMAGES if name != "operator"])
+@pytest.mark.parametrize("name", IMAGES)
 def test_live_syncs_sources_to_where_python_looks_first(name: str) -> None:
     (artifact,) = applied(CONFIGS[name], "live")["build"]["artifacts"]
     for rule in artifact["sync"]["manual"]:
@@ -77,8 +82,26 @@ def test_live_syncs_sources_to_where_python_looks_first(name: str) -> None:
         assert all(str(f.relative_to(ROOT)).startswith(rule["strip"]) for f in files)
         assert rule["dest"] == "/tmp/live"
     values = applied(CONFIGS["kurs"], "live")["deploy"]["helm"]["releases"][0]["setValues"]
-    assert values[f"{name}.env[0].name"] == "PYTHONPATH"
-    assert values[f"{name}.env[0].value"] == "/tmp/live"
+    chart = "kurs-operator" if name == "operator" else name
+    assert values[f"{chart}.env[0].name"] == "PYTHONPATH"
+    assert values[f"{chart}.env[0].value"] == "/tmp/live"
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_live_syncs_every_source_that_goes_into_the_image(name: str) -> None:
+    """What an image is made of and no rule names would be built anew at each change of it."""
+    (artifact,) = applied(CONFIGS[name], "live")["build"]["artifacts"]
+    recipe = (ROOT / artifact["docker"]["dockerfile"]).read_text("utf-8")
+    copied = re.findall(r"^COPY ((?:libs|services)\S*) ", recipe, re.M)
+    sources = {
+        file
+        for folder in copied
+        for file in (ROOT / folder.replace("${SERVICE}", name) / "src").rglob("*.*")
+        if file.suffix != ".pyc"
+    }
+    assert len(sources) > 20
+    rules = artifact["sync"]["manual"]
+    assert sources <= {file for rule in rules for file in ROOT.glob(rule["src"])}
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -91,7 +114,10 @@ def test_each_environment_goes_to_its_namespace(environment: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("helm") is None, reason="helm is not on PATH: see make doctor")
-@pytest.mark.parametrize("profiles", [("dev",), ("staging",), ("production",), ("dev", "live")])
+@pytest.mark.parametrize(
+    "profiles",
+    [("dev",), ("dev", "observed"), ("staging",), ("production",), ("dev", "observed", "live")],
+)
 def test_the_chart_takes_what_is_set_and_every_image_is_ours(
     profiles: tuple[str, ...], tmp_path: Path
 ) -> None:

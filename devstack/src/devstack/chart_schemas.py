@@ -180,7 +180,15 @@ def _postgresql() -> Schema:
 
 
 def _operator() -> Schema:
-    shared = ("global", "service-lib", "image", "resources", "podAnnotations", "nodeSelector")
+    shared = (
+        "global",
+        "service-lib",
+        "image",
+        "resources",
+        "env",
+        "podAnnotations",
+        "nodeSelector",
+    )
     placed = ("tolerations", "affinity", "priorityClassName", "serviceMonitor")
     ports = items("Its ports.", {"type": "integer", "minimum": 1, "maximum": 65535})
     return {

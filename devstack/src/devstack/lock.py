@@ -45,7 +45,7 @@ def main() -> int:
 def _projects(stem: str, root: Path) -> list[Path]:
     if stem == "dev":
         return sorted(root.glob("*/pyproject.toml")) + sorted(root.glob("*/*/pyproject.toml"))
-    own = root / "operator" if stem == "operator" else root / "services" / stem
+    own = root / "services" / stem
     return [root / "libs" / "kurs" / "pyproject.toml", own / "pyproject.toml"]
 
 

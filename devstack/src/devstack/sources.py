@@ -15,8 +15,8 @@ class SourceWatch:
 
     def __init__(self, root: Path) -> None:
         shared = root / _SHARED
-        self._folders = {s.name: (shared, root / "services" / s.name / "src") for s in SERVICES}
-        self._folders[OPERATOR] = (shared, root / "operator" / "src")
+        names = (*(service.name for service in SERVICES), OPERATOR)
+        self._folders = {name: (shared, root / "services" / name / "src") for name in names}
         self._seen = {name: self._stamps(name) for name in self._folders}
 
     def changed(self) -> list[str]:
