@@ -188,3 +188,13 @@ async def test_durations_are_labelled_by_template_and_never_by_path(gateway: Gat
     assert 'http_route="/accounts/{account_id}/entries"' in metrics
     assert "p-123" not in metrics
     assert "a-123" not in metrics
+
+
+@pytest.mark.parametrize("status", [201, 202, 400, 500, 502, 503, 504])
+async def test_what_the_promises_of_payments_count_is_there_before_the_first_one(
+    gateway: Gateway, status: int
+) -> None:
+    metrics = (await gateway.get("/metrics", key=None)).body.decode()
+
+    labels = f'method="POST",http_response_status_code="{status}",http_route="/payments"'
+    assert f"http_server_request_duration_seconds_count{{http_request_{labels}}} 0.0" in metrics

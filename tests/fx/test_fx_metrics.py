@@ -37,6 +37,13 @@ async def test_quotes_are_counted_by_result(fx: Any, telemetry: Any) -> None:
     assert value(telemetry, "fx_quotes_total", result="pair_not_supported") == 1
 
 
+async def test_what_the_promise_of_fresh_rates_counts_is_there_before_the_first_quote(
+    fx: Any, telemetry: Any
+) -> None:
+    assert value(telemetry, "fx_quotes_total", result="quoted") == 0
+    assert value(telemetry, "fx_quotes_total", result="stale_rate") == 0
+
+
 async def test_quotes_are_counted_by_pair_and_source(fx: Any, telemetry: Any) -> None:
     await fx.post("/quotes", ORDER)
 

@@ -121,6 +121,28 @@ async def test_a_rollout_that_takes_too_long_is_stalled_and_names_the_pods(
     assert note.type == "Warning"
     assert "fx-2" in note.message
 
+    cluster.members["fx-2"].text = cluster.texts["kurs-fx-config"]
+    await operator.ask_again()
+    await operator.step()
+    assert cluster.condition(DESK, "Propagated")[0] == "True"
+    assert propagations(operator) == {"slow": 1, "all": 1}
+
+
+def propagations(operator: Operator) -> dict[str, float | None]:
+    """Return how many rollouts of rates were counted, and how many of them took over 5 s."""
+    of_all = operator.sample("config_propagation_seconds_count", kind="FXRateSource")
+    quick = operator.sample("config_propagation_seconds_bucket", kind="FXRateSource", le="5.0")
+    assert of_all is not None
+    assert quick is not None
+    return {"slow": of_all - quick, "all": of_all}
+
+
+async def test_what_the_promise_of_propagation_counts_is_there_before_the_first_edit(
+    operator: Operator,
+):
+    assert propagations(operator) == {"slow": 0, "all": 0}
+    assert operator.sample("config_propagation_seconds_count", kind="RiskThreshold") == 0
+
 
 async def test_a_pod_that_rejects_the_document_is_named_with_its_error(
     cluster: SmallCluster, operator: Operator
@@ -135,6 +157,7 @@ async def test_a_pod_that_rejects_the_document_is_named_with_its_error(
     propagation = cluster.status(DESK)["propagation"]
     assert (propagation["summary"], propagation["rejected"]) == ("2/3", 1)
     assert propagation["lagging"] == [{"pod": "fx-0", "error": "config.json: payload: is missing"}]
+    assert propagations(operator) == {"slow": 1, "all": 1}
 
 
 async def test_pods_that_come_and_go_do_not_take_ready_back(

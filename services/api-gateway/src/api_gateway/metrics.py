@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 
-from kurs.telemetry import Telemetry
+from kurs.telemetry import Telemetry, request_durations
+
+_PAID, _NOT_YET, _REFUSED = 201, 202, 400
+_FAILED = (500, 502, 503, 504)
 
 
 class GatewayMetrics:
@@ -15,6 +18,9 @@ class GatewayMetrics:
             ("code",),
         )
         self._telemetry = telemetry
+        # The promises of availability and latency count these from the first one on.
+        for status in (_PAID, _NOT_YET, _REFUSED, *_FAILED):
+            request_durations(telemetry).labels("POST", "/payments", status)
         self._reload_failures = telemetry.counter(
             "gateway_keys_reload_failures_total", "Changes of the keys file that could not be read"
         )

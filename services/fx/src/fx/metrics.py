@@ -16,7 +16,8 @@ class FxMetrics:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._quotes = telemetry.counter("fx_quotes_total", "Quotes by result", ("result",))
-        self._children: dict[str, Counter] = {}
+        # The promise of fresh rates counts both from the first one on.
+        self._children = {word: self._quotes.labels(word) for word in ("quoted", "stale_rate")}
         self._priced = telemetry.counter(
             "fx_quotes_priced_total",
             "Quotes given, by pair and by the source of their rate",

@@ -7,6 +7,7 @@ from kurs_operator.conditions import ResourceStatus
 from kurs_operator.verdict import Identity
 
 _PROPAGATION_BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 120.0)
+_KINDS = ("FXRateSource", "RiskThreshold")
 _VALUES: Mapping[str, float] = {"True": 1.0, "False": 0.0, "Unknown": -1.0}
 
 
@@ -16,10 +17,13 @@ class OperatorMetrics:
     def __init__(self, telemetry: Telemetry) -> None:
         self.propagation = telemetry.histogram(
             "config_propagation_seconds",
-            "From when an edit was seen to when the last pod acknowledged it",
+            "From the sight of an edit to the last pod's acknowledgement; 60 for one that stalls",
             ("kind",),
             buckets=_PROPAGATION_BUCKETS,
         )
+        # The promise of propagation counts from the first edit on.
+        for kind in _KINDS:
+            self.propagation.labels(kind)
         self.reconciles = telemetry.counter(
             "operator_reconcile_total",
             "Resources looked at, by kind and result: written, unchanged or failed",

@@ -16,7 +16,8 @@ from kurs_operator.asking import Acknowledgements
 from kurs_operator.cluster import ClusterFault, ClusterPort, each
 from kurs_operator.compile import compile_resources
 from kurs_operator.conditions import (
-    Propagation,
+    ConditionType,
+    Progress,
     RateSourceStatus,
     ResourceStatus,
     ThresholdStatus,
@@ -26,7 +27,7 @@ from kurs_operator.fleet import Fleet, fleet
 from kurs_operator.last_good import hold_last_good, with_spoilt
 from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.pokes import Pokes
-from kurs_operator.status import Judged, deadline_of, notes, status_of
+from kurs_operator.status import DEADLINE, Judged, deadline_of, notes, status_of
 from kurs_operator.verdict import Identity, Verdict
 from kurs_operator.view import RESYNC_SECONDS, View
 
@@ -48,15 +49,21 @@ class _Turn:
     now: int
 
     @property
-    def completed(self) -> Propagation | None:
-        """The rollout that came to its end in this turn, if one did."""
-        before = self.previous.propagation if self.previous else None
+    def took(self) -> float | None:
+        """Seconds of the rollout that ended in this turn, in force everywhere or stalled.
+
+        One that stalls counts as the whole deadline, and once, whatever becomes of it later.
+        """
         rollout = self.status.propagation
-        if rollout is None or rollout.completed_at is None:
+        if rollout is None or not _is_over(self.status):
             return None
-        if before is None or before.completed_at is None:
-            return rollout
-        return rollout if before.generation != rollout.generation else None
+        before = self.previous
+        started_at = before.propagation.started_at if before and before.propagation else None
+        if before and started_at == rollout.started_at and _is_over(before):
+            return None
+        if rollout.completed_at is None:
+            return DEADLINE / MICROS
+        return (self.now - from_rfc3339(rollout.started_at)) / MICROS
 
 
 class Reconciler:
@@ -199,8 +206,7 @@ class Reconciler:
             self._metrics.reconciles.labels(identity.kind, result).inc()
         self._view.replace(identity, body)
         self._told_at[identity.uid] = self._clock.now()
-        if rollout := turn.completed:
-            seconds = (turn.now - from_rfc3339(rollout.started_at)) / MICROS
+        if (seconds := turn.took) is not None:
             self._metrics.propagation.labels(identity.kind).observe(seconds)
         for note in notes(turn.previous, turn.status):
             await self._cluster.post_event(identity, note)
@@ -218,6 +224,14 @@ def _previous(kind: str, content: object) -> ResourceStatus | None:
     except ValidationError:
         # Someone else wrote into it, or an older version did: it is written anew.
         return None
+
+
+def _is_over(status: ResourceStatus) -> bool:
+    """Tell whether a rollout has come to its end, or stalls."""
+    propagated = status.condition(ConditionType.PROPAGATED)
+    if propagated is not None and propagated.reason in (Progress.TIMEOUT, Progress.REJECTED):
+        return True
+    return status.propagation is not None and status.propagation.completed_at is not None
 
 
 def _turning_points(status: ResourceStatus) -> list[tuple[object, ...]]:

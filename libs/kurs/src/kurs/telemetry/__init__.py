@@ -2,7 +2,7 @@
 
 from kurs.telemetry.baggage import carry_merchant, propagated
 from kurs.telemetry.metrics import Metrics, render_metrics
-from kurs.telemetry.middleware import TelemetryMiddleware
+from kurs.telemetry.middleware import TelemetryMiddleware, request_durations
 from kurs.telemetry.service import Telemetry
 from kurs.telemetry.tracing import extract, inject
 
@@ -15,4 +15,5 @@ __all__ = [
     "inject",
     "propagated",
     "render_metrics",
+    "request_durations",
 ]

@@ -44,6 +44,19 @@ _LOW_64_BITS = TraceIdRatioBased.TRACE_ID_LIMIT
 _CLIENT_GONE = 499
 
 
+def request_durations(telemetry: Telemetry) -> Histogram:
+    """Return the histogram of all answers, by method, template of the route, and status.
+
+    A series that an alert counts from its first event on must be there before it: Prometheus'
+    `increase` sees nothing in a series that is born with its value. Ask for its labels once.
+    """
+    return telemetry.histogram(
+        "http_server_request_duration_seconds",
+        "Time from a request's arrival to the end of its answer",
+        ("http_request_method", "http_route", "http_response_status_code"),
+    )
+
+
 class TelemetryMiddleware:
     """Server span, duration histogram, in-flight gauge, deadline and `traceresponse` header.
 
@@ -66,11 +79,7 @@ class TelemetryMiddleware:
         self._trust = trust_incoming
         self._take_baggage = take_baggage
         self._active = 0
-        self._durations = telemetry.histogram(
-            "http_server_request_duration_seconds",
-            "Time from a request's arrival to the end of its answer",
-            ("http_request_method", "http_route", "http_response_status_code"),
-        )
+        self._durations = request_durations(telemetry)
         self._children: dict[tuple[str, str, int], Histogram] = {}
         telemetry.gauge(
             "http_server_active_requests", "Requests that are being answered"
