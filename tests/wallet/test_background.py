@@ -96,6 +96,41 @@ async def test_the_audit_remembers_the_settled_past_and_finds_lost_money(
     await database.close()
 
 
+async def test_the_audit_reads_the_whole_ledger_once_an_hour(
+    small_wallet: WalletApp, sqlite_ledger: str
+) -> None:
+    database = Database.open(sqlite_ledger)
+    audit = Audit(database, small_wallet.clock, WalletMetrics(Telemetry.for_tests("audit")))
+    await small_wallet.transfer(pay("p", "alice", "bob", 7))
+    small_wallet.clock.advance(seconds=600)
+    assert await audit.run() == {"USD": 0}
+
+    def lose(connection: Connection) -> None:
+        connection.execute(text("DROP TRIGGER postings_no_delete"))
+        connection.execute(text("CREATE TABLE kept AS SELECT * FROM postings WHERE amount = 7"))
+        connection.execute(text("DELETE FROM postings WHERE amount = 7"))
+
+    await database.write(lose)
+    small_wallet.clock.advance(seconds=2_900)
+    assert await audit.run() == {"USD": 0}
+    small_wallet.clock.advance(seconds=100)
+    assert await audit.run() == {"USD": -7}
+    await database.write(lambda c: c.execute(text("INSERT INTO postings SELECT * FROM kept")))
+    await database.close()
+
+
+async def test_an_audit_that_never_succeeds_grows_old_from_the_start(
+    small_wallet: WalletApp, sqlite_ledger: str
+) -> None:
+    database = Database.open(sqlite_ledger)
+    telemetry = Telemetry.for_tests("audit")
+    Audit(database, small_wallet.clock, WalletMetrics(telemetry))
+
+    began = small_wallet.clock.now() / 1_000_000
+    assert telemetry.registry.get_sample_value("wallet_ledger_audit_timestamp_seconds") == began
+    await database.close()
+
+
 async def test_the_audit_counts_customers_below_their_limit(
     small_wallet: WalletApp, sqlite_ledger: str
 ) -> None:

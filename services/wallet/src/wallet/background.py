@@ -14,6 +14,7 @@ from wallet.store import reports
 _EXPIRY_BATCH = 200
 # No transaction stays open this long, so postings older than this are all visible.
 _SETTLED_MICROS = 300 * MICROS
+_WHOLE_MICROS = 3_600 * MICROS
 
 
 async def release_expired(database: Database, ledger: Ledger, clock: Clock) -> int:
@@ -43,7 +44,8 @@ class Audit:
     """Sums every currency over all postings, again and again.
 
     Postings never change, so the sums of those older than five minutes are kept and only younger
-    ones are read again; the first look reads the whole ledger.
+    ones are read again. The first look reads the whole ledger, and so does one in every hour: what
+    never changes by the rules can still be changed by a restore, or by a hand on the database.
     """
 
     def __init__(self, database: Database, clock: Clock, metrics: WalletMetrics) -> None:
@@ -52,6 +54,9 @@ class Audit:
         self._metrics = metrics
         self._settled = 0
         self._settled_sums: Counter[str] = Counter()
+        self._whole_at = clock.now()
+        # An audit that never succeeds must grow old too.
+        metrics.audit_begins(self._whole_at)
 
     async def run(self) -> dict[str, int]:
         """Return the sum per currency in minor units, and publish it."""
@@ -64,6 +69,8 @@ class Audit:
         return sums
 
     def _sum(self, connection: Connection, now: int) -> dict[str, int]:
+        if now - self._whole_at >= _WHOLE_MICROS:
+            self._whole_at, self._settled, self._settled_sums = now, 0, Counter()
         settled = reports.last_entry_before(connection, self._settled, now - _SETTLED_MICROS)
         older = Counter(reports.sums_between(connection, self._settled, settled))
         younger = reports.sums_between(connection, settled, None)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from kurs.clock import MICROS
 from kurs.money import exponent
 from kurs.telemetry import Telemetry
 from wallet.domain.transfers import Outcome
@@ -33,7 +34,8 @@ class WalletMetrics:
             "Balances of customers below zero or their overdraft; anything but 0 is a fault",
         )
         self._audited = telemetry.gauge(
-            "wallet_ledger_audit_timestamp_seconds", "When the ledger was last summed up"
+            "wallet_ledger_audit_timestamp_seconds",
+            "When the ledger was last summed up; the process' start before the first time",
         )
 
     def count(self, outcomes: Iterable[Outcome]) -> None:
@@ -44,6 +46,10 @@ class WalletMetrics:
         )
         for (status, kind, code), number in totals.items():
             self._transfers.labels(str(kind), str(status), code or "").inc(number)
+
+    def audit_begins(self, now: int) -> None:
+        """Let the age of the last audit count from `now`, in microseconds, until there is one."""
+        self._audited.set(now / MICROS)
 
     def report_audit(
         self,
@@ -60,4 +66,4 @@ class WalletMetrics:
             self._positions.labels(account, currency).set(minor / 10 ** exponent(currency))
         self._holds.set(holds)
         self._overdrawn.set(overdrawn)
-        self._audited.set(now / 1_000_000)
+        self._audited.set(now / MICROS)
