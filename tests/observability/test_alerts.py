@@ -52,7 +52,7 @@ BATCHER = f'{N},pod="p",batcher="http-wallet"'
 
 STORIES = {
     "KursLedgerImbalance": level(f'wallet_ledger_imbalance{{{N},currency="USD"}}', 0, -5),
-    "KursPaymentMissing": rate(f'kurs_payments_reconciled_total{{{N},result="missing"}}', 0, 1),
+    "KursPaymentMissing": level(f"kurs_payments_missing{{{N}}}", 0, 1),
     "KursCustomerBelowLimit": level(f"wallet_customers_below_limit{{{N}}}", 0, 1),
     "KursLedgerUnaudited": Story(
         {f"wallet_ledger_audit_timestamp_seconds{{{N}}}": "0+60x29"},

@@ -39,12 +39,12 @@ MUST_NEVER_BE = (
     _alert(
         "PaymentMissing",
         "critical",
-        'sum by (namespace) (increase(kurs_payments_reconciled_total{result="missing"}[10m])) > 0',
+        "max by (namespace) (kurs_payments_missing) > 0",
         "0m",
         _LEDGER,
         (
             "A captured payment is not in the ledger of {{ $labels.namespace }}",
-            "A payment was answered as CAPTURED, and the wallet has no such transfer.",
+            "{{ $value }} payments were answered as CAPTURED, and the wallet has no such transfer.",
         ),
     ),
     _alert(
@@ -61,7 +61,7 @@ MUST_NEVER_BE = (
     _alert(
         "LedgerUnaudited",
         "critical",
-        "time() - max by (namespace) (wallet_ledger_audit_timestamp_seconds > 0) > 300",
+        "time() - max by (namespace) (wallet_ledger_audit_timestamp_seconds) > 300",
         "2m",
         _LEDGER,
         (

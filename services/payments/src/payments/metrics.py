@@ -44,6 +44,10 @@ class PaymentMetrics:
         )
         for result in ("found", "missing"):
             self.reconciled.labels(result)
+        self.missing = telemetry.gauge(
+            "kurs_payments_missing",
+            "Captured payments that the ledger does not have; anything but 0 is lost money",
+        )
         self.oldest_pending = telemetry.gauge(
             "kurs_payments_oldest_pending_seconds", "Age of the oldest unfinished operation."
         )

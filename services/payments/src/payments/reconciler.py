@@ -1,9 +1,11 @@
 """The reconciler: looks whether what was answered as paid stands in the ledger.
 
-It asks the wallet for a few of the newest captured payments again and again, at a fixed rate
-that no load raises. One that is missing was acknowledged and lost: zero tolerance.
+It asks the wallet for a few captured payments again and again, at a fixed rate that no load raises:
+the newest, then a few more on a way through the whole history, then those that were missing. One
+that is missing was acknowledged and lost: zero tolerance, until it is there.
 """
 
+from itertools import islice
 from urllib.parse import quote
 
 from kurs.clock import MICROS, Clock
@@ -16,11 +18,12 @@ from payments.metrics import PaymentMetrics
 from payments.store import reads
 
 _AT_ONCE = 20
+_REMEMBERED = 1_000
 _KIND_FROM = {Status.AUTHORIZED.value: Kind.CAPTURE, Status.REVIEW.value: Kind.APPROVE}
 
 
 class Reconciler:
-    """Looks at the newest captured payments, those of the last minute left out."""
+    """Looks at captured payments, those of the last minute left out."""
 
     def __init__(
         self,
@@ -36,13 +39,28 @@ class Reconciler:
         self._metrics = metrics
         self._log = telemetry.logger
         self._clock = clock
+        self._sequence = 0
+        # Ids of transfers, the one that was asked for the longest ago first.
+        self._missing: dict[str, None] = {}
 
     async def look(self) -> None:
         """Ask for a few captured payments, and count those found and those missing."""
+        for transfer_id in await self._due():
+            await self._check(transfer_id)
+        self._metrics.missing.set(len(self._missing))
+
+    async def _due(self) -> list[str]:
         before = self._clock.now() - 60 * MICROS
-        captures = await self._database.read(lambda c: reads.newest_captures(c, before, _AT_ONCE))
-        for uid, from_status in captures:
-            await self._check(operation_id(_KIND_FROM.get(from_status, Kind.PAY), uid))
+        newest = await self._database.read(lambda c: reads.newest_captures(c, before, _AT_ONCE))
+        older = await self._database.read(
+            lambda c: reads.captures_after(c, self._sequence, before, _AT_ONCE)
+        )
+        self._sequence = older.until
+        ids = [
+            operation_id(_KIND_FROM.get(from_status, Kind.PAY), uid)
+            for uid, from_status in (*newest.found, *older.found)
+        ]
+        return list(dict.fromkeys([*ids, *islice(self._missing, _AT_ONCE)]))
 
     async def _check(self, transfer_id: str) -> None:
         try:
@@ -55,5 +73,11 @@ class Reconciler:
             return
         applied = answer.status == 200 and answer.json()["status"] == "applied"
         self._metrics.reconciled.labels("found" if applied else "missing").inc()
-        if not applied:
+        known = transfer_id in self._missing
+        self._missing.pop(transfer_id, None)
+        if applied:
+            return
+        if len(self._missing) < _REMEMBERED:
+            self._missing[transfer_id] = None
+        if not known:
             self._log.error("captured payment is not in the ledger", transfer_id=transfer_id)

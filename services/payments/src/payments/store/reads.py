@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, or_, select, tuple_
+from sqlalchemy import Connection, Select, func, or_, select, tuple_
 
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment, Status
@@ -116,20 +116,41 @@ def oldest_pending(connection: Connection) -> int | None:
     return connection.execute(query).scalar()
 
 
-def newest_captures(connection: Connection, before: int, limit: int) -> Sequence[tuple[str, str]]:
-    """Return uid and earlier status of the newest captures made before a moment."""
+@dataclass(frozen=True, slots=True)
+class Captures:
+    """Uid and earlier status of some captured payments, and the last sequence looked at."""
+
+    found: Sequence[tuple[str, str]]
+    until: int
+
+
+def newest_captures(connection: Connection, before: int, limit: int) -> Captures:
+    """Return the newest captures made before a moment."""
     newest = last_sequence(connection)
-    query = (
-        select(events.c.uid, events.c.from_status)
-        .where(
-            events.c.sequence > newest - _LOOKED_AT,
-            events.c.to_status == Status.CAPTURED.value,
-            events.c.at < before,
-        )
-        .order_by(events.c.sequence.desc())
+    query = _captures(newest - _LOOKED_AT, before, limit).order_by(events.c.sequence.desc())
+    rows = connection.execute(query).all()
+    return Captures([(row.uid, row.from_status or "") for row in rows], newest)
+
+
+def captures_after(connection: Connection, after: int, before: int, limit: int) -> Captures:
+    """Return the first captures past a sequence that were made before a moment.
+
+    `until` is where to go on, and 0, the beginning, when nothing is left.
+    """
+    query = _captures(after, before, limit).where(events.c.sequence <= after + _LOOKED_AT)
+    rows = connection.execute(query.order_by(events.c.sequence)).all()
+    until = rows[-1].sequence if len(rows) == limit else after + _LOOKED_AT
+    found = [(row.uid, row.from_status or "") for row in rows]
+    return Captures(found, until if until < last_sequence(connection) else 0)
+
+
+def _captures(after: int, before: int, limit: int) -> Select[tuple[int, str, str | None]]:
+    captured = events.c.to_status == Status.CAPTURED.value
+    return (
+        select(events.c.sequence, events.c.uid, events.c.from_status)
+        .where(events.c.sequence > after, captured, events.c.at < before)
         .limit(limit)
     )
-    return [(uid, from_status or "") for uid, from_status in connection.execute(query)]
 
 
 def overdue_holds(connection: Connection, now: int, limit: int) -> Sequence[Payment]:
