@@ -9,7 +9,10 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
+
+_STEP = 2
 
 
 @contextmanager
@@ -68,8 +71,10 @@ class Prometheus:
 
     def during(self, expr: str, began: float, ended: float) -> list[dict[str, Any]]:
         """Return the series that a query had at any moment of a time, as a graph shows them."""
+        # The last step is the end itself: a rule may have been evaluated just before it.
+        start = ended - ceil((ended - began) / _STEP) * _STEP
         found: list[dict[str, Any]] = self.get(
-            "query_range", query=expr, start=str(began), end=str(ended), step="2"
+            "query_range", query=expr, start=str(start), end=str(ended), step=str(_STEP)
         )["result"]
         return found
 
