@@ -9,8 +9,11 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from tests.observability.payment_spans import PAYMENT_SPANS
 
-from devstack.joined import JoinedGateway
+from devstack.joined import WALLET, JoinedGateway
+from kurs.clock import ManualClock
+from kurs.http import Request
 from kurs.telemetry.tracing import parse_traceparent
+from kurs.testing.asgi import FaultKind
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -39,6 +42,10 @@ async def pay(gateway: JoinedGateway, name: str, traceparent: str, **headers: st
     }
     headers = {"traceparent": traceparent, **headers}
     return await gateway.call("POST", "/payments", body, headers=headers)
+
+
+def is_transfer(request: Request) -> bool:
+    return request.url.endswith("/transfers/batch")
 
 
 def all_spans(gateway: JoinedGateway) -> list[tuple[str, ReadableSpan]]:
@@ -155,6 +162,29 @@ async def test_a_payment_in_a_large_batch_is_one_trace_too(gateway: JoinedGatewa
     assert len(stored.links) > 10, "many payments share its transaction"
     (carried,) = (s for _, s in all_spans(gateway) if linked(last, s))
     assert f"{carried.context.trace_id:032x}" not in traces
+
+
+async def test_what_the_sweeper_finishes_is_part_of_the_same_trace(tmp_path: Path) -> None:
+    clock = ManualClock()
+    patient = {**PATIENT, "payments": {**PATIENT["payments"], "sweep_seconds": 3600.0}}
+    folder = tmp_path / "kurs"
+    async with JoinedGateway(folder, SAMPLES, clock=clock, overrides=patient) as gateway:
+        await gateway.open_and_fund("alice", USD="90000.00")
+        await gateway.open_and_fund("ibu", settlement_currency="IDR")
+        gateway.transport.inject(WALLET, FaultKind.UNREACHABLE, matches=is_transfer)
+        assert (await pay(gateway, "p1", PARENT)).status == 202
+        gateway.transport.heal(WALLET)
+        clock.advance(seconds=120)
+        await gateway.apps["payments"].state.sweeper.sweep()
+
+        spans = of_trace(gateway, TRACE)
+        assert set(spans) == PAYMENT_SPANS | {"payments: payments resume"}
+        resumed = spans["payments: payments resume"]
+        assert child_of(resumed, spans["payments: POST /payments"])
+        assert child_of(spans["wallet: wallet transfer"], resumed)
+        assert child_of(spans["payments: payments finish"], resumed)
+        assert {merchant_of(span) for span in spans.values()} == {"demo"}
+        assert (resumed.attributes or {})["payment.status"] == "CAPTURED"
 
 
 async def test_exemplars_name_the_trace(gateway: JoinedGateway) -> None:

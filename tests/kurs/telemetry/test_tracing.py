@@ -71,6 +71,14 @@ def test_an_unsampled_trace_is_carried_as_nothing_and_stays_unsampled(
     assert not child.is_recording()
 
 
+def test_an_unsampled_trace_that_is_known_by_its_id_keeps_it(telemetry: Telemetry) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    child = telemetry.tracer.start_span("later", extract(None, trace))
+
+    assert not child.is_recording()
+    assert f"{child.get_span_context().trace_id:032x}" == trace
+
+
 def test_there_is_nothing_to_inject_without_a_span() -> None:
     assert inject() is None
 

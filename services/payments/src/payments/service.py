@@ -106,6 +106,7 @@ class PaymentService:
             actor=payment.merchant,
             created_at=payment.created_at,
             lease_until=self._lease(),
+            traceparent=inject(),
         )
         parties = (payment.source_account, payment.destination_account)
         await self._accounts.prepare(parties, self._deadline())
@@ -131,6 +132,7 @@ class PaymentService:
             actor=caller.actor,
             created_at=self._clock.now(),
             lease_until=self._lease(),
+            traceparent=inject(),
         )
         return await self._carry_out(Begin(operation), payment_id)
 

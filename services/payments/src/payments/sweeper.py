@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from kurs.clock import MICROS, Clock
 from kurs.database import Database
-from kurs.telemetry import Telemetry
+from kurs.telemetry import Telemetry, carry_merchant, extract
+from payments.domain.payment import Payment
 from payments.metrics import PaymentMetrics
 from payments.service import RUNNING, PaymentService
 from payments.settings import PaymentsSettings
@@ -35,6 +36,7 @@ class Sweeper:
         self._settings = settings
         self._metrics = metrics
         self._log = telemetry.logger
+        self._tracer = telemetry.tracer
         self._clock = clock
 
     async def sweep(self) -> int:
@@ -46,7 +48,7 @@ class Sweeper:
         )
         await self._each(self._resume, taken)
         overdue = await self._database.read(lambda c: reads.overdue_holds(c, now, _BATCH))
-        await self._each(self._service.expire, overdue)
+        await self._each(self._expire, overdue)
         await self._report(now)
         return len(taken)
 
@@ -59,9 +61,17 @@ class Sweeper:
                 self._log.error("sweeping failed", exc_info=result)
 
     async def _resume(self, started: Started) -> None:
-        answer = await self._service.resume(started)
+        trace = extract(started.operation.traceparent, started.payment.trace_id)
+        with self._tracer.start_as_current_span("payments resume", trace):
+            carry_merchant(started.payment.merchant)
+            answer = await self._service.resume(started)
         result = "open" if answer.status == RUNNING else "finished"
         self._metrics.swept.labels(result).inc()
+
+    async def _expire(self, payment: Payment) -> None:
+        # Log lines name the trace that the payment began in; it is over, and gets no more spans.
+        with self._tracer.start_as_current_span("payments expire", extract(None, payment.trace_id)):
+            await self._service.expire(payment)
 
     async def _report(self, now: int) -> None:
         oldest = await self._database.read(reads.oldest_pending)

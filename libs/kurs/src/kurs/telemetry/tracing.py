@@ -121,8 +121,12 @@ def inject() -> str | None:
     return format_traceparent(context) if context.trace_flags & 1 else None
 
 
-def extract(traceparent: str | None) -> Context:
-    """Return the context that `inject` wrote; None or a malformed text is an unsampled trace."""
+def extract(traceparent: str | None, trace_id: str | None = None) -> Context:
+    """Return the context that `inject` wrote; None or a malformed text is an unsampled trace.
+
+    `trace_id`, 32 hexadecimal digits, says which trace that is; else it is one of its own.
+    """
     context = parse_traceparent(traceparent)
-    span = unsampled_span() if context is None else NonRecordingSpan(context)
+    unsampled = unsampled_span(int(trace_id or "0", 16))
+    span = unsampled if context is None else NonRecordingSpan(context)
     return set_span_in_context(span, _ROOT)

@@ -49,7 +49,8 @@ class Operation:
 
     `operation_id` is also the id of its transfer in the ledger, so that repeating it can never
     move money twice. `amount` is in minor units of the payment's currency. `idempotency` is
-    unique; for an operation without a key of its own it is the operation's id.
+    unique; for an operation without a key of its own it is the operation's id. `traceparent` is
+    the span of whoever asked (W3C Trace Context), None when its trace is not sampled.
     """
 
     operation_id: str
@@ -63,6 +64,7 @@ class Operation:
     lease_until: int
     attempts: int = 1
     answer: Answer | None = None
+    traceparent: str | None = None
 
 
 def operation_id(kind: Kind, payment: Payment | str, key: str = "") -> str:

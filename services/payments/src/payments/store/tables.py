@@ -71,6 +71,7 @@ operations = Table(
     Column("attempts", Integer, nullable=False),
     Column("answer_status", Integer),
     Column("answer", LargeBinary),
+    Column("traceparent", String),
 )
 
 events = Table(
@@ -155,6 +156,7 @@ def operation_values(operation: Operation) -> tuple[Any, ...]:
         operation.attempts,
         None,
         None,
+        operation.traceparent,
     )
 
 
@@ -186,6 +188,7 @@ def read_operation(row: Row) -> Operation:
         lease_until=row["lease_until"] or 0,
         attempts=row["attempts"],
         answer=None if status is None else Answer(status, bytes(row["answer"])),
+        traceparent=row["traceparent"],
     )
 
 
