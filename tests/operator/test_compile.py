@@ -275,3 +275,36 @@ def test_twins_that_differ_only_in_their_uid_are_told_apart_in_any_order():
     twins = [rate_source(metadata={"uid": uid}) for uid in ("u-2", "u-1")]
 
     assert compile_resources(twins, now=NOW) == compile_resources(twins[::-1], now=NOW)
+
+
+def windowed(name: str, priority: int, *seconds: int, **spec: Any) -> dict[str, Any]:
+    """Return a threshold with a velocity rule for each window."""
+    rules = [
+        {"name": f"w{second}", "window": f"{second}s", "maxCount": 9, "action": "Review"}
+        for second in seconds
+    ]
+    return threshold(name, priority=priority, perPayment=None, velocity=rules, **spec)
+
+
+def test_a_threshold_with_one_window_too_many_stays_out_and_the_others_in_force() -> None:
+    many = [
+        windowed(f"t{n}", 200, *range(20 * n + 1, 20 * n + 21), scope={"currencies": [currency]})
+        for n, currency in enumerate(("IDR", "USD", "EUR", "SGD", "JPY"))
+    ]
+    late = windowed("late", 100, 5, 101)
+    fits = windowed("fits", 50, 7, 100)
+
+    compiled = compile_resources([late, *many, fits], now=NOW)
+
+    assert compiled.risk is not None
+    assert {t.name for t in compiled.risk.payload.thresholds} == {
+        "t0",
+        "t1",
+        "t2",
+        "t3",
+        "t4",
+        "fits",
+    }
+    (refused,) = compiled.refused
+    assert (refused.identity.name, refused.reason) == ("late", Reason.TOO_LARGE)
+    assert "windows of 101 lengths, more than 100" in refused.message

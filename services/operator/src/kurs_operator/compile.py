@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from kurs.clock import to_rfc3339
 from kurs.resources import (
+    MAX_WINDOWS,
     Document,
     FxDocument,
     FxPayload,
@@ -126,7 +127,8 @@ def compile_resources(resources: Iterable[Mapping[str, Any]], *, now: int) -> Co
             limits.append(_Entry(identity, resource.metadata, resource.spec, edit))
     next_change = min([*_changes(rates, now), *_changes(limits, now)], default=None)
     fx = _fx_document(_admit(rates, rate_source_conflict, now, verdicts), verdicts)
-    risk = _risk_document(_admit(limits, threshold_conflict, now, verdicts), verdicts)
+    admitted = _admit(limits, threshold_conflict, now, verdicts)
+    risk = _risk_document(_within_windows(admitted, verdicts), verdicts)
     ordered = sorted(verdicts, key=lambda v: (v.identity, v.reason, v.message))
     return Compilation(fx, risk, tuple(ordered), next_change)
 
@@ -254,6 +256,29 @@ def _ranked(
         return entry
     message = f"in force, asked after {names} where they quote the same pair"
     return replace(entry, verdict=Verdict(entry.identity, Reason.ACCEPTED, message))
+
+
+def _within_windows(
+    entries: Sequence[_Entry[RiskThresholdSpec]], verdicts: list[Verdict]
+) -> list[_Entry[RiskThresholdSpec]]:
+    """Leave out the last thresholds that want more lengths of windows than risk reads.
+
+    Otherwise risk would refuse the whole document, and no later edit would come into force.
+    """
+    known: set[int] = set()
+    refused: set[Identity] = set()
+    for entry in sorted(entries, key=lambda e: e.rank):
+        wanted = known | {rule.window for rule in entry.spec.velocity}
+        if len(wanted) <= MAX_WINDOWS:
+            known = wanted
+            continue
+        refused.add(entry.identity)
+        message = (
+            f"with those before it, its velocity rules have windows of {len(wanted)} lengths, more "
+            f"than {MAX_WINDOWS}; use lengths that other thresholds use"
+        )
+        verdicts.append(Verdict(entry.identity, Reason.TOO_LARGE, message))
+    return [entry for entry in entries if entry.identity not in refused]
 
 
 def _risk_document(

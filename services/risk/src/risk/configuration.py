@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from kurs.resources import (
+    MAX_WINDOWS,
     Action,
     OnMissingData,
     RiskDocument,
@@ -19,9 +20,6 @@ from risk.domain.policy import (
     VelocityLimit,
 )
 from risk.domain.policy import Threshold as Limits
-
-MAX_WINDOWS = 100
-"""Velocity windows of different lengths: each is an arm of the statement that reads them."""
 
 _ACTIONS: dict[Action, Outcome] = {"Review": Outcome.REVIEW, "Decline": Outcome.DECLINE}
 _ON_MISSING: dict[OnMissingData, Outcome] = {

@@ -41,6 +41,7 @@ from kurs.resources.fx_rate_source import (
 )
 from kurs.resources.rates_path import expression_for
 from kurs.resources.risk_threshold import (
+    MAX_WINDOWS,
     Action,
     Blocklist,
     Corridor,
@@ -58,6 +59,7 @@ __all__ = [
     "API_VERSION",
     "FILE_NAME",
     "KINDS",
+    "MAX_WINDOWS",
     "SCHEMA_VERSION",
     "Action",
     "Blocklist",

@@ -31,6 +31,8 @@ OnMissingData = Literal["Decline", "Review", "Allow"]
 
 MAX_WINDOW_SECONDS = 31 * 24 * 3600
 """The longest velocity window: what risk has to keep of every account."""
+MAX_WINDOWS = 100
+"""Velocity windows of different lengths in all thresholds: each is an arm of one statement."""
 # The pattern bounds the length already; the API server's cost estimate reads only maxLength.
 _BlockedAccount = Annotated[AccountId, StringConstraints(max_length=64)]
 

@@ -41,6 +41,18 @@ _NOT_LOOSENED = (
     "self.perPayment.declineAboveMinor - oldSelf.perPayment.declineAboveMinor"
     " <= oldSelf.perPayment.declineAboveMinor"
 )
+_SAME_CURRENCY = (
+    "(has(now.currency) ? now.currency : '') == (has(was.currency) ? was.currency : '')"
+)
+# A shorter window forgets sooner. Differences, since twice the largest amount fits no 64 bits.
+_DECLINES_STAY = (
+    "!has(oldSelf.velocity) || oldSelf.velocity.all(was, was.action != 'Decline' || "
+    "(has(self.velocity) && self.velocity.exists(now, now.name == was.name && "
+    "now.action == 'Decline' && duration(now.window) >= duration(was.window) && "
+    "(!has(was.maxCount) || (has(now.maxCount) && now.maxCount - was.maxCount <= was.maxCount)) && "
+    "(!has(was.maxAmountMinor) || (has(now.maxAmountMinor) && "
+    f"now.maxAmountMinor - was.maxAmountMinor <= was.maxAmountMinor && {_SAME_CURRENCY})))))"
+)
 
 
 def _one_type(name: str, field: str) -> Rule:
@@ -137,6 +149,13 @@ MODEL_RULES: Mapping[str, Sequence[Rule]] = {
             f"!has(oldSelf.perPayment) || ({_NOT_LOOSENED}) || ({_TICKET_IS_NEW})",
             "to remove a decline limit, to change its currency, or to more than double it needs "
             "the approval's name in a new spec.changeTicket",
+            ".changeTicket",
+        ),
+        Rule(
+            f"({_DECLINES_STAY}) || ({_TICKET_IS_NEW})",
+            "to remove a velocity rule that declines, to shorten its window, to change its "
+            "currency, or to more than double it needs the approval's name in a new "
+            "spec.changeTicket",
             ".changeTicket",
         ),
     ),
