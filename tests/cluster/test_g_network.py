@@ -1,11 +1,20 @@
 """Every edge that the design does not name is tried from inside a pod, and denied."""
 
-import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import yaml
+from tests.cluster.attempts import (
+    addresses_of,
+    attempt,
+    opened_by_shell,
+    pod_address,
+    standing_in,
+)
 from tests.cluster.conftest import NewInstallation
-from tests.cluster.installation import PORTS, SERVICES, TAG, Installation
-from tests.cluster.shell import eventually, get, run
+from tests.cluster.installation import RELEASE, SERVICES, Installation
+from tests.cluster.shell import eventually, get
 
 EDGES = {
     ("api-gateway", "payments"),
@@ -19,79 +28,43 @@ EDGES = {
     ("payments", "postgresql"),
     ("wallet", "postgresql"),
     ("risk", "postgresql"),
+    ("payments-migration", "postgresql"),
+    ("wallet-migration", "postgresql"),
+    ("risk-migration", "postgresql"),
+    ("api-gateway-test", "api-gateway"),
 }
-_TRY = """
-import json, socket, sys
-from concurrent.futures import ThreadPoolExecutor
-def open_to(address):
-    host, port = address.rsplit(":", 1)
-    try:
-        socket.create_connection((host, int(port)), timeout=2).close()
-    except TimeoutError:
-        return "dropped"
-    except OSError as error:
-        return type(error).__name__
-    return "open"
-addresses = sys.argv[1:]
-with ThreadPoolExecutor(len(addresses)) as pool:
-    print(json.dumps(dict(zip(addresses, pool.map(open_to, addresses)))))
-"""
-_STRANGER = {
-    "runAsNonRoot": True,
-    "runAsUser": 10001,
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
-
-
-def attempt(installation: Installation, pod: str, *addresses: str) -> dict[str, str]:
-    """Return what became of a connection from a pod to each address."""
-    tried: dict[str, str] = json.loads(installation.python(pod, _TRY, *addresses))
-    return tried
+SHORT_LIVED = ("payments-migration", "wallet-migration", "risk-migration", "api-gateway-test")
 
 
 @pytest.fixture(scope="module")
-def stranger(new_installation: NewInstallation) -> Installation:
+def stranger(new_installation: NewInstallation) -> Iterator[Installation]:
     """A namespace without policies, and a pod in it that listens on port 8080."""
     place = new_installation()
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "stranger"},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "containers": [
-                {
-                    "name": "stranger",
-                    "image": f"kurs/wallet:{TAG}",
-                    "command": ["python", "-m", "http.server", "8080"],
-                    "securityContext": _STRANGER,
-                }
-            ],
-        },
-    }
-    place.kubectl("create", "-f", "-", stdin=json.dumps(pod))
-    place.kubectl("wait", "--for=condition=Ready", "pod/stranger", "--timeout=120s")
-    eventually("the stranger listens", lambda: attempt(place, "stranger", address(place)))
-    return place
+    listen = ("python", "-m", "http.server", "8080")
+    with standing_in(place, "stranger", command=listen):
+        eventually("the stranger listens", lambda: attempt(place, "stranger", address(place)))
+        yield place
 
 
 def address(place: Installation) -> str:
     """Return where the stranger listens."""
-    return f"{get(place.namespace, 'pod', 'stranger')['status']['podIP']}:8080"
+    return f"{pod_address(place, 'stranger')}:8080"
 
 
 @pytest.fixture(scope="module")
 def targets(dev: Installation) -> dict[str, str]:
     """The address of one pod of every component, past its Service."""
-    dev.wait_ready("postgresql", *SERVICES)
-    ports = {**PORTS, "postgresql": 5432}
-    found = {}
-    for component, port in ports.items():
-        pod = dev.ready_pods(component)[0]
-        found[component] = f"{get(dev.namespace, 'pod', pod)['status']['podIP']}:{port}"
-    return found
+    return addresses_of(dev)
+
+
+def short_lived(dev: Installation) -> dict[str, dict[str, str]]:
+    """Return the labels of the pods of Jobs and tests, by the name they go by."""
+    shipped = dev.helm("get", "manifest", RELEASE) + dev.helm("get", "hooks", RELEASE)
+    documents: list[dict[str, Any]] = [d for d in yaml.safe_load_all(shipped) if d]
+    jobs = [d["spec"]["template"] for d in documents if d["kind"] == "Job"]
+    pods = [*jobs, *(d for d in documents if d["kind"] == "Pod")]
+    labels = [pod["metadata"]["labels"] for pod in pods]
+    return {each["app.kubernetes.io/name"]: each for each in labels}
 
 
 @pytest.mark.parametrize("caller", SERVICES)
@@ -129,32 +102,57 @@ def test_a_stranger_reaches_the_gateway_only(
     assert reached == {"api-gateway"}
 
 
+@pytest.fixture(scope="module")
+def hooked(dev: Installation) -> Iterator[None]:
+    """The policy that `helm test` makes for its pod, and takes away with it."""
+    hooks = [d for d in yaml.safe_load_all(dev.helm("get", "hooks", RELEASE)) if d]
+    policies = yaml.safe_dump_all(d for d in hooks if d["kind"] == "NetworkPolicy")
+    dev.kubectl("apply", "-f", "-", stdin=policies)
+    yield
+    dev.kubectl("delete", "-f", "-", stdin=policies)
+
+
+def test_no_job_or_test_is_forgotten_below(dev: Installation) -> None:
+    assert set(short_lived(dev)) == set(SHORT_LIVED)
+
+
+@pytest.mark.usefixtures("hooked")
+@pytest.mark.parametrize("caller", SHORT_LIVED)
+def test_a_job_reaches_what_it_is_for_and_nobody_else(
+    dev: Installation, targets: dict[str, str], stranger: Installation, caller: str
+) -> None:
+    named = {"outside": address(stranger), **targets}
+    wanted = {edge[1] for edge in EDGES if edge[0] == caller}
+    with standing_in(dev, "stand-in", short_lived(dev)[caller]) as pod:
+
+        def reached() -> set[str]:
+            tried = attempt(dev, pod, *named.values())
+            return {name for name, at in named.items() if tried[at] == "open"}
+
+        # Policies hold about a second after the pod is there.
+        eventually(f"{caller} to reach {wanted}", lambda: reached() == wanted, patience=30)
+
+
+def test_the_database_reaches_nobody(
+    dev: Installation, targets: dict[str, str], stranger: Installation
+) -> None:
+    services = [at for name, at in targets.items() if name != "postgresql"]
+    itself = "127.0.0.1:5432"
+
+    opened = opened_by_shell(dev, "postgresql-0", itself, address(stranger), *services)
+
+    assert opened == {itself}, "a loopback connection is the control"
+
+
 def test_a_stranger_within_the_namespace_reaches_nobody(
     dev: Installation, targets: dict[str, str]
 ) -> None:
-    name = "intruder"
-    spec = {
-        "automountServiceAccountToken": False,
-        "containers": [
-            {
-                "name": name,
-                "image": f"kurs/wallet:{TAG}",
-                "command": ["python", "-c", "import time; time.sleep(3600)"],
-                "securityContext": _STRANGER,
-            }
-        ],
-    }
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
-    run("kubectl", "-n", dev.namespace, "create", "-f", "-", stdin=json.dumps(pod))
-    try:
-        dev.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=120s")
+    with standing_in(dev, "intruder") as name:
         eventually(
             "the policies hold for it",
             lambda: "open" not in attempt(dev, name, *targets.values()).values(),
             patience=30,
         )
-    finally:
-        dev.kubectl("delete", "pod", name, "--grace-period=0", "--force")
 
 
 def test_a_role_cannot_connect_to_the_database_of_another(dev: Installation) -> None:

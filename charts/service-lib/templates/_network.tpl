@@ -50,7 +50,7 @@ spec:
     {{- range $network.databases }}
     - {ports: [{port: {{ .port }}}], to: {{ toJson .to }}}
     {{- else }}
-    - {ports: [{port: 5432}]}
+    - {ports: [{port: 5432}], to: {{ include "service-lib.privateNetworks" $root }}}
     {{- end }}
     {{- end }}
     {{- end }}
@@ -65,6 +65,15 @@ spec:
 
 {{- define "service-lib.peer" -}}
 {app.kubernetes.io/component: {{ . }}, app.kubernetes.io/part-of: kurs}
+{{- end }}
+
+{{- /* RFC 1918, RFC 6598 and RFC 4193: where a database is that nobody has named. */}}
+{{- define "service-lib.privateNetworks" -}}
+{{- $networks := list }}
+{{- range list "10.0.0.0/8" "172.16.0.0/12" "192.168.0.0/16" "100.64.0.0/10" "fc00::/7" }}
+{{- $networks = append $networks (dict "ipBlock" (dict "cidr" .)) }}
+{{- end }}
+{{- toJson $networks }}
 {{- end }}
 
 {{- define "service-lib.dnsEgress" -}}
