@@ -75,7 +75,9 @@ bench: $(ENVIRONMENT) ## measure payments/s, latency and CPU per payment, beside
 images: ## build an image of each service and the operator: make images TAG=dev BUILD="docker build"
 	@for name in $(DEPLOYABLES); do \
 	  echo "building kurs/$$name:$(TAG)"; \
-	  $(BUILD) -q --build-arg SERVICE=$$name -t kurs/$$name:$(TAG) . >/dev/null || exit 1; \
+	  $(BUILD) -q --build-arg SERVICE=$$name -t kurs/$$name:$(TAG) \
+	    --label org.opencontainers.image.revision=$$(git rev-parse --short HEAD 2>/dev/null) . \
+	    >/dev/null || exit 1; \
 	done
 
 .PHONY: kind-load

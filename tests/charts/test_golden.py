@@ -9,10 +9,23 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 import yaml
-from tests.charts.conftest import ENVIRONMENTS, Document, Render
+from tests.charts.conftest import ENVIRONMENTS, SERVICES, Document, Render
 
 GOLDEN = Path(__file__).parent / "golden"
 _NOT_IN_CORE = ("monitoring.coreos.com", "gateway.networking.k8s.io", "kurs.dev", "apiextensions")
+VARIANTS = {
+    "sqlite": ",".join(
+        f"{service}.database.kind=sqlite,{service}.autoscaling.enabled=false"
+        for service in ("wallet", "payments", "risk")
+    ),
+    "faults": "wallet.faults.delaySeconds=1,risk.faults.errorRatio=0.5,fx.faults.unready=true",
+    "route": "api-gateway.httpRoute.enabled=true,api-gateway.httpRoute.parentRefs[0].name=public",
+    "digest": f"wallet.image.digest=sha256:{'0' * 64}",
+    "extra": "fx.env[0].name=HTTPS_PROXY,fx.env[0].value=http://proxy:3128,"
+    "fx.volumes[0].name=more,fx.volumes[0].emptyDir.sizeLimit=1Mi,"
+    "fx.volumeMounts[0].name=more,fx.volumeMounts[0].mountPath=/more",
+}
+"""Values that turn on what the environments leave off, by what they are about."""
 
 
 def without_secrets(documents: list[Document]) -> str:
@@ -25,15 +38,27 @@ def without_secrets(documents: list[Document]) -> str:
     return yaml.safe_dump_all(ordered, allow_unicode=True, width=100)
 
 
+def validate(documents: list[Document]) -> int:
+    """Hold documents to the schemas of Kubernetes; return how many there were to hold."""
+    core = [d for d in documents if not d["apiVersion"].startswith(_NOT_IN_CORE)]
+    for document in core:
+        kubernetes_validate.validate(document, "1.37", strict=True)
+    return len(core)
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_resource_is_one_that_kubernetes_knows(render: Render, environment: str) -> None:
-    checked = 0
-    for document in render("kurs", environment):
-        if not document["apiVersion"].startswith(_NOT_IN_CORE):
-            kubernetes_validate.validate(document, "1.37", strict=True)
-            checked += 1
+    assert validate(render("kurs", environment)) > 20
 
-    assert checked > 20
+
+@pytest.mark.parametrize("chart", [*SERVICES, "kurs-operator", "postgresql"])
+def test_a_chart_alone_makes_what_kubernetes_knows(render: Render, chart: str) -> None:
+    assert validate(render(chart)) >= 4
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_what_no_environment_turns_on_is_known_to_kubernetes_too(render: Render, name: str) -> None:
+    assert validate(render("kurs", "staging", "--set", VARIANTS[name])) > 20
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
