@@ -26,8 +26,8 @@ def promtool(*arguments: str, folder: Path) -> str:
 
 
 def firing(alert: str, severity: str) -> str:
-    """Return a query for 1 when the alert fires, else 0."""
-    labels = f'alertname="{alert}",alertstate="firing",severity="{severity}"'
+    """Return a query for 1 when the alert fires for the namespace `n`, else 0."""
+    labels = f'alertname="{alert}",alertstate="firing",severity="{severity}",namespace="n"'
     return f"(count(ALERTS{{{labels}}}) > bool 0) or vector(0)"
 
 

@@ -40,9 +40,13 @@ SCRAPED = {"namespace", "job", "instance", "pod", "container", "service", "endpo
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """One use of a metric; `functions` are those around it, the innermost first."""
+    """One use of a metric; `functions` are those around it, the innermost first.
+
+    `text` is the use as it was written, without a range.
+    """
 
     metric: str
+    text: str
     labels: frozenset[str]
     functions: tuple[str, ...]
 
@@ -62,7 +66,7 @@ def selectors(query: str) -> list[Selector]:
 def _walk(node: Any, functions: tuple[str, ...]) -> Iterator[Selector]:
     if isinstance(node, VectorSelector):
         labels = frozenset(m.name for m in node.matchers.matchers)
-        yield Selector(str(node.name), labels, functions)
+        yield Selector(str(node.name), str(node), labels, functions)
         return
     name = type(node).__name__
     if name == "Call":

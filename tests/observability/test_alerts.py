@@ -72,6 +72,9 @@ STORIES = {
         level(f'up{{{N},job="payments",pod="a"}}', 0, 0),
         level(f'up{{{N},job="payments",pod="b"}}', 1, 0),
     ),
+    "KursTargetVanished": Story(
+        {f'up{{{N},job="payments",pod="a"}}': "1x29"}, {f'up{{{N},job="payments",pod="a"}}': "_x59"}
+    ),
     "KursTracesLost": rate(f'trace_spans_exported_total{{{N},job="fx",result="lost"}}', 0, 5),
     "KursPairStale": together(
         level(AGE % "live", 99, 99),
@@ -136,7 +139,7 @@ tests:
               summary: The ledger of n does not sum to zero in IDR
               description: All postings of the currency sum to 7 minor units.
               runbook_url: observability/runbooks/KursLedgerImbalance.md
-              dashboard_url: grafana/d/kurs-ledger-risk
+              dashboard_url: grafana/d/kurs-ledger-risk?var-namespace=n
 """
     )
     promtool("test", "rules", "test.yaml", folder=tmp_path)

@@ -5,12 +5,22 @@ from pathlib import Path
 import pytest
 from tests.observability.promtool import check, firing, needs_promtool
 
-from kurs_observability.slo import BURNS, Burn, Slo, load_slos, slo_groups
+from kurs_observability.slo import BURNS, Burn, Slo, burn_alerts, load_slos, slo_groups
 
 SLOS = {slo.name: slo for slo in load_slos()}
 COUNTED = [slo for slo in SLOS.values() if slo.total]
 _MINUTES = {"m": 1, "h": 60, "d": 1440}
 _PER_STEP = 1_000_000
+# Factor, long and short window of each pair, as the SRE workbook has them for 30 days
+# (https://sre.google/workbook/alerting-on-slos/, "Multiwindow, Multi-Burn-Rate Alerts", and its
+# table of recommended windows), the ticket of a day beside them.
+WORKBOOK = {
+    ("critical", 14.4, "1h", "5m"),
+    ("critical", 6, "6h", "30m"),
+    ("warning", 3, "1d", "2h"),
+    ("warning", 1, "3d", "6h"),
+}
+_WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 _HTTP = 'namespace="n",job="api-gateway",http_route="/payments",http_request_method="POST"'
 
 
@@ -90,6 +100,50 @@ def test_a_pair_fires_and_ends(slo: Slo, burn: Burn, tmp_path: Path) -> None:
         ],
         step=f"{step}s",
     )
+
+
+@needs_promtool
+@pytest.mark.parametrize("pair", sorted(WORKBOOK), ids=lambda p: f"{p[2]}-{p[3]}")
+@pytest.mark.parametrize("slo", SLOS.values(), ids=lambda s: s.name)
+def test_a_pair_fires_by_itself_and_by_both_its_windows(
+    slo: Slo, pair: tuple[str, float, str, str], tmp_path: Path
+) -> None:
+    severity, factor, long, short = pair
+    limit = factor * slo.budget
+    over, under, enough = limit * 1.01, limit * 0.99, slo.least
+    phases = [
+        (over, over, enough, 1),
+        (over, under, enough, 0),
+        (under, over, enough, 0),
+        (over, over, enough - 1, 0 if slo.least else 1),
+        (over, over, enough, 1),
+    ]
+    ratios = [{long: a, short: b} for a, b, _, _ in phases]
+    series = {
+        f'slo:error_ratio:{window}{{slo="{slo.name}",namespace="n"}}': " ".join(
+            str(ratio.get(window, 0)) for ratio in ratios
+        )
+        for window in _WINDOWS
+    }
+    events = f'slo:events:{long}{{slo="{slo.name}",namespace="n"}}'
+    series[events] = " ".join(str(count) for _, _, count, _ in phases)
+    rules = [alert.rule() for alert in burn_alerts(slo)]
+    levels = ("critical", "warning")
+    expected = [
+        (f"{minute}m", firing(slo.alert_name, level), fires if level == severity else 0)
+        for minute, (_, _, _, fires) in enumerate(phases)
+        for level in levels
+    ]
+    check(tmp_path, [{"name": "alerts", "rules": rules}], series, expected)
+
+
+@needs_promtool
+@pytest.mark.parametrize("slo", COUNTED, ids=lambda s: s.name)
+def test_the_first_burst_of_bad_events_counts(slo: Slo, tmp_path: Path) -> None:
+    # Series are there at zero from the start: one that is born with its value grows by nothing.
+    grown = {series: f"0x9 {growth}x5" for series, growth in counters(slo.name, 400, 600).items()}
+    alert = firing(slo.alert_name, "critical")
+    check(tmp_path, slo_groups([slo]), grown, [("9m", alert, 0), ("11m", alert, 1)])
 
 
 @needs_promtool

@@ -6,6 +6,7 @@ from typing import Any, Literal
 RUNBOOKS = "observability/runbooks"
 GRAFANA = "grafana"
 """Where links begin; the chart puts the addresses of the installation in their places."""
+_NAMESPACE = "var-namespace={{ $labels.namespace }}"
 
 Severity = Literal["critical", "warning"]
 
@@ -15,6 +16,7 @@ class Alert:
     """`critical` wakes somebody up, `warning` is work for the day.
 
     `wait` is how long `expr` must hold, in Prometheus' notation. `summary` may use `$labels`.
+    `dashboard` is the uid of one with the variable `namespace`, a label that every `expr` keeps.
     """
 
     name: str
@@ -36,6 +38,6 @@ class Alert:
                 "summary": self.summary,
                 "description": self.description,
                 "runbook_url": f"{RUNBOOKS}/{self.name}.md",
-                "dashboard_url": f"{GRAFANA}/d/{self.dashboard}",
+                "dashboard_url": f"{GRAFANA}/d/{self.dashboard}?{_NAMESPACE}",
             },
         }

@@ -142,6 +142,18 @@ PAYMENTS = (
         ),
     ),
     _alert(
+        "TargetVanished",
+        "critical",
+        f'count by (namespace, job) (count_over_time(up{{job=~"{_JOBS}"}}[1h]))'
+        f' unless count by (namespace, job) (up{{job=~"{_JOBS}"}})',
+        "5m",
+        _SERVICE,
+        (
+            "{{ $labels.job }} is gone in {{ $labels.namespace }}",
+            "Prometheus had {{ $value }} of its pods within the last hour, and has none now.",
+        ),
+    ),
+    _alert(
         "TracesLost",
         "warning",
         'sum by (namespace, job) (rate(trace_spans_exported_total{result="lost"}[5m])) > 0',

@@ -115,7 +115,7 @@ def burn_alerts(slo: Slo) -> Iterator[Alert]:
             summary=f"{slo.name} burns its error budget in {{{{ $labels.namespace }}}}",
             description=f"Promised for {slo.objective:g} %: {slo.promise}"
             " Bad now: {{ $value | humanizePercentage }}.",
-            dashboard="kurs-slos",
+            dashboard=slo.dashboard,
         )
 
 
