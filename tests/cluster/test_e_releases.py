@@ -16,12 +16,15 @@ KEPT = {
     "Secret/payments-database",
     "Secret/risk-database",
     "PersistentVolumeClaim/data-postgresql-0",
+    "ConfigMap/kurs-fx-config",
+    "ConfigMap/kurs-risk-config",
 }
 _KINDS = (
     "deployments,statefulsets,jobs,pods,services,configmaps,secrets,serviceaccounts,"
     "networkpolicies,horizontalpodautoscalers,poddisruptionbudgets,persistentvolumeclaims,roles,"
     "rolebindings"
 )
+_OPERATED = ("--set", "operator.enabled=true")
 _OF_EVERY_NAMESPACE = {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}
 
 
@@ -31,11 +34,16 @@ def resources(installation: Installation) -> set[str]:
     return {f"{item['kind']}/{item['metadata']['name']}" for item in items} - _OF_EVERY_NAMESPACE
 
 
+def sources_and_limits(installation: Installation) -> set[str]:
+    """Return the names of the resources that the operator reconciles."""
+    return {item["metadata"]["name"] for item in get(installation.namespace, "fxrs,rth")["items"]}
+
+
 @pytest.fixture(scope="module")
 def fresh(new_installation: NewInstallation) -> Installation:
-    """An installation that these tests alone upgrade and remove."""
+    """An installation, the operator with it, that these tests alone upgrade and remove."""
     installation = new_installation()
-    installation.upgrade()
+    installation.upgrade(*_OPERATED)
     return installation
 
 
@@ -43,8 +51,8 @@ def test_keys_survive_upgrades_and_a_rollback(fresh: Installation) -> None:
     names = [name.split("/")[1] for name in KEPT if name.startswith("Secret/")]
     before = {name: fresh.secret(name) for name in names}
 
-    fresh.upgrade("--set", f"global.image.tag={NEXT_TAG}")
-    fresh.upgrade("--set", "wallet.replicaCount=2")
+    fresh.upgrade(*_OPERATED, "--set", f"global.image.tag={NEXT_TAG}")
+    fresh.upgrade(*_OPERATED, "--set", "wallet.replicaCount=2")
     assert len(fresh.ready_pods("wallet")) == 2
     fresh.helm("rollback", "kurs", "1", "--wait", "--timeout", "10m")
 
@@ -58,23 +66,26 @@ def test_keys_survive_upgrades_and_a_rollback(fresh: Installation) -> None:
 
 
 def test_an_uninstall_leaves_what_the_documentation_says(fresh: Installation) -> None:
-    key = fresh.api_key()
+    key, configured = fresh.api_key(), sources_and_limits(fresh)
+    assert configured
     fresh.helm("uninstall", "kurs", "--wait", "--timeout", "5m")
     eventually("pods to go", lambda: not fresh.kubectl("get", "pods", "-o", "name").strip())
     assert resources(fresh) == KEPT
+    assert sources_and_limits(fresh) == configured
 
-    fresh.upgrade()
+    fresh.upgrade(*_OPERATED)
 
     assert fresh.api_key() == key
+    assert sources_and_limits(fresh) == configured
     assert "Succeeded" in fresh.helm("test", "kurs", "--timeout", "5m")
 
 
-def test_documents_are_taken_over_without_a_restart(fresh: Installation) -> None:
-    (before,) = fresh.ready_pods("fx")
-    document = json.loads((fresh.documents / "fx" / "config.json").read_text())
+def test_the_document_that_the_chart_ships_is_in_force(dev: Installation) -> None:
+    (pod,) = dev.ready_pods("fx")
+    document = json.loads((dev.documents / "fx" / "config.json").read_text())
     script = (
         "import json, urllib.request as u;"
         "print(json.load(u.urlopen('http://127.0.0.1:8082/internal/config'))['revision'])"
     )
 
-    assert fresh.python(before, script).strip() == document["revision"]
+    assert dev.python(pod, script).strip() == document["revision"]

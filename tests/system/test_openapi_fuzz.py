@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -27,10 +29,53 @@ CALLER = {"X-Kurs-Merchant": "demo", "X-Kurs-Roles": "pay,read,operate"}
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 
 
+PAYMENTS = ("captured", "authorized", "refunded")
+REAL = {
+    "payment_id": st.sampled_from(PAYMENTS),
+    "account_id": st.sampled_from(["alice", "bob"]),
+    "source_account": st.just("alice"),
+    "destination_account": st.just("bob"),
+    "transfer_id": st.sampled_from([f"pay:demo:{name}" for name in PAYMENTS]),
+    "currency": st.just("USD"),
+    **dict.fromkeys(("from", "base", "source_currency"), st.just("USD")),
+    **dict.fromkeys(("to", "destination_currency"), st.just("IDR")),
+    "amount": st.sampled_from(["0.01", "1.00", "9.99"]),
+}
+"""Values that exist, by the name of a parameter or a field: random ones only meet refusals."""
+
+
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with Stack(samples=SAMPLES) as running:
+        populate(running)
         yield running
+
+
+def populate(stack: Stack) -> None:
+    """Make what `REAL` names."""
+    with httpx.Client(
+        base_url=stack.url("api-gateway"), headers={"Authorization": f"Bearer {stack.api_key()}"}
+    ) as client:
+
+        def post(path: str, body: Any) -> None:
+            answer = client.post(path, json=body, headers={"Idempotency-Key": f"of-{path}"[:60]})
+            assert answer.status_code == 200, answer.text
+
+        post("/accounts", [{"account_id": "alice"}, {"account_id": "bob"}])
+        funds = {"account_id": "alice", "currency": "USD", "amount": "90000.00"}
+        post("/deposits", {"deposit_id": "funds", **funds})
+        for name in PAYMENTS:
+            body = {
+                "payment_id": name,
+                "amount": "10.00",
+                "currency": "USD",
+                "source_account": "alice",
+                "destination_account": "bob",
+                "capture": "manual" if name == "authorized" else "automatic",
+            }
+            answer = client.post("/payments", json=body)
+            assert answer.status_code == 200, answer.text
+        post("/payments/refunded/refunds", {"amount": "1.00"})
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -48,8 +93,22 @@ def fuzz(operation: Any, headers: dict[str, str]) -> None:
     """Send generated requests of one operation; each answer must be as documented."""
 
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(case=operation.as_strategy())
-    def check(case: schemathesis.Case) -> None:
+    @given(case=operation.as_strategy(), real=st.fixed_dictionaries(REAL), known=st.booleans())
+    def check(case: schemathesis.Case, real: dict[str, str], known: bool) -> None:
+        if known:
+            case.path_parameters = filled(case.path_parameters, real)
+            # In a body, `quote` is a token.
+            case.query = filled(case.query, {**real, "quote": "IDR"})
+            case.body = filled(case.body, real)
         case.call_and_validate(checks=CHECKS, headers=headers, timeout=60)
 
     check()
+
+
+def filled(value: Any, real: dict[str, str]) -> Any:
+    """Return a value with what exists in the places of members by those names."""
+    if isinstance(value, dict):
+        return {key: real.get(key, filled(member, real)) for key, member in value.items()}
+    if isinstance(value, list):
+        return [filled(member, real) for member in value]
+    return value

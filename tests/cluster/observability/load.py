@@ -1,4 +1,4 @@
-"""A load with everything in it: successes, refusals, repeats, holds, refunds, unknown routes."""
+"""A load with everything in it: successes, refusals, repeats, holds, refunds, stale rates."""
 
 import threading
 import time
@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from tests.cluster.observability.http_api import Gateway
+from tests.cluster.observability.sources import STALE_PAIR
 
 
 def prepare(gateway: Gateway, run: str) -> None:
@@ -91,6 +92,7 @@ def _round(gateway: Gateway, run: str, name: str) -> int:
         poor = {"source_account": f"shop-{run}", "destination_account": f"payer-{run}"}
         gateway.call("/payments", body(run, f"{name}-p", **poor))
         gateway.call("/payments", {"payment_id": f"{run}-{name}-z"})
+        gateway.call("/quotes", STALE_PAIR)
         Gateway(gateway.address, "not-a-key").call("/rates")
         gateway.call("/rates")
     except OSError:

@@ -18,13 +18,19 @@ spec:
   pairs: [{{quote: KRW, spreadBps: 10}}]
   static:
     asOf: "2026-01-01T00:00:00Z"
-    rates: {{KRW: "{rate}"}}
+    rates: {{KRW: "{rate}", TWD: "38.5"}}
 """
+STALE_PAIR = {
+    "source_currency": "CHF",
+    "destination_currency": "TWD",
+    "source_amount": "10.00",
+}
+"""No other source has its second currency."""
 
 
 @contextmanager
 def source(namespace: str, name: str, *, rate: int) -> Iterator[None]:
-    """Have a source whose only rate is old, while the block runs."""
+    """Have a source whose rates are old, while the block runs."""
     state(namespace, name, rate=rate)
     try:
         yield

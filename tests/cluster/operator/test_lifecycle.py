@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.cluster.conftest import NewInstallation
-from tests.cluster.installation import ROOT, TAG, Installation, dns_peers
+from tests.cluster.installation import NEXT_TAG, ROOT, TAG, Installation, dns_peers
 from tests.cluster.operator.conftest import SMALL
 from tests.cluster.shell import CommandFailed, eventually, get, run
 
@@ -84,7 +84,7 @@ def test_an_upgrade_brings_the_definitions_up_to_date(alone: Installation) -> No
     assert "kurs-operator-crds" not in alone.kubectl("get", "serviceaccounts,jobs", "-o", "name")
 
 
-def test_the_whole_gateway_is_ready_with_its_resources_and_its_namespace_goes(
+def test_the_whole_gateway_is_ready_by_helm_4_is_upgraded_by_it_and_its_namespace_goes(
     new_installation: NewInstallation,
 ) -> None:
     installation = new_installation()
@@ -93,9 +93,19 @@ def test_the_whole_gateway_is_ready_with_its_resources_and_its_namespace_goes(
     )
     # Helm 3 installs all the others here.
     helm = "helm4" if shutil.which("helm4") else "helm"
-    installation.upgrade("--set", "operator.enabled=true", helm=helm)
+    scaled = "wallet.autoscaling.enabled=true,wallet.autoscaling.minReplicas=2"
+    chosen = f"operator.enabled=true,{scaled},wallet.autoscaling.maxReplicas=3"
+    installation.upgrade("--set", chosen, helm=helm)
 
     eventually("all resources ready", lambda: not_ready(installation) == [])
+    # What an HPA owns is not fought over: server-side apply would take a rendered number for ours.
+    eventually("two pods by the HPA", lambda: len(installation.ready_pods("wallet")) == 2)
+    installation.upgrade("--set", f"{chosen},global.image.tag={NEXT_TAG}", helm=helm)
+    deployment = get(installation.namespace, "deployment", "wallet")
+    assert deployment["spec"]["replicas"] == 2
+    image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert image.endswith(f":{NEXT_TAG}")
+    assert "Succeeded" in installation.helm("test", "kurs", "--timeout", "5m", helm=helm)
     run("kubectl", "delete", "namespace", installation.namespace, "--wait=false")
 
     # 27 to 29 s on two cores; a busy server takes longer to look through a namespace.

@@ -12,6 +12,7 @@ import aiohttp
 from pydantic import ValidationError
 
 from kurs.clock import Clock, SystemClock
+from kurs.http import BodyTooLarge, read_bounded
 from kurs_operator.fleet import Ack, Answer, Pod
 
 AUDIT_SECONDS = 10.0
@@ -45,23 +46,15 @@ class Asker:
             ) as response:
                 if response.status != 200:
                     raise NoAnswer(f"answered {response.status}")
-                return Answer.model_validate_json(await _whole(response))
+                return Answer.model_validate_json(await read_bounded(response, MAX_BYTES))
         except TimeoutError:
             raise NoAnswer(f"no answer within {TIMEOUT_SECONDS:g} s") from None
+        except BodyTooLarge as error:
+            raise NoAnswer(f"answered {error}") from None
         except aiohttp.ClientError as error:
             raise NoAnswer(f"cannot be reached: {type(error).__name__}") from None
         except ValidationError:
             raise NoAnswer("answered what is no configuration state") from None
-
-
-async def _whole(response: aiohttp.ClientResponse) -> bytes:
-    """Return the body to its end; raises NoAnswer above `MAX_BYTES`."""
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > MAX_BYTES:
-            raise NoAnswer(f"answered more than {MAX_BYTES} bytes")
-    return bytes(body)
 
 
 class Acknowledgements:

@@ -1,5 +1,6 @@
 """Calls between services: transports, deadlines, retries within a budget, circuit breakers."""
 
+from kurs.http.bounded import BodyTooLarge, read_bounded
 from kurs.http.breaker import BreakerState, CircuitBreaker
 from kurs.http.client import ServiceClient
 from kurs.http.deadline import DEADLINE_HEADER, Deadline, current_deadline
@@ -19,6 +20,7 @@ from kurs.http.transport import AiohttpTransport
 __all__ = [
     "DEADLINE_HEADER",
     "AiohttpTransport",
+    "BodyTooLarge",
     "BreakerState",
     "CircuitBreaker",
     "CircuitOpen",
@@ -36,4 +38,5 @@ __all__ = [
     "TransportError",
     "Unreachable",
     "current_deadline",
+    "read_bounded",
 ]

@@ -9,6 +9,7 @@ from yarl import URL
 
 from fx.sources.addresses import PublicResolver, is_address, require_public
 from fx.sources.base import SourceError, SourceFault
+from kurs.http import BodyTooLarge, read_bounded
 
 MAX_BYTES = 256 * 1024
 _HEADERS = {
@@ -122,9 +123,7 @@ async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
         raise SourceError(SourceFault.STATUS, f"answered status {response.status}")
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise SourceError(SourceFault.MALFORMED, "the answer is compressed, unasked")
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            raise SourceError(SourceFault.TOO_LARGE, f"the answer exceeds {limit} bytes")
-    return bytes(body)
+    try:
+        return await read_bounded(response, limit)
+    except BodyTooLarge:
+        raise SourceError(SourceFault.TOO_LARGE, f"the answer exceeds {limit} bytes") from None
