@@ -18,6 +18,7 @@ from tests.cluster.operator.stand_in import StandIn, stand_in
 from tests.cluster.shell import CommandFailed, eventually
 
 from kurs.clock import MICROS, from_rfc3339
+from kurs_operator.fleet import POKE
 
 EDITS = 20
 
@@ -37,6 +38,14 @@ def rollout_seconds(resources: Resources) -> float:
     rollout = resources.get(*DESK)["status"]["propagation"]
     micros = from_rfc3339(rollout["completedAt"]) - from_rfc3339(rollout["startedAt"])
     return micros / MICROS
+
+
+def pokes(operated: Installation) -> dict[str, str]:
+    """Return what the operator wrote into each pod of fx, so that its kubelet looks at once."""
+    return {
+        pod["metadata"]["name"]: pod["metadata"].get("annotations", {}).get(POKE, "")
+        for pod in operated.pods("fx")
+    }
 
 
 def wait_for_all(asking: httpx.Client, prices: Prices, generation: int, begun: float) -> float:
@@ -66,11 +75,14 @@ def test_an_edit_reaches_three_pods_at_once_and_no_price_is_a_mixture(
     ):
         for bps in range(11, 11 + EDITS):
             content = yaml.safe_dump(spread(bps))
+            before = pokes(operated)
             begun = time.monotonic()
             applied = operated.kubectl("apply", "-o", "json", "-f", "-", stdin=content)
             generation = json.loads(applied)["metadata"]["generation"]
             took.append(wait_for_all(asking, prices, generation, begun))
             resources.wait_ready(*DESK)
+            # Left alone, a kubelet takes a minute and more.
+            assert not set(before.items()) & set(pokes(operated).items()), "a pod was not poked"
             seen.append(rollout_seconds(resources))
             spreads[resources.document("fx")["revision"]] = bps
         account = load.finish()

@@ -98,9 +98,12 @@ def test_a_deleted_config_map_is_restored_and_no_pod_forgets(
 ) -> None:
     revision = desk.document("fx")["revision"]
 
-    operated.kubectl("delete", "configmap", CONFIG_MAPS["fx"])
+    with Load(operated.gateway(), operated.api_key(), "gone") as load:
+        operated.kubectl("delete", "configmap", CONFIG_MAPS["fx"])
+        eventually("the document again", lambda: desk.document("fx")["revision"] == revision)
+        account = load.finish()
 
-    eventually("the document again", lambda: desk.document("fx")["revision"] == revision)
+    account.prove(at_least=1)
     answers = desk.ask("fx", "/internal/config").values()
     assert {answer["revision"] for answer in answers} == {revision}
     assert desk.conditions(*DESK)["Ready"] == ("True", "InForce")
@@ -113,20 +116,21 @@ def test_a_config_map_edited_by_hand_is_restored(
     revision = desk.document("fx")["revision"]
     change = {"data": {"config.json": spoilt}}
 
-    operated.kubectl(
-        "patch", "configmap", CONFIG_MAPS["fx"], "--type=merge", "-p", json.dumps(change)
-    )
-
     def restored() -> bool:
         found = get(operated.namespace, "configmap", CONFIG_MAPS["fx"])
         text = found["data"]["config.json"]
         return bool(text != spoilt and json.loads(text)["revision"] == revision)
 
-    eventually("the document again", restored)
-    eventually(
-        "no pod complains",
-        lambda: all(not a["error"] for a in desk.ask("fx", "/internal/config").values()),
-    )
+    with Load(operated.gateway(), operated.api_key(), f"spoilt{len(spoilt)}") as load:
+        patch(operated, "configmap", CONFIG_MAPS["fx"], change)
+        eventually("the document again", restored)
+        eventually(
+            "no pod complains",
+            lambda: all(not a["error"] for a in desk.ask("fx", "/internal/config").values()),
+        )
+        account = load.finish()
+
+    account.prove(at_least=1)
     assert desk.spreads() == {10}
 
 
@@ -169,10 +173,10 @@ def sources(resources: Resources) -> set[str]:
     }
 
 
-def test_two_hundred_resources_at_once_all_come_into_force(resources: Resources) -> None:
+def test_two_hundred_resources_at_once_all_come_into_force(
+    operated: Installation, resources: Resources
+) -> None:
     names = [f"many-{number}" for number in range(200)]
-
-    resources.apply(*(threshold(name) for name in names))
 
     def ready() -> bool:
         items = get(resources.installation.namespace, "rth")["items"]
@@ -185,7 +189,11 @@ def test_two_hundred_resources_at_once_all_come_into_force(resources: Resources)
         }
         return states == {"True"} and len(items) >= len(names)
 
-    eventually("all ready", ready)
+    with Load(operated.gateway(), operated.api_key(), "many") as load:
+        resources.apply(*(threshold(name) for name in names))
+        eventually("all ready", ready)
+        account = load.finish()
+    account.prove(at_least=20)
     listed = {source["name"] for source in resources.document("risk")["sources"]}
     assert set(names) <= listed
 
