@@ -30,6 +30,7 @@ POST /deposits                      wallet   operate
 GET  /ledger/trial-balance          wallet   operate
 POST /score                         risk     operate
 GET  /decisions/{payment_id}        risk     read
+GET  /thresholds                    risk     operate
 """
 INTERNAL = [
     "/transfers/batch",

@@ -32,6 +32,7 @@ class FakeGateway:
         self.accounts = {"alice": {"USD": "900.00", "JPY": "12000"}, "bob": {"IDR": "5000.00"}}
         self.sums: dict[str, str] = {"USD": "0.00", "IDR": "0.00", "JPY": "0", "BHD": "0.000"}
         self.stale: set[str] = set()
+        self.operates = True
         self.lost_answers = 0
         self.quote_seconds = 30.0
         self.revoked = False

@@ -29,6 +29,7 @@ def create_app(gateway: FakeGateway) -> ASGIApp:
             Route("/console/{name}", routes.page),
             Route("/grafana/d/kurs-payments", routes.grafana),
             Route("/rates", routes.rates),
+            Route("/thresholds", routes.thresholds),
             Route("/quotes", routes.quotes, methods=["POST"]),
             Route("/payments/events", routes.events),
             Route("/payments", routes.pay, methods=["POST"]),
@@ -92,6 +93,14 @@ class Routes:
     async def rates(self, _: Request) -> Response:
         """Answer the rates in force."""
         return JSONResponse(self.gateway.rates())
+
+    async def thresholds(self, _: Request) -> Response:
+        """Answer which limits are in force, to an operator's key."""
+        if not self.gateway.operates:
+            return problem(403, "forbidden", "The key has no role operate.", [])
+        edit = {"source": "limits", "by": "helm", "at": "2026-10-29T12:00:00Z"}
+        listed = {"thresholds": [], "config_revision": "0d9c41e7a2b85f36", "last_edit": edit}
+        return JSONResponse(listed)
 
     async def quotes(self, request: Request) -> Response:
         """Answer a quote."""

@@ -18,8 +18,27 @@ def test_rates_show_mid_spread_source_and_age(page: ConsolePage) -> None:
     expect(row).to_contain_text("1 s")
     expect(row.locator("polyline")).to_have_attribute("points", "100.0,12.0")
     expect(page.panel("tile-rates")).to_contain_text("Fresh")
-    expect(page.panel("revision")).to_have_text("5f1d8a90c3e7b246")
-    expect(page.panel("edit")).to_contain_text("last edit by kubectl (ecb), 30 Oct")
+    footer = page.panel("rates-revision")
+    expect(footer).to_contain_text("revision 5f1d8a90c3e7b246, last edit by kubectl (ecb), 30 Oct")
+
+
+def test_the_footer_tells_which_limits_are_in_force_and_who_edited_them(
+    page: ConsolePage,
+) -> None:
+    page.sign_in()
+
+    footer = page.panel("limits-revision")
+    expect(footer).to_contain_text("revision 0d9c41e7a2b85f36, last edit by helm (limits), 29 Oct")
+
+
+def test_a_key_that_may_not_ask_for_limits_sees_no_line_of_them(
+    page: ConsolePage, fake: FakeServer
+) -> None:
+    fake.gateway.operates = False
+    page.sign_in()
+
+    expect(page.panel("rates-revision")).to_contain_text("5f1d8a90c3e7b246")
+    expect(page.panel("limits-revision")).to_be_hidden()
 
 
 def test_the_line_of_a_rate_grows(page: ConsolePage) -> None:

@@ -161,7 +161,9 @@ def test_rates_and_ledger_are_those_of_the_services(
 ) -> None:
     answer = api.get("/rates").json()
     expect(console.panel("rates").locator("tbody tr")).to_have_count(len(answer["rates"]))
-    expect(console.panel("revision")).to_have_text(answer["config_revision"])
+    expect(console.panel("rates-revision")).to_contain_text(answer["config_revision"])
+    limits = api.get("/thresholds").json()
+    expect(console.panel("limits-revision")).to_contain_text(limits["config_revision"])
     expect(console.panel("tile-ledger")).to_contain_text("Balanced")
     expect(console.panel("ledger").get_by_role("row", name="USD")).to_contain_text("0.00")
     console.panel("account").get_by_label("Account id").fill("buyer")

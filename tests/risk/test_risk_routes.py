@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.risk.harness import DAY, RiskApp, body, risk_app, risk_document, rows
+from tests.risk.harness import DAY, RiskApp, body, limits, risk_app, risk_document, rows
 
 from kurs.clock import to_rfc3339
+from kurs.resources import RiskDocument, SourceRef
 
 PAYEE, OPENED = "destination_account", "source_opened_at"
 COUNTS = "SELECT (SELECT count(*) FROM decisions), (SELECT count(*) FROM velocity)"
@@ -212,3 +213,33 @@ async def test_attempts_count_whatever_became_of_them(small_risk: RiskApp) -> No
 
     assert answer["decision"] == "decline"
     assert answer["reasons"][0]["rule"] == "velocity_count"
+
+
+async def test_the_thresholds_in_force_are_listed_without_their_limits(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    plain = risk_document(
+        limits={"perPayment": limits(1_00, 2_00)},
+        trial={"mode": "Shadow", "perPayment": limits(1_00, 2_00)},
+    )
+    refs = [
+        {
+            "kind": "RiskThreshold",
+            "name": threshold.name,
+            "editedBy": "kubectl",
+            "editedAt": "2026-01-01T11:00:00Z",
+        }
+        for threshold in plain.payload.thresholds
+    ]
+    document = RiskDocument.build(plain.payload, [SourceRef.model_validate(r) for r in refs])
+    async with risk_app(sqlite_url, tmp_path, document) as risk:
+        answer = await risk.get("/thresholds")
+
+    listed = answer.json()
+    assert answer.status_code == 200
+    assert listed["config_revision"] == plain.revision
+    assert listed["last_edit"]["by"] == "kubectl"
+    assert listed["last_edit"]["at"] == "2026-01-01T11:00:00.000000Z"
+    names = [(t["name"], t["mode"]) for t in listed["thresholds"]]
+    assert names == [("limits", "Enforce"), ("trial", "Shadow")]
+    assert "Minor" not in answer.text

@@ -15,7 +15,7 @@ spec:
   refreshInterval: 1h
   maxAge: 1h
   maxDeviationBps: 100
-  pairs: [{{quote: KRW, spreadBps: 10}}]
+  pairs: [{{quote: KRW, spreadBps: 10}}, {{quote: TWD, spreadBps: 10}}]
   static:
     asOf: "2026-01-01T00:00:00Z"
     rates: {{KRW: "{rate}", TWD: "38.5"}}

@@ -68,6 +68,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/ledger/trial-balance", WALLET, "operate", "Sum the ledger by currency"),
     Route("POST", "/score", RISK, "operate", "Score a payment"),
     Route("GET", "/decisions/{payment_id}", RISK, "read", "Read a stored decision"),
+    Route("GET", "/thresholds", RISK, "operate", "List the risk thresholds in force"),
 )
 
 _PARAMETER = re.compile(r"\{[a-z_]+\}")

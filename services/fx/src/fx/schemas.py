@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kurs.batch_body import MAX_ITEMS
 from kurs.ids import AmountIn, CurrencyCode
+from kurs.resources import LastEdit
 
 
 class _Request(BaseModel):
@@ -124,14 +125,6 @@ class SourceHealth(BaseModel):
     healthy: bool
     error: str | None
     as_of: str | None
-
-
-class LastEdit(BaseModel):
-    """Who edited the sources in force last, as the API server notes it: which, by what, when."""
-
-    source: str
-    by: str
-    at: str
 
 
 class RatesAnswer(BaseModel):

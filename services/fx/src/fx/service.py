@@ -71,12 +71,12 @@ class RateService:
 
     def rates(self) -> Members:
         """Return every quoted pair with the rate in force, and the state of each source."""
-        table, now = self._table(), self._clock.now()
+        table, now, document = self._table(), self._clock.now(), self._board.document
         listed = (_listed(table, base, quote, now) for base, quote in table.pairs())
         return {
             "rates": [rate for rate in listed if rate is not None],
             "config_revision": table.revision,
-            "last_edit": self._last_edit(),
+            "last_edit": document and document.last_edit(),
             "sources": [
                 {
                     "name": feed.configured.name,
@@ -121,19 +121,6 @@ class RateService:
             status = result["status"]
             self._metrics.quoted(result["code"] if status == "refused" else status)
         return results
-
-    def _last_edit(self) -> Members | None:
-        """Return the newest known edit of what is in force."""
-        document = self._board.document
-        edits = [
-            (source.edited_at, source.name, source.edited_by)
-            for source in (document.sources if document else ())
-            if source.edited_at is not None and source.edited_by is not None
-        ]
-        if not edits:
-            return None
-        at, name, by = max(edits)
-        return {"source": name, "by": by, "at": _moment(at)}
 
     def _table(self) -> RateTable:
         table = self._board.table

@@ -5,8 +5,17 @@ from typing import Any
 
 from kurs.clock import to_rfc3339
 from kurs.money import format_amount
+from kurs.resources import RiskDocument
 from risk.domain.decision import Decision
-from risk.schemas import DecisionAnswer, InputsOut, ReasonOut, ScoreAnswer, ShadowOut
+from risk.schemas import (
+    DecisionAnswer,
+    InputsOut,
+    ReasonOut,
+    ScoreAnswer,
+    ShadowOut,
+    ThresholdOut,
+    ThresholdsAnswer,
+)
 
 
 def score_answer(decision: Decision) -> ScoreAnswer:
@@ -26,10 +35,32 @@ def decision_answer(decision: Decision) -> DecisionAnswer:
             source_account=inputs["source_account"],
             destination_account=inputs["destination_account"],
             destination_currency=inputs.get("destination_currency"),
-            source_opened_at=None if opened is None else to_rfc3339(opened),
+            source_opened_at=_moment(opened),
         ),
         shadow=[ShadowOut(**found) for found in json.loads(decision.shadow)],
     )
+
+
+def thresholds_answer(document: RiskDocument) -> ThresholdsAnswer:
+    """Return what a document holds, but not the limits: whoever knows them stays just below."""
+    return ThresholdsAnswer(
+        thresholds=[
+            ThresholdOut(
+                name=threshold.name,
+                mode=threshold.spec.mode,
+                priority=threshold.spec.priority,
+                effective_from=_moment(threshold.spec.effective_from),
+                effective_until=_moment(threshold.spec.effective_until),
+            )
+            for threshold in document.payload.thresholds
+        ],
+        config_revision=document.revision,
+        last_edit=document.last_edit(),
+    )
+
+
+def _moment(micros: int | None) -> str | None:
+    return None if micros is None else to_rfc3339(micros)
 
 
 def scored(decision: Decision) -> str:

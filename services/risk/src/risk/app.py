@@ -22,7 +22,7 @@ from risk.domain.rates import NO_RATES
 from risk.metrics import RiskMetrics
 from risk.migrations import VERSIONS
 from risk.rates_feed import RatesFeed
-from risk.routes import batch_router, scores_router
+from risk.routes import batch_router, scores_router, thresholds_router
 from risk.service import RiskService
 from risk.settings import RiskSettings
 
@@ -102,6 +102,7 @@ def create_app(
         report=lambda: {"rates": rates.table(clock.now()) is not NO_RATES},
     )
     app.include_router(scores_router(service))
+    app.include_router(thresholds_router(configuration))
     app.include_router(batch_router(BatchScoring(service, telemetry, metrics)))
     app.include_router(config_router(watcher, metrics.shadow.reports))
     return app

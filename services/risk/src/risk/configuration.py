@@ -30,11 +30,12 @@ _ON_MISSING: dict[OnMissingData, Outcome] = {
 
 
 class Configuration:
-    """Holds the policy in force, which a watcher replaces whole."""
+    """Holds the policy in force, which a watcher replaces whole, and the document it came from."""
 
     def __init__(self, blocked: frozenset[str]) -> None:
         self._blocked = blocked
         self._policy: Policy | None = None
+        self.document: RiskDocument | None = None
 
     def policy(self) -> Policy | None:
         """Return the policy in force, or None before the first document."""
@@ -43,6 +44,7 @@ class Configuration:
     def apply(self, document: RiskDocument) -> None:
         """Put a document in force; raises ValueError and keeps the old one when it cannot be."""
         self._policy = policy_of(document, self._blocked)
+        self.document = document
 
 
 def policy_of(document: RiskDocument, blocked: frozenset[str]) -> Policy:

@@ -16,10 +16,18 @@ from kurs.money import InvalidAmount, parse_amount
 from kurs.routing import router
 from risk import answers
 from risk.batches import BatchScoring, amount_error, conflict_message
+from risk.configuration import Configuration
 from risk.domain.attempt import Attempt
 from risk.domain.batch import Conflict
 from risk.errors import DecisionConflict, DecisionNotFound, NotConfigured
-from risk.schemas import BatchAnswer, DecisionAnswer, ScoreAnswer, ScoreBatch, ScoreRequest
+from risk.schemas import (
+    BatchAnswer,
+    DecisionAnswer,
+    ScoreAnswer,
+    ScoreBatch,
+    ScoreRequest,
+    ThresholdsAnswer,
+)
 from risk.service import Order, RiskService, Skipped
 
 _SCORE_PROBLEMS = problem_responses(
@@ -58,6 +66,23 @@ def scores_router(service: RiskService) -> APIRouter:
         payment_id: Annotated[PaymentId, Path()], caller: CallerDep
     ) -> DecisionAnswer:
         return answers.decision_answer(await service.decision(caller.merchant, payment_id))
+
+    return routes
+
+
+def thresholds_router(configuration: Configuration) -> APIRouter:
+    """Return the route that tells what judges payments."""
+    routes = router(tags=["risk"])
+
+    @routes.get(
+        "/thresholds",
+        summary="The thresholds in force, and who edited them last",
+        responses=problem_responses(NotConfigured),
+    )
+    async def thresholds() -> ThresholdsAnswer:
+        if configuration.document is None:
+            raise NotConfigured("no risk document has been loaded yet; /internal/config says why")
+        return answers.thresholds_answer(configuration.document)
 
     return routes
 

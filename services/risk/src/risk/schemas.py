@@ -18,6 +18,7 @@ from pydantic import (
 from kurs.batch_body import MAX_ITEMS
 from kurs.clock import from_rfc3339
 from kurs.ids import AccountId, AmountIn, CurrencyCode, MerchantId, PaymentId, TransferId
+from kurs.resources import LastEdit, Mode
 
 _YEAR_10000 = 253_402_300_800_000_000
 _DAY_MS = 86_400_000
@@ -158,3 +159,21 @@ class BatchAnswer(BaseModel):
     """One result per item, in order."""
 
     results: list[BatchResult]
+
+
+class ThresholdOut(BaseModel):
+    """A threshold in force, or with a window that is still to come; its limits are not told."""
+
+    name: str
+    mode: Mode
+    priority: int
+    effective_from: str | None
+    effective_until: str | None
+
+
+class ThresholdsAnswer(BaseModel):
+    """Which thresholds judge payments, and who edited them last."""
+
+    thresholds: list[ThresholdOut]
+    config_revision: str
+    last_edit: LastEdit | None

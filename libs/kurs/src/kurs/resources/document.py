@@ -10,8 +10,9 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
+from kurs.clock import to_rfc3339
 from kurs.resources.fx_rate_source import FXRateSourceSpec
 from kurs.resources.risk_threshold import RiskThresholdSpec
 from kurs.resources.scalars import Label, Moment, StrictModel, Subdomain, wrong
@@ -41,6 +42,14 @@ class SourceRef(StrictModel):
         return (self.kind, self.name, self.uid, self.generation)
 
 
+class LastEdit(BaseModel):
+    """Who edited the resources in force last, as the API server notes it: which, by what, when."""
+
+    source: str
+    by: str
+    at: str
+
+
 class RateSource(StrictModel):
     """A rate source in force. `name` stands on quotes."""
 
@@ -64,7 +73,7 @@ class FxPayload(StrictModel):
 
 
 class RiskPayload(StrictModel):
-    """The thresholds in force; the first Enforce one that covers a payment judges it."""
+    """The thresholds in force; all that cover a payment judge it, and the strictest decides."""
 
     thresholds: tuple[Threshold, ...] = ()
 
@@ -99,6 +108,18 @@ class Document(StrictModel):
         """Tell whether another document is this one, whoever wrote it and when."""
         mine, theirs = ([s.state for s in document.sources] for document in (self, other))
         return self.revision == other.revision and mine == theirs
+
+    def last_edit(self) -> LastEdit | None:
+        """Return the newest edit that is known of, None without any."""
+        edits = [
+            (source.edited_at, source.name, source.edited_by)
+            for source in self.sources
+            if source.edited_at is not None and source.edited_by is not None
+        ]
+        if not edits:
+            return None
+        at, name, by = max(edits)
+        return LastEdit(source=name, by=by, at=to_rfc3339(at))
 
     @classmethod
     def build(

@@ -9,10 +9,10 @@ import { loadLinks } from "./links.js";
 import { Pay } from "./pay.js";
 import { offerCurrencies, suggestAccounts } from "./payform.js";
 import { Rates } from "./rates.js";
+import { followLimits, showRevision } from "./revisions.js";
 import { signIn, signOut } from "./signin.js";
 import { Stream } from "./stream.js";
 import { Throughput } from "./throughput.js";
-import { timeElement } from "./time.js";
 
 const CONNECTION = {
   live: ["Live", "chip good"],
@@ -51,6 +51,7 @@ async function start() {
   });
   new Ledger(find("#ledger"), { api, signal, tile: find("#tile-ledger") });
   new Rates(find("#rates"), { api, signal, onRates: showRates });
+  followLimits(find("#limits-revision"), api, signal);
   suggestAccounts(find("#known-accounts"), feed);
   listenFind(onOpen);
   follow(feed, api, signal, stream);
@@ -68,15 +69,14 @@ function follow(feed, api, signal, stream) {
   feed.start(api, { signal, onState, onOpen });
 }
 
-function showRates({ currencies, stale, pairs, revision, edit, problem }) {
+function showRates({ currencies, stale, pairs, configuration, problem }) {
   const tile = find("#tile-rates");
   const value = problem ? "Not known" : stale ? `${stale} stale` : "Fresh";
   setText(find("[data-value]", tile), value);
   setClass(find("[data-value]", tile), `figure ${problem ? "quiet" : stale ? "bad" : "good"}-text`);
   setText(find("[data-note]", tile), problem ?? `${pairs} pairs`);
   if (problem) return;
-  setText(find("#revision"), revision ?? "none");
-  if (edit) find("#edit").replaceChildren(`, last edit by ${edit.by} (${edit.source}), `, timeElement(edit.at));
+  showRevision(find("#rates-revision"), configuration);
   offerCurrencies(document.querySelectorAll("[data-currencies]"), currencies);
 }
 

@@ -14,7 +14,7 @@ export class Rates {
   #rows = new Map();
   #wanted = "";
 
-  /** `onRates({currencies, stale, pairs, revision, edit, problem})` runs after each reading. */
+  /** `onRates({currencies, stale, pairs, configuration, problem})` runs after each reading. */
   constructor(panel, { api, signal, onRates }) {
     this.#api = api;
     this.#signal = signal;
@@ -40,7 +40,7 @@ export class Rates {
     return true;
   }
 
-  #draw({ rates, sources = [], config_revision: revision, last_edit: edit }) {
+  #draw({ rates, sources = [], ...configuration }) {
     const gone = new Set(this.#rows.keys());
     for (const rate of rates) {
       const pair = `${rate.base}/${rate.quote}`;
@@ -53,7 +53,7 @@ export class Rates {
     this.#showEmpty();
     const currencies = [...new Set(rates.flatMap(({ base, quote }) => [base, quote]))].sort();
     const stale = rates.filter((rate) => rate.stale).length;
-    this.onRates({ currencies, stale, pairs: rates.length, revision, edit });
+    this.onRates({ currencies, stale, pairs: rates.length, configuration });
   }
 
   #add(pair) {
