@@ -133,23 +133,22 @@ def take_over(connection: Connection, *, now: int, lease_until: int, limit: int)
     if not found:
         return []
     # A payment that is locked is being finished, or taken over, by somebody else just now.
-    idle = select(payments.c.uid).where(
-        is_any_of(connection, payments.c.uid, [op.uid for op in found])
-    )
-    free = set(connection.execute(for_update(connection, idle, skip_locked=True)).scalars())
-    tried = [_take(connection, op, lease_until) for op in found if op.uid in free]
+    idle = select(payments).where(is_any_of(connection, payments.c.uid, [op.uid for op in found]))
+    locked = connection.execute(for_update(connection, idle, skip_locked=True)).mappings()
+    free = {payment.uid: payment for payment in map(read_payment, locked)}
+    tried = [_take(connection, op, free[op.uid], lease_until) for op in found if op.uid in free]
     return [taken for taken in tried if isinstance(taken, Started)]
 
 
-def _take(connection: Connection, op: Operation, until: int) -> Started | OperationInProgress:
+def _take(
+    connection: Connection, op: Operation, payment: Payment, until: int
+) -> Started | OperationInProgress:
     """Take an operation from its driver, who can record nothing from now on.
 
     The payment's version is the fencing token: a driver that was only slow does not know that
-    another one moves the money, and must not overwrite what that one finds.
+    another one moves the money, and must not overwrite what that one finds. The payment is locked
+    already, and before its operation, as outcomes do it, so that no two wait for each other.
     """
-    # The payment is locked first, as outcomes do it, so that no two wait for each other.
-    query = for_update(connection, select(payments).where(payments.c.uid == op.uid))
-    payment = read_payment(connection.execute(query).mappings().one())
     changed = connection.execute(
         update(operations)
         .where(
@@ -204,7 +203,9 @@ def _repeat(connection: Connection, earlier: Operation, repeated: Operation) -> 
         return Replay(earlier.answer)
     if earlier.lease_until > repeated.created_at:
         return OperationInProgress()
-    return _take(connection, earlier, repeated.lease_until)
+    query = for_update(connection, select(payments).where(payments.c.uid == earlier.uid))
+    payment = read_payment(connection.execute(query).mappings().one())
+    return _take(connection, earlier, payment, repeated.lease_until)
 
 
 def _begin(connection: Connection, operation: Operation) -> Outcome | Exception:
