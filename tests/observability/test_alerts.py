@@ -10,7 +10,13 @@ from tests.observability.promtool import check, firing, needs_promtool, promtool
 
 from kurs_observability.alert import Alert
 from kurs_observability.alerts import GROUPS
-from kurs_observability.rules import FOLDER, alert_groups, render
+from kurs_observability.rules import (
+    FOLDER,
+    OPERATOR_FILE,
+    alert_groups,
+    render,
+    render_operator,
+)
 from kurs_observability.slo import burn_alerts, load_slos
 
 RUNBOOKS = Path(__file__).parents[2] / "observability" / "runbooks"
@@ -153,6 +159,7 @@ def test_promtool_accepts_the_rules() -> None:
 def test_the_rendered_rules_are_what_the_code_says() -> None:
     rendered = {file.name: file.read_text("utf-8") for file in FOLDER.glob("*.yaml")}
     assert rendered == render(), "run make observability"
+    assert OPERATOR_FILE.read_text("utf-8") == render_operator(), "run make observability"
 
 
 @pytest.mark.parametrize("alert", ALERTS + BURN_ALERTS, ids=lambda a: f"{a.name}-{a.severity}")

@@ -12,6 +12,8 @@ import pytest
 import yaml
 from tests.observability.queries import FOREIGN
 
+from kurs_observability.alerts import CONFIGURATION
+
 ROOT = Path(__file__).parents[2]
 OBSERVABILITY = ROOT / "observability"
 PUBLIC = os.environ.get("KURS_MONITORING_CHARTS", "")
@@ -73,6 +75,22 @@ def test_rules_arrive_whole_with_links_that_lead_somewhere(own: list[Document]) 
         for rule in (rule for rule in shipped if "alert" in rule):
             assert rule["annotations"]["dashboard_url"].startswith("http://g.test/d/kurs-")
             assert rule["annotations"]["summary"].count("{{") >= 1
+
+
+def test_the_operator_alone_brings_the_alerts_on_what_it_configures() -> None:
+    chart = ROOT / "charts" / "kurs-operator"
+    chosen = (
+        "--set",
+        "alerts.enabled=true,alerts.grafanaUrl=http://g.test,alerts.labels.release=m",
+    )
+    (rule,) = of_kind(helm("op", chart, *chosen), "PrometheusRule").values()
+
+    assert rule["metadata"]["labels"]["release"] == "m"
+    (group,) = rule["spec"]["groups"]
+    assert {each["alert"] for each in group["rules"]} == {a.name for a in CONFIGURATION}
+    for each in group["rules"]:
+        assert each["annotations"]["dashboard_url"].startswith("http://g.test/d/kurs-operator?var-")
+    assert of_kind(helm("op", chart), "PrometheusRule") == {}
 
 
 @needs_public_charts

@@ -199,6 +199,13 @@ def _operator() -> Schema:
             enabled=flag("Whether those of global.environment are installed."),
         ),
         "crds": closed("The definitions.", upgrade=flag("Whether a Job brings them up to date.")),
+        "alerts": closed(
+            "A PrometheusRule.",
+            enabled=flag("Whether it is rendered."),
+            labels=mapping("By which a Prometheus selects it.", text("")),
+            runbooksUrl=text("Where the runbooks are read.", least=1),
+            grafanaUrl=text("", pattern=r"^https?://[^\s]+[^/\s]$"),
+        ),
         "networkPolicy": closed(
             "More rules.",
             apiServer=closed(

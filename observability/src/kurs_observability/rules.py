@@ -10,7 +10,10 @@ import yaml
 from kurs_observability.alerts import GROUPS
 from kurs_observability.slo import load_slos, slo_groups
 
-FOLDER = Path(__file__).resolve().parents[3] / "charts" / "kurs-observability" / "files" / "rules"
+_CHARTS = Path(__file__).resolve().parents[3] / "charts"
+FOLDER = _CHARTS / "kurs-observability" / "files" / "rules"
+OPERATOR_FILE = _CHARTS / "kurs-operator" / "files" / "alerts.yaml"
+"""For an operator in a cluster that has no charts/kurs-observability."""
 _HEAD = "# Written from observability/ by `make observability`.\n"
 
 
@@ -33,6 +36,11 @@ def render(shorten: float = 1) -> dict[str, str]:
     }
 
 
+def render_operator() -> str:
+    """Return the text of the file of the operator's own chart."""
+    return _dump([group for group in alert_groups() if group["name"] == "kurs-configuration"])
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the files."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -42,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen.folder.mkdir(parents=True, exist_ok=True)
     for name, text in render(chosen.shorten).items():
         (chosen.folder / name).write_text(text, "utf-8")
+    if chosen.folder == FOLDER:
+        OPERATOR_FILE.write_text(render_operator(), "utf-8")
 
 
 def _dump(groups: list[dict[str, Any]]) -> str:
