@@ -105,6 +105,25 @@ def test_prometheus_takes_up_what_is_ours_and_keeps_exemplars() -> None:
     assert spec["enableRemoteWriteReceiver"] is True
     assert "kube-prometheus-stack-prometheus" in of_kind(documents, "Service")
     assert of_kind(documents, "Alertmanager") == {}
+    # Three days is how far a promise looks back.
+    assert spec["retention"] == "10d"
+
+
+@needs_public_charts
+def test_nothing_looks_for_the_alertmanager_that_is_off() -> None:
+    documents = _stack()
+    sources = of_kind(documents, "ConfigMap")["kube-prometheus-stack-grafana-datasource"]["data"]
+    alerts = {
+        rule["alert"]
+        for document in of_kind(documents, "PrometheusRule").values()
+        for group in document["spec"]["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+
+    assert "alertmanager" not in sources["datasource.yaml"].lower()
+    assert len(alerts) > 50
+    assert not [name for name in alerts if "Alertmanager" in name and "Send" not in name]
 
 
 @needs_public_charts
