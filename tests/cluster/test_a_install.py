@@ -5,7 +5,7 @@ import json
 
 import pytest
 from tests.cluster.installation import ROOT, SERVICES, Installation
-from tests.cluster.shell import CommandFailed, run
+from tests.cluster.shell import CommandFailed, get, run
 
 from loadtest.client import GatewayClient
 from loadtest.preparation import prepare
@@ -27,6 +27,15 @@ def test_every_service_is_ready_and_was_not_restarted(dev: Installation) -> None
         (status,) = pod["status"]["containerStatuses"]
         assert status["ready"], dev.describe()
         assert status["restartCount"] == 0, dev.kubectl("logs", pod["metadata"]["name"], "-p")
+
+
+def test_what_an_image_adds_to_its_base_is_small(dev: Installation) -> None:
+    for service in SERVICES:
+        (pod,) = dev.ready_pods(service)
+        added, unpacked = dev.kubectl("exec", pod, "--", "du", "-sm", "/opt/kurs").split()
+        (status,) = get(dev.namespace, "pod", pod)["status"]["containerStatuses"]
+        print(f"{service}: {added} MB in {unpacked}, running since {status['state']['running']}")
+        assert int(added) < 120
 
 
 def test_the_namespace_refuses_what_is_not_restricted(dev: Installation) -> None:
