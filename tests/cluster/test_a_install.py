@@ -68,13 +68,29 @@ def test_a_thousand_payments_through_a_port_forward_are_final(dev: Installation)
     assert not off
 
 
-def test_the_commands_of_the_notes_work(dev: Installation) -> None:
-    notes = dev.helm("get", "notes", "kurs").splitlines()
-    commands = [line.strip() for line in notes if line.startswith("  kubectl")]
-    ending = [command for command in commands if "port-forward" not in command]
+def commands_of(notes: str) -> list[str]:
+    """Return the commands of notes that end by themselves and take nothing away."""
+    endless = ("port-forward", "exec -it", " delete ", "--watch")
+    commands = [line.strip() for line in notes.splitlines() if line.startswith("  kubectl")]
+    return [command for command in commands if not any(word in command for word in endless)]
 
-    assert len(commands) > len(ending) > 0
-    for command in ending:
+
+def test_the_commands_of_the_notes_work(dev: Installation) -> None:
+    commands = commands_of(dev.helm("get", "notes", "kurs"))
+
+    assert commands
+    for command in commands:
+        assert run("bash", "-o", "pipefail", "-c", command)
+
+
+@pytest.mark.parametrize("chart", [*SERVICES, "postgresql"])
+def test_the_commands_of_the_notes_of_a_chart_alone_work(dev: Installation, chart: str) -> None:
+    path = str(ROOT / "charts" / chart)
+    shown = dev.helm("upgrade", "kurs", path, "--dry-run=client", "--reset-values")
+    commands = commands_of(shown.split("\nNOTES:\n")[1])
+
+    assert commands
+    for command in commands:
         assert run("bash", "-o", "pipefail", "-c", command)
 
 
