@@ -56,7 +56,8 @@ TOOLS = (
     Tool(
         "kubectl",
         ("version", "--client"),
-        (1, 30),
+        # With `logs --all-pods`, which the notes of the charts use.
+        (1, 32),
         "talks to any cluster",
         "https://kubernetes.io/docs/tasks/tools/",
     ),
