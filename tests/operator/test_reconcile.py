@@ -220,7 +220,10 @@ async def test_a_deleted_or_spoilt_config_map_is_repaired_with_the_very_same_tex
     await operator.settle()
     text = cluster.texts["kurs-fx-config"]
 
-    for spoil in ("{}", text.replace('"spreadBps": 25', '"spreadBps": 26')):
+    forged = json.loads(text)
+    forged["sources"][0] |= {"editedBy": "nobody", "editedAt": "2020-01-01T00:00:00Z"}
+    others = text.replace('"spreadBps": 25', '"spreadBps": 26')
+    for spoil in ("{}", others, json.dumps(forged), text + " "):
         cluster.texts["kurs-fx-config"] = spoil
         await operator.step("ConfigMap")
         assert cluster.texts["kurs-fx-config"] == text
@@ -229,7 +232,7 @@ async def test_a_deleted_or_spoilt_config_map_is_repaired_with_the_very_same_tex
 
     assert cluster.texts["kurs-fx-config"] == text
     labels = {"service": "fx", "cause": "repaired"}
-    assert operator.sample("operator_documents_written_total", **labels) == 3
+    assert operator.sample("operator_documents_written_total", **labels) == 5
 
 
 async def test_a_restarted_operator_finds_all_in_place_and_writes_nothing(

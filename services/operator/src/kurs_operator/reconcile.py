@@ -125,11 +125,14 @@ class Reconciler:
         wanted = document or (before.document if before else None)
         if wanted is None:
             return
-        if there is not None and there.document.says_the_same(wanted):
-            if before is None or before.text != there.text:
-                self._keep(service, there)
-            return
         repaired = before is not None and before.document.says_the_same(wanted)
+        if there is not None and there.document.says_the_same(wanted):
+            if before is None or not repaired:
+                self._keep(service, there)
+                return
+            # By the text: who edited what is no part of what a document says, and may be forged.
+            if there.text == before.text:
+                return
         with self._tracer.start_as_current_span(
             "reconcile",
             attributes={"kurs.service": service.name, "config.revision": wanted.revision},
