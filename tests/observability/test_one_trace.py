@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from tests.observability.payment_spans import PAYMENT_SPANS
 
-from devstack.joined import WALLET, JoinedGateway
+from devstack.joined import PAYMENTS, WALLET, JoinedGateway
 from kurs.clock import ManualClock
 from kurs.http import Request
 from kurs.telemetry.tracing import parse_traceparent
@@ -138,6 +138,25 @@ async def test_a_payment_alone_is_one_trace_through_all_services(gateway: Joined
     assert write.attributes["kurs.db.statements"] == len(statements)
     for service in ("payments", "risk"):
         assert batches_of(gateway, transfer, f"{service} transaction"), service
+
+
+@pytest.mark.parametrize("flags", ["01", "00"], ids=["sampled", "unsampled"])
+async def test_the_state_of_other_tracing_systems_goes_on_to_the_services(
+    gateway: JoinedGateway, flags: str
+) -> None:
+    seen: list[Request] = []
+
+    def note(request: Request) -> bool:
+        seen.append(request)
+        return False
+
+    gateway.transport.inject(PAYMENTS, FaultKind.UNREACHABLE, matches=note)
+    answer = await pay(gateway, "p1", PARENT[:-2] + flags, tracestate="rojo=00f067aa0ba902b7")
+
+    assert answer.status == 200
+    (call,) = [request for request in seen if request.url.endswith("/payments")]
+    assert call.headers["tracestate"] == "rojo=00f067aa0ba902b7"
+    assert call.headers["traceparent"].startswith(f"00-{TRACE}-")
 
 
 async def test_what_a_client_says_in_baggage_is_not_taken(gateway: JoinedGateway) -> None:

@@ -52,6 +52,18 @@ def test_a_later_version_may_have_more_fields() -> None:
     assert parse_traceparent(f"01-{TRACE}-b7ad6b7169203331-01-more") is not None
 
 
+def test_what_other_systems_put_into_the_state_is_read_from_one_header_or_several() -> None:
+    parent = f"00-{TRACE}-b7ad6b7169203331-01"
+
+    context = parse_traceparent(parent, ["rojo=00f067aa0ba902b7,congo=t61rcWkgMzE", "third=x"])
+    broken = parse_traceparent(parent, ["rojo=1,=,no equals sign"])
+
+    assert context is not None
+    assert context.trace_state.to_header() == "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE,third=x"
+    assert broken is not None
+    assert f"{broken.trace_id:032x}" == TRACE
+
+
 def test_inject_and_extract_carry_a_sampled_trace(telemetry: Telemetry) -> None:
     with telemetry.tracer.start_as_current_span("payment") as span:
         carried = inject()

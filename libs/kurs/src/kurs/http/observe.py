@@ -10,7 +10,7 @@ from kurs.http.errors import TransportError
 from kurs.http.message import Request
 from kurs.telemetry.baggage import write_baggage
 from kurs.telemetry.service import Telemetry
-from kurs.telemetry.tracing import TRACEPARENT, format_traceparent
+from kurs.telemetry.tracing import TRACEPARENT, TRACESTATE, format_traceparent
 
 
 class CallObserver:
@@ -67,6 +67,8 @@ class CallObserver:
             write_baggage(request.headers)
         if context.is_valid:
             request.headers[TRACEPARENT] = format_traceparent(context)
+            if context.trace_state:
+                request.headers[TRACESTATE] = context.trace_state.to_header()
         return Call(self, request.method, span)
 
     def record(self, method: str, label: str, seconds: float, span: Span | None) -> None:

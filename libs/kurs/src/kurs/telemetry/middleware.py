@@ -90,8 +90,8 @@ class TelemetryMiddleware:
         if scope["type"] != "http" or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
-        traceparent, deadline = _read_headers(scope["headers"])
-        span, context = self._start_span(scope, traceparent)
+        incoming, deadline = _read_headers(scope["headers"])
+        span, context = self._start_span(scope, incoming)
         answer = _Answer(send, span.get_span_context())
         # Tokens are given back below: in one process the caller's task may run this app too.
         deadline_token = current_deadline.set(deadline)
@@ -111,8 +111,7 @@ class TelemetryMiddleware:
             otel_context.detach(span_token)
             current_deadline.reset(deadline_token)
 
-    def _start_span(self, scope: Scope, traceparent: str | None) -> tuple[Span, Context]:
-        incoming = parse_traceparent(traceparent)
+    def _start_span(self, scope: Scope, incoming: SpanContext | None) -> tuple[Span, Context]:
         if incoming is not None and self._trust:
             if not incoming.trace_flags & 1:
                 return _in_context(NonRecordingSpan(incoming))
@@ -186,15 +185,20 @@ def _baggage_of(scope: Scope) -> str | None:
     return ",".join(value.decode("latin-1") for value in found) or None
 
 
-def _read_headers(headers: list[tuple[bytes, bytes]]) -> tuple[str | None, Deadline | None]:
+def _read_headers(
+    headers: list[tuple[bytes, bytes]],
+) -> tuple[SpanContext | None, Deadline | None]:
     traceparent: str | None = None
+    states: list[str] = []
     deadline: Deadline | None = None
     for name, value in headers:
         if name == b"traceparent":
             traceparent = value.decode("latin-1")
+        elif name == b"tracestate":
+            states.append(value.decode("latin-1"))
         elif name == b"x-request-deadline":
             deadline = Deadline.from_header(value.decode("latin-1"))
-    return traceparent, deadline
+    return parse_traceparent(traceparent, states), deadline
 
 
 def _finish(

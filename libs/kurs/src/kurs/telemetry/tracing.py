@@ -1,6 +1,8 @@
 """Trace context over HTTP headers and batch items, and the sampling decision.
 
 Protocol: W3C Trace Context, `traceparent: 00-<32 hex trace id>-<16 hex span id>-<2 hex flags>`.
+What other tracing systems put into `tracestate` goes on from request to request; batch items have
+none.
 
 A trace is sampled or not where it starts, and everyone after follows. Almost all traces are not
 sampled, so the unsampled way builds no span object of the SDK: it carries a span context and
@@ -33,6 +35,7 @@ from opentelemetry.trace import (
 from opentelemetry.util.types import Attributes
 
 TRACEPARENT = "traceparent"
+TRACESTATE = "tracestate"
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _UNSAMPLED = TraceFlags(TraceFlags.DEFAULT)
@@ -74,8 +77,11 @@ def parent_based(sampler: Sampler) -> Sampler:
     return ParentBased(sampler)
 
 
-def parse_traceparent(text: str | None) -> SpanContext | None:
-    """Return the span context that `text` carries, or None when it is absent or malformed."""
+def parse_traceparent(text: str | None, states: Sequence[str] = ()) -> SpanContext | None:
+    """Return the span context that `text` carries, or None when it is absent or malformed.
+
+    `states` are the values of `tracestate`; members that are malformed are left out.
+    """
     if text is None or len(text) < _LENGTH or text[2] != "-" or text[35] != "-" or text[52] != "-":
         return None
     version = text[:2]
@@ -89,7 +95,8 @@ def parse_traceparent(text: str | None) -> SpanContext | None:
         return None
     if not trace_id or not span_id or not text[3:_LENGTH].replace("-", "").isalnum():
         return None
-    return SpanContext(trace_id, span_id, True, _SAMPLED if flags & 1 else _UNSAMPLED)
+    state = TraceState.from_header(list(states)) if states else None
+    return SpanContext(trace_id, span_id, True, _SAMPLED if flags & 1 else _UNSAMPLED, state)
 
 
 def format_traceparent(context: SpanContext) -> str:
