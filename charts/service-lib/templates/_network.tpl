@@ -67,9 +67,12 @@ spec:
 {app.kubernetes.io/component: {{ . }}, app.kubernetes.io/part-of: kurs}
 {{- end }}
 
-{{- /* RFC 1918, RFC 6598 and RFC 4193: where a database is that nobody has named. */}}
+{{- /*
+Where a database is that nobody has named: in a pod, or at an address of RFC 1918, RFC 6598 or RFC 4193. Pods
+are named apart, since some networks take a range of addresses for those outside of the cluster only.
+*/}}
 {{- define "service-lib.privateNetworks" -}}
-{{- $networks := list }}
+{{- $networks := list (dict "namespaceSelector" dict) }}
 {{- range list "10.0.0.0/8" "172.16.0.0/12" "192.168.0.0/16" "100.64.0.0/10" "fc00::/7" }}
 {{- $networks = append $networks (dict "ipBlock" (dict "cidr" .)) }}
 {{- end }}
