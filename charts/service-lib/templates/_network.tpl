@@ -68,12 +68,13 @@ spec:
 {{- end }}
 
 {{- /*
-Where a database is that nobody has named: in a pod, or at an address of RFC 1918, RFC 6598 or RFC 4193. Pods
-are named apart, since some networks take a range of addresses for those outside of the cluster only.
+Where a database is that nobody has named: in a pod, or at an address of RFC 1918 or RFC 6598. Pods are named
+apart, since some networks take a range of addresses for those outside of the cluster only. No IPv6: not every
+network that has none passes over it.
 */}}
 {{- define "service-lib.privateNetworks" -}}
 {{- $networks := list (dict "namespaceSelector" dict) }}
-{{- range list "10.0.0.0/8" "172.16.0.0/12" "192.168.0.0/16" "100.64.0.0/10" "fc00::/7" }}
+{{- range list "10.0.0.0/8" "172.16.0.0/12" "192.168.0.0/16" "100.64.0.0/10" }}
 {{- $networks = append $networks (dict "ipBlock" (dict "cidr" .)) }}
 {{- end }}
 {{- toJson $networks }}
