@@ -7,7 +7,9 @@ store is written and tested once.
 
 import asyncio
 import random
+import sqlite3
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +35,8 @@ Result = TypeVar("Result")
 Work = Callable[[Connection], Returned]
 
 _ATTEMPTS = 6
+_SQLITE_SECONDS = 10
+"""How long a connection waits for another process."""
 # Connections that stay open, and as many again while they are all in use.
 _POOL = 4
 # PostgreSQL: serialization_failure, deadlock_detected.
@@ -280,12 +284,15 @@ def for_update(
 
 def sqlite_engine(url: str, *, begin: str) -> Engine:
     """Return an engine whose transactions start with `begin` (the driver would start them late)."""
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 10})
+    engine = create_engine(
+        url, connect_args={"check_same_thread": False, "timeout": _SQLITE_SECONDS}
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        _write_ahead(connection)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -293,6 +300,23 @@ def sqlite_engine(url: str, *, begin: str) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _write_ahead(connection: Any) -> None:
+    """Turn the write-ahead log on, however many do so with a new file at once.
+
+    For this change SQLite does not wait as it does for a lock (https://sqlite.org/wal.html).
+    """
+    deadline = time.monotonic() + _SQLITE_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _on_connect(connection: Any, _: Any) -> None:
