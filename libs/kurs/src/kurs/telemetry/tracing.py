@@ -134,6 +134,6 @@ def extract(traceparent: str | None, trace_id: str | None = None) -> Context:
     `trace_id`, 32 hexadecimal digits, says which trace that is; else it is one of its own.
     """
     context = parse_traceparent(traceparent)
-    unsampled = unsampled_span(int(trace_id or "0", 16))
-    span = unsampled if context is None else NonRecordingSpan(context)
-    return set_span_in_context(span, _ROOT)
+    if context is None:
+        return set_span_in_context(unsampled_span(int(trace_id or "0", 16)), _ROOT)
+    return set_span_in_context(NonRecordingSpan(context), _ROOT)
