@@ -58,7 +58,7 @@ class Reconciler:
         self._sequence = older.until
         ids = [
             operation_id(_KIND_FROM.get(from_status, Kind.PAY), uid)
-            for uid, from_status in (*newest.found, *older.found)
+            for uid, from_status in (*newest, *older.found)
         ]
         return list(dict.fromkeys([*ids, *islice(self._missing, _AT_ONCE)]))
 

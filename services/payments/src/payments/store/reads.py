@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, func, or_, select, tuple_
+from sqlalchemy import Connection, Row, Select, func, or_, select, tuple_
 
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment, Status
@@ -124,12 +124,11 @@ class Captures:
     until: int
 
 
-def newest_captures(connection: Connection, before: int, limit: int) -> Captures:
-    """Return the newest captures made before a moment."""
+def newest_captures(connection: Connection, before: int, limit: int) -> Sequence[tuple[str, str]]:
+    """Return uid and earlier status of the newest captures made before a moment."""
     newest = last_sequence(connection)
     query = _captures(newest - _LOOKED_AT, before, limit).order_by(events.c.sequence.desc())
-    rows = connection.execute(query).all()
-    return Captures([(row.uid, row.from_status or "") for row in rows], newest)
+    return _found(connection.execute(query).all())
 
 
 def captures_after(connection: Connection, after: int, before: int, limit: int) -> Captures:
@@ -140,8 +139,11 @@ def captures_after(connection: Connection, after: int, before: int, limit: int) 
     query = _captures(after, before, limit).where(events.c.sequence <= after + _LOOKED_AT)
     rows = connection.execute(query.order_by(events.c.sequence)).all()
     until = rows[-1].sequence if len(rows) == limit else after + _LOOKED_AT
-    found = [(row.uid, row.from_status or "") for row in rows]
-    return Captures(found, until if until < last_sequence(connection) else 0)
+    return Captures(_found(rows), until if until < last_sequence(connection) else 0)
+
+
+def _found(rows: Sequence[Row[tuple[int, str, str | None]]]) -> list[tuple[str, str]]:
+    return [(row.uid, row.from_status or "") for row in rows]
 
 
 def _captures(after: int, before: int, limit: int) -> Select[tuple[int, str, str | None]]:
