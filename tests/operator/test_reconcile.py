@@ -7,6 +7,7 @@ import pytest
 from tests.operator.builders import rate_source, threshold
 from tests.operator.small_cluster import Operator, SmallCluster, SmallPod
 
+from kurs.clock import MICROS, to_rfc3339
 from kurs.resources import FxDocument
 from kurs_operator.cluster import ClusterFault
 
@@ -135,6 +136,53 @@ def propagations(operator: Operator) -> dict[str, float | None]:
     assert of_all is not None
     assert quick is not None
     return {"slow": of_all - quick, "all": of_all}
+
+
+def edited(operator: Operator, *, ago: int) -> dict[str, object]:
+    """Return the metadata of a resource whose spec was edited so many seconds ago."""
+    at = to_rfc3339(operator.clock.now() - ago * MICROS)
+    entry = {"manager": "kubectl", "time": at[:19] + "Z"}
+    return {"managedFields": [{**entry, "fieldsV1": {"f:spec": {}}}]}
+
+
+async def test_an_edit_that_is_seen_late_counts_from_when_it_was_made(
+    cluster: SmallCluster, operator: Operator
+):
+    cluster.apply(rate_source(metadata=edited(operator, ago=0)))
+    await operator.settle()
+    assert propagations(operator) == {"slow": 0, "all": 1}
+
+    metadata = edited(operator, ago=20)
+    cluster.apply(rate_source(pairs=[{"quote": "IDR", "spreadBps": 30}], metadata=metadata))
+    await operator.settle()
+
+    assert "editedAt" in cluster.status(DESK)["propagation"]
+    assert propagations(operator) == {"slow": 1, "all": 2}
+    total = operator.sample("config_propagation_seconds_sum", kind="FXRateSource")
+    assert total is not None
+    assert 20 < total < 26
+
+    cluster.apply(rate_source(metadata=edited(operator, ago=-1)))
+    await operator.settle()
+    assert "editedAt" not in cluster.status(DESK)["propagation"]
+    assert propagations(operator) == {"slow": 1, "all": 3}
+
+
+async def test_a_resource_that_waited_for_another_counts_from_the_end_of_its_waiting(
+    cluster: SmallCluster, operator: Operator
+):
+    cluster.apply(rate_source("first", priority=9, metadata=edited(operator, ago=0)))
+    cluster.apply(rate_source("first-too", priority=9, metadata=edited(operator, ago=0)))
+    await operator.settle()
+    assert cluster.condition("FXRateSource/first-too", "Accepted") == ("False", "Conflicted")
+
+    operator.clock.advance(seconds=30)
+    cluster.delete("FXRateSource/first")
+    await operator.settle()
+
+    assert cluster.condition("FXRateSource/first-too", "Accepted") == ("True", "Accepted")
+    assert "editedAt" not in cluster.status("FXRateSource/first-too")["propagation"]
+    assert propagations(operator) == {"slow": 0, "all": 2}
 
 
 async def test_what_the_promise_of_propagation_counts_is_there_before_the_first_edit(

@@ -72,7 +72,11 @@ class LaggingPod(StatusModel):
 
 
 class Propagation(StatusModel):
-    """How far the newest configuration has come."""
+    """How far the newest configuration has come.
+
+    `editedAt` stands where the operator saw the edit late, as after a restart; else the edit is
+    as old as `startedAt`.
+    """
 
     generation: Count
     revision: Short
@@ -81,6 +85,7 @@ class Propagation(StatusModel):
     rejected: Count
     summary: Short
     started_at: Stamp
+    edited_at: Stamp | None = None
     completed_at: Stamp | None = None
     lagging: Annotated[tuple[LaggingPod, ...], Field(max_length=MAX_LAGGING)] = ()
 

@@ -17,7 +17,7 @@ class OperatorMetrics:
     def __init__(self, telemetry: Telemetry) -> None:
         self.propagation = telemetry.histogram(
             "config_propagation_seconds",
-            "From the sight of an edit to the last pod's acknowledgement; 60 for one that stalls",
+            "From an edit to the last pod's acknowledgement; 60 for one that stalls",
             ("kind",),
             buckets=_PROPAGATION_BUCKETS,
         )

@@ -23,6 +23,7 @@ from kurs_operator.conditions import (
     ThresholdStatus,
 )
 from kurs_operator.documents import SERVICES, Service, Written, written
+from kurs_operator.edits import last_edit
 from kurs_operator.fleet import Fleet, fleet
 from kurs_operator.last_good import hold_last_good, with_spoilt
 from kurs_operator.metrics import OperatorMetrics
@@ -50,9 +51,10 @@ class _Turn:
 
     @property
     def took(self) -> float | None:
-        """Seconds of the rollout that ended in this turn, in force everywhere or stalled.
+        """Seconds from the edit to the end of its rollout, in force everywhere or stalled.
 
-        One that stalls counts as the whole deadline, and once, whatever becomes of it later.
+        None if it has not ended in this turn. One that stalls counts as the whole deadline, and
+        once, whatever becomes of it later.
         """
         rollout = self.status.propagation
         if rollout is None or not _is_over(self.status):
@@ -63,7 +65,7 @@ class _Turn:
             return None
         if rollout.completed_at is None:
             return DEADLINE / MICROS
-        return (self.now - from_rfc3339(rollout.started_at)) / MICROS
+        return (self.now - from_rfc3339(rollout.edited_at or rollout.started_at)) / MICROS
 
 
 class Reconciler:
@@ -182,12 +184,13 @@ class Reconciler:
 
     def _judged(self, verdict: Verdict, service: Service) -> Judged:
         body = self._view.body(verdict.identity)
-        document = self._written.get(service.name)
+        document, edit = self._written.get(service.name), last_edit(body)
         return Judged(
             verdict,
             document.document.revision if document else "",
             _previous(verdict.identity.kind, body.get("status")),
             shadow=body["spec"].get("mode") == "Shadow" if "spec" in body else False,
+            edited_at=edit.at if edit else None,
         )
 
     def _postponed(self, turn: _Turn) -> float:

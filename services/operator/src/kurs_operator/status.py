@@ -30,6 +30,8 @@ from kurs_operator.verdict import Identity, Reason, Verdict
 
 DEADLINE = 60 * MICROS
 """How long a rollout may take before it is called stalled."""
+LATE = 2 * MICROS
+"""An edit that is seen so much later counts from when it was made, which is known to the second."""
 LAST_RATE_STEP = 30 * MICROS
 """The date of the last rate is written no more often than this: status is not a metric."""
 
@@ -38,13 +40,15 @@ LAST_RATE_STEP = 30 * MICROS
 class Judged:
     """A resource with its verdict; `revision` is that of its service's newest document.
 
-    `shadow` tells that it is a threshold in Shadow mode.
+    `shadow` tells that it is a threshold in Shadow mode, `edited_at` (microseconds, floored to the
+    second) when its spec was edited last, if anybody knows.
     """
 
     verdict: Verdict
     revision: str
     previous: ResourceStatus | None
     shadow: bool = False
+    edited_at: int | None = None
 
     @property
     def identity(self) -> Identity:
@@ -143,6 +147,7 @@ def _propagation(judged: Judged, live: Verdict, pods: Fleet, now: int) -> Propag
         rejected=sum(_rejects(pods, pod) for pod in behind),
         summary=f"{applied}/{desired}",
         started_at=before.started_at if before else to_rfc3339(now),
+        edited_at=before.edited_at if before else _seen_late(judged, now),
         completed_at=completed,
         lagging=tuple(_lagging(pods, pod) for pod in behind[:MAX_LAGGING]),
     )
@@ -161,6 +166,19 @@ def _rollout_so_far(previous: ResourceStatus | None, live: Verdict) -> Propagati
         return before
     was_in_document = accepted.reason in (Reason.ACCEPTED, Reason.NOT_YET_EFFECTIVE)
     return before if was_in_document is live.in_document else None
+
+
+def _seen_late(judged: Judged, now: int) -> str | None:
+    """Return when the edit was made whose rollout begins only now, or None.
+
+    A resource that is new, or that was seen before and waited for another or for its time, begins
+    now whenever it was edited.
+    """
+    previous, edited_at = judged.previous, judged.edited_at
+    seen = previous is None or previous.observed_generation == judged.identity.generation
+    if seen or not judged.verdict.accepted or edited_at is None or now - edited_at < LATE:
+        return None
+    return to_rfc3339(edited_at)
 
 
 def _rejects(pods: Fleet, pod: Pod) -> bool:
