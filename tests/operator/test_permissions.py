@@ -1,0 +1,90 @@
+"""The Role of the chart allows what the operator asks of the API server, and nothing more."""
+
+import asyncio
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.operator.builders import rate_source, threshold
+from tests.operator.small_api_server import NAMESPACE, Asked, SmallApiServer, objects
+
+from kurs.telemetry import Telemetry
+from kurs_operator.app import create_app
+from kurs_operator.settings import OperatorSettings
+
+ENVIRONMENTS = ("dev", "staging", "production")
+GOLDEN = Path(__file__).parents[1] / "charts" / "golden"
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: test
+contexts: [{{name: test, context: {{cluster: test, user: test, namespace: {namespace}}}}}]
+clusters: [{{name: test, cluster: {{server: "{url}"}}}}]
+users: [{{name: test, user: {{token: t}}}}]
+"""
+LONGEST_SECONDS = 30.0
+
+
+@pytest.fixture
+def telemetry() -> Telemetry:
+    return Telemetry.for_tests("kurs-operator")
+
+
+def granted(environment: str) -> set[Asked]:
+    """Return what the operator's Role allows, a name only where it is narrowed to names."""
+    rendered = yaml.safe_load_all((GOLDEN / f"{environment}.yaml").read_text())
+    [role] = [
+        content
+        for content in rendered
+        if content["kind"] == "Role" and content["metadata"]["name"] == "kurs-operator"
+    ]
+    return {
+        Asked(*allowed)
+        for rule in role["rules"]
+        for allowed in product(
+            rule["apiGroups"], rule["resources"], rule["verbs"], rule.get("resourceNames", [""])
+        )
+    }
+
+
+def needed(asked: set[Asked]) -> set[Asked]:
+    """Return what was asked as a Role says it: by name only where the names are known before."""
+    return {a if a.resource == "configmaps" else a._replace(name="") for a in asked}
+
+
+async def test_the_role_allows_just_what_the_operator_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, telemetry: Telemetry
+):
+    there: dict[str, list[dict[str, Any]]] = {
+        **objects(),
+        # Of two that claim the same, one is told by an Event that it lost.
+        "fxratesources": [_stored(rate_source(name)) for name in ("desk", "rival")],
+        "riskthresholds": [_stored(threshold())],
+    }
+    async with SmallApiServer(there).serving() as server:
+        file = tmp_path / "config"
+        file.write_text(KUBECONFIG.format(namespace=NAMESPACE, url=server.url))
+        monkeypatch.setenv("KUBECONFIG", str(file))
+        app = create_app(OperatorSettings(namespace=NAMESPACE), telemetry=telemetry)
+        async with app.router.lifespan_context(app):
+            wanted = granted("dev")
+            async with asyncio.timeout(LONGEST_SECONDS):
+                while not wanted <= needed(server.asked):
+                    missing = wanted - needed(server.asked)
+                    print("not asked for yet:", *sorted(missing), sep="\n  ")
+                    await asyncio.sleep(0.25)
+
+    assert needed(server.asked) == wanted
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS[1:])
+def test_every_environment_allows_the_same(environment: str):
+    assert granted(environment) == granted(ENVIRONMENTS[0])
+
+
+def _stored(content: dict[str, Any]) -> dict[str, Any]:
+    name = content["metadata"]["name"]
+    metadata = {"uid": f"uid-{name}", "generation": 1, "resourceVersion": "1"}
+    return {**content, "metadata": {**content["metadata"], **metadata, "namespace": NAMESPACE}}
