@@ -1,5 +1,8 @@
 """Expired holds come back by themselves; the audit sums the ledger and tells when it is broken."""
 
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
+
 import pytest
 from sqlalchemy import Connection, text
 from tests.wallet.harness import WalletApp, hold, pay, wallet_app
@@ -9,6 +12,23 @@ from kurs.database import Database
 from kurs.telemetry import Telemetry
 from wallet.background import Audit
 from wallet.metrics import WalletMetrics
+
+
+class Audited(NamedTuple):
+    """An audit of the small wallet's ledger, its database, and what it reports."""
+
+    audit: Audit
+    database: Database
+    value: Callable[..., float | None]
+
+
+@pytest.fixture
+async def audited(small_wallet: WalletApp, sqlite_ledger: str) -> AsyncIterator[Audited]:
+    database = Database.open(sqlite_ledger)
+    telemetry = Telemetry.for_tests("audit")
+    audit = Audit(database, small_wallet.clock, WalletMetrics(telemetry))
+    yield Audited(audit, database, telemetry.registry.get_sample_value)
+    await database.close()
 
 
 async def test_an_expired_hold_is_released_and_recorded(ledger_url: str) -> None:
@@ -59,94 +79,80 @@ async def test_the_audit_reports_positions_and_holds(wallet: WalletApp, ledger_u
 
 
 async def test_the_audit_remembers_the_settled_past_and_finds_lost_money(
-    small_wallet: WalletApp, sqlite_ledger: str
+    small_wallet: WalletApp, audited: Audited
 ) -> None:
-    database = Database.open(sqlite_ledger)
-    telemetry = Telemetry.for_tests("audit")
-    audit = Audit(database, small_wallet.clock, WalletMetrics(telemetry))
-    assert await audit.run() == {"USD": 0}
+    assert await audited.audit.run() == {"USD": 0}
     small_wallet.clock.advance(seconds=600)
     await small_wallet.transfer(pay("p", "alice", "bob", 1))
-    assert await audit.run() == {"USD": 0}
+    assert await audited.audit.run() == {"USD": 0}
 
     lost = text(
         "INSERT INTO postings (transfer_id, account_id, currency, amount, created_at) "
         "VALUES ('forged', 'alice', 'USD', 5, :now)"
     )
     now = small_wallet.clock.now()
-    await database.write(lambda c: c.execute(lost, {"now": now}))
-    assert await audit.run() == {"USD": 5}
+    await audited.database.write(lambda c: c.execute(lost, {"now": now}))
+    assert await audited.audit.run() == {"USD": 5}
     small_wallet.clock.advance(seconds=600)
-    assert await audit.run() == {"USD": 5}
+    assert await audited.audit.run() == {"USD": 5}
     mend = text(
         "INSERT INTO postings (transfer_id, account_id, currency, amount, created_at) "
         "SELECT 'forged', 'alice', 'USD', -5, created_at FROM postings WHERE transfer_id = 'forged'"
     )
-    await database.write(lambda c: c.execute(mend))
-    value = telemetry.registry.get_sample_value
+    await audited.database.write(lambda c: c.execute(mend))
+    value = audited.value
     assert value("wallet_ledger_imbalance", {"currency": "USD"}) == 5
-    await audit.run()
+    await audited.audit.run()
     assert value("wallet_ledger_imbalance", {"currency": "USD"}) == 0
     clean = text(
         "INSERT INTO transfers SELECT 'forged', kind, merchant, status, code, message, "
         "field, content, NULL, reverses, hold_id, config_revision, context, created_at "
         "FROM transfers WHERE transfer_id = 'p'"
     )
-    await database.write(lambda c: c.execute(clean))
-    await database.close()
+    await audited.database.write(lambda c: c.execute(clean))
 
 
 async def test_the_audit_reads_the_whole_ledger_once_an_hour(
-    small_wallet: WalletApp, sqlite_ledger: str
+    small_wallet: WalletApp, audited: Audited
 ) -> None:
-    database = Database.open(sqlite_ledger)
-    audit = Audit(database, small_wallet.clock, WalletMetrics(Telemetry.for_tests("audit")))
     await small_wallet.transfer(pay("p", "alice", "bob", 7))
     small_wallet.clock.advance(seconds=600)
-    assert await audit.run() == {"USD": 0}
+    assert await audited.audit.run() == {"USD": 0}
 
     def lose(connection: Connection) -> None:
         connection.execute(text("DROP TRIGGER postings_no_delete"))
         connection.execute(text("CREATE TABLE kept AS SELECT * FROM postings WHERE amount = 7"))
         connection.execute(text("DELETE FROM postings WHERE amount = 7"))
 
-    await database.write(lose)
+    await audited.database.write(lose)
     small_wallet.clock.advance(seconds=2_900)
-    assert await audit.run() == {"USD": 0}
+    assert await audited.audit.run() == {"USD": 0}
     small_wallet.clock.advance(seconds=100)
-    assert await audit.run() == {"USD": -7}
-    await database.write(lambda c: c.execute(text("INSERT INTO postings SELECT * FROM kept")))
-    await database.close()
+    assert await audited.audit.run() == {"USD": -7}
+    await audited.database.write(
+        lambda c: c.execute(text("INSERT INTO postings SELECT * FROM kept"))
+    )
 
 
 async def test_an_audit_that_never_succeeds_grows_old_from_the_start(
-    small_wallet: WalletApp, sqlite_ledger: str
+    small_wallet: WalletApp, audited: Audited
 ) -> None:
-    database = Database.open(sqlite_ledger)
-    telemetry = Telemetry.for_tests("audit")
-    Audit(database, small_wallet.clock, WalletMetrics(telemetry))
-
     began = small_wallet.clock.now() / 1_000_000
-    assert telemetry.registry.get_sample_value("wallet_ledger_audit_timestamp_seconds") == began
-    await database.close()
+    assert audited.value("wallet_ledger_audit_timestamp_seconds") == began
 
 
 async def test_the_audit_counts_customers_below_their_limit(
-    small_wallet: WalletApp, sqlite_ledger: str
+    small_wallet: WalletApp, audited: Audited
 ) -> None:
-    database = Database.open(sqlite_ledger)
-    telemetry = Telemetry.for_tests("audit")
-    audit = Audit(database, small_wallet.clock, WalletMetrics(telemetry))
-    await audit.run()
-    assert telemetry.registry.get_sample_value("wallet_customers_below_limit") == 0
+    await audited.audit.run()
+    assert audited.value("wallet_customers_below_limit") == 0
 
     def move(connection: Connection, minor: int) -> None:
         connection.execute(text("PRAGMA ignore_check_constraints=ON"))
         change = "UPDATE balances SET posted = posted + :minor WHERE account_id = 'alice'"
         connection.execute(text(change), {"minor": minor})
 
-    await database.write(lambda c: move(c, -1_000_000))
-    await audit.run()
-    assert telemetry.registry.get_sample_value("wallet_customers_below_limit") == 1
-    await database.write(lambda c: move(c, 1_000_000))
-    await database.close()
+    await audited.database.write(lambda c: move(c, -1_000_000))
+    await audited.audit.run()
+    assert audited.value("wallet_customers_below_limit") == 1
+    await audited.database.write(lambda c: move(c, 1_000_000))

@@ -24,6 +24,33 @@ Document = dict[str, Any]
 
 def job(plan: Plan, image: str, secret: str, key: str) -> Document:
     """Return the Job; the API key is the value of `key` in a Secret."""
+    pod = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 10001,
+            "runAsGroup": 10001,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(plan, image, secret, key)],
+        "volumes": [{"name": "load", "configMap": {"name": plan.run}}],
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": plan.run, "labels": _labels(plan)},
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": plan.seconds + GRACE_SECONDS,
+            "ttlSecondsAfterFinished": _KEPT_SECONDS,
+            "template": {"metadata": {"labels": _labels(plan)}, "spec": pod},
+        },
+    }
+
+
+def _container(plan: Plan, image: str, secret: str, key: str) -> Document:
     variables = {
         "GATEWAY": f"http://{GATEWAY}:{GATEWAY_PORT}",
         "STEPS": ",".join(map(str, plan.steps)),
@@ -37,7 +64,7 @@ def job(plan: Plan, image: str, secret: str, key: str) -> Document:
         "name": "API_KEY",
         "valueFrom": {"secretKeyRef": {"name": secret, "key": key}},
     }
-    container = {
+    return {
         "name": "k6",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
@@ -53,30 +80,6 @@ def job(plan: Plan, image: str, secret: str, key: str) -> Document:
             "capabilities": {"drop": ["ALL"]},
         },
         "volumeMounts": [{"name": "load", "mountPath": "/load", "readOnly": True}],
-    }
-    pod = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 10001,
-            "runAsGroup": 10001,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [container],
-        "volumes": [{"name": "load", "configMap": {"name": plan.run}}],
-    }
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": plan.run, "labels": _labels(plan)},
-        "spec": {
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": plan.seconds + GRACE_SECONDS,
-            "ttlSecondsAfterFinished": _KEPT_SECONDS,
-            "template": {"metadata": {"labels": _labels(plan)}, "spec": pod},
-        },
     }
 
 

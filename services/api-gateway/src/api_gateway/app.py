@@ -1,10 +1,11 @@
 """The composition root: keys, limits, upstreams, and the proxy before the gateway's own pages."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from api_gateway.admission import Slots
 from api_gateway.authentication import Authenticator
@@ -50,24 +51,14 @@ def create_app(
         await upstreams.close()
         telemetry.shutdown()
 
-    def readiness() -> Mapping[str, bool]:
-        return {"keys": keys.loaded}
-
     app = create_kurs_app(
         title="Kurs api-gateway",
         settings=settings,
         telemetry=telemetry,
         lifespan=lifespan,
-        readiness=readiness,
+        readiness=lambda: {"keys": keys.loaded},
         report=lambda: {"upstreams": upstreams.states()},
-        front=lambda behind: Proxy(
-            behind,
-            gate=gate,
-            upstreams=upstreams,
-            metrics=metrics,
-            logger=telemetry.logger,
-            draining=lambda: app.state.draining,
-        ),
+        front=_front(gate, upstreams, metrics, telemetry, lambda: app.state.draining),
         trust_traceparent=settings.trust_traceparent,
         take_baggage=False,
     )
@@ -87,6 +78,28 @@ def create_app(
         keys=lambda: len(keys),
     )
     return app
+
+
+def _front(
+    gate: Gate,
+    upstreams: Upstreams,
+    metrics: GatewayMetrics,
+    telemetry: Telemetry,
+    draining: Callable[[], bool],
+) -> Callable[[ASGIApp], ASGIApp]:
+    """Return what puts the proxy before the gateway's own routes."""
+
+    def front(behind: ASGIApp) -> ASGIApp:
+        return Proxy(
+            behind,
+            gate=gate,
+            upstreams=upstreams,
+            metrics=metrics,
+            logger=telemetry.logger,
+            draining=draining,
+        )
+
+    return front
 
 
 def _gate(settings: GatewaySettings, keys: KeyStore) -> Gate:

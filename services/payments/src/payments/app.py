@@ -1,7 +1,8 @@
 """The composition root of payments."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 
@@ -37,10 +38,65 @@ def create_app(
     clock = clock or SystemClock()
     transport = transport or AiohttpTransport()
     telemetry = telemetry or Telemetry.of(settings)
+    parts = _assemble(settings, clock, transport, telemetry, lambda: bool(app.state.draining))
+    heartbeats = _heartbeats(parts, settings, telemetry)
+    ready = {"database": False}
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await ensure_schema(parts.database, settings.database_url, VERSIONS)
+        ready["database"] = True
+        async with beating(*heartbeats):
+            yield
+        await parts.close()
+        await transport.close()
+        await parts.database.close()
+        telemetry.shutdown()
+
+    app = create_kurs_app(
+        title="Kurs payments",
+        settings=settings,
+        telemetry=telemetry,
+        lifespan=lifespan,
+        readiness=lambda: ready,
+    )
+    app.include_router(routes)
+    app.state.service = parts.service
+    app.state.feed = parts.feed
+    app.state.sweeper = parts.sweeper
+    app.state.reconciler = parts.reconciler
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What one app is made of."""
+
+    database: Database
+    dependencies: Dependencies
+    feed: Feed
+    service: PaymentService
+    sweeper: Sweeper
+    reconciler: Reconciler
+
+    async def close(self) -> None:
+        """Wait for what is under way, the service first: it goes through the clients."""
+        await self.service.close()
+        for client in (self.dependencies.risk, self.dependencies.fx, self.dependencies.wallet):
+            await client.close()
+
+
+def _assemble(
+    settings: PaymentsSettings,
+    clock: Clock,
+    transport: Transport,
+    telemetry: Telemetry,
+    draining: Callable[[], bool],
+) -> _Parts:
     batches = BatchMetrics(telemetry.registry)
     metrics = PaymentMetrics(telemetry)
     database = Database.open(settings.database_url, telemetry)
-    feed = Feed(database, lambda: bool(app.state.draining))
+    feed = Feed(database, draining)
     dependencies = _dependencies(settings, transport, telemetry, batches)
     service = PaymentService(
         database=database,
@@ -68,43 +124,17 @@ def create_app(
         telemetry=telemetry,
         clock=clock,
     )
-    heartbeats = (
-        Heartbeat("sweep", sweeper.sweep, seconds=settings.sweep_seconds, telemetry=telemetry),
-        Heartbeat(
-            "reconciliation",
-            reconciler.look,
-            seconds=settings.reconcile_seconds,
-            telemetry=telemetry,
-        ),
-    )
-    ready = {"database": False}
+    return _Parts(database, dependencies, feed, service, sweeper, reconciler)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await ensure_schema(database, settings.database_url, VERSIONS)
-        ready["database"] = True
-        async with beating(*heartbeats):
-            yield
-        await service.close()
-        for client in (dependencies.risk, dependencies.fx, dependencies.wallet):
-            await client.close()
-        await transport.close()
-        await database.close()
-        telemetry.shutdown()
 
-    app = create_kurs_app(
-        title="Kurs payments",
-        settings=settings,
-        telemetry=telemetry,
-        lifespan=lifespan,
-        readiness=lambda: ready,
+def _heartbeats(
+    parts: _Parts, settings: PaymentsSettings, telemetry: Telemetry
+) -> tuple[Heartbeat, Heartbeat]:
+    sweep, look = parts.sweeper.sweep, parts.reconciler.look
+    return (
+        Heartbeat("sweep", sweep, seconds=settings.sweep_seconds, telemetry=telemetry),
+        Heartbeat("reconciliation", look, seconds=settings.reconcile_seconds, telemetry=telemetry),
     )
-    app.include_router(routes)
-    app.state.service = service
-    app.state.feed = feed
-    app.state.sweeper = sweeper
-    app.state.reconciler = reconciler
-    return app
 
 
 def _dependencies(

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from kurs.app import create_app as create_kurs_app
 from kurs.batching import BatchMetrics
@@ -40,8 +41,69 @@ def create_app(
     """Return the app; raises ValueError for a database URL that is neither of the two kinds."""
     clock = clock or SystemClock()
     telemetry = telemetry or Telemetry.of(settings)
-    metrics = RiskMetrics(telemetry)
     carrier = transport or AiohttpTransport()
+    parts = _assemble(settings, clock, carrier, telemetry)
+    watcher, cleanup, rates = parts.watcher, parts.cleanup, parts.rates
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await ensure_schema(parts.database, settings.database_url, VERSIONS)
+        await watcher.start()
+        rates.start()
+        try:
+            async with beating(cleanup):
+                yield
+        finally:
+            await rates.close()
+            await watcher.close()
+            await parts.service.close()
+            await parts.database.close()
+            await carrier.close()
+            telemetry.shutdown()
+
+    app = create_kurs_app(
+        title="Kurs risk",
+        settings=settings,
+        telemetry=telemetry,
+        lifespan=lifespan,
+        readiness=lambda: {
+            "configuration": watcher.ready,
+            "database": cleanup.healthy,
+            "rates_settled": rates.settled,
+        },
+        report=lambda: {"rates": rates.table(clock.now()) is not NO_RATES},
+    )
+    for router in parts.routers(telemetry):
+        app.include_router(router)
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What one app is made of."""
+
+    metrics: RiskMetrics
+    rates: RatesFeed
+    configuration: Configuration
+    watcher: DocumentWatcher[RiskDocument]
+    database: Database
+    cleanup: Heartbeat
+    service: RiskService
+
+    def routers(self, telemetry: Telemetry) -> tuple[APIRouter, ...]:
+        """Return the routes over these parts."""
+        return (
+            scores_router(self.service),
+            thresholds_router(self.configuration),
+            batch_router(BatchScoring(self.service, telemetry, self.metrics)),
+            config_router(self.watcher, self.metrics.shadow.reports),
+        )
+
+
+def _assemble(
+    settings: RiskSettings, clock: Clock, carrier: Transport, telemetry: Telemetry
+) -> _Parts:
+    metrics = RiskMetrics(telemetry)
     rates = RatesFeed(
         ServiceClient("fx", settings.fx_url, carrier, telemetry=telemetry),
         clock=clock,
@@ -72,37 +134,4 @@ def create_app(
         metrics=metrics,
         batch_metrics=BatchMetrics(telemetry.registry),
     )
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await ensure_schema(database, settings.database_url, VERSIONS)
-        await watcher.start()
-        rates.start()
-        try:
-            async with beating(cleanup):
-                yield
-        finally:
-            await rates.close()
-            await watcher.close()
-            await service.close()
-            await database.close()
-            await carrier.close()
-            telemetry.shutdown()
-
-    app = create_kurs_app(
-        title="Kurs risk",
-        settings=settings,
-        telemetry=telemetry,
-        lifespan=lifespan,
-        readiness=lambda: {
-            "configuration": watcher.ready,
-            "database": cleanup.healthy,
-            "rates_settled": rates.settled,
-        },
-        report=lambda: {"rates": rates.table(clock.now()) is not NO_RATES},
-    )
-    app.include_router(scores_router(service))
-    app.include_router(thresholds_router(configuration))
-    app.include_router(batch_router(BatchScoring(service, telemetry, metrics)))
-    app.include_router(config_router(watcher, metrics.shadow.reports))
-    return app
+    return _Parts(metrics, rates, configuration, watcher, database, cleanup, service)
