@@ -62,22 +62,30 @@ def create_app(
         trust_traceparent=settings.trust_traceparent,
         take_baggage=False,
     )
-    catalogue = Catalogue(
-        app.openapi(),
-        upstreams,
-        telemetry.logger,
-        refresh_seconds=settings.openapi_refresh_seconds,
-    )
+    catalogue = _with_pages(app, settings, upstreams, telemetry)
     app.state.catalogue, app.state.keys = catalogue, keys
-    app.openapi = lambda: dict(catalogue.current.document)  # type: ignore[method-assign]
-    # Before the framework's own route of the same path, which would render the document each time.
-    app.router.routes[:0] = page_routes(settings, lambda: catalogue.current)
     metrics.watch(
         in_flight=lambda: gate.requests.taken,
         streams=lambda: gate.streams.taken,
         keys=lambda: len(keys),
     )
     return app
+
+
+def _with_pages(
+    app: FastAPI, settings: GatewaySettings, upstreams: Upstreams, telemetry: Telemetry
+) -> Catalogue:
+    """Add the gateway's pages, and return what keeps the document of the whole API."""
+    catalogue = Catalogue(
+        app.openapi(),
+        upstreams,
+        telemetry.logger,
+        refresh_seconds=settings.openapi_refresh_seconds,
+    )
+    app.openapi = lambda: dict(catalogue.current.document)  # type: ignore[method-assign]
+    # Before the framework's own route of the same path, which would render the document each time.
+    app.router.routes[:0] = page_routes(settings, lambda: catalogue.current)
+    return catalogue
 
 
 def _front(
