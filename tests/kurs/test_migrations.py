@@ -4,10 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import make_url, text
 
 from kurs.database import Database
-from kurs.migrations import SchemaOutdated, ensure_schema, migrate
+from kurs.migrations import NoConnection, SchemaOutdated, ensure_schema, migrate
+from kurs.server import main
+from kurs.settings import ServiceSettings
 
 pytestmark = pytest.mark.postgres
 
@@ -78,10 +81,38 @@ async def test_a_migration_waits_for_its_server(
 
 
 def test_a_migration_does_not_wait_for_what_never_comes(postgres_url: str, versions: Path) -> None:
-    missing = make_url(postgres_url).set(database="no-such-database")
+    missing = make_url(postgres_url).set(database="no-such-database", password="p4ss")
 
-    with pytest.raises(Exception, match="does not exist"):
+    with pytest.raises(NoConnection, match="does not exist") as found:
         migrate(missing.render_as_string(hide_password=False), versions)
+
+    assert "p4ss" not in str(found.value)
+
+
+def test_a_migration_that_waited_in_vain_says_where_why_and_what_to_do(versions: Path) -> None:
+    nowhere = "postgresql+asyncpg://kurs:p4ss@127.0.0.1:1/wallet"
+
+    with pytest.raises(NoConnection) as found:
+        migrate(nowhere, versions, wait_seconds=0)
+
+    message = str(found.value)
+    assert message.startswith("no connection to the database wallet at 127.0.0.1:1: ")
+    assert "check the database URL" in message
+    assert "p4ss" not in message
+
+
+def test_a_command_that_cannot_run_ends_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> None:
+        raise NoConnection("no connection")
+
+    def never() -> FastAPI:
+        raise AssertionError("it must not serve")
+
+    monkeypatch.setattr("sys.argv", ["wallet", "migrate"])
+    with pytest.raises(SystemExit) as ended:
+        main(ServiceSettings(service="wallet"), never, migrate=refused)
+
+    assert ended.value.code == "wallet: no connection"
 
 
 async def test_an_older_program_leaves_a_newer_schema_as_it_is(

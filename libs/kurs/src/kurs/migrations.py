@@ -17,25 +17,32 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import URL, Connection, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from kurs.database import Database, DatabaseUnavailable, is_retryable, sqlite_engine
+from kurs.settings import CannotRun
 
 WAIT_SECONDS = 90.0
 """How long a migration waits for its server, and a service for its migration."""
 _PAUSE_SECONDS = 0.5
+_HINT = "check the database URL, that its server runs, and that the network lets this process there"
 
 
-class SchemaOutdated(RuntimeError):
+class SchemaOutdated(CannotRun):
     """The database has an older schema than this program needs."""
+
+
+class NoConnection(CannotRun):
+    """The database cannot be reached, or lets this program not in."""
 
 
 def migrate(url: str, versions: Path, *, wait_seconds: float = WAIT_SECONDS) -> None:
     """Bring the database at `url` to the newest of `versions` (a folder of alembic revisions).
 
     A schema that is newer than `versions` stays as it is: so it is when a release is rolled back.
+    Raises NoConnection when the server is not there for `wait_seconds`, or refuses.
     """
     if make_url(url).get_backend_name() == "sqlite":
         Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
@@ -95,14 +102,26 @@ async def _migrate_postgresql(url: str, versions: Path, wait_seconds: float) -> 
 
 async def _connect(engine: AsyncEngine, wait_seconds: float) -> AsyncConnection:
     deadline = time.monotonic() + wait_seconds
+    known = ""
     while True:
         try:
             return await engine.connect()
         except (DBAPIError, OSError) as error:
+            why = str(error.orig if isinstance(error, DBAPIError) else error)
             if not is_retryable(error) or time.monotonic() > deadline:
-                raise
-            sys.stderr.write(f"waiting for the database: {error}\n")
+                raise NoConnection(
+                    f"no connection to {_place(engine.url)}: {why}; {_HINT}"
+                ) from error
+            if why != known:
+                sys.stderr.write(f"waiting for {_place(engine.url)}: {why}\n")
+            known = why
             await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def _place(url: URL) -> str:
+    """Return which database it is, without who asks for it."""
+    host = url.host or url.query.get("host") or "localhost"
+    return f"the database {url.database} at {host}" + (f":{url.port}" if url.port else "")
 
 
 def _current_revision(connection: Connection) -> str | None:

@@ -13,7 +13,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from kurs.settings import ServiceSettings
+from kurs.settings import CannotRun, ServiceSettings
 from kurs.telemetry.metrics import stop_counting
 
 IN_FLIGHT_SECONDS = 12
@@ -111,7 +111,10 @@ def main(
     databases is loaded, or has to be installed.
     """
     if sys.argv[1:] == ["migrate"] and migrate is not None:
-        migrate()
+        try:
+            migrate()
+        except CannotRun as error:
+            sys.exit(f"{settings.service}: {error}")
         return
     if sys.argv[1:]:
         known = "serve (no argument)" + (" or migrate" if migrate else "")

@@ -14,6 +14,10 @@ def _instance() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
+class CannotRun(RuntimeError):
+    """A process cannot do what it was started for; the message says why, and what to do."""
+
+
 class ServiceSettings(BaseSettings):
     """The common part; a service subclasses it with its own name, port and database.
 
