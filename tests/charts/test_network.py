@@ -4,20 +4,11 @@ from typing import Any
 
 import pytest
 from tests.charts.conftest import ENVIRONMENTS, SERVICES, Document, Render, of_kind
+from tests.edges import SERVICE_EDGES
 
 from devstack.topology import DEFAULT_PORT, ports_from
 
 PORTS = ports_from(DEFAULT_PORT)
-EDGES = {
-    ("api-gateway", "payments"),
-    ("api-gateway", "fx"),
-    ("api-gateway", "wallet"),
-    ("api-gateway", "risk"),
-    ("payments", "risk"),
-    ("payments", "fx"),
-    ("payments", "wallet"),
-    ("risk", "fx"),
-}
 STORES = ("payments", "wallet", "risk")
 
 
@@ -48,7 +39,7 @@ def edges(policies: dict[str, Any], direction: str) -> set[tuple[str, str, int]]
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_services_call_whom_the_design_says(render: Render, environment: str) -> None:
     policies = of_kind(render("kurs", environment), "NetworkPolicy")
-    wanted = {(caller, called, PORTS[called]) for caller, called in EDGES}
+    wanted = {(caller, called, PORTS[called]) for caller, called in SERVICE_EDGES}
     inside = {e for e in edges(policies, "ingress") if e[0] in SERVICES}
 
     assert inside == wanted

@@ -15,16 +15,9 @@ from tests.cluster.attempts import (
 from tests.cluster.conftest import NewInstallation
 from tests.cluster.installation import RELEASE, SERVICES, Installation
 from tests.cluster.shell import eventually, get
+from tests.edges import SERVICE_EDGES
 
-EDGES = {
-    ("api-gateway", "payments"),
-    ("api-gateway", "fx"),
-    ("api-gateway", "wallet"),
-    ("api-gateway", "risk"),
-    ("payments", "risk"),
-    ("payments", "fx"),
-    ("payments", "wallet"),
-    ("risk", "fx"),
+EDGES = SERVICE_EDGES | {
     ("payments", "postgresql"),
     ("wallet", "postgresql"),
     ("risk", "postgresql"),

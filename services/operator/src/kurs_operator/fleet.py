@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from kurs.documents import ResourceReport
 from kurs.resources import SourceRef
 from kurs_operator.verdict import Identity
 
@@ -17,18 +18,10 @@ POKE = "kurs.dev/config-digest"
 PORT_NAME = "http"
 
 
-class Report(BaseModel):
-    """What a pod says of one resource. `healthy` is None while a source has not answered yet."""
+class Report(ResourceReport):
+    """What a pod says of one resource, as much of it as this operator knows."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-
-    kind: str
-    name: str
-    healthy: bool | None = None
-    reason: str | None = None
-    error: str | None = None
-    observed_at: str | None = None
-    decisions: Mapping[str, int] = {}
 
 
 class Answer(BaseModel):
