@@ -27,7 +27,8 @@ HELM ?= helm
 
 .PHONY: help
 help: ## show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-zA-Z0-9_-]+:.*## / {printf "  \033[36m%-24s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@if [ -t 1 ]; then name='\033[36m%-24s\033[0m'; else name='%-24s'; fi; \
+	  awk -v name="$$name" 'BEGIN {FS = ":.*## "} /^[a-zA-Z0-9_-]+:.*## / {printf "  " name " %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- set up ------------------------------------------------------------------
 
@@ -35,6 +36,7 @@ help: ## show this help
 setup: $(ENVIRONMENT) ## install everything into .venv, from the lock file
 
 $(ENVIRONMENT): requirements/dev.txt $(PACKAGES:%=%/pyproject.toml)
+	@command -v $(PYTHON) >/dev/null || { echo "there is no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=python3.13" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit("Kurs needs Python 3.11 or newer, this is %s: install one and run make PYTHON=python3.13" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@mkdir -p $(VENV)
 	@command -v $(UV) >/dev/null || { $(PYTHON) -m venv $(VENV)/bootstrap && $(VENV)/bootstrap/bin/pip install -q uv; }

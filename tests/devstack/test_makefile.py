@@ -1,0 +1,28 @@
+"""What make says to a person, in a pipe and when something is missing."""
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def make(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_help_in_a_pipe_is_plain_text() -> None:
+    answer = make("help")
+
+    assert answer.returncode == 0
+    assert "\x1b" not in answer.stdout
+    assert {"demo", "dev", "test"} <= {line.split()[0] for line in answer.stdout.splitlines()}
+
+
+def test_a_missing_python_is_named_with_what_to_do(tmp_path: Path) -> None:
+    answer = make("setup", f"VENV={tmp_path}/venv", "PYTHON=no-such-python")
+
+    assert answer.returncode != 0
+    assert "there is no no-such-python: install Python 3.11 or newer" in answer.stderr
+    assert not (tmp_path / "venv").exists()
