@@ -2,10 +2,28 @@
 
 from typing import Any
 
+import yaml
+
 from kurs.resources import API_VERSION
 
 NOW = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z in microseconds."""
+
+
+def kubeconfig(server: str) -> str:
+    """Return a kubeconfig of one server, with the token `secret-token` and the namespace kurs."""
+    cluster = {"name": "test", "cluster": {"server": server}}
+    context = {"cluster": "test", "user": "test", "namespace": "kurs"}
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "contexts": [{"name": "test", "context": context}],
+            "clusters": [cluster],
+            "users": [{"name": "test", "user": {"token": "secret-token"}}],
+        }
+    )
 
 
 def rate_source(name: str = "desk", *, metadata: Any = None, **spec: Any) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _merged(old: Content, new: Content) -> Content:
     for key, value in new.items():
         before = merged.get(key)
         both = isinstance(before, dict) and isinstance(value, dict)
-        merged[key] = _merged(before, value) if both and before is not None else value
+        merged[key] = _merged(before, value) if both else value
     return merged
 
 

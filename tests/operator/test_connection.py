@@ -5,23 +5,15 @@ from pathlib import Path
 
 import kopf
 import pytest
+from tests.operator import builders
 
 from kurs_operator.connection import connect, lenient, login
-
-KUBECONFIG = """
-apiVersion: v1
-kind: Config
-current-context: test
-contexts: [{name: test, context: {cluster: test, user: test, namespace: kurs}}]
-clusters: [{name: test, cluster: {server: "https://api.test:6443"}}]
-users: [{name: test, user: {token: secret-token}}]
-"""
 
 
 @pytest.fixture
 def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "config"
-    file.write_text(KUBECONFIG)
+    file.write_text(builders.kubeconfig("https://api.test:6443"))
     monkeypatch.setenv("KUBECONFIG", str(file))
     return file
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.operator.builders import rate_source, threshold
+from tests.operator.builders import kubeconfig, rate_source, threshold
 from tests.operator.small_api_server import NAMESPACE, Asked, SmallApiServer, objects
 
 from kurs.telemetry import Telemetry
@@ -16,20 +16,7 @@ from kurs_operator.settings import OperatorSettings
 
 ENVIRONMENTS = ("dev", "staging", "production")
 GOLDEN = Path(__file__).parents[1] / "charts" / "golden"
-KUBECONFIG = """
-apiVersion: v1
-kind: Config
-current-context: test
-contexts: [{{name: test, context: {{cluster: test, user: test, namespace: {namespace}}}}}]
-clusters: [{{name: test, cluster: {{server: "{url}"}}}}]
-users: [{{name: test, user: {{token: t}}}}]
-"""
 LONGEST_SECONDS = 30.0
-
-
-@pytest.fixture
-def telemetry() -> Telemetry:
-    return Telemetry.for_tests("kurs-operator")
 
 
 def granted(environment: str) -> set[Asked]:
@@ -55,7 +42,7 @@ def needed(asked: set[Asked]) -> set[Asked]:
 
 
 async def test_the_role_allows_just_what_the_operator_asks_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, telemetry: Telemetry
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     there: dict[str, list[dict[str, Any]]] = {
         **objects(),
@@ -65,8 +52,9 @@ async def test_the_role_allows_just_what_the_operator_asks_for(
     }
     async with SmallApiServer(there).serving() as server:
         file = tmp_path / "config"
-        file.write_text(KUBECONFIG.format(namespace=NAMESPACE, url=server.url))
+        file.write_text(kubeconfig(server.url))
         monkeypatch.setenv("KUBECONFIG", str(file))
+        telemetry = Telemetry.for_tests("kurs-operator")
         app = create_app(OperatorSettings(namespace=NAMESPACE), telemetry=telemetry)
         async with app.router.lifespan_context(app):
             wanted = granted("dev")

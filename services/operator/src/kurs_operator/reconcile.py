@@ -184,11 +184,14 @@ class Reconciler:
 
     def _judged(self, verdict: Verdict, service: Service) -> Judged:
         body = self._view.body(verdict.identity)
-        document, edit = self._written.get(service.name), last_edit(body)
+        document = self._written.get(service.name)
+        previous = _previous(verdict.identity.kind, body.get("status"))
+        edited = previous and previous.observed_generation != verdict.identity.generation
+        edit = last_edit(body) if edited else None
         return Judged(
             verdict,
             document.document.revision if document else "",
-            _previous(verdict.identity.kind, body.get("status")),
+            previous,
             shadow=body["spec"].get("mode") == "Shadow" if "spec" in body else False,
             edited_at=edit.at if edit else None,
         )

@@ -40,8 +40,8 @@ LAST_RATE_STEP = 30 * MICROS
 class Judged:
     """A resource with its verdict; `revision` is that of its service's newest document.
 
-    `shadow` tells that it is a threshold in Shadow mode, `edited_at` (microseconds, floored to the
-    second) when its spec was edited last, if anybody knows.
+    `shadow` tells that it is a threshold in Shadow mode. Of a known resource with a new generation
+    `edited_at` (microseconds, floored to the second) says when it was edited, if anybody knows.
     """
 
     verdict: Verdict
@@ -174,9 +174,8 @@ def _seen_late(judged: Judged, now: int) -> str | None:
     A resource that is new, or that was seen before and waited for another or for its time, begins
     now whenever it was edited.
     """
-    previous, edited_at = judged.previous, judged.edited_at
-    seen = previous is None or previous.observed_generation == judged.identity.generation
-    if seen or not judged.verdict.accepted or edited_at is None or now - edited_at < LATE:
+    edited_at = judged.edited_at
+    if not judged.verdict.accepted or edited_at is None or now - edited_at < LATE:
         return None
     return to_rfc3339(edited_at)
 
