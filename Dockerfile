@@ -2,10 +2,13 @@
 #   docker build --build-arg SERVICE=wallet -t kurs/wallet:dev .
 # SERVICE is api-gateway, payments, fx, wallet, risk or operator. `make images` builds them all.
 ARG SERVICE=wallet
+# The tag is for readers, the digest decides; docs/operations.md says how to renew it.
+ARG BASE=python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
-FROM python:3.13-slim AS build
+FROM ${BASE} AS build
 ARG SERVICE
-RUN pip install --no-cache-dir --disable-pip-version-check "uv>=0.9,<1"
+COPY requirements/build.txt /build/tools.txt
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /build/tools.txt
 ENV UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
 RUN uv venv /opt/kurs
 # The locked requirements first: they change seldom, and their layer is the large one.
@@ -16,10 +19,10 @@ COPY services/${SERVICE} /build/services/${SERVICE}
 # `service` is what `python -m <package>` would run, under one name for all, since an ENTRYPOINT
 # in exec form takes no variables. Build tools are not installed into the environment that ships.
 RUN set -eu; package=$(basename "$(ls -d /build/services/${SERVICE}/src/*)"); \
-    uv pip install --python /opt/kurs --no-deps --no-sources --compile-bytecode /build/libs/kurs /build/services/${SERVICE}; \
+    uv pip install --python /opt/kurs --no-deps --no-sources --build-constraints /build/tools.txt --compile-bytecode /build/libs/kurs /build/services/${SERVICE}; \
     printf 'import runpy\n\nrunpy.run_module("%s", run_name="__main__", alter_sys=True)\n' "$package" > /opt/kurs/service
 
-FROM python:3.13-slim
+FROM ${BASE}
 ARG SERVICE
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="kurs-${SERVICE}" \

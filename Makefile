@@ -39,7 +39,7 @@ $(ENVIRONMENT): requirements/dev.txt $(PACKAGES:%=%/pyproject.toml)
 	@command -v $(PYTHON) >/dev/null || { echo "there is no $(PYTHON): install Python 3.11 or newer, or name one: make PYTHON=python3.13" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit("Kurs needs Python 3.11 or newer, this is %s: install one and run make PYTHON=python3.13" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@mkdir -p $(VENV)
-	@command -v $(UV) >/dev/null || { $(PYTHON) -m venv $(VENV)/bootstrap && $(VENV)/bootstrap/bin/pip install -q uv; }
+	@command -v $(UV) >/dev/null || { $(PYTHON) -m venv $(VENV)/bootstrap && $(VENV)/bootstrap/bin/pip install -q --require-hashes -r requirements/build.txt; }
 	@test -x $(BIN)/python || $(UV) venv -q --allow-existing --python $(PYTHON) $(VENV)
 	@echo "installing into $(VENV)"
 	@$(UV) pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
@@ -49,6 +49,7 @@ $(ENVIRONMENT): requirements/dev.txt $(PACKAGES:%=%/pyproject.toml)
 .PHONY: lock
 lock: ## write the lock files anew (upgrades within the bounds of the pyproject files)
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package kurs --no-emit-index-url --no-header -o requirements/dev.txt requirements/dev.in $(PACKAGES:%=%/pyproject.toml)
+	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/build.txt requirements/build.in
 	@for name in $(DEPLOYABLES); do \
 	  $(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package kurs --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/$$name.txt libs/kurs/pyproject.toml services/$$name/pyproject.toml; \
 	done
@@ -126,17 +127,17 @@ kind-up: ## a cluster on this machine with metrics-server, Prometheus, Grafana, 
 	@$(HELM) upgrade --install metrics-server metrics-server --version $(METRICS_SERVER) \
 	  --repo https://kubernetes-sigs.github.io/metrics-server -n kube-system \
 	  --set 'args={--kubelet-insecure-tls}' --wait
-	@$(MAKE) monitoring
+	@$(MAKE) monitoring LAPTOP=1
 
 .PHONY: kind-down
 kind-down: ## remove that cluster and all that is in it
 	@kind delete cluster --name kurs
 
 .PHONY: monitoring
-monitoring: ## install Prometheus, Grafana, Tempo, the dashboards and the alerts on any cluster
+monitoring: ## install Prometheus, Grafana, Tempo, dashboards, alerts; LAPTOP=1: Grafana without sign-in
 	@$(HELM) upgrade --install kube-prometheus-stack $(PUBLIC_CHARTS)/prometheus-community/charts/kube-prometheus-stack \
 	  --version $(PROMETHEUS_STACK) -n $(MONITORING) --create-namespace --wait --timeout 10m \
-	  -f observability/kube-prometheus-stack/values.yaml
+	  -f observability/kube-prometheus-stack/values.yaml $(if $(LAPTOP),-f observability/kube-prometheus-stack/laptop.yaml)
 	@$(HELM) upgrade --install tempo $(PUBLIC_CHARTS)/grafana-community/helm-charts/tempo \
 	  --version $(TEMPO) -n $(MONITORING) --wait --timeout 5m -f observability/tempo/values.yaml
 	@$(HELM) upgrade --install kurs-observability charts/kurs-observability -n $(MONITORING)
@@ -177,12 +178,23 @@ test-cluster: $(ENVIRONMENT) ## install, load, kill, scale and upgrade on the cl
 	@$(BIN)/pytest $(CLUSTER_TESTS) $(TEST)
 
 .PHONY: check
-check: $(ENVIRONMENT) ## ruff, mypy strict, import-linter, lock files
+check: $(ENVIRONMENT) ## ruff, mypy strict, import-linter, lock files, licences
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m devstack.lock requirements
+	@$(BIN)/python -m devstack.licences
+
+.PHONY: audit
+audit: $(ENVIRONMENT) ## ask for known vulnerabilities of everything that the lock files pin
+	@for lock in requirements/*.txt; do \
+	  echo "$$lock"; $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$lock || exit 1; \
+	done
+
+.PHONY: sbom
+sbom: $(ENVIRONMENT) ## write a bill of materials for each image (CycloneDX): var/sbom
+	@$(BIN)/python -m devstack.sbom var/sbom
 
 .PHONY: format
 format: $(ENVIRONMENT) ## format the code

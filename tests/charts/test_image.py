@@ -17,14 +17,27 @@ def test_every_image_is_made_by_one_recipe_that_takes_the_name() -> None:
     lines = [line for line in DOCKERFILE.splitlines() if not line.startswith("#")]
     arguments = {line.split()[1].split("=")[0] for line in lines if line.startswith("ARG ")}
     # A version is no difference between them: all of a release have the same.
-    assert arguments == {"SERVICE", "VERSION"}
+    assert arguments == {"SERVICE", "VERSION", "BASE"}
     recipe = "\n".join(line for line in lines if not line.startswith("ARG SERVICE"))
     assert not re.findall(rf"\b({'|'.join(DEPLOYABLES)})\b", recipe), "no case of one of them"
 
 
+def test_every_stage_begins_with_an_image_named_by_its_digest() -> None:
+    for path in (ROOT / "Dockerfile", ROOT / "tests" / "Dockerfile"):
+        recipe = path.read_text()
+        (base,) = re.findall(r"^ARG BASE=(.*)$", recipe, re.M)
+        assert re.fullmatch(r"python:3\.13-slim@sha256:[0-9a-f]{64}", base)
+        assert {line.split()[1] for line in recipe.splitlines() if line.startswith("FROM ")} == {
+            "${BASE}"
+        }
+
+
 def test_every_image_installs_locked_and_hashed_requirements() -> None:
-    assert "--require-hashes" in DOCKERFILE
-    for name in DEPLOYABLES:
+    installs = re.findall(r"\bpip install .*", DOCKERFILE)
+    assert len(installs) == 3
+    # Our own packages are in the context; what builds them is held to hashes, too.
+    assert all("--require-hashes" in i or "--build-constraints" in i for i in installs)
+    for name in (*DEPLOYABLES, "build"):
         lock = (ROOT / "requirements" / f"{name}.txt").read_text()
         assert "--hash=sha256:" in lock
 

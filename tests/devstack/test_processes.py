@@ -143,3 +143,18 @@ def test_the_cpu_time_of_a_tree_that_is_gone_is_zero(start: Start) -> None:
     process.signal(signal.SIGKILL)
 
     assert tree_cpu_seconds(pid) == 0
+
+
+def test_what_a_process_writes_is_its_owners_alone(start: Start, tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        code = (
+            "import os; open('made', 'w').close(); os.mkdir('folder'); print('ready', flush=True)"
+        )
+        process = start(code)
+        process.wait(60)
+    finally:
+        os.umask(before)
+
+    for name in ("made", "folder", process.log.name):
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0, name

@@ -170,13 +170,30 @@ def test_grafana_links_graphs_and_traces_and_has_no_default_password() -> None:
     tempo = by_uid["tempo"]["jsonData"]
     assert tempo["tracesToMetrics"]["datasourceUid"] == "prometheus"
     assert "$$__tags" in tempo["tracesToMetrics"]["queries"][0]["query"]
-    settings = of_kind(documents, "ConfigMap")["kube-prometheus-stack-grafana"]["data"][
-        "grafana.ini"
-    ]
-    assert re.search(r"allow_embedding = true", settings)
-    assert re.search(r"\[auth.anonymous\]\nenabled = true", settings)
-    assert "org_role = Viewer" in settings
     assert "prom-operator" not in json.dumps(of_kind(documents, "Secret"))
+
+
+@needs_public_charts
+def test_grafana_lets_nobody_look_without_signing_in_but_on_a_laptop() -> None:
+    def settings(*overlays: str) -> str:
+        maps = of_kind(_stack(*overlays), "ConfigMap")
+        return str(maps["kube-prometheus-stack-grafana"]["data"]["grafana.ini"])
+
+    assert "anonymous" not in settings()
+    assert "allow_embedding" not in settings()
+    laptop = settings("laptop")
+    assert re.search(r"allow_embedding = true", laptop)
+    assert re.search(r"\[auth.anonymous\]\nenabled = true", laptop)
+    assert "org_role = Viewer" in laptop
+
+
+def test_only_the_overlay_of_a_laptop_opens_grafana() -> None:
+    folder = OBSERVABILITY / "kube-prometheus-stack"
+    chosen = {p.name: yaml.safe_load(p.read_text("utf-8")) for p in folder.glob("*.yaml")}
+
+    assert set(chosen) == {"values.yaml", "laptop.yaml"}
+    assert set(chosen["values.yaml"]["grafana"]["grafana.ini"]) == {"analytics"}
+    assert set(chosen["laptop.yaml"]) == {"grafana"}
 
 
 @needs_public_charts
@@ -207,7 +224,7 @@ def test_tempo_makes_metrics_of_spans_and_takes_otlp() -> None:
     assert {3200, 4317, 4318} <= ports
 
 
-def _stack() -> list[Document]:
-    values = OBSERVABILITY / "kube-prometheus-stack" / "values.yaml"
-    chart = Path(PUBLIC) / "kube-prometheus-stack"
-    return helm("kube-prometheus-stack", chart, "-f", str(values))
+def _stack(*overlays: str) -> list[Document]:
+    folder = OBSERVABILITY / "kube-prometheus-stack"
+    files = [f"-f={folder / name}.yaml" for name in ("values", *overlays)]
+    return helm("kube-prometheus-stack", Path(PUBLIC) / "kube-prometheus-stack", *files)

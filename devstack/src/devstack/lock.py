@@ -45,6 +45,8 @@ def main() -> int:
 def _projects(stem: str, root: Path) -> list[Path]:
     if stem == "dev":
         return sorted(root.glob("*/pyproject.toml")) + sorted(root.glob("*/*/pyproject.toml"))
+    if stem == "build":
+        return []
     own = root / "services" / stem
     return [root / "libs" / "kurs" / "pyproject.toml", own / "pyproject.toml"]
 

@@ -1,6 +1,7 @@
 """One child process with a log file: start, signal, stop, read its end, count its CPU."""
 
 import contextlib
+import os
 import signal
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,8 @@ import psutil
 STOP_SECONDS = 15.0
 """How long a process may take to end after SIGTERM before SIGKILL."""
 _TAIL_BYTES = 16_384
+_OTHERS = 0o077
+"""The permissions of everybody but the owner."""
 
 
 class ManagedProcess:
@@ -49,10 +52,10 @@ class ManagedProcess:
         """Start it, its output appended to the log.
 
         It gets a session of its own: a Ctrl-C at the terminal reaches us alone, and we end the
-        processes in their order.
+        processes in their order. What it writes, databases above all, its owner alone can read.
         """
         assert not self.running(), f"{self.name} is running"
-        with self.log.open("ab") as output:
+        with open(self.log, "ab", opener=_for_owner) as output:  # noqa: PTH123 - takes an opener
             self._child = subprocess.Popen(
                 self.command,
                 env=self.environment,
@@ -61,6 +64,7 @@ class ManagedProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=_OTHERS,
             )
 
     def running(self) -> bool:
@@ -123,6 +127,10 @@ def tree_cpu_seconds(pid: int) -> float:
     except psutil.Error:
         return 0.0
     return sum(_cpu_seconds(member.pid) for member in family)
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o666 & ~_OTHERS)
 
 
 def _cpu_seconds(pid: int) -> float:
