@@ -55,7 +55,7 @@ class ManagedProcess:
         processes in their order. What it writes, databases above all, its owner alone can read.
         """
         assert not self.running(), f"{self.name} is running"
-        with open(self.log, "ab", opener=_for_owner) as output:  # noqa: PTH123 - takes an opener
+        with open(self.log, "ab", opener=_for_owner) as output:
             self._child = subprocess.Popen(
                 self.command,
                 env=self.environment,
