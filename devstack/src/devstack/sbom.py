@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 Component = dict[str, Any]
 IMAGE_ENVIRONMENT = {
@@ -34,7 +34,7 @@ _BASE = re.compile(
 )
 
 
-def pinned(lock: str) -> dict[str, str]:
+def pinned(lock: str) -> dict[NormalizedName, str]:
     """Return the version of each package that a lock file puts into an image, by its name."""
     lines = [line.rstrip(" \\") for line in lock.splitlines() if re.match(r"[A-Za-z0-9]", line)]
     wanted = [Requirement(line) for line in lines]
