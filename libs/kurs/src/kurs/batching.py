@@ -5,7 +5,6 @@ an internal request is divided by the batch.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
@@ -14,6 +13,7 @@ from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from kurs.clock import monotonic
 from kurs.errors import Problem, Unavailable
 
 Item = TypeVar("Item")
@@ -101,7 +101,7 @@ class Batcher(Generic[Item, Result]):
     async def submit(self, item: Item, *, expires: float | None = None) -> Result:
         """Return the item's result; raises what its batch raised for it.
 
-        `expires` is a `time.monotonic()` moment after which the item is not sent any more
+        `expires` is a `monotonic()` moment after which the item is not sent any more
         (DeadlineExceeded). Raises Overloaded when `max_queue` items wait.
         """
         result = (await self.submit_many((item,), expires=expires))[0]
@@ -143,7 +143,7 @@ class Batcher(Generic[Item, Result]):
             self._worker = None
 
     def _take(self) -> list[_Group[Item, Result]]:
-        now = time.monotonic()
+        now = monotonic()
         taken: list[_Group[Item, Result]] = []
         size = 0
         while self._queue and (not taken or size + len(self._queue[0].items) <= self._max_batch):
@@ -163,9 +163,9 @@ class Batcher(Generic[Item, Result]):
     async def _send(self, groups: list[_Group[Item, Result]]) -> None:
         items = [item for group in groups for item in group.items]
         self._size.observe(len(items))
-        started = time.perf_counter()
+        started = monotonic()
         results = await self._results(items)
-        self._seconds.observe(time.perf_counter() - started)
+        self._seconds.observe(monotonic() - started)
         position = 0
         for group in groups:
             end = position + len(group.items)

@@ -1,11 +1,29 @@
-"""Time: one integer (microseconds since the epoch, UTC) inside, RFC 3339 text outside."""
+"""Time: one integer (microseconds since the epoch, UTC) inside, RFC 3339 text outside.
+
+Everything that reads a clock reads it here, so that a simulation can own the time of a process.
+"""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
 MICROS = 1_000_000
 """Microseconds in a second."""
+
+
+_monotonic: Callable[[], float] = time.monotonic
+
+
+def monotonic() -> float:
+    """Return seconds of a clock that never goes back: for deadlines, waits and durations."""
+    return _monotonic()
+
+
+def read_monotonic_from(source: Callable[[], float]) -> None:
+    """Let `monotonic` ask `source` from now on, in this whole process."""
+    global _monotonic
+    _monotonic = source
 
 
 class Clock(Protocol):

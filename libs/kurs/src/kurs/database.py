@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
 from kurs.batching import Batcher, BatchMetrics
+from kurs.clock import monotonic
 from kurs.dead_peers import end_with_dead_peer
 from kurs.errors import Unavailable
 from kurs.sql_spans import SqlSpans
@@ -307,14 +308,14 @@ def _write_ahead(connection: Any) -> None:
 
     For this change SQLite does not wait as it does for a lock (https://sqlite.org/wal.html).
     """
-    deadline = time.monotonic() + _SQLITE_SECONDS
+    deadline = monotonic() + _SQLITE_SECONDS
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
             # The low byte is the kind of an error, whatever SQLite adds to it.
             busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            if not busy or time.monotonic() > deadline:
+            if not busy or monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:

@@ -1,10 +1,11 @@
 """Identifiers and other small text types of request bodies, with what each may contain."""
 
 from decimal import Decimal
+from random import getrandbits
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
-from uuid_utils import uuid7
 
 from kurs.money import UnknownCurrency, exponent
 
@@ -66,6 +67,12 @@ AmountIn = Annotated[
 """An amount as it arrives; `kurs.money.parse_amount` reads it once its currency is known."""
 
 
-def new_id(prefix: str) -> str:
-    """Return a new unique id, `prefix_` and a time-ordered UUID (RFC 9562, version 7)."""
-    return f"{prefix}_{uuid7().hex}"
+def new_id(prefix: str, now: int) -> str:
+    """Return a new unique id: `prefix_` and a UUID of version 7 (RFC 9562, section 5.7).
+
+    `now` is in microseconds since the epoch. The 74 other bits are random, not secret: an id says
+    which, never who may.
+    """
+    version, variant = 7, 0b10
+    number = (now // 1000) << 80 | version << 76 | getrandbits(12) << 64
+    return f"{prefix}_{UUID(int=number | variant << 62 | getrandbits(62)).hex}"

@@ -7,7 +7,6 @@ start in any order: each waits for the one before it.
 
 import asyncio
 import sys
-import time
 import zlib
 from contextlib import aclosing
 from functools import partial
@@ -21,6 +20,7 @@ from sqlalchemy import URL, Connection, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from kurs.clock import monotonic
 from kurs.database import Database, DatabaseUnavailable, is_retryable, sqlite_engine
 from kurs.settings import CannotRun
 
@@ -65,9 +65,9 @@ async def ensure_schema(
     if database.dialect == "sqlite":
         await asyncio.to_thread(migrate, url, versions)
         return
-    deadline = time.monotonic() + wait_seconds
+    deadline = monotonic() + wait_seconds
     while (obstacle := await _obstacle(database, versions)) is not None:
-        if time.monotonic() > deadline:
+        if monotonic() > deadline:
             raise SchemaOutdated(obstacle)
         await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -101,14 +101,14 @@ async def _migrate_postgresql(url: str, versions: Path, wait_seconds: float) -> 
 
 
 async def _connect(engine: AsyncEngine, wait_seconds: float) -> AsyncConnection:
-    deadline = time.monotonic() + wait_seconds
+    deadline = monotonic() + wait_seconds
     known = ""
     while True:
         try:
             return await engine.connect()
         except (DBAPIError, OSError) as error:
             why = str(error.orig if isinstance(error, DBAPIError) else error)
-            if not is_retryable(error) or time.monotonic() > deadline:
+            if not is_retryable(error) or monotonic() > deadline:
                 raise NoConnection(
                     f"no connection to {_place(engine.url)}: {why}; {_HINT}"
                 ) from error

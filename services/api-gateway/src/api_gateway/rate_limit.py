@@ -11,12 +11,12 @@ Header fields: draft-ietf-httpapi-ratelimit-headers-10 (`RateLimit-Policy`, `Rat
 """
 
 import math
-import time
 from collections.abc import Callable
 
 from limits import parse
 
 from api_gateway.errors import RateLimited
+from kurs.clock import monotonic
 
 Fields = tuple[tuple[str, str], tuple[str, str]]
 """The two header fields of every answer."""
@@ -27,7 +27,7 @@ _POLICY = "key"
 class RateLimit:
     """One limit for every key, such as `2000/second`."""
 
-    def __init__(self, text: str, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, text: str, now: Callable[[], float] = monotonic) -> None:
         """Read a limit in the notation of `limits`; raises ValueError for other text."""
         item = parse(text)
         self._quota = item.amount

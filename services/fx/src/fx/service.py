@@ -163,7 +163,7 @@ class RateService:
         source_minor, destination_minor = price(pair, side, minor)
         self._metrics.priced(source, destination, pair.source)
         quote = Quote(
-            new_id("fxq"),
+            new_id("fxq", now),
             source,
             destination,
             source_minor,

@@ -6,8 +6,8 @@ is a change that restarts nothing.
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from time import monotonic
 
+from kurs.clock import monotonic
 from kurs_operator.cluster import ClusterFault, each
 from kurs_operator.fleet import Ack, Pod
 

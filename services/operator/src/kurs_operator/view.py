@@ -6,9 +6,9 @@ a watch that was cut off for long does not tell what was deleted meanwhile.
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import Any
 
+from kurs.clock import monotonic
 from kurs_operator.cluster import PLURALS, ClusterPort, Content
 from kurs_operator.documents import SERVICES, Written, read
 from kurs_operator.fleet import Pod

@@ -7,7 +7,8 @@ tried again, later and later; a timer wakes it when a resource comes into force 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
-from time import monotonic
+
+from kurs.clock import monotonic
 
 SETTLE_SECONDS = 0.03
 FIRST_RETRY_SECONDS = 0.5

@@ -257,12 +257,12 @@ def _read(
 ) -> tuple[Payment, str, str]:
     """Return the payment that a request asks for, its idempotency key and its fingerprint."""
     amount = _minor(body.amount, body.currency)
+    now = service.now()
     payment_id = body.payment_id
     if payment_id is None:
         # Derived from the key, so that a repeated request names the same payment everywhere.
-        payment_id = f"pay_{digest(caller.merchant, key)[:32]}" if key else new_id("pay")
+        payment_id = f"pay_{digest(caller.merchant, key)[:32]}" if key else new_id("pay", now)
     own = f"k:{caller.merchant}:{key}" if key else f"p:{caller.merchant}:{payment_id}"
-    now = service.now()
     payment = Payment(
         merchant=caller.merchant,
         payment_id=payment_id,

@@ -4,12 +4,11 @@ import asyncio
 from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
-from time import monotonic
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from kurs.clock import MICROS, Clock
+from kurs.clock import MICROS, Clock, monotonic
 from kurs.http import Deadline, ServiceClient
 from kurs.ids import CurrencyCode
 from kurs.telemetry import Telemetry

@@ -1,12 +1,12 @@
 """HTTP of risk: parse, call the service once, answer."""
 
-from time import monotonic
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
 from kurs.batching import DeadlineExceeded, Overloaded
 from kurs.caller import Caller, CallerDep, MerchantRequired
+from kurs.clock import monotonic
 from kurs.database import DatabaseUnavailable
 from kurs.direct import json_body
 from kurs.errors import FieldError, Unprocessable, problem_responses

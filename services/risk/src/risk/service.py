@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from time import monotonic
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from kurs.batching import BatchMetrics
-from kurs.clock import Clock
+from kurs.clock import Clock, monotonic
 from kurs.database import Database, Writer
 from risk import store
 from risk.domain.attempt import Attempt

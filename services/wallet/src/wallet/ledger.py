@@ -1,6 +1,5 @@
 """The one writer of the ledger: transfers from many requests share a transaction."""
 
-import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,7 +7,7 @@ from opentelemetry.trace import Span
 from sqlalchemy import Connection
 
 from kurs.batching import BatchMetrics
-from kurs.clock import Clock
+from kurs.clock import Clock, monotonic
 from kurs.database import Database, Writer
 from kurs.errors import Problem
 from kurs.telemetry import Telemetry
@@ -21,7 +20,7 @@ MAX_BATCH = 1_000
 
 
 class Submission(NamedTuple):
-    """A transfer on its way: `expires` is a `time.monotonic()` moment."""
+    """A transfer on its way: `expires` is a `monotonic()` moment."""
 
     transfer: Transfer
     expires: float | None = None
@@ -93,7 +92,7 @@ class Ledger:
         self, connection: Connection, submissions: Sequence[Submission]
     ) -> list[Outcome | Exception]:
         """Apply a batch inside its transaction; run again when another process interferes."""
-        moment = time.monotonic()
+        moment = monotonic()
         late = {
             index for index, s in enumerate(submissions)
             if s.expires is not None and s.expires <= moment

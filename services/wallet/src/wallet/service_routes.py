@@ -1,6 +1,5 @@
 """The routes between services: batches in, batches out. The gateway does not forward to them."""
 
-import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
@@ -8,6 +7,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from kurs.batch_body import Misfit, read_items
+from kurs.clock import monotonic
 from kurs.errors import Unavailable, problem_responses
 from kurs.ids import TransferId
 from kurs.routing import router
@@ -35,7 +35,7 @@ def service_routes(wallet: Wallet) -> APIRouter:
         openapi_extra=_body(batch.TransferBatch),
     )
     async def transfers(request: Request) -> Response:
-        arrived = time.monotonic()
+        arrived = monotonic()
         items = read_items(batch.BATCH, batch.ITEM, await request.body(), tags=_KINDS)
         fit = [_submission(item, arrived) for item in items if not isinstance(item, Misfit)]
         outcomes = iter(await wallet.ledger.submit(fit))

@@ -6,8 +6,8 @@ closed ── many failures ──▶ open ── after a while, one probe ─�
 
 from collections.abc import Callable
 from enum import IntEnum
-from time import monotonic
 
+from kurs.clock import monotonic
 from kurs.http.window import RollingCount
 
 _WINDOW_SECONDS = 10.0

@@ -7,11 +7,11 @@ an id by which the target knows a repetition.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from time import monotonic
 from typing import TypeVar
 
 from multidict import CIMultiDict
 
+from kurs.clock import monotonic
 from kurs.http.breaker import CircuitBreaker
 from kurs.http.deadline import DEADLINE_HEADER, Deadline, current_deadline
 from kurs.http.errors import (

@@ -6,7 +6,8 @@ common clock. The form follows gRPC's `grpc-timeout`.
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from time import monotonic
+
+from kurs.clock import monotonic
 
 DEADLINE_HEADER = "X-Request-Deadline"
 _LONGEST_MS = 24 * 60 * 60 * 1000

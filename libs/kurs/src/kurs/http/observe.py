@@ -1,10 +1,9 @@
 """What a client tells about its calls: a histogram, a span when sampled, a few counters."""
 
-from time import perf_counter
-
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_span
 from prometheus_client import Histogram
 
+from kurs.clock import monotonic
 from kurs.http.breaker import CircuitBreaker
 from kurs.http.errors import TransportError
 from kurs.http.message import Request
@@ -93,7 +92,7 @@ class Call:
         self._observer = observer
         self._method = method
         self._span = span
-        self._started = perf_counter()
+        self._started = monotonic()
 
     def answered(self, status: int) -> None:
         """Record an answer."""
@@ -114,4 +113,4 @@ class Call:
             self._span.end()
 
     def _record(self, label: str) -> None:
-        self._observer.record(self._method, label, perf_counter() - self._started, self._span)
+        self._observer.record(self._method, label, monotonic() - self._started, self._span)

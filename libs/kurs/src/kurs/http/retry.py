@@ -7,8 +7,8 @@ keeps it down; the budget bounds them at 1.2 times the load.
 
 import random
 from collections.abc import Callable
-from time import monotonic
 
+from kurs.clock import monotonic
 from kurs.http.window import RollingCount
 
 _BACKOFF_BASE_SECONDS = 0.025

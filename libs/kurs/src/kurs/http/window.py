@@ -1,7 +1,8 @@
 """Counts over the last seconds, in a ring of slices: constant memory, no timer."""
 
 from collections.abc import Callable
-from time import monotonic
+
+from kurs.clock import monotonic
 
 
 class RollingCount:

@@ -5,7 +5,6 @@ sampled builds no span and no attributes.
 """
 
 from random import getrandbits
-from time import perf_counter
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -25,6 +24,7 @@ from prometheus_client import Histogram
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kurs.clock import monotonic
 from kurs.http.deadline import Deadline, current_deadline
 from kurs.telemetry.baggage import with_baggage
 from kurs.telemetry.service import Telemetry
@@ -97,7 +97,7 @@ class TelemetryMiddleware:
         deadline_token = current_deadline.set(deadline)
         span_token = otel_context.attach(context)
         self._active += 1
-        started = perf_counter()
+        started = monotonic()
         try:
             await self._app(scope, receive, answer.send)
         except BaseException as error:
@@ -129,7 +129,7 @@ class TelemetryMiddleware:
     def _observe(
         self, scope: Scope, status: int, started: float, span: Span, error: BaseException | None
     ) -> None:
-        duration = perf_counter() - started
+        duration = monotonic() - started
         method = scope["method"]
         key = (method if method in _METHODS else "_OTHER", route_template(scope), status)
         child = self._children.get(key)

@@ -2,7 +2,7 @@
 
 
 class ManualMonotonic:
-    """Stands in for time.monotonic where a part takes its clock as an argument."""
+    """Stands in for `monotonic` where a part takes its clock as an argument."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
