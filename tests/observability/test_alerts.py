@@ -65,6 +65,7 @@ STORIES = {
         {f"wallet_ledger_audit_timestamp_seconds{{{N}}}": "1740x59"},
     ),
     "KursPaymentsUnfinished": level(f"kurs_payments_oldest_pending_seconds{{{N}}}", 3, 400),
+    "KursOperationSetAside": level(f"kurs_payments_operations_set_aside{{{N}}}", 0, 1),
     "KursBatchStuck": together(
         level(f"kurs_batch_queue_length{{{BATCHER}}}", 9, 9),
         rate(f"kurs_batch_duration_seconds_count{{{BATCHER}}}", 50, 0),

@@ -12,7 +12,10 @@ from payments.domain.operation import Answer, Kind, Operation, operation_id
 from payments.domain.payment import Payment, Status
 from payments.migrations import VERSIONS
 from payments.store import reads
-from payments.store.writes import Claim, Finish, Started, VersionConflict, apply, take_over
+from payments.store.leases import Started, Terms, take_over
+from payments.store.writes import Claim, Finish, VersionConflict, apply
+
+TERMS = Terms(now=10, lease_until=99, rest_until=999, most_failures=9)
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ async def test_a_payment_that_changed_without_an_answer_fails_the_outcome(
 async def test_who_was_taken_over_from_can_record_nothing(database: Database) -> None:
     slow, other = await begin(database, ["p1", "p2"])
     await database.write(lambda c: apply(c, [outcome(other, "in time")]))
-    (taken,) = await database.write(lambda c: take_over(c, now=10, lease_until=99, limit=10))
+    (taken,) = (await database.write(lambda c: take_over(c, TERMS))).started
 
     late = await database.write(lambda c: apply(c, [outcome(slow, "slow", Status.FAILED)]))
     assert [type(result) for result in late] == [VersionConflict]
@@ -101,6 +104,6 @@ async def test_who_was_taken_over_from_can_record_nothing(database: Database) ->
 async def test_nobody_takes_over_twice(database: Database) -> None:
     await begin(database, ["p1", "p2"])
 
-    first = await database.write(lambda c: take_over(c, now=10, lease_until=99, limit=10))
-    assert {taken.operation.attempts for taken in first} == {2}
-    assert await database.write(lambda c: take_over(c, now=10, lease_until=99, limit=10)) == []
+    first = await database.write(lambda c: take_over(c, TERMS))
+    assert {taken.operation.attempts for taken in first.started} == {2}
+    assert (await database.write(lambda c: take_over(c, TERMS))).started == []

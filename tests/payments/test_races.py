@@ -14,7 +14,8 @@ from payments.domain.operation import Kind, Operation
 from payments.domain.payment import Status
 from payments.errors import OperationInProgress
 from payments.migrations import VERSIONS
-from payments.store.writes import Begin, Claim, Op, Outcome, Started, apply
+from payments.store.leases import Started
+from payments.store.writes import Begin, Claim, Op, Outcome, apply
 
 pytestmark = pytest.mark.postgres
 Results = list[Outcome | Exception]

@@ -84,6 +84,17 @@ PAYMENTS = (
         ),
     ),
     _alert(
+        "OperationSetAside",
+        "critical",
+        "max by (namespace) (kurs_payments_operations_set_aside) > 0",
+        "0m",
+        _PAYMENTS,
+        (
+            "Operations in {{ $labels.namespace }} were set aside and wait for a person",
+            "{{ $value }} operations could not be finished, however often they were tried.",
+        ),
+    ),
+    _alert(
         "BatchStuck",
         "critical",
         "kurs_batch_queue_length > 0 and on (namespace, pod, batcher)"

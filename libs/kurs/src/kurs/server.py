@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 
 import uvicorn
@@ -19,6 +19,8 @@ from kurs.telemetry.metrics import stop_counting
 IN_FLIGHT_SECONDS = 12
 """How long requests in flight may take after the last one was accepted: longer than any caller
 waits for an answer."""
+Command = Callable[[Sequence[str]], None]
+"""What a word after `python -m <service>` does with those that follow; raises CannotRun."""
 _CLOSE = (b"connection", b"close")
 _LATE_SECONDS = 0.1
 """How long a connection that was made in the last moment may take to bring its request."""
@@ -104,21 +106,19 @@ def main(
     create: Callable[[], FastAPI],
     *,
     migrate: Callable[[], None] | None = None,
+    commands: Mapping[str, Command] | None = None,
 ) -> None:
     """Run the command line of a service.
 
     `migrate` brings its database up to date, if it has one: without one, nothing that knows of
-    databases is loaded, or has to be installed.
+    databases is loaded, or has to be installed. `commands` are the service's own, by name.
     """
-    if sys.argv[1:] == ["migrate"] and migrate is not None:
-        try:
-            migrate()
-        except CannotRun as error:
-            sys.exit(f"{settings.service}: {error}")
-        return
     if sys.argv[1:]:
-        known = "serve (no argument)" + (" or migrate" if migrate else "")
-        sys.exit(f"{settings.service}: unknown command {sys.argv[1]!r}; known: {known}")
+        known = dict(commands or {})
+        if migrate is not None:
+            known["migrate"] = _without_arguments(migrate)
+        _run(settings.service, known, sys.argv[1], sys.argv[2:])
+        return
     if not settings.metrics_enabled:
         stop_counting()
     app = create()
@@ -146,6 +146,25 @@ def main(
     if server.starts_anew:
         # The same process with the code that is there now: for a pod whose files were synced.
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606
+
+
+def _run(service: str, known: Mapping[str, Command], name: str, arguments: list[str]) -> None:
+    if name not in known:
+        names = ", ".join(["serve (no argument)", *sorted(known)])
+        sys.exit(f"{service}: unknown command {name!r}; known: {names}")
+    try:
+        known[name](arguments)
+    except CannotRun as error:
+        sys.exit(f"{service}: {error}")
+
+
+def _without_arguments(work: Callable[[], None]) -> Command:
+    def run(arguments: Sequence[str]) -> None:
+        if arguments:
+            raise CannotRun(f"unknown argument {arguments[0]!r}")
+        work()
+
+    return run
 
 
 def _settle_garbage_collector() -> None:

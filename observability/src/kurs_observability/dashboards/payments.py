@@ -31,6 +31,13 @@ _FIGURES = (
         limits={"yellow": 60, "red": 300},
     ),
     number(
+        "How many were set aside?",
+        "Operations that the sweeper could not finish many times over; a person takes them up.",
+        "none",
+        "max(kurs_payments_operations_set_aside{@})",
+        limits={"red": 1},
+    ),
+    number(
         "Does the ledger sum to zero?",
         "Largest sum of a currency over all postings, in minor units: 0, always.",
         "none",

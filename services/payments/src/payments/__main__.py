@@ -1,8 +1,15 @@
-"""`python -m payments` serves payments; `python -m payments migrate` migrates its database."""
+"""`python -m payments` serves payments; it has these commands:
+
+`migrate` brings the database up to date, `set-aside` lists the operations that could not be
+finished, `resume <operation>…` (or `--all`) lets them be tried again.
+"""
+
+from functools import partial
 
 from kurs.migrations import migrate
 from kurs.server import main
 from payments.app import create_app
+from payments.commands import list_set_aside, resume
 from payments.migrations import VERSIONS
 from payments.settings import PaymentsSettings
 
@@ -12,4 +19,8 @@ if __name__ == "__main__":
         settings,
         lambda: create_app(settings),
         migrate=lambda: migrate(settings.database_url, VERSIONS),
+        commands={
+            "set-aside": partial(list_set_aside, settings),
+            "resume": partial(resume, settings),
+        },
     )

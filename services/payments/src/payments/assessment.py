@@ -8,10 +8,12 @@ from typing import Any
 from kurs.http import Deadline
 from kurs.money import format_amount
 from kurs.quote_token import Quote, verify
-from payments.clients import AccountDirectory, BatchClient
+from payments.clients import AccountDirectory, BatchClient, Unusable
 from payments.domain.failure import FailureCode, Refusal, refusal_of
 from payments.domain.payment import Payment
 from payments.domain.quotes import accept_quote, exchanged
+
+_DECISIONS = frozenset({"approve", "review", "decline"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class Assessor:
         result = await self._services.risk.call(item, deadline)
         if result["status"] != "scored":
             raise refusal_of(result.get("code"), result.get("message"))
+        if result["decision"] not in _DECISIONS:
+            raise Unusable("risk", f"decided {result['decision']!r}")
         return {key: result[key] for key in ("decision", "score", "reasons", "config_revision")}
 
     async def _price(self, payment: Payment, currency: str, deadline: Deadline) -> Quote:

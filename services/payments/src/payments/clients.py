@@ -17,6 +17,8 @@ from kurs.http import Deadline, ServiceClient, TransportError
 from kurs.telemetry import Telemetry, propagated
 
 Item = dict[str, Any]
+# What is said of a request that will not be understood the next time either.
+_UNREADABLE = frozenset({400, 413, 422})
 
 
 class Unanswered(Exception):
@@ -25,6 +27,13 @@ class Unanswered(Exception):
     def __init__(self, dependency: str, detail: str) -> None:
         super().__init__(f"{dependency}: {detail}")
         self.dependency = dependency
+
+
+class Unusable(Unanswered):
+    """The dependency did answer, and not so that this operation can go on: a fault, not an outage.
+
+    Repeating it may never help, so such attempts are counted against the operation.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,9 @@ class BatchClient:
         except (TransportError, Overloaded, DeadlineExceeded) as error:
             raise Unanswered(self._client.name, str(error)) from error
         if result["status"] == "skipped":
-            raise Unanswered(self._client.name, f"skipped: {result.get('message')}")
+            late = result.get("code") == "deadline_exceeded"
+            reason = Unanswered if late else Unusable
+            raise reason(self._client.name, f"skipped: {result.get('message')}")
         return result
 
     async def _run(self, calls: Sequence[_Call]) -> Sequence[Mapping[str, Any]]:
@@ -67,7 +78,8 @@ class BatchClient:
                 "POST", self._path, body=to_json({"items": items}), retryable=True
             )
         if answer.status != 200:
-            raise Unanswered(self._client.name, f"answered {answer.status}")
+            reason = Unusable if answer.status in _UNREADABLE else Unanswered
+            raise reason(self._client.name, f"answered {answer.status}")
         results: list[Mapping[str, Any]] = json.loads(answer.body)["results"]
         return results
 

@@ -5,21 +5,24 @@ outcome, because the ledger keeps the first transfer under an operation's id: wh
 sent is adopted, and before a taken-over payment fails, its id is burnt in the ledger.
 """
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kurs.clock import MICROS, Clock
 from kurs.http import Deadline
+from payments.adoption import Unreadable, adopted, failure_context, outcome_context
 from payments.assessment import Assessor, Dependencies
-from payments.clients import Unanswered
+from payments.clients import Unanswered, Unusable
 from payments.domain.failure import Failure, FailureCode, Refusal, refusal_of
 from payments.domain.operation import Kind, Operation, operation_id
 from payments.domain.payment import Payment, Status
 from payments.domain.postings import Posting, capture_postings, refund_postings
 from payments.settings import PaymentsSettings
-from payments.store.tables import exchange_values, read_exchange
-from payments.store.writes import Started
+from payments.store.leases import Started
 from payments.waves import together
+
+_GONE = frozenset({"hold_expired", "hold_closed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class PaymentFlow:
         else:
             at = self._clock.now()
             moved = payment.move(Status.CAPTURED, at=at, captured_amount=payment.amount)
-        item = self._item(payment, operation, **_transfer(moved), context=_context(moved))
+        item = self._item(payment, operation, **_transfer(moved), context=outcome_context(moved))
         if payment.exchange is not None:
             item["quote_id"] = payment.exchange.quote_id
             item["config_revision"] = payment.exchange.config_revision
@@ -101,37 +104,26 @@ class PaymentFlow:
         self, payment: Payment, operation: Operation, failure: Failure, deadline: Deadline
     ) -> Settled:
         """Fail a payment that was taken over, unless its money moved already."""
-        context = {"risk": payment.risk, "failure": asdict(failure)}
+        context = failure_context(payment, failure)
         item = self._item(payment, operation, kind="cancel", context=context)
         result = await self._wallet.call(item, deadline)
         if result["status"] == "applied" and not result["replayed"]:
             return self._failed(payment, failure)
         return self._adopt(payment, result)
 
-    def _adopt(self, payment: Payment, result: Any) -> Settled:
+    def _adopt(self, payment: Payment, result: Mapping[str, Any]) -> Settled:
         """Take the outcome that the ledger holds under the operation's id."""
+        if not _stands(result):
+            return self._failed(payment, _refusal(result).failure)
         stored = result.get("stored")
-        if stored is None or stored["status"] == "refused":
-            # A conflict says that the id holds something else; only what it holds counts then.
-            refused = result if result["status"] == "refused" else stored or result
-            refusal = refusal_of(refused.get("code"), refused.get("message"))
-            return self._failed(payment, refusal.failure)
-        context = stored["context"]
-        payment = replace(payment, risk=context["risk"])
-        if stored["kind"] == "cancel":
-            failure = context["failure"]
-            return self._failed(payment, Failure(FailureCode(failure["code"]), failure["message"]))
-        exchange = context["exchange"]
-        moved = payment.move(
-            Status(context["status"]),
-            at=self._clock.now(),
-            exchange=None if exchange is None else read_exchange(exchange),
-            destination_currency=context["destination_currency"],
-            destination_amount=context["destination_amount"],
-            captured_amount=context["captured_amount"],
-            hold_expires_at=context["hold_expires_at"],
-        )
-        return Settled(moved, "paid")
+        if stored is None:
+            raise Unusable("wallet", "an earlier outcome without what is stored")
+        try:
+            after = adopted(payment, stored, at=self._clock.now())
+        except Unreadable as error:
+            raise Unusable("wallet", str(error)) from error
+        failure = after.failure
+        return Settled(after, "paid" if failure is None else failure.code.value)
 
     async def _capture(self, payment: Payment, operation: Operation, deadline: Deadline) -> Settled:
         item = self._item(
@@ -143,24 +135,26 @@ class PaymentFlow:
         )
         result = await self._wallet.call(item, deadline)
         at = self._clock.now()
-        if result["status"] == "applied":
+        if _applied(result):
             moved = payment.move(
                 Status.CAPTURED, at=at, captured_amount=operation.amount, hold_expires_at=None
             )
             return Settled(moved, operation.kind.value)
-        if result.get("code") in ("hold_expired", "hold_closed"):
+        if result.get("code") in _GONE:
             failure = Failure(FailureCode.HOLD_EXPIRED, "the hold has expired; nothing was taken")
             return Settled(self._expired(payment), "expired", failure)
-        failure = refusal_of(result.get("code"), result.get("message")).failure
-        return Settled(payment, "refused", failure)
+        return Settled(payment, "refused", _refusal(result).failure)
 
     async def _release(self, payment: Payment, operation: Operation, deadline: Deadline) -> Settled:
         hold = operation_id(Kind.PAY, payment)
         item = self._item(payment, operation, kind="void", hold_id=hold)
         result = await self._wallet.call(item, deadline)
+        released = _applied(result)
         # A hold that is gone was released by its expiry: the funds are free either way.
-        if operation.kind is Kind.EXPIRE or result["status"] != "applied":
+        if operation.kind is Kind.EXPIRE or (not released and result.get("code") in _GONE):
             return Settled(self._expired(payment), "expired")
+        if not released:
+            return Settled(payment, "refused", _refusal(result).failure)
         at = self._clock.now()
         if operation.kind is Kind.VOID:
             return Settled(payment.move(Status.VOIDED, at=at, hold_expires_at=None), "void")
@@ -183,9 +177,8 @@ class PaymentFlow:
             reverses=_captured_by(payment),
         )
         result = await self._wallet.call(item, deadline)
-        if result["status"] != "applied":
-            refusal = refusal_of(result.get("code"), result.get("message"))
-            return Settled(payment, "refused", refusal.failure)
+        if not _applied(result):
+            return Settled(payment, "refused", _refusal(result).failure)
         refunded = payment.refunded_amount + operation.amount
         whole = refunded == payment.captured_amount
         status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
@@ -227,17 +220,31 @@ def _transfer(moved: Payment) -> dict[str, Any]:
     }
 
 
-def _context(moved: Payment) -> dict[str, Any]:
-    """Return what another process needs to adopt this transfer's outcome."""
-    return {
-        "status": moved.status.value,
-        "risk": moved.risk,
-        "exchange": None if moved.exchange is None else exchange_values(moved.exchange),
-        "destination_currency": moved.destination_currency,
-        "destination_amount": moved.destination_amount,
-        "captured_amount": moved.captured_amount,
-        "hold_expires_at": moved.hold_expires_at,
-    }
+def _stands(result: Mapping[str, Any]) -> bool:
+    """Tell whether a transfer stands under the id: this one, or another that came first.
+
+    A conflict says that the id holds something else; only what it holds counts then.
+    """
+    held = result.get("stored") or result
+    if held["status"] not in ("applied", "refused"):
+        raise Unusable("wallet", f"{held['status']!r} says nothing of what stands under the id")
+    return bool(held["status"] == "applied")
+
+
+def _applied(result: Mapping[str, Any]) -> bool:
+    """Tell whether an action's transfer was made, or was refused for good.
+
+    Raises Unusable when the ledger made another one under its id: neither is the truth then.
+    """
+    status = result["status"]
+    if status not in ("applied", "refused") and _stands(result):
+        raise Unusable("wallet", f"another transfer stands under the id: {result.get('message')}")
+    return bool(status == "applied")
+
+
+def _refusal(result: Mapping[str, Any]) -> Refusal:
+    refused = result if result["status"] == "refused" else result["stored"]
+    return refusal_of(refused.get("code"), refused.get("message"))
 
 
 def _wire(postings: list[Posting]) -> list[dict[str, Any]]:

@@ -49,7 +49,12 @@ class PaymentMetrics:
             "Captured payments that the ledger does not have; anything but 0 is lost money",
         )
         self.oldest_pending = telemetry.gauge(
-            "kurs_payments_oldest_pending_seconds", "Age of the oldest unfinished operation."
+            "kurs_payments_oldest_pending_seconds",
+            "Age of the oldest unfinished operation that is not set aside.",
+        )
+        self.set_aside = telemetry.gauge(
+            "kurs_payments_operations_set_aside",
+            "Operations that could not be finished many times over and wait for a person",
         )
 
     def finished(self, kind: Kind, before: Payment, after: Payment) -> None:

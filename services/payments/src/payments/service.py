@@ -22,6 +22,7 @@ from payments.metrics import PaymentMetrics, span_attributes
 from payments.schemas import RefundAnswer, RefundState, failure_answer, payment_answer
 from payments.settings import PaymentsSettings
 from payments.store import reads
+from payments.store.leases import Started
 from payments.store.writes import (
     Begin,
     Claim,
@@ -29,7 +30,6 @@ from payments.store.writes import (
     Op,
     Outcome,
     Replay,
-    Started,
     VersionConflict,
     apply,
 )
@@ -166,9 +166,9 @@ class PaymentService:
         """Return a page of payments; raises CursorInvalid."""
         return await self._database.read(lambda c: reads.list_payments(c, wanted))
 
-    async def resume(self, started: Started) -> Answer:
-        """Drive an operation that somebody left; returns its answer or one with status 202."""
-        return await self._drive(started)
+    async def resume(self, started: Started) -> None:
+        """Drive an operation that somebody left; raises Unanswered when it is still open."""
+        await self._settle(started)
 
     async def expire(self, payment: Payment) -> None:
         """Release a hold that ran out; a no-op when somebody else works on the payment."""
@@ -195,6 +195,13 @@ class PaymentService:
             return await self._writer.submit(replace(op, traceparent=inject()))
 
     async def _drive(self, started: Started) -> Answer:
+        try:
+            return await self._settle(started)
+        except Unanswered:
+            return self._open_answer(started)
+
+    async def _settle(self, started: Started) -> Answer:
+        """Take an operation to its recorded outcome; raises Unanswered when there is none yet."""
         begun = monotonic()
         try:
             settled = await self._flow.drive(started, self._deadline())
@@ -202,7 +209,7 @@ class PaymentService:
         except Unanswered as error:
             self._metrics.processing.labels(error.dependency).inc()
             self._log.warning("outcome open", operation=started.operation.operation_id, why=error)
-            return self._open_answer(started)
+            raise
         span = get_current_span()
         if span.is_recording():
             span.set_attributes(span_attributes(started.operation, settled.payment))

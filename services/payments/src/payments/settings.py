@@ -1,5 +1,7 @@
 """Settings of the payments service."""
 
+from pydantic import Field
+
 from kurs.settings import MEBIBYTE, ServiceSettings
 
 
@@ -9,7 +11,9 @@ class PaymentsSettings(ServiceSettings):
     `hold_seconds` is how long an authorization or a review may wait within one currency,
     `exchange_hold_seconds` the same across currencies, where the house carries the rate.
     `lease_seconds` is how long an operation belongs to the process that began it: longer than
-    `payment_timeout`, so that nobody takes over what still runs.
+    `payment_timeout`, so that nobody takes over what still runs. What sweepers have failed to
+    finish `set_aside_attempts` times (an outage of another service does not count) is set aside
+    and tried again only every `set_aside_seconds`.
     """
 
     service: str = "payments"
@@ -22,6 +26,8 @@ class PaymentsSettings(ServiceSettings):
     payment_timeout: float = 5.0
     lease_seconds: float = 8.0
     sweep_seconds: float = 1.0
+    set_aside_attempts: int = Field(default=100, ge=1)
+    set_aside_seconds: float = 3600.0
     hold_seconds: float = 7 * 24 * 3600.0
     exchange_hold_seconds: float = 900.0
     give_up_seconds: float = 900.0

@@ -7,15 +7,18 @@ from typing import TypeVar
 from kurs.clock import MICROS, Clock
 from kurs.database import Database
 from kurs.telemetry import Telemetry, carry_merchant, extract
+from payments.clients import Unanswered, Unusable
 from payments.domain.payment import Payment
 from payments.metrics import PaymentMetrics
-from payments.service import RUNNING, PaymentService
+from payments.service import PaymentService
 from payments.settings import PaymentsSettings
-from payments.store import reads
-from payments.store.writes import Started, take_over
+from payments.store import leases, reads
+from payments.store.leases import Started
 
 _BATCH = 100
+_HINT = "`python -m payments resume` takes it up again once the cause is gone"
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Sweeper:
@@ -42,31 +45,56 @@ class Sweeper:
     async def sweep(self) -> int:
         """Finish what is overdue; return how many operations were taken over."""
         now = self._clock.now()
-        lease_until = now + round(self._settings.lease_seconds * MICROS)
-        taken = await self._database.write(
-            lambda c: take_over(c, now=now, lease_until=lease_until, limit=_BATCH)
-        )
-        await self._each(self._resume, taken)
+        taken = await self._database.write(lambda c: leases.take_over(c, self._terms(now)))
+        for operation_id in taken.set_aside:
+            self._log.error("operation set aside", operation=operation_id, hint=_HINT)
+        results = await self._each(self._resume, taken.started)
+        # Another service that did not answer says nothing against the operation.
+        excused = [
+            started.operation.operation_id
+            for started, result in zip(taken.started, results, strict=True)
+            if isinstance(result, Unanswered) and not isinstance(result, Unusable)
+        ]
+        if excused:
+            await self._database.write(lambda c: leases.excuse(c, excused))
         overdue = await self._database.read(lambda c: reads.overdue_holds(c, now, _BATCH))
         await self._each(self._expire, overdue)
         await self._report(now)
-        return len(taken)
+        return len(taken.started)
 
-    async def _each(self, work: Callable[[Item], Awaitable[None]], items: Sequence[Item]) -> None:
+    def _terms(self, now: int) -> leases.Terms:
+        settings = self._settings
+        return leases.Terms(
+            now=now,
+            lease_until=now + round(settings.lease_seconds * MICROS),
+            rest_until=now + round(settings.set_aside_seconds * MICROS),
+            most_failures=settings.set_aside_attempts,
+            limit=_BATCH,
+        )
+
+    async def _each(
+        self, work: Callable[[Item], Awaitable[Result]], items: Sequence[Item]
+    ) -> list[Result | BaseException]:
         """Do `work` for all of `items`; one that fails leaves the others alone, and is logged."""
         results = await asyncio.gather(*map(work, items), return_exceptions=True)
         for result in results:
-            if isinstance(result, Exception):
+            if isinstance(result, Exception) and not isinstance(result, Unanswered):
                 self._metrics.swept.labels("failed").inc()
                 self._log.error("sweeping failed", exc_info=result)
+        return results
 
-    async def _resume(self, started: Started) -> None:
+    async def _resume(self, started: Started) -> Unanswered | None:
+        """Drive an operation; return why it is still open."""
         trace = extract(started.operation.traceparent, started.payment.trace_id)
         with self._tracer.start_as_current_span("payments resume", trace):
             carry_merchant(started.payment.merchant)
-            answer = await self._service.resume(started)
-        result = "open" if answer.status == RUNNING else "finished"
-        self._metrics.swept.labels(result).inc()
+            try:
+                await self._service.resume(started)
+            except Unanswered as error:
+                self._metrics.swept.labels("open").inc()
+                return error
+        self._metrics.swept.labels("finished").inc()
+        return None
 
     async def _expire(self, payment: Payment) -> None:
         # Log lines name the trace that the payment began in; it is over, and gets no more spans.
@@ -74,5 +102,7 @@ class Sweeper:
             await self._service.expire(payment)
 
     async def _report(self, now: int) -> None:
-        oldest = await self._database.read(reads.oldest_pending)
-        self._metrics.oldest_pending.set(0 if oldest is None else max(0, now - oldest) / MICROS)
+        left = await self._database.read(leases.backlog)
+        oldest = now if left.oldest is None else left.oldest
+        self._metrics.oldest_pending.set(max(0, now - oldest) / MICROS)
+        self._metrics.set_aside.set(left.set_aside)

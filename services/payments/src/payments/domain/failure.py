@@ -1,5 +1,6 @@
 """Why a payment fails: a closed list of business reasons, each with what the caller can do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -40,6 +41,14 @@ class Refusal(Exception):
     def __init__(self, code: FailureCode, message: str) -> None:
         super().__init__(message)
         self.failure = Failure(code, message)
+
+
+def read_failure(members: Mapping[str, str]) -> Failure:
+    """Return the failure of its stored members; a later release's code becomes `refused`.
+
+    Raises KeyError and TypeError for members that are none.
+    """
+    return refusal_of(members["code"], members["message"]).failure
 
 
 def refusal_of(code: str | None, message: str | None) -> Refusal:

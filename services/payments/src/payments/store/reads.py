@@ -109,13 +109,6 @@ def last_sequence(connection: Connection) -> int:
     return connection.execute(select(func.max(events.c.sequence))).scalar() or 0
 
 
-def oldest_pending(connection: Connection) -> int | None:
-    """Return when the oldest unfinished operation was asked for, None if all are finished."""
-    pending = operations.c.lease_until.is_not(None)
-    query = select(func.min(operations.c.created_at)).where(pending)
-    return connection.execute(query).scalar()
-
-
 @dataclass(frozen=True, slots=True)
 class Captures:
     """Uid and earlier status of some captured payments, and the last sequence looked at."""

@@ -18,7 +18,7 @@ from sqlalchemy import (
     Table,
 )
 
-from payments.domain.failure import Failure, FailureCode
+from payments.domain.failure import read_failure
 from payments.domain.operation import Answer, Kind, Operation
 from payments.domain.payment import Exchange, Payment, Status
 
@@ -72,6 +72,8 @@ operations = Table(
     Column("answer_status", Integer),
     Column("answer", LargeBinary),
     Column("traceparent", String),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("set_aside_at", BigInteger),
 )
 
 events = Table(
@@ -98,7 +100,8 @@ CHANGING_COLUMNS = (
     "captured_amount", "refunded_amount", "hold_expires_at", "active_operation", "updated_at",
 )  # fmt: skip
 PAYMENT_COLUMNS = _FIXED_COLUMNS + CHANGING_COLUMNS
-OPERATION_COLUMNS = tuple(operations.c.keys())
+_OF_SWEEPERS = ("failures", "set_aside_at")
+OPERATION_COLUMNS = tuple(c.name for c in operations.c if c.name not in _OF_SWEEPERS)
 EVENT_COLUMNS = ("uid", "merchant", "from_status", "to_status", "cause", "actor", "at")
 
 
@@ -168,8 +171,7 @@ def read_payment(row: Row) -> Payment:
     if values["exchange"] is not None:
         values["exchange"] = read_exchange(values["exchange"])
     if values["failure"] is not None:
-        failure = values["failure"]
-        values["failure"] = Failure(FailureCode(failure["code"]), failure["message"])
+        values["failure"] = read_failure(values["failure"])
     return Payment(**values)
 
 

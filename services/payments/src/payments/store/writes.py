@@ -25,6 +25,7 @@ from payments.errors import (
     PaymentIdTaken,
     PaymentNotFound,
 )
+from payments.store.leases import Started, take
 from payments.store.tables import (
     CHANGING_COLUMNS,
     EVENT_COLUMNS,
@@ -75,15 +76,6 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """The caller holds the lease and drives the operation; `fresh` if nobody did before."""
-
-    payment: Payment
-    operation: Operation
-    fresh: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Replay:
     """The operation is finished: this was its answer."""
 
@@ -119,52 +111,6 @@ def apply(connection: Connection, ops: Sequence[Op]) -> list[Outcome | Exception
     created = [op.payment for (i, op) in claims if _is_fresh(results[i])]
     _record_events(connection, created, recorded)
     return results
-
-
-def take_over(connection: Connection, *, now: int, lease_until: int, limit: int) -> list[Started]:
-    """Take the pending operations whose lease ran out; no two processes take the same one."""
-    due = (
-        select(operations)
-        .where(operations.c.lease_until < now)
-        .order_by(operations.c.lease_until)
-        .limit(limit)
-    )
-    found = [read_operation(row) for row in connection.execute(due).mappings()]
-    if not found:
-        return []
-    # A payment that is locked is being finished, or taken over, by somebody else just now.
-    idle = select(payments).where(is_any_of(connection, payments.c.uid, [op.uid for op in found]))
-    locked = connection.execute(for_update(connection, idle, skip_locked=True)).mappings()
-    free = {payment.uid: payment for payment in map(read_payment, locked)}
-    tried = [_take(connection, op, free[op.uid], lease_until) for op in found if op.uid in free]
-    return [taken for taken in tried if isinstance(taken, Started)]
-
-
-def _take(
-    connection: Connection, op: Operation, payment: Payment, until: int
-) -> Started | OperationInProgress:
-    """Take an operation from its driver, who can record nothing from now on.
-
-    The payment's version is the fencing token: a driver that was only slow does not know that
-    another one moves the money, and must not overwrite what that one finds. The payment is locked
-    already, and before its operation, as outcomes do it, so that no two wait for each other.
-    """
-    changed = connection.execute(
-        update(operations)
-        .where(
-            operations.c.operation_id == op.operation_id,
-            operations.c.attempts == op.attempts,
-            operations.c.answer_status.is_(None),
-        )
-        .values(lease_until=until, attempts=op.attempts + 1)
-    )
-    if not changed.rowcount:
-        return OperationInProgress()
-    payment = replace(payment, version=payment.version + 1)
-    fence = update(payments).where(payments.c.uid == payment.uid)
-    connection.execute(fence.values(version=payment.version))
-    taken = replace(op, lease_until=until, attempts=op.attempts + 1)
-    return Started(payment, taken, fresh=False)
 
 
 def _claim(connection: Connection, claims: Sequence[Claim]) -> list[Outcome | Exception]:
@@ -205,7 +151,7 @@ def _repeat(connection: Connection, earlier: Operation, repeated: Operation) -> 
         return OperationInProgress()
     query = for_update(connection, select(payments).where(payments.c.uid == earlier.uid))
     payment = read_payment(connection.execute(query).mappings().one())
-    return _take(connection, earlier, payment, repeated.lease_until)
+    return take(connection, earlier, payment, repeated.lease_until)
 
 
 def _begin(connection: Connection, operation: Operation) -> Outcome | Exception:

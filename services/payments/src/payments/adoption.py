@@ -1,0 +1,93 @@
+"""A transfer carries its outcome in its context, and whoever finds it in the ledger reads it again.
+
+Both directions are here, so that what one process writes another one can adopt. A context comes
+back from a database that others can write to: it is read as strictly as a body.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from payments.domain.failure import Failure, FailureCode, read_failure
+from payments.domain.payment import Payment, Status
+from payments.store.tables import exchange_values, read_exchange
+
+_STATUSES = {
+    "post": frozenset({Status.CAPTURED}),
+    "hold": frozenset({Status.AUTHORIZED, Status.REVIEW}),
+}
+_CANCELLED = Failure(FailureCode.REFUSED, "cancelled in the ledger; nothing has moved")
+
+
+class Unreadable(ValueError):
+    """The ledger moved something under the payment's id, and does not say for which outcome."""
+
+
+def outcome_context(moved: Payment) -> dict[str, Any]:
+    """Return what another process needs to adopt the transfer that `moved` was made by."""
+    return {
+        "status": moved.status.value,
+        "risk": moved.risk,
+        "exchange": None if moved.exchange is None else exchange_values(moved.exchange),
+        "destination_currency": moved.destination_currency,
+        "destination_amount": moved.destination_amount,
+        "captured_amount": moved.captured_amount,
+        "hold_expires_at": moved.hold_expires_at,
+    }
+
+
+def failure_context(payment: Payment, failure: Failure) -> dict[str, Any]:
+    """Return what another process needs to adopt the burning of the payment's id."""
+    return {"risk": payment.risk, "failure": asdict(failure)}
+
+
+def adopted(payment: Payment, stored: Mapping[str, Any], *, at: int) -> Payment:
+    """Return the payment as the applied transfer `stored` left it.
+
+    An id that was cancelled is a payment that failed, whatever its context says: nothing can ever
+    move under it. Raises Unreadable where money moved and the context does not say the rest.
+    """
+    context = stored.get("context") or {}
+    if stored["kind"] == "cancel":
+        return _cancelled(payment, context, at)
+    try:
+        status = Status(context["status"])
+        if status not in _STATUSES[stored["kind"]]:
+            raise Unreadable(f"a {stored['kind']} is no payment that is {status}")
+        exchange = context["exchange"]
+        return replace(payment, risk=context["risk"]).move(
+            status,
+            at=at,
+            exchange=None if exchange is None else read_exchange(exchange),
+            destination_currency=_text(context["destination_currency"]),
+            destination_amount=_number(context["destination_amount"]),
+            captured_amount=_number(context["captured_amount"]),
+            hold_expires_at=_moment(context["hold_expires_at"]),
+        )
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise Unreadable(f"what is stored does not tell the outcome: {error!r}") from error
+
+
+def _cancelled(payment: Payment, context: Mapping[str, Any], at: int) -> Payment:
+    try:
+        failure = read_failure(context["failure"])
+        payment = replace(payment, risk=context["risk"])
+    except (KeyError, TypeError):
+        failure = _CANCELLED
+    return payment.fail(failure.code, failure.message, at=at)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TypeError("no number")
+    return value
+
+
+def _moment(value: Any) -> int | None:
+    return None if value is None else _number(value)

@@ -1,0 +1,196 @@
+"""Who drives an operation and until when: take-overs, and what is set aside.
+
+A failed attempt is counted when it begins and given back when it turns out to have been no fault
+of the operation, so that one which kills its process is counted too.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import Connection, func, select, update
+
+from kurs.bulk import is_any_of
+from kurs.database import for_update
+from payments.domain.operation import Operation
+from payments.domain.payment import Payment
+from payments.errors import OperationInProgress
+from payments.store.tables import Row, operations, payments, read_operation, read_payment
+
+Read = TypeVar("Read")
+_PENDING = operations.c.lease_until.is_not(None)
+_ASIDE = operations.c.set_aside_at.is_not(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The caller holds the lease and drives the operation; `fresh` if nobody did before."""
+
+    payment: Payment
+    operation: Operation
+    fresh: bool = True
+
+
+class Terms(NamedTuple):
+    """How a sweeper takes over, in microseconds since the epoch.
+
+    What has failed `most_failures` times is tried once more and then left until `rest_until`.
+    """
+
+    now: int
+    lease_until: int
+    rest_until: int
+    most_failures: int
+    limit: int = 100
+
+
+class Taken(NamedTuple):
+    """What is to be driven now, and the ids of operations that have just been set aside."""
+
+    started: list[Started]
+    set_aside: list[str]
+
+
+class SetAside(NamedTuple):
+    """An operation that the sweeper has given up, with when it was asked for and set aside."""
+
+    operation_id: str
+    kind: str
+    payment: str
+    attempts: int
+    created_at: int
+    set_aside_at: int
+
+
+class Backlog(NamedTuple):
+    """When the oldest operation was asked for that is still tried; how many are set aside."""
+
+    oldest: int | None
+    set_aside: int
+
+
+def take_over(connection: Connection, terms: Terms) -> Taken:
+    """Take the pending operations whose lease ran out; no two processes take the same one.
+
+    A row that this release cannot read is set aside at once: one that can may come later.
+    """
+    due = (
+        select(operations)
+        .where(operations.c.lease_until < terms.now)
+        .order_by(operations.c.lease_until)
+        .limit(terms.limit)
+    )
+    rows = {row["operation_id"]: row for row in connection.execute(due).mappings()}
+    found, unreadable = _readable(read_operation, rows)
+    if not rows:
+        return Taken([], [])
+    # A payment that is locked is being finished, or taken over, by somebody else just now.
+    uids = [op.uid for op in found.values()]
+    idle = select(payments).where(is_any_of(connection, payments.c.uid, uids))
+    locked = connection.execute(for_update(connection, idle, skip_locked=True)).mappings()
+    free, broken = _readable(read_payment, {row["uid"]: row for row in locked})
+    unreadable += [name for name, op in found.items() if op.uid in broken]
+    aside = [name for name in unreadable if rows[name]["set_aside_at"] is None]
+    _set_aside(connection, unreadable, terms)
+    started = []
+    for name, op in found.items():
+        if op.uid not in free:
+            continue
+        tired = rows[name]["failures"] >= terms.most_failures
+        taken = _try_again(connection, op, free[op.uid], terms, tired=tired)
+        if isinstance(taken, Started):
+            started.append(taken)
+            aside += [name] if tired and rows[name]["set_aside_at"] is None else []
+    return Taken(started, aside)
+
+
+def take(
+    connection: Connection, op: Operation, payment: Payment, until: int, **also: Any
+) -> Started | OperationInProgress:
+    """Take an operation from its driver, who can record nothing from now on.
+
+    The payment's version is the fencing token: a driver that was only slow does not know that
+    another one moves the money, and must not overwrite what that one finds. The payment is locked
+    already, and before its operation, as outcomes do it, so that no two wait for each other.
+    `also` are further columns to set.
+    """
+    changed = connection.execute(
+        update(operations)
+        .where(
+            operations.c.operation_id == op.operation_id,
+            operations.c.attempts == op.attempts,
+            operations.c.answer_status.is_(None),
+        )
+        .values(lease_until=until, attempts=op.attempts + 1, **also)
+    )
+    if not changed.rowcount:
+        return OperationInProgress()
+    payment = replace(payment, version=payment.version + 1)
+    fence = update(payments).where(payments.c.uid == payment.uid)
+    connection.execute(fence.values(version=payment.version))
+    taken = replace(op, lease_until=until, attempts=op.attempts + 1)
+    return Started(payment, taken, fresh=False)
+
+
+def excuse(connection: Connection, operation_ids: Collection[str]) -> None:
+    """Count the last attempt at these operations no longer: it was no fault of theirs."""
+    theirs = is_any_of(connection, operations.c.operation_id, operation_ids)
+    changed = update(operations).where(theirs, _PENDING, operations.c.failures > 0)
+    connection.execute(changed.values(failures=operations.c.failures - 1))
+
+
+def take_up(connection: Connection, operation_ids: Collection[str]) -> list[str]:
+    """Let the sweepers try these again, as often as new ones; return those that were set aside."""
+    theirs = is_any_of(connection, operations.c.operation_id, operation_ids)
+    changed = update(operations).where(theirs, _PENDING, _ASIDE)
+    again = changed.values(failures=0, set_aside_at=None, lease_until=0)
+    return list(connection.execute(again.returning(operations.c.operation_id)).scalars())
+
+
+def set_aside(connection: Connection) -> list[SetAside]:
+    """Return what is set aside, the longest first."""
+    columns = (
+        operations.c.operation_id, operations.c.kind, operations.c.uid, operations.c.attempts,
+        operations.c.created_at, operations.c.set_aside_at,
+    )  # fmt: skip
+    query = select(*columns).where(_PENDING, _ASIDE).order_by(operations.c.set_aside_at)
+    return [SetAside(*row) for row in connection.execute(query)]
+
+
+def backlog(connection: Connection) -> Backlog:
+    """Return what is unfinished."""
+    tried = func.min(operations.c.created_at).filter(operations.c.set_aside_at.is_(None))
+    query = select(tried, func.count(operations.c.set_aside_at)).where(_PENDING)
+    return Backlog(*connection.execute(query).one())
+
+
+def _try_again(
+    connection: Connection, op: Operation, payment: Payment, terms: Terms, *, tired: bool
+) -> Started | OperationInProgress:
+    counted = operations.c.failures + 1
+    if not tired:
+        return take(connection, op, payment, terms.lease_until, failures=counted)
+    since = func.coalesce(operations.c.set_aside_at, terms.now)
+    return take(connection, op, payment, terms.rest_until, failures=counted, set_aside_at=since)
+
+
+def _set_aside(connection: Connection, operation_ids: Sequence[str], terms: Terms) -> None:
+    if not operation_ids:
+        return
+    theirs = is_any_of(connection, operations.c.operation_id, operation_ids)
+    since = func.coalesce(operations.c.set_aside_at, terms.now)
+    rest = update(operations).where(theirs, _PENDING)
+    connection.execute(rest.values(lease_until=terms.rest_until, set_aside_at=since))
+
+
+def _readable(
+    read: Callable[[Row], Read], rows: Mapping[str, Row]
+) -> tuple[dict[str, Read], list[str]]:
+    found: dict[str, Read] = {}
+    unreadable = []
+    for name, row in rows.items():
+        try:
+            found[name] = read(row)
+        except (KeyError, TypeError, ValueError, ArithmeticError):
+            unreadable.append(name)
+    return found, unreadable
