@@ -2,7 +2,15 @@
 
 from grafana_foundation_sdk.builders import dashboard
 
-from kurs_observability.dashboards.frame import board, chart, filled, number, quantiles, rate
+from kurs_observability.dashboards.frame import (
+    Query,
+    board,
+    chart,
+    filled,
+    number,
+    quantiles,
+    rate,
+)
 
 _PAID = 'kurs_payments_total{@,operation="pay"}'
 _HTTP = ',job="api-gateway",http_route="/payments",http_request_method="POST"'
@@ -29,13 +37,6 @@ _FIGURES = (
         "s",
         "max(kurs_payments_oldest_pending_seconds{@})",
         limits={"yellow": 60, "red": 300},
-    ),
-    number(
-        "How many were set aside?",
-        "Operations that the sweeper could not finish many times over; a person takes them up.",
-        "none",
-        "max(kurs_payments_operations_set_aside{@})",
-        limits={"red": 1},
     ),
     number(
         "Does the ledger sum to zero?",
@@ -106,14 +107,21 @@ _MONEY = (
         "Answers PROCESSING, by the service that gave no answer in time.",
         "reqps",
         rate("kurs_payments_processing_total", "dependency"),
-        span=12,
+        span=8,
     ),
     chart(
         "Does the sweeper finish them?",
         "Operations taken over, by whether they came to an end.",
         "reqps",
         rate("kurs_payments_swept_total", "result"),
-        span=12,
+        span=8,
+    ),
+    chart(
+        "What does the sweeper give up?",
+        "Operations that failed many times over and wait for a person.",
+        "none",
+        Query("max(kurs_payments_operations_set_aside{@})", "set aside"),
+        span=8,
     ),
 )
 
