@@ -42,7 +42,6 @@ def test_other_codes_are_unknown(code: str) -> None:
 def test_what_is_rendered_is_read_back(minor: int, currency: str) -> None:
     text = format_amount(minor, currency)
     assert parse_amount(text, currency) == minor
-    assert parse_amount(Decimal(text), currency) == minor
 
 
 @given(minor=st.integers(min_value=-MAX_MINOR, max_value=MAX_MINOR), currency=currencies)
@@ -65,18 +64,13 @@ def test_rendering_keeps_every_decimal(minor: int, currency: str) -> None:
         ("+1", "amount_malformed"),
         ("", "amount_malformed"),
         ("NaN", "amount_malformed"),
-        (Decimal("NaN"), "amount_malformed"),
-        (Decimal("Infinity"), "amount_malformed"),
-        (Decimal("1e400"), "amount_malformed"),
-        (Decimal("1e-400"), "amount_malformed"),
         ("\u0661", "amount_malformed"),
-        (10**60, "amount_malformed"),
         ("92233720368547758.08", "amount_too_large"),
         ("9" * 30, "amount_too_large"),
     ],
     ids=str,
 )
-def test_what_cannot_be_paid_says_why(value: str | int | Decimal, code: str) -> None:
+def test_what_cannot_be_paid_says_why(value: str, code: str) -> None:
     with pytest.raises(InvalidAmount) as caught:
         parse_amount(value, "USD")
     assert caught.value.code == code
@@ -86,10 +80,6 @@ def test_what_cannot_be_paid_says_why(value: str | int | Decimal, code: str) -> 
 def test_trailing_zeros_are_no_precision() -> None:
     assert parse_amount("1.500000", "USD") == 150
     assert parse_amount("7.0", "JPY") == 7
-
-
-def test_a_number_is_read_without_a_float_in_between() -> None:
-    assert parse_amount(Decimal("90071992547409.93"), "USD") == 9007199254740993
 
 
 @given(a=minors, b=minors)

@@ -42,8 +42,10 @@ BODIES: dict[str, dict[str, Any]] = {
 BAD_ID = ["", "x" * 65, "a/b", "a b", "../x", "a\u0000b", "\ud800", "-a", 7, True, None, [], {}]
 BAD_AMOUNT = ["", "0", "-1", "1e5", "NaN", "1.2345", "9" * 30, "1,5", " 1", True, [], {}, 0, -1]
 BAD_CURRENCY = ["", "usd", "US", "USDX", "ABC", "XAU", 7, None, []]
-BAD_TEXT = ["x" * 501, "a\u0000b", "a\u001bb", "a\u0085b", "a\u202eb", 7, []]
+BAD_TEXT = ["x" * 501, "a\u0000b", "a\u001bb", "a\u0085b", "a\u202eb", "a\u200bb", "a\u2028b",
+            "\ue000", 7, []]  # fmt: skip
 BAD_METADATA = [[], "x", {"": "x"}, {"a b": "x"}, {"a": 1}, {"a": "x" * 501},
+                {"a": "a\u2066b"}, {"a\u200b": "x"},
                 {f"k{i}": "x" for i in range(21)}]  # fmt: skip
 BY_FIELD = {
     "amount": BAD_AMOUNT,
@@ -85,6 +87,12 @@ RAW = {
     "deep nest": b'{"metadata": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "deep objects": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
     "not UTF-8": b'{"payment_id": "\xff\xfe"}',
+    "twelve characters": b'{"amount": 1e999999999}',
+    "a name twice": b'{"amount": "1.00", "amount": "100.00"}',
+    "UTF-16": json.dumps(PAYMENT).encode("utf-16"),
+    "UTF-32": json.dumps(PAYMENT).encode("utf-32-le"),
+    "a byte order mark": json.dumps(PAYMENT).encode("utf-8-sig"),
+    "half a pair": b'{"payment_id": "\\ud800"}',
     "5,000 digits": b'{"amount": ' + b"9" * 5000 + b"}",
     "2 MiB": json.dumps({**PAYMENT, "description": "x" * 2**21}).encode(),
 }
@@ -139,7 +147,7 @@ async def test_unreadable_bodies(gateway: JoinedGateway, path: str, kind: str) -
 
 
 @pytest.mark.parametrize("path", ["/payments", "/quotes", "/deposits", "/score"])
-@pytest.mark.parametrize("number", ["1e400", "1e-400", "9" * 4000], ids=["huge", "tiny", "long"])
+@pytest.mark.parametrize("number", ["1e999999999", "1e-400", "9" * 4000], ids=lambda n: n[:12])
 async def test_numbers_that_no_amount_has(gateway: JoinedGateway, path: str, number: str) -> None:
     body = json.dumps(BODIES[path]).replace('"10.00"', number)
     problem = assert_problem(await gateway.call("POST", path, body.encode()), status=422)

@@ -5,9 +5,11 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from kurs.validation import field_errors, parse_json
+from kurs.decoder import bound_batch
+from kurs.validation import field_errors, findings, refusal, validate
 
 Item = TypeVar("Item")
+Parsed = TypeVar("Parsed")
 MAX_ITEMS = 1_000
 """The most items of one batch."""
 
@@ -29,6 +31,15 @@ class _Loose(BaseModel):
 _LOOSE = TypeAdapter(_Loose)
 
 
+def read_batch(adapter: TypeAdapter[Parsed], body: bytes) -> Parsed:
+    """Validate a body whose numbers are all integers in one step, from bytes.
+
+    Raises MalformedJson, and Unprocessable naming the fields.
+    """
+    bound_batch(body)
+    return validate(adapter.validate_json, body)
+
+
 def read_items(
     batch: TypeAdapter[Any], item: TypeAdapter[Item], body: bytes, tags: Collection[str] = ()
 ) -> list[Item | Misfit]:
@@ -36,11 +47,15 @@ def read_items(
 
     Raises MalformedJson or Unprocessable when the body is no batch at all.
     """
+    bound_batch(body)
     try:
         return list(batch.validate_json(body).items)
-    except ValidationError:
-        # Only now one by one, since it takes several times as long.
-        loose = parse_json(_LOOSE, body).items
+    except ValidationError as error:
+        found = findings(error)
+        if found[0]["type"] == "json_invalid":
+            raise refusal(found) from None
+    # Only now one by one, since it takes several times as long.
+    loose = validate(_LOOSE.validate_json, body).items
     read: list[Item | Misfit] = []
     for given in loose:
         try:
@@ -51,6 +66,6 @@ def read_items(
 
 
 def _misfit(given: Any, error: ValidationError, tags: Collection[str]) -> Misfit:
-    found = field_errors(error.errors(include_url=False, include_input=False), tags)[0]
+    found = field_errors(findings(error), tags)[0]
     hint = f"; {found.hint}" if found.hint else ""
     return Misfit(given, found.field, f"{found.message}{hint}")

@@ -1,27 +1,19 @@
 """Bodies of direct routes (see kurs.routing.JsonRoute): how they are read, and how documented."""
 
-import json
 from typing import Any, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, TypeAdapter
 
-from kurs.routing import strict_json
-from kurs.validation import malformed, validate
+from kurs.decoder import decode
+from kurs.validation import validate
 
 Parsed = TypeVar("Parsed")
 
 
 async def read_json(request: Request, adapter: TypeAdapter[Parsed]) -> Parsed:
-    """Return the validated body; its numbers become Decimal, never a float.
-
-    Raises MalformedJson, and Unprocessable naming the fields.
-    """
-    try:
-        content = strict_json(await request.body())
-    except json.JSONDecodeError as error:
-        raise malformed(error.msg) from None
-    return validate(adapter.validate_python, content)
+    """Return the validated body; raises MalformedJson, and Unprocessable naming the fields."""
+    return validate(adapter.validate_python, decode(await request.body()))
 
 
 def json_body(model: type[BaseModel]) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """Identifiers and other small text types of request bodies, with what each may contain."""
 
-from decimal import Decimal
 from random import getrandbits
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
+from kurs.decoder import Number
 from kurs.money import UnknownCurrency, exponent
 
 # A colon is kept out of caller-chosen ids: Kurs joins its own ids with it
@@ -43,15 +43,19 @@ CurrencyCode = Annotated[str, StringConstraints(min_length=3, max_length=3), Aft
 
 
 def _amount(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    elif isinstance(value, Number):
+        value = value.plain()
+    elif not isinstance(value, str):
         raise ValueError('an amount is a decimal string such as "188.52"')
-    if isinstance(value, str) and len(value) > 64:
+    if len(value) > 64:
         raise ValueError("an amount has at most 64 characters")
     return value
 
 
 AmountIn = Annotated[
-    str | int | Decimal,
+    str,
     BeforeValidator(_amount),
     WithJsonSchema(
         {
@@ -64,7 +68,10 @@ AmountIn = Annotated[
         }
     ),
 ]
-"""An amount as it arrives; `kurs.money.parse_amount` reads it once its currency is known."""
+"""An amount as it arrives, a text also where a number was sent.
+
+`kurs.money.parse_amount` reads it once its currency is known.
+"""
 
 
 def new_id(prefix: str, now: int) -> str:

@@ -1,14 +1,13 @@
 """Routes that read JSON strictly, and direct ones: those that the framework hardly touches."""
 
-import json
 from collections.abc import Callable
-from decimal import Decimal
 from inspect import signature
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from kurs.decoder import decode
 from kurs.errors import (
     BadRequest,
     FieldError,
@@ -17,16 +16,19 @@ from kurs.errors import (
     Unprocessable,
     problem_responses,
 )
+from kurs.texts import UNSEEN, UNSEEN_HINT, is_visible
+
+_MAX_PARAMETERS = 32
 
 
-class StrictJsonRequest(Request):
-    """A request whose JSON numbers become Decimal, never a float; NaN and Infinity are refused."""
+class _ReadRequest(Request):
+    """A request whose body was read already; the framework takes `content` for its JSON."""
+
+    content: Any = None
 
     async def json(self) -> Any:
-        """Read the body; raises json.JSONDecodeError, which becomes a `malformed_json` problem."""
-        if not hasattr(self, "_json"):
-            self._json = strict_json(await self.body())
-        return self._json
+        """Return what `kurs.decoder` read."""
+        return self.content
 
 
 class JsonRoute(APIRoute):
@@ -44,49 +46,44 @@ class JsonRoute(APIRoute):
         return "{" not in self.path and list(signature(self.endpoint).parameters) == ["request"]
 
     def get_route_handler(self) -> Callable[[Request], Any]:
-        """Return a handler whose request is a StrictJsonRequest."""
+        """Return a handler whose request is bounded and decoded before the framework sees it."""
         handle = super().get_route_handler()
+        has_body = self.body_field is not None
 
         async def strict(request: Request) -> Response:
-            strictly = StrictJsonRequest(request.scope, request.receive)
-            _refuse_repeats(request)
-            if request.method != "GET" and (await strictly.body()).strip() == b"null":
-                # The framework would take it for no body.
-                hint = "send an object, or no body where none is needed"
-                raise Unprocessable("check body", errors=[FieldError("body", "it is null", hint)])
-            response: Response = await handle(strictly)
+            _check_parameters(request)
+            read = _ReadRequest(request.scope, request.receive)
+            if has_body and (body := await read.body()):
+                read.content = decode(body)
+                if read.content is None:
+                    # The framework would take it for no body.
+                    hint = "send an object, or no body where none is needed"
+                    raise _unfit("body", "it is null", hint)
+            response: Response = await handle(read)
             return response
 
         return strict
 
 
-def strict_json(body: bytes) -> Any:
-    """Return what a JSON text holds, its numbers as Decimal.
+def _check_parameters(request: Request) -> None:
+    """Raise Unprocessable for a query parameter that is given twice: two readers may differ.
 
-    Raises json.JSONDecodeError with what is wrong, also for NaN, for what is no text, for nesting
-    without end and for a number of thousands of digits.
+    Also for more of them than any route has, and for texts that hold what cannot be seen.
     """
-    try:
-        return _DECODER.decode(body.decode(json.detect_encoding(body)))
-    except RecursionError:
-        raise json.JSONDecodeError("it is nested too deeply", "", 0) from None
-    except json.JSONDecodeError:
-        raise
-    except UnicodeDecodeError:
-        raise json.JSONDecodeError("it is no UTF-8 text", "", 0) from None
-    except ValueError:
-        raise json.JSONDecodeError("a number has too many digits", "", 0) from None
+    parameters = request.query_params.multi_items()
+    if len(parameters) > _MAX_PARAMETERS:
+        raise _unfit("query", f"it has more than {_MAX_PARAMETERS} parameters", "send fewer")
+    seen = set()
+    for name, value in parameters:
+        if name in seen:
+            raise _unfit(name, "it is given more than once", "give it once")
+        if not is_visible(name) or not is_visible(value):
+            raise _unfit(name, UNSEEN, UNSEEN_HINT)
+        seen.add(name)
 
 
-def _refuse_repeats(request: Request) -> None:
-    """Raise Unprocessable for a query parameter that is given twice: two readers may differ."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    if len(set(names)) < len(names):
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        errors = [
-            FieldError(name, "it is given more than once", "give it once") for name in repeated
-        ]
-        raise Unprocessable("check " + ", ".join(repeated), errors=errors)
+def _unfit(field: str, message: str, hint: str) -> Unprocessable:
+    return Unprocessable(f"check {field}", errors=[FieldError(field, message, hint)])
 
 
 def router(**options: Any) -> APIRouter:
@@ -94,11 +91,3 @@ def router(**options: Any) -> APIRouter:
     common = problem_responses(BadRequest, MalformedJson, PayloadTooLarge, Unprocessable)
     responses = {**common, **options.pop("responses", {})}
     return APIRouter(route_class=JsonRoute, responses=responses, **options)
-
-
-def _refuse_constant(name: str) -> Any:
-    raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
-
-
-# `json.loads` with these arguments would make a decoder for every text.
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)

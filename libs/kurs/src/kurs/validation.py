@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from kurs.errors import FieldError, MalformedJson, Problem, Unprocessable
 
@@ -29,6 +29,7 @@ _HINTS = {
 }
 _SOURCES = ("body", "query", "path", "header", "cookie")
 _MAX_REPORTED = 20
+_MAX_FINDINGS = 500
 
 Content = TypeVar("Content")
 Parsed = TypeVar("Parsed")
@@ -49,6 +50,14 @@ def field_errors(
     return list(errors.values())
 
 
+def findings(error: ValidationError) -> list[Mapping[str, Any]]:
+    """Return what pydantic found, or one finding in place of more than a reader would look at."""
+    count = error.error_count()
+    if count > _MAX_FINDINGS:
+        return [{"type": "many", "loc": (), "msg": f"{count} of its members are wrong"}]
+    return error.errors(include_url=False, include_input=False)  # type: ignore[return-value]
+
+
 def refusal(found: Sequence[Mapping[str, Any]], tags: Collection[str] = ()) -> Problem:
     """Return MalformedJson or Unprocessable, whichever pydantic's findings tell of."""
     if found and found[0]["type"] == "json_invalid":
@@ -64,14 +73,6 @@ def malformed(why: str) -> MalformedJson:
     return MalformedJson(f"the body cannot be read as JSON: {why}", errors=errors)
 
 
-def parse_json(adapter: TypeAdapter[Parsed], body: bytes, tags: Collection[str] = ()) -> Parsed:
-    """Validate a JSON body in one step, for routes whose numbers are all integers.
-
-    Raises MalformedJson, and Unprocessable naming the fields.
-    """
-    return validate(adapter.validate_json, body, tags)
-
-
 def validate(
     read: Callable[[Content], Parsed], content: Content, tags: Collection[str] = ()
 ) -> Parsed:
@@ -79,7 +80,7 @@ def validate(
     try:
         return read(content)
     except ValidationError as error:
-        raise refusal(error.errors(include_url=False, include_input=False), tags) from None
+        raise refusal(findings(error), tags) from None
 
 
 def _field(location: Iterable[int | str], tags: Collection[str]) -> str:

@@ -52,7 +52,7 @@ class QuoteItem(_Request):
 class QuoteBatch(_Request):
     """Quotes for many payments at once."""
 
-    items: Annotated[list[QuoteItem], Field(min_length=1, max_length=MAX_ITEMS)]
+    items: Annotated[list[QuoteItem], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)]
 
 
 class RateAnswer(BaseModel):

@@ -15,7 +15,7 @@ class FxSettings(ServiceSettings):
     service: str = "fx"
     port: int = 8082
     config_dir: Path = Path("var/config/fx")
-    max_body_bytes: int = 8 * MEBIBYTE
+    max_body_bytes: int = 4 * MEBIBYTE
     quote_ttl_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """How long a quote may be used."""
     allowed_source_hosts: str = ""

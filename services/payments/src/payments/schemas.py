@@ -1,9 +1,8 @@
 """The bodies of the payments API."""
 
-import unicodedata
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from kurs.clock import to_rfc3339
 from kurs.ids import AccountId, AmountIn, CurrencyCode, PaymentId
@@ -14,17 +13,7 @@ from payments.domain.payment import Exchange, Payment, Status
 from payments.domain.postings import arriving_amount
 from payments.store.reads import Event
 
-# What turns the direction of text (UAX #9) can make a description read as another one.
-_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-def _printable(text: str) -> str:
-    if any(unicodedata.category(c) == "Cc" or c in _TURNING for c in text):
-        raise ValueError("control characters are not allowed")
-    return text
-
-
-Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(_printable)]
+Text = Annotated[str, StringConstraints(max_length=500)]
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
 
 

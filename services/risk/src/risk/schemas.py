@@ -88,7 +88,7 @@ class ScoreItem(_Request):
 class ScoreBatch(_Request):
     """Payments, each scored or refused alone, in order."""
 
-    items: Annotated[list[ScoreItem], Field(min_length=1, max_length=MAX_ITEMS)]
+    items: Annotated[list[ScoreItem], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)]
 
 
 DecisionWord = Literal["approve", "review", "decline"]

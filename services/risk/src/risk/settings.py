@@ -12,7 +12,7 @@ class RiskSettings(ServiceSettings):
     port: int = 8084
     database_url: str = "sqlite:///var/risk.db"
     config_dir: Path = Path("var/config/risk")
-    max_body_bytes: int = 8 * MEBIBYTE
+    max_body_bytes: int = 4 * MEBIBYTE
     fx_url: str = "http://127.0.0.1:8082"
     rates_poll_seconds: float = 5.0
     rates_max_age_seconds: float = 120.0

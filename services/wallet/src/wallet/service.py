@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from sqlalchemy import Connection
 
@@ -166,7 +165,7 @@ def _limits(account: AccountIn, prefix: str) -> Mapping[str, int]:
     return limits
 
 
-def _amount(value: str | int | Decimal, currency: str, field: str) -> int:
+def _amount(value: str, currency: str, field: str) -> int:
     try:
         return parse_amount(value, currency)
     except InvalidAmount as error:

@@ -6,12 +6,11 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from kurs.batch_body import Misfit, read_items
+from kurs.batch_body import Misfit, read_batch, read_items
 from kurs.clock import monotonic
 from kurs.errors import Unavailable, problem_responses
 from kurs.ids import TransferId
 from kurs.routing import router
-from kurs.validation import parse_json
 from wallet import answers
 from wallet.domain.evaluate import stored_outcome
 from wallet.domain.transfers import Kind
@@ -54,7 +53,7 @@ def service_routes(wallet: Wallet) -> APIRouter:
         openapi_extra=_body(batch.AccountLookup),
     )
     async def lookup(request: Request) -> Response:
-        body = parse_json(batch.LOOKUP, await request.body())
+        body = read_batch(batch.LOOKUP, await request.body())
         found = await wallet.directory.find(body.account_ids)
         return _json({"accounts": [answers.found_account(a) for a in found]})
 

@@ -9,7 +9,7 @@ class WalletSettings(ServiceSettings):
     service: str = "wallet"
     port: int = 8083
     database_url: str = "sqlite:///var/wallet.db"
-    max_body_bytes: int = 8 * MEBIBYTE
+    max_body_bytes: int = 4 * MEBIBYTE
     # Seconds between two looks for expired holds.
     hold_expiry_interval: float = 1.0
     # Seconds between two sums over the ledger.

@@ -143,7 +143,7 @@ TransferItem = Annotated[
 class TransferBatch(Request):
     """Transfers, each applied or refused alone, in order."""
 
-    items: list[TransferItem] = Field(min_length=1, max_length=MAX_ITEMS)
+    items: list[TransferItem] = Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)
 
 
 class StoredTransfer(BaseModel):
@@ -180,7 +180,7 @@ class BatchResults(BaseModel):
 class AccountLookup(Request):
     """Accounts to look up, whoever owns them."""
 
-    account_ids: list[LedgerAccountId] = Field(max_length=MAX_ACCOUNTS)
+    account_ids: list[LedgerAccountId] = Field(max_length=MAX_ACCOUNTS, fail_fast=True)
 
 
 class FoundAccount(BaseModel):

@@ -36,7 +36,10 @@ class AccountIn(Request):
         None, description="What incoming payments are converted to; absent: keep what is paid."
     )
     overdrafts: list[OverdraftIn] = Field(
-        default=[], max_length=50, description="Needs a key with the role `operate`."
+        default=[],
+        max_length=50,
+        fail_fast=True,
+        description="Needs a key with the role `operate`.",
     )
 
 
@@ -44,7 +47,8 @@ def _one_or_many(body: Any) -> str:
     return "many accounts" if isinstance(body, list) else "one account"
 
 
-_Many = Annotated[list[AccountIn], Field(min_length=1, max_length=MAX_ACCOUNTS)]
+# The first account that is wrong is named, so that a thousand wrong ones cost no more than it.
+_Many = Annotated[list[AccountIn], Field(min_length=1, max_length=MAX_ACCOUNTS, fail_fast=True)]
 # The tags hold a space, so that they are left out of the field names in problem documents.
 AccountsIn = Annotated[
     Annotated[AccountIn, Tag("one account")] | Annotated[_Many, Tag("many accounts")],
