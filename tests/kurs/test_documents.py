@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from pydantic import model_validator
 
 from kurs.clock import ManualClock
 from kurs.documents import DocumentWatcher, config_router
@@ -382,3 +383,26 @@ async def test_a_closed_watcher_applies_nothing_more(
     await asyncio.sleep(0.05)
 
     assert watcher.current == document("limits")
+
+
+class _Unreadable(RiskDocument):
+    """A document whose content a validator fails on in a way that nobody foresaw."""
+
+    @model_validator(mode="after")
+    def _fail(self) -> "_Unreadable":
+        raise RecursionError
+
+
+async def test_a_document_that_fails_its_reader_is_refused_once_and_the_service_starts(
+    mount: Mount, telemetry: Telemetry
+):
+    watcher = DocumentWatcher(mount.folder, _Unreadable, telemetry=telemetry, poll_seconds=0.01)
+    mount.write(document("limits"))
+
+    await watcher.start()
+    await asyncio.sleep(0.1)
+    await watcher.close()
+
+    assert not watcher.ready
+    assert "cannot be read: RecursionError" in str(watcher.error)
+    assert value(telemetry.registry, "config_reload_failures_total") == 1

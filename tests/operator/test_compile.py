@@ -9,6 +9,7 @@ from tests.operator.builders import NOW, rate_source, threshold
 
 from kurs.resources import FxDocument, RiskDocument
 from kurs_operator.compile import Compilation, compile_resources
+from kurs_operator.fitting import MAX_DOCUMENT_BYTES
 from kurs_operator.verdict import Reason
 
 MOMENTS = ("2025-12-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")
@@ -67,8 +68,7 @@ def verdicts(compilation: Compilation) -> dict[str, Reason]:
     return {str(verdict.identity): verdict.reason for verdict in compilation.verdicts}
 
 
-def names_in(document: FxDocument | RiskDocument | None) -> list[str]:
-    assert document is not None
+def names_in(document: FxDocument | RiskDocument) -> list[str]:
     return [source.name for source in document.sources]
 
 
@@ -104,8 +104,6 @@ def test_what_stands_in_a_document_is_what_the_verdicts_say(contents: list[Any])
 def test_documents_can_be_read_by_the_services(contents: list[Any]):
     compilation = compile_resources(contents, now=NOW)
 
-    assert compilation.fx is not None
-    assert compilation.risk is not None
     assert FxDocument.model_validate_json(compilation.fx.to_json()) == compilation.fx
     assert RiskDocument.model_validate_json(compilation.risk.to_json()) == compilation.risk
 
@@ -146,8 +144,6 @@ def test_the_same_content_has_the_same_revision_whatever_its_generation():
     first = compile_resources([rate_source(metadata={"generation": 1, "uid": "a"})], now=NOW)
     again = compile_resources([rate_source(metadata={"generation": 9, "uid": "b"})], now=NOW)
 
-    assert first.fx is not None
-    assert again.fx is not None
     assert first.fx.revision == again.fx.revision
     assert again.fx.sources[0].generation == 9
 
@@ -243,22 +239,40 @@ def test_a_source_is_told_which_ones_are_asked_before_it():
     assert messages["coming"].startswith("comes into force")
 
 
-def test_a_document_larger_than_a_config_map_is_not_made():
+def blocklists(count: int, **spec: Any) -> list[dict[str, Any]]:
+    """Return thresholds of which seven fit into a document and eight do not."""
+    accounts = [[f"ACC_{n:02}_{i:04}".ljust(64, "x") for i in range(2000)] for n in range(count)]
+    return [
+        threshold(f"list-{n}", perPayment=None, blocklist={"accounts": blocked}, **spec)
+        for n, blocked in enumerate(accounts)
+    ]
+
+
+def test_what_does_not_fit_into_a_config_map_is_refused_alone_the_last_in_rank_first():
     contents = [
-        threshold(
-            f"list-{number}",
-            perPayment=None,
-            blocklist={"accounts": [f"ACC_{number:02}_{i:04}".ljust(64, "x") for i in range(2000)]},
-        )
-        for number in range(8)
+        *blocklists(8),
+        threshold("first", priority=900),
+        threshold("last", priority=1, mode="Shadow"),
     ]
 
     compilation = compile_resources([*contents, rate_source()], now=NOW)
 
-    assert compilation.risk is None
-    assert set(compilation.documents) == {"fx"}
-    assert {v.reason for v in compilation.refused} == {Reason.TOO_LARGE}
-    assert "the last document stays in force" in compilation.refused[0].message
+    assert len(compilation.risk.to_json()) <= MAX_DOCUMENT_BYTES
+    assert names_in(compilation.risk) == ["first", *(f"list-{n}" for n in range(6))]
+    assert names_in(compilation.fx) == ["desk"]
+    out = {v.identity.name: v.reason for v in compilation.refused}
+    assert out == dict.fromkeys(("list-6", "list-7", "last"), Reason.TOO_LARGE)
+    assert "delete or suspend" in compilation.refused[0].message
+
+
+def test_a_thousand_resources_of_which_few_fit_compile_in_bounded_work():
+    contents = blocklists(40)
+    contents += [threshold(f"t-{i}", mode="Shadow", priority=i % 1000) for i in range(960)]
+
+    compilation = compile_resources(contents, now=NOW)
+
+    assert len(compilation.risk.to_json()) <= MAX_DOCUMENT_BYTES
+    assert len(compilation.verdicts) == 1000
 
 
 def test_two_hundred_resources_compile_together():
@@ -296,7 +310,6 @@ def test_a_threshold_with_one_window_too_many_stays_out_and_the_others_in_force(
 
     compiled = compile_resources([late, *many, fits], now=NOW)
 
-    assert compiled.risk is not None
     assert {t.name for t in compiled.risk.payload.thresholds} == {
         "t0",
         "t1",

@@ -6,19 +6,41 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.operator.builders import NOW
+from tests.operator.builders import NOW, rate_source, threshold
 
+from kurs_operator import entries
 from kurs_operator.compile import compile_resources
+from kurs_operator.last_good import hold_last_good, with_spoilt
 from kurs_operator.manifests import read_manifests
+from kurs_operator.verdict import Reason
 
 GOOD = [
     content
     for file in sorted((Path(__file__).parent / "corpus" / "good").iterdir())
     for content in read_manifests(file)
 ]
+
+
+def nested(depth: int) -> Any:
+    """Return lists and mappings, one within the other."""
+    value: Any = "x"
+    for level in range(depth):
+        value = [value] if level % 2 else {"spec": value}
+    return value
+
+
+HOSTILE = [
+        "!" * 500 + "a", "a" + ".*" * 250, "[" * 512, "(" * 512, "a[?b" * 128, "{{{}}}", "\x00",
+        "9" * 5000, 10**5000, -(10**5000), float("nan"), float("inf"), nested(3000), b"bytes",
+        ["x"] * 10_000, dict.fromkeys(map(str, range(10_000)), "x"), "\ud800" * 300,
+        "2026-02-30T00:00:00Z", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59",
+    ]  # fmt: skip
+# By index, since a strategy shows its values, of which some cannot be shown.
+hostile = st.integers(0, len(HOSTILE) - 1).map(lambda index: HOSTILE[index])
 scalars = (
     st.none()
     | st.booleans()
+    | hostile
     | st.integers()
     | st.floats()
     | st.text(max_size=20)
@@ -49,11 +71,48 @@ def damaged(draw: st.DrawFn) -> Any:
     return content
 
 
-@given(st.lists(damaged() | st.dictionaries(st.text(max_size=8), garbage), max_size=3))
-def test_every_damaged_resource_gets_a_verdict(contents: list[Any]):
-    compilation = compile_resources(contents, now=NOW)
+@given(st.lists(damaged() | st.dictionaries(st.text(max_size=8), garbage) | garbage, max_size=3))
+def test_every_damaged_resource_gets_a_verdict_and_the_others_keep_their_effect(
+    contents: list[Any],
+):
+    first = {"priority": 1000, "metadata": {"creationTimestamp": "2001-01-01T00:00:00Z"}}
+    good = [rate_source("good", **first), threshold("good", **first)]
+    compilation = compile_resources([*contents, *good], now=NOW)
 
-    assert len(compilation.verdicts) == len(contents)
+    assert len(compilation.verdicts) == len(contents) + 2
+    assert "good" in [source.name for source in compilation.fx.sources]
+    assert "good" in [source.name for source in compilation.risk.sources]
+    for document in compilation.documents.values():
+        assert type(document).model_validate_json(document.to_json()) == document
     for verdict in compilation.refused:
         assert verdict.message
         assert len(verdict.message) < 20_000
+
+
+@given(damaged() | garbage, damaged() | garbage)
+def test_whatever_is_in_force_a_damaged_edit_of_it_is_held_back_or_compiled(
+    before: Any, after: Any
+):
+    documents = compile_resources([before], now=NOW).documents.values()
+
+    held, spoilt = hold_last_good([after], documents)
+
+    assert len(with_spoilt(compile_resources(held, now=NOW).verdicts, spoilt)) == 1
+
+
+def test_what_nobody_foresaw_refuses_one_resource_and_is_told_the_log(monkeypatch: Any):
+    def fail(_: Any) -> None:
+        raise MemoryError("too much")
+
+    monkeypatch.setattr(
+        entries, "last_edit", lambda content: content["spec"].get("scope") and fail(0)
+    )
+    compilation = compile_resources(
+        [threshold("a", scope={"currencies": ["IDR"]}), threshold("b")], now=NOW
+    )
+
+    [refused] = compilation.refused
+    assert (refused.identity.name, refused.reason) == ("a", Reason.INVALID)
+    assert "cannot be read: MemoryError" in refused.message
+    assert refused.fault == "MemoryError('too much')"
+    assert [source.name for source in compilation.risk.sources] == ["b"]

@@ -1,6 +1,7 @@
 """The local mode over real files: edits, broken edits, renames, time, and a restart."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -367,3 +368,20 @@ def step_until(desk: Desk, reached: Callable[[], bool]) -> bool:
         if reached():
             return True
     return False
+
+
+def test_files_that_cannot_be_read_are_told_and_keep_no_other_from_its_effect(desk: Desk):
+    desk.write("fx.yaml", spread(25))
+    desk.step()
+    (desk.samples / "loop.yaml").symlink_to("loop.yaml")
+    (desk.samples / "folder.yaml").mkdir()
+    os.mkfifo(desk.samples / "pipe.yaml")
+    (desk.samples / "bytes.yaml").write_bytes(b"\xff\x00")
+    desk.write_text("empty.yaml", 'a: !!int ""')
+    desk.write("fx.yaml", spread(40))
+
+    assert desk.step() is False
+
+    assert desk.spread() == 40
+    for name in ("loop", "folder", "pipe", "bytes", "empty"):
+        assert desk.heard(f"{name}.yaml: ")

@@ -1,5 +1,7 @@
 """Manifests are read as the API server sees them, and what is wrong is located."""
 
+import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,15 @@ import pytest
 from kurs_operator.manifests import MAX_FILE_BYTES, UnreadableManifest, read_manifests
 
 HEAD = "apiVersion: kurs.dev/v1alpha1\nkind: RiskThreshold\nmetadata: {name: limits}\n"
+LEVELS = "abcdefghij"
+ALIASES = "a: &a [x, x]\n" + "".join(
+    f"{one}: &{one} [{', '.join(['*' + before] * 10)}]\n" for before, one in pairwise(LEVELS)
+)
+"""A billion values out of less than one kilobyte."""
+MERGES = "a: &a {x: y}\n" + "".join(
+    f"{one}: &{one} {{<<: [{', '.join(['*' + before] * 10)}]}}\n"
+    for before, one in pairwise(LEVELS)
+)
 
 
 @pytest.fixture
@@ -68,6 +79,14 @@ def test_anchors_and_merge_keys_are_read(file: Path):
         (f"{HEAD}spec: !!python/object:os.system {{}}\n", "line 4, column 7: not YAML"),
         (f"{HEAD}spec: *nothing\n", "not YAML"),
         ("a: " + "[" * 1500, "not YAML"),
+        ('a: !!int ""', "not YAML"),
+        ("a: !!bool maybe", "not YAML"),
+        ("a: &a [*a]", "more than"),
+        (ALIASES, "more than"),
+        (MERGES, "more than"),
+        ("a: !!binary aGVsbG8=", "holds a bytes, which JSON does not know"),
+        ("a: !!set {b, c}", "holds a set"),
+        ("a: !!omap [{b: 1}]", "holds a tuple"),
     ],
 )
 def test_an_unreadable_file_says_where_and_why(file: Path, text: str, said: str):
@@ -91,6 +110,13 @@ def test_a_file_that_is_too_large_is_not_read(file: Path):
     file.write_text("# " + "x" * MAX_FILE_BYTES)
 
     with pytest.raises(UnreadableManifest, match="more than"):
+        read_manifests(file)
+
+
+def test_a_pipe_is_not_waited_for(file: Path):
+    os.mkfifo(file)
+
+    with pytest.raises(UnreadableManifest, match="no file"):
         read_manifests(file)
 
 

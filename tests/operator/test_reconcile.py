@@ -1,14 +1,17 @@
 """Steps over a small cluster: what ends up in ConfigMaps, pods, statuses and Events."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import pytest
+from structlog.testing import CapturingLogger
 from tests.operator.builders import rate_source, threshold
 from tests.operator.small_cluster import Operator, SmallCluster, SmallPod
 
 from kurs.clock import MICROS, to_rfc3339
 from kurs.resources import FxDocument
+from kurs_operator import entries
 from kurs_operator.cluster import ClusterFault
 
 DESK = "FXRateSource/desk"
@@ -558,3 +561,64 @@ async def test_a_pod_that_is_gone_fails_nothing(cluster: SmallCluster, operator:
     await operator.step("FXRateSource")
 
     assert operator.reconciler.settled
+
+
+async def test_a_resource_that_cannot_be_read_stops_no_edit_of_another(
+    cluster: SmallCluster, operator: Operator, monkeypatch: pytest.MonkeyPatch
+):
+    healthy(cluster)
+    cluster.apply(rate_source())
+    http = {"url": "https://rates.example.org/", "format": "JSON", "ratesPath": "!" * 500 + "a"}
+    feed = {"type": "HTTP", "static": None, "http": http, "pairs": [], "defaultSpreadBps": 20}
+    cluster.apply(rate_source("deep", suspend=True, **feed))
+    operator.reconciler._logger = logger = CapturingLogger()
+    # One that no rule foresees, beside the one that a rule does.
+    cluster.apply(rate_source("odd", priority=7))
+    monkeypatch.setattr(entries, "last_edit", _fails_for_odd)
+    await operator.settle()
+
+    cluster.apply(rate_source(pairs=[{"quote": "IDR", "spreadBps": 30}]))
+    await operator.settle()
+
+    assert cluster.condition(DESK, "Ready") == ("True", "InForce")
+    assert cluster.status(DESK)["observedGeneration"] == 2
+    for name in ("deep", "odd"):
+        assert cluster.condition(f"FXRateSource/{name}", "Accepted") == ("False", "Invalid")
+    [told] = [call for call in logger.calls if call.method_name == "error"]
+    assert told.args == ("resource cannot be read",)
+    assert (told.kwargs["resource"], told.kwargs["generation"]) == ("FXRateSource/odd", 1)
+
+
+def _fails_for_odd(content: Mapping[str, Any]) -> None:
+    if content["metadata"]["name"] == "odd":
+        raise MemoryError("odd")
+
+
+async def test_a_status_that_someone_spoilt_is_written_anew(
+    cluster: SmallCluster, operator: Operator
+):
+    healthy(cluster)
+    cluster.apply(rate_source())
+    await operator.settle()
+    for field in ("startedAt", "completedAt", "editedAt"):
+        cluster.bodies[DESK]["status"]["propagation"][field] = "2026-02-30T00:00:00Z"
+    cluster.bodies[DESK]["status"]["lastRateAt"] = "at noon"
+
+    await operator.settle()
+
+    assert cluster.condition(DESK, "Ready") == ("True", "InForce")
+    assert cluster.status(DESK)["lastRateAt"] == "2026-01-01T00:00:00Z"
+
+
+async def test_a_forged_document_that_cannot_be_read_is_repaired(
+    cluster: SmallCluster, operator: Operator
+):
+    cluster.apply(rate_source())
+    await operator.settle()
+    text = cluster.texts["kurs-fx-config"]
+
+    for forged in ("[" * 100_000, text.replace('"IDR"', "9" * 5000), "\ud800"):
+        cluster.texts["kurs-fx-config"] = forged
+        await operator.step("ConfigMap")
+
+        assert cluster.texts["kurs-fx-config"] == text

@@ -1,13 +1,15 @@
 """Which expressions of rates are taken, and that none of these makes much of little."""
 
 import json
+import re
+from contextlib import suppress
 
 import jmespath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kurs.resources.rates_path import MAX_COPIES, check_rates_path, copies
+from kurs.resources.rates_path import MAX_COPIES, MAX_OPERATORS, OPERATORS, check_rates_path, copies
 
 ANSWER = {"rates": {"USD": "1.1", "IDR": "17000"}, "list": [{"a": 1, "b": [2, 3]}] * 3}
 
@@ -36,6 +38,27 @@ def test_usual_paths_are_taken(path: str) -> None:
 def test_paths_that_copy_the_answer_over_and_over_are_refused(path: str) -> None:
     with pytest.raises(ValueError, match=f"more than {MAX_COPIES} times"):
         check_rates_path(path)
+
+
+@pytest.mark.parametrize("step", ["!", "a.*.", "(", "[", "[?", "{a:", "a[?b", "&", "f("])
+def test_what_nests_too_deep_is_refused_before_it_is_parsed(step: str) -> None:
+    with pytest.raises(ValueError, match=f"more than {MAX_OPERATORS} of its characters"):
+        check_rates_path((step * 500)[:511] + "a")
+
+
+@given(st.text("!&(.*<=>?[{|}])`'\"@,:$a0-", max_size=512))
+def test_any_text_is_taken_or_refused(path: str) -> None:
+    with suppress(ValueError):
+        check_rates_path(path)
+
+
+@pytest.mark.parametrize(
+    "step", ["!", ".*", "[]", "[*]", "|a", "||a", "==a", "[?a]", "&", "(", "["]
+)
+def test_the_deepest_expression_that_is_counted_as_small_enough_can_be_parsed(step: str) -> None:
+    path = "a" + step * (MAX_OPERATORS // len(re.findall(f"[{OPERATORS}]", step)))
+    with suppress(ValueError):
+        check_rates_path(step * MAX_OPERATORS + "a" if step in "!&([" else path)
 
 
 def test_what_is_no_expression_is_refused() -> None:

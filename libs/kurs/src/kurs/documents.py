@@ -294,3 +294,6 @@ def _read(file: Path, identity: Identity | None, model: type[DocumentT]) -> _Rea
     except ValidationError as error:
         findings = "; ".join(describe(finding) for finding in explain(error, model))
         return _Reading(identity, error=f"{file}: {findings}")
+    except Exception as error:
+        # Read again at each look, it would fail again and tell nobody.
+        return _Reading(identity, error=f"{file}: cannot be read: {type(error).__name__}")

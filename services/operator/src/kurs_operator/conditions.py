@@ -3,16 +3,29 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
+
+from kurs.clock import from_rfc3339
 
 MAX_LAGGING = 10
 MAX_MESSAGE = 1024
 
+
+def _checked(text: str) -> str:
+    """Return a moment in RFC 3339; raises ValueError."""
+    from_rfc3339(text)
+    return text
+
+
 State = Literal["True", "False", "Unknown"]
 Text = Annotated[str, StringConstraints(max_length=MAX_MESSAGE)]
 Short = Annotated[str, StringConstraints(max_length=253)]
-Stamp = Annotated[str, Field(json_schema_extra={"format": "date-time", "maxLength": 40})]
+Stamp = Annotated[
+    str,
+    AfterValidator(_checked),
+    Field(json_schema_extra={"format": "date-time", "maxLength": 40}),
+]
 Count = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
 
 

@@ -9,11 +9,75 @@ replaces the other, which is how a limit is loosened for a while. Shadow thresho
 and so never conflict.
 """
 
-from kurs.resources import FXRateSourceSpec, RiskThresholdSpec, Scope
+from dataclasses import dataclass
+
+from kurs.resources import FXRateSourceSpec, RiskThresholdSpec
 
 
-def rate_source_conflict(first: FXRateSourceSpec, second: FXRateSourceSpec) -> str | None:
+@dataclass(frozen=True, slots=True)
+class RateClaim:
+    """What a rate source quotes, as far as its spec tells, worked out once.
+
+    `quotes` are served for certain; `is_open` means that its answers may name more.
+    """
+
+    base: str
+    priority: int
+    quotes: frozenset[str]
+    is_open: bool
+
+    def serves(self, quote: str) -> bool:
+        """Tell whether `quote` may be quoted."""
+        return quote in self.quotes or (self.is_open and quote != self.base)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitClaim:
+    """Which limits an Enforce threshold states, and for which payments."""
+
+    scope: tuple[frozenset[object], ...]
+    limits: frozenset[str]
+
+
+Claim = RateClaim | LimitClaim
+
+
+def claim_of(spec: FXRateSourceSpec | RiskThresholdSpec) -> Claim:
+    """Return what a spec claims for itself."""
+    if isinstance(spec, RiskThresholdSpec):
+        scope = (frozenset(spec.scope.currencies), frozenset(spec.scope.corridors))
+        return LimitClaim(scope, frozenset() if spec.mode == "Shadow" else _limits(spec))
+    named = {pair.quote for pair in spec.pairs}
+    is_open, inline = spec.default_spread_bps is not None, spec.inline_rates
+    quotes = named if inline is None else {q for q in inline if is_open or q in named}
+    return RateClaim(spec.base_currency, spec.priority, frozenset(quotes), is_open and not inline)
+
+
+def conflict(first: Claim, second: Claim) -> str | None:
     """Say on what `second` contradicts `first`, which comes before it; None when it does not."""
+    if isinstance(first, RateClaim) and isinstance(second, RateClaim):
+        return _rate_source_conflict(first, second)
+    if isinstance(first, LimitClaim) and isinstance(second, LimitClaim):
+        return _threshold_conflict(first, second)
+    return None
+
+
+def shared_pair(first: RateClaim, second: RateClaim) -> str | None:
+    """Return a pair that both quote, as far as their specs tell, or None."""
+    if first.base != second.base:
+        # A pair and its inverse are one pair, so these two meet only between their bases.
+        if first.serves(second.base) and second.serves(first.base):
+            return f"{first.base}/{second.base}"
+        return None
+    both = first.quotes & second.quotes
+    both |= first.quotes if second.is_open else frozenset()
+    both |= second.quotes if first.is_open else frozenset()
+    if both:
+        return f"{first.base}/{min(both)}"
+    return f"any quote of {first.base}" if first.is_open and second.is_open else None
+
+
+def _rate_source_conflict(first: RateClaim, second: RateClaim) -> str | None:
     if first.priority != second.priority:
         return None
     shared = shared_pair(first, second)
@@ -25,54 +89,21 @@ def rate_source_conflict(first: FXRateSourceSpec, second: FXRateSourceSpec) -> s
     )
 
 
-def threshold_conflict(first: RiskThresholdSpec, second: RiskThresholdSpec) -> str | None:
-    """Say on what `second` contradicts `first`, which comes before it; None when it does not."""
-    if "Shadow" in (first.mode, second.mode) or not _same_scope(first.scope, second.scope):
-        return None
-    shared = sorted(_limits(first) & _limits(second))
-    if not shared:
+def _threshold_conflict(first: LimitClaim, second: LimitClaim) -> str | None:
+    shared = first.limits & second.limits
+    if not shared or first.scope != second.scope:
         return None
     return (
-        f"both state {', '.join(shared)} for the same scope; "
+        f"both state {', '.join(sorted(shared))} for the same scope; "
         "keep it in one of them, or give them different scopes"
     )
 
 
-def shared_pair(first: FXRateSourceSpec, second: FXRateSourceSpec) -> str | None:
-    """Return a pair that both quote, as far as their specs tell, or None."""
-    if first.base_currency != second.base_currency:
-        # A pair and its inverse are one pair, so these two meet only between their bases.
-        if first.serves(second.base_currency) and second.serves(first.base_currency):
-            return f"{first.base_currency}/{second.base_currency}"
-        return None
-    quotes = sorted(_named_quotes(first) | _named_quotes(second))
-    for quote in quotes:
-        if first.serves(quote) and second.serves(quote):
-            return f"{first.base_currency}/{quote}"
-    both_open = _is_open(first) and _is_open(second)
-    return f"any quote of {first.base_currency}" if both_open else None
-
-
-def _named_quotes(spec: FXRateSourceSpec) -> set[str]:
-    return {pair.quote for pair in spec.pairs} | set(spec.inline_rates or ())
-
-
-def _is_open(spec: FXRateSourceSpec) -> bool:
-    """Whether the source serves quotes that only its answers name."""
-    return spec.inline_rates is None and spec.default_spread_bps is not None
-
-
-def _same_scope(first: Scope, second: Scope) -> bool:
-    return set(first.currencies) == set(second.currencies) and set(first.corridors) == set(
-        second.corridors
-    )
-
-
-def _limits(spec: RiskThresholdSpec) -> set[str]:
+def _limits(spec: RiskThresholdSpec) -> frozenset[str]:
     """Return the limits that a spec states; accounts on blocklists simply add up."""
     limits = {f"velocity {rule.name}" for rule in spec.velocity}
     if spec.per_payment is not None:
         limits.add("perPayment")
     if spec.new_account is not None:
         limits.add("newAccount")
-    return limits
+    return frozenset(limits)

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from kurs.resources import Document, FxDocument, RiskDocument, digest_of
 
 
@@ -43,7 +41,8 @@ def read(service: Service, text: str | None) -> Written | None:
         return None
     try:
         return Written(service.model.model_validate_json(text), text)
-    except ValidationError:
+    except Exception:
+        # Whatever stands there is repaired, and must not stop the one who repairs it.
         return None
 
 

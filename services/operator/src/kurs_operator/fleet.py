@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from kurs.documents import ResourceReport
 from kurs.resources import SourceRef
+from kurs_operator.conditions import Count, Stamp
 from kurs_operator.verdict import Identity
 
 COMPONENT = "app.kubernetes.io/component"
@@ -18,10 +19,18 @@ POKE = "kurs.dev/config-digest"
 PORT_NAME = "http"
 
 
+# What a pod says stands in statuses, which are bounded: a pod that says more has not answered.
+_Word = Annotated[str, StringConstraints(max_length=64)]
+
+
 class Report(ResourceReport):
     """What a pod says of one resource, as much of it as this operator knows."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+    reason: _Word | None = None
+    observed_at: Stamp | None = None
+    decisions: dict[str, Count] = Field(default_factory=dict)
 
 
 class Answer(BaseModel):
@@ -29,8 +38,8 @@ class Answer(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    revision: str | None = None
-    digest: str | None = None
+    revision: _Word | None = None
+    digest: _Word | None = None
     error: str | None = None
     sources: tuple[SourceRef, ...] = ()
     reports: tuple[Report, ...] = ()

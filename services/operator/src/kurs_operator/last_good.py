@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from kurs.resources import Document, FxDocument, InvalidResource, RiskDocument, parse_resource
-from kurs_operator.verdict import Identity, Verdict, invalid
+from kurs_operator.verdict import Identity, Verdict, refused
 
 Content = Mapping[str, Any]
 
@@ -49,7 +49,7 @@ def with_spoilt(verdicts: Iterable[Verdict], spoilt: Mapping[str, Verdict]) -> l
 
 
 def _kept(identity: Identity, error: InvalidResource, generation: int) -> Verdict:
-    verdict = invalid(identity, error.errors)
+    verdict = refused(identity, error)
     message = f"{verdict.message}; generation {generation} stays in force"
     return replace(verdict, message=message, kept=generation)
 

@@ -13,8 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from pydantic import ValidationError
-
 from kurs.clock import Clock, SystemClock
 from kurs.resources import FILE_NAME
 from kurs_operator.compile import Compilation, compile_resources
@@ -65,7 +63,7 @@ class LocalOperator:
             try:
                 text = self._file(name).read_text()
                 self._generations.resume(service.model.model_validate_json(text))
-            except (OSError, ValueError, ValidationError):
+            except Exception:  # noqa: S112 (whatever stands there is written anew)
                 continue
 
     def _is_due(self, now: int) -> bool:
@@ -120,7 +118,7 @@ class LocalOperator:
             self._report(service, f"{service}: revision {document.revision} in force: {names}")
 
     def _report_verdict(self, verdict: Verdict) -> None:
-        line = f"{verdict.identity}: {verdict.reason}: {verdict.message}"
+        line = f"{verdict.identity}: {verdict.reason}: {verdict.message} {verdict.fault}".rstrip()
         self._report(verdict.identity.key, "" if verdict.in_force else line)
 
     def _report(self, subject: object, text: str) -> None:

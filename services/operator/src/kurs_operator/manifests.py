@@ -4,6 +4,7 @@ YAML silently turns `2026-12-01T00:00:00Z` into a date and lets a key stand twic
 neither, and neither does this reader.
 """
 
+import stat
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from kurs.resources import API_VERSION, KINDS
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_DOCUMENTS = 200
+MAX_VALUES = 200_000
+"""Aliases and merge keys can make a small file mean gigabytes."""
 _MERGE = "tag:yaml.org,2002:merge"
 _GROUP = API_VERSION.split("/", maxsplit=1)[0]
 
@@ -23,7 +26,23 @@ class UnreadableManifest(ValueError):
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """A SafeLoader without timestamps and repeated keys."""
+    """A SafeLoader without timestamps, repeated keys, and merges of merges that never end."""
+
+    merged = 0
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                parts = value.value if isinstance(value, yaml.SequenceNode) else [value]
+                self._bound(key, [part for part in parts if isinstance(part, yaml.MappingNode)])
+        super().flatten_mapping(node)
+
+    def _bound(self, key: yaml.Node, merged: list[yaml.MappingNode]) -> None:
+        for part in merged:
+            self.flatten_mapping(part)
+            self.merged += len(part.value)
+            if self.merged > MAX_VALUES:
+                raise _misplaced(key, f"it merges more than {MAX_VALUES} values")
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
@@ -69,19 +88,50 @@ def _misplaced(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
 
 def _documents(file: Path) -> list[Any]:
     try:
-        if file.stat().st_size > MAX_FILE_BYTES:
-            raise UnreadableManifest(f"the file has more than {MAX_FILE_BYTES} bytes")
-        loaded = list(yaml.load_all(file.read_bytes(), _StrictLoader))
-    except OSError as error:
-        raise UnreadableManifest(f"cannot be read: {error.strerror}") from None
+        loaded = list(yaml.load_all(_content(file), _StrictLoader))
+    except UnreadableManifest:
+        raise
     except yaml.MarkedYAMLError as error:
         raise UnreadableManifest(_located(error)) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UnreadableManifest(f"not YAML: {str(error).splitlines()[0]}") from None
+    except Exception as error:
+        # Not only YAMLError: `!!int ""` is an IndexError in PyYAML, `!!bool x` a KeyError.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UnreadableManifest(f"not YAML: {reason}") from None
+    _require_plain(loaded)
     documents = [document for document in loaded if document is not None]
     if len(documents) > MAX_DOCUMENTS:
         raise UnreadableManifest(f"the file has more than {MAX_DOCUMENTS} documents")
     return [item for document in documents for item in _items(document)]
+
+
+def _content(file: Path) -> bytes:
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            # A pipe would be waited for.
+            raise UnreadableManifest("is no file")
+        with file.open("rb") as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise UnreadableManifest(f"cannot be read: {error.strerror}") from None
+    if len(content) > MAX_FILE_BYTES:
+        raise UnreadableManifest(f"the file has more than {MAX_FILE_BYTES} bytes")
+    return content
+
+
+def _require_plain(loaded: list[Any]) -> None:
+    """Raise unless these are values that JSON knows, and with every alias written out not many."""
+    count, left = 0, list(loaded)
+    while left:
+        value = left.pop()
+        count += 1
+        if count > MAX_VALUES:
+            raise UnreadableManifest(f"with its aliases it has more than {MAX_VALUES} values")
+        if isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+        elif not isinstance(value, str | int | float | None):
+            raise UnreadableManifest(f"holds a {type(value).__name__}, which JSON does not know")
 
 
 def _items(document: Any) -> list[Any]:

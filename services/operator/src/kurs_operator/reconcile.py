@@ -4,7 +4,7 @@ Level-based: a step looks at what is there, not at what happened, so that a lost
 in the middle changes nothing about where it ends.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -91,6 +91,7 @@ class Reconciler:
         self._written: dict[str, Written] = {}
         self._since: dict[str, int] = {}
         self._told_at: dict[str, int] = {}
+        self._faulty: frozenset[Identity] = frozenset()
         self.settled = False
         """Whether a step has come to its end, so that documents are what they must be."""
 
@@ -101,11 +102,12 @@ class Reconciler:
         resources, spoilt = hold_last_good(self._view.resources(), self._documents())
         compilation = compile_resources(resources, now=now)
         for name, service in SERVICES.items():
-            await self._publish(service, compilation.documents.get(name))
+            await self._publish(service, compilation.documents[name])
         digests = {name: document.digest for name, document in self._written.items()}
         self._acks.follow(self._view.pods, digests)
         faults = await self._pokes.poke(self._view.pods, digests, self._acks.known)
         verdicts = with_spoilt(compilation.verdicts, spoilt)
+        self._log_faults(verdicts)
         again, unwritten = await self._tell(verdicts, now)
         self.settled = True
         if faults or unwritten:
@@ -115,18 +117,27 @@ class Reconciler:
             due.append(max(0.0, (compilation.next_change - self._clock.now()) / MICROS))
         return min(due)
 
+    def _log_faults(self, verdicts: Iterable[Verdict]) -> None:
+        """Say once of a generation what nobody foresaw about it."""
+        faults = {verdict.identity: verdict.fault for verdict in verdicts if verdict.fault}
+        for identity in faults.keys() - self._faulty:
+            self._logger.error(
+                "resource cannot be read",
+                resource=str(identity),
+                generation=identity.generation,
+                error=faults[identity],
+            )
+        self._faulty = frozenset(faults)
+
     def _documents(self) -> list[Document]:
         """Return what may hold a last good generation; what this process wrote comes last."""
         there = [self._view.document(service) for service in SERVICES]
         known = [*there, *map(self._written.get, SERVICES)]
         return [each_one.document for each_one in known if each_one is not None]
 
-    async def _publish(self, service: Service, document: Document | None) -> None:
-        """Let the ConfigMap hold `document`; None means that the one in force must stay."""
+    async def _publish(self, service: Service, wanted: Document) -> None:
+        """Let the ConfigMap hold `wanted`."""
         there, before = self._view.document(service.name), self._written.get(service.name)
-        wanted = document or (before.document if before else None)
-        if wanted is None:
-            return
         repaired = before is not None and before.document.says_the_same(wanted)
         if there is not None and there.document.says_the_same(wanted):
             if before is None or not repaired:
@@ -187,12 +198,12 @@ class Reconciler:
         document = self._written.get(service.name)
         previous = _previous(verdict.identity.kind, body.get("status"))
         edited = previous and previous.observed_generation != verdict.identity.generation
-        edit = last_edit(body) if edited else None
+        edit, spec = last_edit(body) if edited else None, body.get("spec")
         return Judged(
             verdict,
             document.document.revision if document else "",
             previous,
-            shadow=body["spec"].get("mode") == "Shadow" if "spec" in body else False,
+            shadow=isinstance(spec, Mapping) and spec.get("mode") == "Shadow",
             edited_at=edit.at if edit else None,
         )
 

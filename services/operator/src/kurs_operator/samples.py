@@ -107,6 +107,10 @@ class SampleFolder:
                 status = path.stat()
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                # Told as what is wrong with this file; the others are read.
+                yield path, (-1, error.errno or 0, 0)
+                continue
             yield path, (status.st_ino, status.st_mtime_ns, status.st_size)
 
     def _is_new(self, path: Path, stamp: Stamp) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kurs.errors import FieldError
-from kurs.resources import describe
+from kurs.resources import InvalidResource, describe
 
 
 class Reason(StrEnum):
@@ -23,6 +23,9 @@ class Reason(StrEnum):
 _ACCEPTANCES = frozenset(
     {Reason.ACCEPTED, Reason.SUSPENDED, Reason.NOT_YET_EFFECTIVE, Reason.EXPIRED}
 )
+
+
+_LONGEST_FAULT = 500
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,8 +47,9 @@ class Identity:
         return (self.kind, self.namespace, self.name)
 
     @classmethod
-    def of(cls, content: Mapping[str, object]) -> "Identity":
+    def of(cls, content: object) -> "Identity":
         """Read the identity of a resource that may break any rule."""
+        content = content if isinstance(content, Mapping) else {}
         metadata = content.get("metadata")
         fields = metadata if isinstance(metadata, Mapping) else {}
         generation = fields.get("generation")
@@ -63,7 +67,7 @@ class Verdict:
     """The judgement of one resource.
 
     `winner` names the resource that a Conflicted one lost to, `kept` the generation that stays in
-    force in place of an Invalid one.
+    force in place of an Invalid one. `fault` is the error that nobody foresaw, for the log.
     """
 
     identity: Identity
@@ -72,6 +76,7 @@ class Verdict:
     errors: tuple[FieldError, ...] = ()
     winner: str | None = None
     kept: int | None = None
+    fault: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -99,9 +104,11 @@ class Verdict:
         return self.reason in (Reason.ACCEPTED, Reason.NOT_YET_EFFECTIVE)
 
 
-def invalid(identity: Identity, errors: tuple[FieldError, ...]) -> Verdict:
+def refused(identity: Identity, error: InvalidResource) -> Verdict:
     """Return the verdict on a resource that breaks the rules of its spec."""
-    return Verdict(identity, Reason.INVALID, "; ".join(map(describe, errors)), errors)
+    message = "; ".join(map(describe, error.errors))
+    fault = repr(error.__cause__)[:_LONGEST_FAULT] if error.__cause__ else ""
+    return Verdict(identity, Reason.INVALID, message, error.errors, fault=fault)
 
 
 def _text(value: object, absent: str = "?") -> str:

@@ -28,6 +28,7 @@ from kurs.resources.envelope import (
     RiskThreshold,
     describe,
     parse_resource,
+    reading,
 )
 from kurs.resources.findings import explain
 from kurs.resources.fx_rate_source import (
@@ -100,5 +101,6 @@ __all__ = [
     "explain",
     "expression_for",
     "parse_resource",
+    "reading",
     "revision_of",
 ]

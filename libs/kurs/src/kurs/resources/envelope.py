@@ -1,6 +1,7 @@
 """A resource as Kubernetes holds it: apiVersion, kind, metadata and spec."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -13,6 +14,8 @@ from kurs.resources.risk_threshold import RiskThresholdSpec
 from kurs.resources.scalars import Label, Moment, StrictModel, Subdomain
 
 API_VERSION = "kurs.dev/v1alpha1"
+MAX_GENERATION = 2**63 - 1
+"""What the API server can count to."""
 
 
 class Metadata(BaseModel):
@@ -25,7 +28,7 @@ class Metadata(BaseModel):
     name: Subdomain
     namespace: Label | None = None
     uid: Annotated[str, StringConstraints(max_length=64)] | None = None
-    generation: Annotated[int, Field(strict=True, ge=0)] | None = None
+    generation: Annotated[int, Field(strict=True, ge=0, le=MAX_GENERATION)] | None = None
     creation_timestamp: Moment | None = None
 
 
@@ -57,7 +60,10 @@ KINDS: Mapping[str, type[FXRateSource] | type[RiskThreshold]] = {
 
 
 class InvalidResource(ValueError):
-    """A resource that breaks a rule; `errors` says which fields and what would be right."""
+    """A resource that breaks a rule; `errors` says which fields and what would be right.
+
+    Its `__cause__` is what nobody foresaw, if that is why the resource cannot be read.
+    """
 
     def __init__(self, errors: tuple[FieldError, ...]) -> None:
         super().__init__("; ".join(describe(error) for error in errors))
@@ -69,8 +75,25 @@ def describe(error: FieldError) -> str:
     return f"{error.field}: {error.message}" + (f" ({error.hint})" if error.hint else "")
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """Make of whatever goes wrong with one resource its own InvalidResource.
+
+    Whoever reads many resources must not be stopped by the content of one.
+    """
+    try:
+        yield
+    except InvalidResource:
+        raise
+    except Exception as error:
+        hint = "write it more plainly; the log has the whole error"
+        finding = FieldError("(the whole)", f"cannot be read: {type(error).__name__}", hint)
+        raise InvalidResource((finding,)) from error
+
+
+@reading()
 def parse_resource(content: object) -> Resource:
-    """Read a resource from plain values (parsed YAML or JSON). Raises InvalidResource."""
+    """Read a resource from plain values (parsed YAML or JSON). Raises InvalidResource alone."""
     if not isinstance(content, Mapping):
         hint = "write a mapping with apiVersion, kind, metadata and spec"
         raise InvalidResource((FieldError("(the whole)", "is not a mapping", hint),))

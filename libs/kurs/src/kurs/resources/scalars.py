@@ -35,6 +35,8 @@ SUBDOMAIN_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-
 MAX_SECONDS = 10 * 366 * 24 * 3600
 """Ten years, the longest duration: beyond it a limit would mean "never" by accident."""
 
+_LONGEST_SHOWN_BITS = 200
+"""Python writes out no number of thousands of digits, and nobody wants to read one."""
 _DURATION = re.compile("([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?")
 _RATE = re.compile(RATE_PATTERN, re.ASCII)
 _MOMENT = re.compile(MOMENT_PATTERN, re.ASCII)
@@ -114,6 +116,8 @@ def _shown(value: Any) -> str:
     # YAML aliases can make a small list mean gigabytes of text.
     if not isinstance(value, str | int | float | Decimal | None):
         return f"a {type(value).__name__}"
+    if isinstance(value, int) and value.bit_length() > _LONGEST_SHOWN_BITS:
+        return "a very long number"
     text = repr(value) if not isinstance(value, str) else repr(value[:80])
     return text if len(text) <= 60 else text[:60] + "…"
 

@@ -7,11 +7,13 @@ Each has a message of its own, since the API server's default one shows the expr
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from kurs.resources.rates_path import MAX_OPERATORS, OPERATORS
 from kurs.resources.scalars import MAX_SECONDS, MOMENT_PATTERN
 
 CURRENCY_PATTERN = "^[A-Z]{3}$"
 # Printable ASCII; no "@" before the path, since a URL may carry no credentials, and no "#".
 URL_PATTERN = r'^[Hh][Tt][Tt][Pp][Ss]?://[!-"$-.0-9;->A-~][!-"$-.0->A-~]*([/?][!-"$-~]*)?$'
+RATES_PATH_PATTERN = f"^([^{OPERATORS}]*[{OPERATORS}]){{0,{MAX_OPERATORS}}}[^{OPERATORS}]*$"
 _RESERVED = "['host', 'content-length', 'transfer-encoding', 'connection', 'te', 'upgrade']"
 
 
@@ -189,6 +191,13 @@ FIELD_RULES: Mapping[str, Sequence[Rule]] = {
             "self == oldSelf",
             "a source keeps its type: apply the other one under a name of its own with a higher "
             "priority, then delete this one",
+        ),
+    ),
+    "HttpRates.ratesPath": (
+        Rule(
+            f"self.matches(r'{RATES_PATH_PATTERN}')",
+            f"more than {MAX_OPERATORS} of its characters are operators: select the object of "
+            "rates once",
         ),
     ),
     "HttpRates.header": (
