@@ -113,9 +113,11 @@ class Gateway:
         )
         self.transport.mount(GATEWAY, self.app)
 
-    def add_key(self, merchant: str, *roles: str) -> str:
+    def add_key(self, merchant: str, *roles: str, **terms: Any) -> str:
         """Issue a key and write it to the keys file; return its text."""
-        text, entry = issue(self.entries, merchant=merchant, roles=roles, environment="test")
+        text, entry = issue(
+            self.entries, merchant=merchant, roles=roles, environment="test", **terms
+        )
         self.entries.append(entry)
         self.write_keys()
         return text

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from api_gateway.key_text import MalformedKey, checksum, digest, key_id_of, new_key
-from api_gateway.keys import RefusedCommand, ensure_dev_key, issue, main
-from api_gateway.keystore import KeyEntry, read_entries
+from api_gateway.keys import DEV_RATE, RefusedCommand, ensure_dev_key, issue, main
+from api_gateway.keystore import ROLES, KeyEntry, read_entries, render_entries
 
 
 def test_a_key_says_what_it_is_and_has_enough_randomness() -> None:
@@ -166,11 +166,36 @@ def test_the_development_key_is_made_once_and_fits_its_file(tmp_path: Path) -> N
     assert key_file.read_text().strip() == text
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     (entry,) = read_entries(folder / "api-keys.json")
-    assert (entry.merchant, entry.roles, entry.sha256) == (
+    assert (entry.merchant, entry.roles, entry.sha256, entry.rate) == (
         "demo",
         ("pay", "read", "operate"),
         digest(text),
+        DEV_RATE,
     )
+
+
+def test_a_development_key_of_before_stays_and_gets_its_rate(tmp_path: Path) -> None:
+    text, entry = issue([], merchant="demo", roles=["pay"], environment="dev")
+    tmp_path.joinpath("api-key").write_text(text + "\n")
+    tmp_path.joinpath("api-keys.json").write_text(render_entries([entry]))
+
+    assert ensure_dev_key(tmp_path).read_text() == text + "\n"
+
+    (found,) = read_entries(tmp_path / "api-keys.json")
+    assert found == entry.model_copy(update={"roles": ROLES, "rate": DEV_RATE})
+
+
+def test_a_rate_is_stored_and_a_wrong_one_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "api-keys.json"
+    command = ["issue", "--merchant", "shop", "--roles", "pay", "--file", str(file), "--rate"]
+
+    assert main([*command, "500/second"]) == 0
+    assert main([*command, "many"]) == 1
+
+    assert "a rate is a number of requests in a time" in capsys.readouterr().err
+    assert [entry.rate for entry in read_entries(file)] == ["500/second"]
 
 
 def test_a_development_key_that_lost_its_other_half_is_replaced(tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ GOOD = {"id": "k1", "merchant": "shop", "roles": ["pay"], "sha256": "0" * 64}
         ([{**GOOD, "merchant": "a\nb"}], "0.merchant: "),
         ([{**GOOD, "id": "K_1"}], "0.id: "),
         ([{**GOOD, "rolls": []}], "0.rolls: "),
+        ([{**GOOD, "rate": "many"}], "0.rate: "),
         ([GOOD, GOOD], "the key id k1 occurs twice"),
     ],
 )

@@ -24,11 +24,13 @@ async def test_every_answer_to_a_key_tells_the_limit(gateway: Gateway) -> None:
     ]
 
     assert [a.status for a in answers] == [404, 200, 403, 415]
-    assert {a.headers["ratelimit-policy"] for a in answers} == {'"key";q=2000;w=1'}
-    assert answers[0].headers["ratelimit"] == '"key";r=1999;t=1'
+    assert {a.headers["ratelimit-policy"] for a in answers} == {'"merchant";q=200;w=1'}
+    assert answers[0].headers["ratelimit"] == '"merchant";r=199;t=1'
 
 
-async def test_a_key_beyond_its_limit_is_429_and_others_are_not(make_gateway: MakeGateway) -> None:
+async def test_a_merchant_beyond_its_rate_is_429_and_others_are_not(
+    make_gateway: MakeGateway,
+) -> None:
     gateway = make_gateway(rate_limit="3/hour")
     other = gateway.add_key("other", "read")
     async with gateway.transport:
@@ -37,9 +39,9 @@ async def test_a_key_beyond_its_limit_is_429_and_others_are_not(make_gateway: Ma
 
         assert statuses == [200, 200, 200]
         problem(refused, 429, "rate_limited")
-        assert refused.headers["ratelimit-policy"] == '"key";q=3;w=3600'
-        assert refused.headers["ratelimit"].startswith('"key";r=0;t=3')
-        assert 3590 <= int(refused.headers["retry-after"]) <= 3600
+        assert refused.headers["ratelimit-policy"] == '"merchant";q=3;w=3600'
+        assert refused.headers["ratelimit"] == '"merchant";r=0;t=3600'
+        assert 1190 <= int(refused.headers["retry-after"]) <= 1200
         assert (await gateway.get("/rates", key=other)).status == 200
     assert len(gateway.services["fx"].arrived) == 4
     assert gateway.telemetry.registry.get_sample_value(
@@ -47,22 +49,63 @@ async def test_a_key_beyond_its_limit_is_429_and_others_are_not(make_gateway: Ma
     )
 
 
-def test_a_window_ends() -> None:
+async def test_a_key_may_have_a_rate_of_its_own(make_gateway: MakeGateway) -> None:
+    gateway = make_gateway(rate_limit="1/hour")
+    fast = gateway.add_key("fast", "read", rate="3/minute")
+    async with gateway.transport:
+        answers = [await gateway.get("/rates", key=fast) for _ in range(4)]
+
+        assert [a.status for a in answers] == [200, 200, 200, 429]
+        assert answers[0].headers["ratelimit-policy"] == '"key";q=3;w=60'
+        assert [(await gateway.get("/rates")).status for _ in range(2)] == [200, 429]
+
+
+async def test_the_keys_of_a_merchant_share_its_rate(make_gateway: MakeGateway) -> None:
+    gateway = make_gateway(rate_limit="3/hour")
+    second = gateway.add_key("shop", "read")
+    async with gateway.transport:
+        keys = [gateway.key, second, gateway.key, second, gateway.key]
+        assert [(await gateway.get("/rates", key=key)).status for key in keys] == [
+            *(200, 200, 200, 429, 429)
+        ]
+
+
+def test_what_was_used_comes_back_at_the_rate() -> None:
     now = [100.0]
     limit = RateLimit("2/minute", now=lambda: now[0])
-    limit.hit("k")
-    limit.hit("k")
+    limit.hit("shop", "k")
+    assert dict(limit.hit("shop", "k").fields)["RateLimit"] == '"merchant";r=0;t=60'
     with pytest.raises(RateLimited) as caught:
-        limit.hit("k")
-    assert caught.value.headers["Retry-After"] == "60"
+        limit.hit("shop", "k")
+    assert caught.value.headers["Retry-After"] == "30"
 
-    now[0] += 59.5
+    now[0] += 29.5
     with pytest.raises(RateLimited) as caught:
-        limit.hit("k")
+        limit.hit("shop", "k")
     assert caught.value.headers["Retry-After"] == "1"
 
     now[0] += 0.5
-    assert dict(limit.hit("k"))["RateLimit"] == '"key";r=1;t=60'
+    assert dict(limit.hit("shop", "k").fields)["RateLimit"] == '"merchant";r=0;t=60'
+    now[0] += 60
+    assert dict(limit.hit("shop", "k").fields)["RateLimit"] == '"merchant";r=1;t=30'
+
+
+def test_a_quota_for_a_second_is_spread_over_it() -> None:
+    limit = RateLimit("200/second", now=lambda: 100.0)
+
+    waits = [limit.hit("shop", "k").wait for _ in range(200)]
+
+    assert waits[:20] == [0.0] * 20
+    assert waits[20:] == pytest.approx([0.005 * n for n in range(1, 181)])
+    with pytest.raises(RateLimited):
+        limit.hit("shop", "k")
+
+
+@pytest.mark.parametrize("text", ["5/second", "3/hour", "6000/minute"])
+def test_what_is_few_or_for_longer_is_not_spread(text: str) -> None:
+    limit = RateLimit(text, now=lambda: 100.0)
+
+    assert [limit.hit("shop", "k").wait for _ in range(3)] == [0.0] * 3
 
 
 async def test_a_body_at_the_limit_passes_and_one_beyond_is_413(gateway: Gateway) -> None:
@@ -172,6 +215,8 @@ async def test_beyond_the_in_flight_limit_requests_are_shed_and_probes_are_not(
     make_gateway: MakeGateway,
 ) -> None:
     gateway = make_gateway(max_in_flight=2)
+    other = gateway.add_key("other", "pay")
+    gateway.reload()
     release = asyncio.Event()
 
     async def held(_: Scope, __: Receive, send: Send) -> None:
@@ -180,7 +225,10 @@ async def test_beyond_the_in_flight_limit_requests_are_shed_and_probes_are_not(
 
     gateway.services["payments"].handle = held
     async with gateway.transport:
-        waiting = [asyncio.create_task(gateway.post("/payments")) for _ in range(2)]
+        waiting = [asyncio.create_task(gateway.post("/payments"))]
+        await until(gateway.arrivals)
+        problem(await gateway.post("/payments"), 429, "share_used")
+        waiting.append(asyncio.create_task(gateway.post("/payments", key=other)))
         await until(lambda: gateway.arrivals() == 2)
 
         shed = await gateway.post("/payments")

@@ -19,6 +19,7 @@ from api_gateway.keys import ensure_dev_key
 LOOPBACK = "127.0.0.1"
 MEBIBYTE = 1024 * 1024
 STARTUP_SECONDS = 180
+SLOTS = 8
 
 
 class RawService:
@@ -100,6 +101,7 @@ async def gateway(tmp_path: Path, service: RawService) -> AsyncIterator[Process]
         "KURS_PORT": str(port),
         "KURS_API_KEYS_FILE": str(tmp_path / "api-keys.json"),
         "KURS_DRAIN_SECONDS": "0.1",
+        "KURS_MAX_IN_FLIGHT": str(SLOTS),
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "api_gateway", env=environment, stdout=asyncio.subprocess.PIPE
@@ -121,6 +123,7 @@ async def test_the_gateway_over_real_sockets(gateway: Process, service: RawServi
     await _refuses_a_large_body(gateway, service)
     await _refuses_a_body_without_end(gateway, service)
     await _refuses_two_lengths(gateway, service)
+    await _serves_all_while_bodies_drip(gateway, service)
     await _streams_until_the_client_leaves(gateway, service)
     await _ends_open_streams_and_itself_on_sigterm(gateway, service)
 
@@ -192,6 +195,26 @@ async def _refuses_two_lengths(gateway: Process, service: RawService) -> None:
     assert service.requests == []
 
 
+async def _serves_all_while_bodies_drip(gateway: Process, service: RawService) -> None:
+    fields = ("Content-Type: application/json", "Content-Length: 2")
+    one_byte = gateway.head("POST /payments HTTP/1.1", *fields) + b"{"
+    writers = []
+    for _ in range(2 * SLOTS):
+        _, writer = await asyncio.open_connection(LOOPBACK, gateway.port)
+        writer.write(one_byte)
+        writers.append(writer)
+    async with gateway.session() as session:
+        async with asyncio.timeout(20):
+            while await _gauge(session, "gateway_bodies") < 2 * SLOTS:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        async with session.post("/payments", data=b"{}") as answer:
+            assert answer.status == 200
+        assert await _gauge(session, "gateway_in_flight") == 0
+    for writer in writers:
+        writer.close()
+    service.requests.clear()
+
+
 async def _streams_until_the_client_leaves(gateway: Process, service: RawService) -> None:
     service.answer = EVENTS
     async with gateway.session() as session, session.get("/payments/events") as answer:
@@ -229,6 +252,13 @@ async def _ready(gateway: Process) -> None:
                         return
             except aiohttp.ClientError:
                 await asyncio.sleep(0.1)
+
+
+async def _gauge(session: aiohttp.ClientSession, name: str) -> float:
+    async with session.get("/metrics") as answer:
+        found = re.search(rf"(?m)^{name} (\S+)", await answer.text())
+    assert found is not None
+    return float(found[1])
 
 
 def _free_port() -> int:

@@ -57,7 +57,7 @@ async def test_each_event_arrives_as_soon_as_it_is_sent(gateway: Gateway) -> Non
     async with asyncio.timeout(20), _stream(gateway) as answer:
         assert answer.status == 200
         assert answer.headers["content-type"] == "text/event-stream"
-        assert answer.headers["ratelimit-policy"] == '"key";q=2000;w=1'
+        assert answer.headers["ratelimit-policy"] == '"merchant";q=200;w=1'
         chunks = answer.chunks.__aiter__()
         for event in (b"id: 1\ndata: a\n\n", b": keep-alive\n\n", b"id: 2\ndata: b\n\n"):
             source.pushed.put_nowait(event)

@@ -21,6 +21,7 @@ def test_a_generated_api_key_is_one_that_the_gateway_accepts(render: Render) -> 
     assert key_id_of(made["api-key"]) == entry["id"]
     assert digest(made["api-key"]) == entry["sha256"]
     assert entry["merchant"] == "demo"
+    assert entry["rate"] == "2000/second"
     assert set(entry["roles"]) == {"pay", "read", "operate"}
 
 

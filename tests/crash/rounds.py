@@ -24,7 +24,6 @@ ENVIRONMENT = {
     "KURS_EXCHANGE_HOLD_SECONDS": "9",
     "KURS_HOLD_EXPIRY_INTERVAL": "0.3",
     "KURS_RATES_POLL_SECONDS": "0.3",
-    "KURS_RATE_LIMIT": "100000/second",
     "KURS_DRAIN_SECONDS": "0.2",
 }
 """Leases, sweeps and holds that end within seconds, so that a round can wait for all of them."""

@@ -228,6 +228,7 @@ def _umbrella() -> Schema:
             "The API key and the quote key.",
             generate=flag("Made once, and kept; false: the Secrets exist already."),
             merchant=text("Whose the API key is.", pattern="^[A-Za-z0-9._-]{1,64}$"),
+            rate=text("Its own rate; empty: the merchant's.", pattern="^([0-9]+/[a-z]+)?$"),
         ),
         "operator": closed("The operator.", enabled=flag("Whether it is installed.")),
         "config": closed(

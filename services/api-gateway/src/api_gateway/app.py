@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from api_gateway.admission import Slots
+from api_gateway.admission import Shares
 from api_gateway.authentication import Authenticator
 from api_gateway.body import BodyReader
 from api_gateway.catalogue import Catalogue
 from api_gateway.key_watch import KeyWatch
 from api_gateway.keystore import KeyStore
 from api_gateway.metrics import GatewayMetrics
+from api_gateway.pace import Pace
 from api_gateway.pages import page_routes
 from api_gateway.proxy import Gate, Proxy
 from api_gateway.rate_limit import RateLimit
@@ -67,6 +68,8 @@ def create_app(
     metrics.watch(
         in_flight=lambda: gate.requests.taken,
         streams=lambda: gate.streams.taken,
+        bodies=lambda: gate.bodies.places.taken,
+        body_bytes=lambda: gate.memory.taken,
         keys=lambda: len(keys),
     )
     return app
@@ -114,9 +117,17 @@ def _gate(settings: GatewaySettings, keys: KeyStore) -> Gate:
     return Gate(
         authenticator=Authenticator(keys),
         rate_limit=RateLimit(settings.rate_limit),
-        requests=Slots(settings.max_in_flight, "requests"),
-        streams=Slots(settings.max_streams, "event streams"),
-        bodies=BodyReader(settings.max_body_bytes, settings.body_seconds),
+        bodies=BodyReader(
+            settings.max_body_bytes,
+            settings.body_seconds,
+            Shares(settings.max_bodies, "bodies"),
+        ),
+        memory=Shares(settings.max_body_memory, "bytes"),
+        requests=Shares(settings.max_in_flight, "requests"),
+        streams=Shares(
+            settings.max_streams, "event streams", most=settings.max_streams_per_merchant
+        ),
+        pace=Pace(settings.free_refusals),
     )
 
 

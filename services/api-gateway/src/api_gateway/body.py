@@ -1,9 +1,14 @@
-"""Reads a request's body within a limit of bytes and of time, counting what really arrives."""
+"""Reads a request's body within a limit of bytes and of time, counting what really arrives.
+
+How many bodies are being read, and how many bytes of bodies are in memory, is bounded in all and
+shared out between merchants: a body that arrives byte by byte costs the others nothing.
+"""
 
 import asyncio
 
 from starlette.types import Message, Receive
 
+from api_gateway.admission import Loan, Shares
 from api_gateway.errors import BodyTooLarge, BodyTooSlow, NotJson
 from api_gateway.request_head import RequestHead
 
@@ -16,27 +21,28 @@ class ClientGone(Exception):
 
 
 class BodyReader:
-    """Reads bodies of at most `limit` bytes that arrive within `seconds`."""
+    """Reads bodies of at most `limit` bytes that arrive within `seconds`, so many at once."""
 
-    def __init__(self, limit: int, seconds: float) -> None:
+    def __init__(self, limit: int, seconds: float, places: Shares) -> None:
         self.limit = limit
+        self.places = places
         self._seconds = seconds
 
-    async def read(self, head: RequestHead, receive: Receive) -> bytes | None:
-        """Return the body, None when there is none.
+    async def read(
+        self, head: RequestHead, receive: Receive, merchant: str, memory: Loan
+    ) -> bytes | None:
+        """Return the body, None when there is none; `memory` is charged with its bytes.
 
         Raises NotJson, BodyTooLarge (at once when the announced length is too large, else as soon
-        as the limit is passed), BodyTooSlow and ClientGone.
+        as the limit is passed), BodyTooSlow, ClientGone, and what `Shares.borrow` raises.
         """
         if not head.has_body:
             return None
         self._check(head)
         try:
-            async with asyncio.timeout(self._seconds):
-                first = await receive()
-                if first["type"] == "http.request" and not first.get("more_body"):
-                    return self._within_limit(first.get("body", b""))
-                return await self._rest(first, receive)
+            with self.places.borrow(merchant):
+                async with asyncio.timeout(self._seconds):
+                    return await self._whole(receive, memory)
         except TimeoutError:
             raise BodyTooSlow(f"the body did not arrive whole within {self._seconds:g} s") from None
 
@@ -51,21 +57,29 @@ class BodyReader:
         if head.content_length > self.limit:
             raise self.too_large()
 
-    def _within_limit(self, body: bytes) -> bytes:
-        if len(body) > self.limit:
-            raise self.too_large()
-        return body
+    async def _whole(self, receive: Receive, memory: Loan) -> bytes:
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            body: bytes = message.get("body", b"")
+            self._charge(len(body), len(body), memory)
+            return body
+        return await self._rest(message, receive, memory)
 
-    async def _rest(self, message: Message, receive: Receive) -> bytes:
+    async def _rest(self, message: Message, receive: Receive, memory: Loan) -> bytes:
         body = bytearray()
         while message["type"] == "http.request":
-            body += message.get("body", b"")
-            if len(body) > self.limit:
-                raise self.too_large()
+            chunk = message.get("body", b"")
+            self._charge(len(chunk), len(body) + len(chunk), memory)
+            body += chunk
             if not message.get("more_body"):
                 return bytes(body)
             message = await receive()
         raise ClientGone
+
+    def _charge(self, arrived: int, whole: int, memory: Loan) -> None:
+        if whole > self.limit:
+            raise self.too_large()
+        memory.more(arrived)
 
 
 async def linger(receive: Receive) -> None:

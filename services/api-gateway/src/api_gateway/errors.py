@@ -93,6 +93,13 @@ class RateLimited(TooManyRequests):
     """The key used up its requests for this window."""
 
 
+class ShareUsed(TooManyRequests):
+    """The merchant has its share in flight, others have the rest; this one was not started."""
+
+    code = "share_used"
+    title = "Too many requests of one merchant in flight"
+
+
 class Overloaded(Unavailable):
     """As many requests as the gateway takes are in flight; this one was not started."""
 

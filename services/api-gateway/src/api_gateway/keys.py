@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from api_gateway.key_text import digest, key_id_of, new_key
+from api_gateway.key_text import digest, new_key
 from api_gateway.keystore import (
     KEYS_PER_MERCHANT,
     ROLES,
@@ -28,6 +28,8 @@ from api_gateway.keystore import (
 
 DEV_MERCHANT = "demo"
 DEV_ENVIRONMENT = "dev"
+DEV_RATE = "100000/second"
+"""More than a machine can do, so that a replay or a benchmark with this key measures it."""
 _OWNER_ONLY = 0o600
 
 
@@ -36,12 +38,17 @@ class RefusedCommand(ValueError):
 
 
 def issue(
-    entries: Sequence[KeyEntry], *, merchant: str, roles: Sequence[str], environment: str = "live"
+    entries: Sequence[KeyEntry],
+    *,
+    merchant: str,
+    roles: Sequence[str],
+    environment: str = "live",
+    rate: str | None = None,
 ) -> tuple[str, KeyEntry]:
     """Return the text of a new key and the entry to store for it.
 
-    Raises RefusedCommand for an unknown role, a merchant id that cannot be one, and a merchant
-    that has two live keys already.
+    Raises RefusedCommand for an unknown role, a merchant id or a rate that cannot be one, and a
+    merchant that has two live keys already.
     """
     live = [entry.id for entry in entries if entry.merchant == merchant]
     if len(live) >= KEYS_PER_MERCHANT:
@@ -61,9 +68,12 @@ def issue(
                 "merchant": merchant,
                 "roles": [role for role in ROLES if role in roles],
                 "sha256": digest(text),
+                "rate": rate,
             }
         )
-    except ValidationError:
+    except ValidationError as error:
+        if any(found["loc"] == ("rate",) for found in error.errors()):
+            raise RefusedCommand("a rate is a number of requests in a time: 500/second") from None
         raise RefusedCommand(
             "a merchant id is 1 to 64 letters, digits, '.', '_' and '-', such as shop"
         ) from None
@@ -83,18 +93,24 @@ def revoke(entries: Sequence[KeyEntry], key_id: str) -> list[KeyEntry]:
 def ensure_dev_key(folder: Path) -> Path:
     """Make `folder/api-key` (mode 600) and `folder/api-keys.json` fit each other; return the first.
 
-    The key is of merchant `demo` and has every role. What exists and fits is left alone; entries
-    of other merchants are kept.
+    The key is of merchant `demo`, has every role and a rate that nothing reaches. A key that is
+    there stays, and gets what it lacks of these; entries of other merchants are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     key_file, keys_file = folder / "api-key", folder / "api-keys.json"
-    if _dev_key_fits(key_file, keys_file):
-        return key_file
     with _locked(folder):
-        kept = [e for e in _entries_or_none(keys_file) if e.merchant != DEV_MERCHANT]
-        text, entry = issue(kept, merchant=DEV_MERCHANT, roles=ROLES, environment=DEV_ENVIRONMENT)
-        _write_owner_only(keys_file, render_entries([*kept, entry]))
-        _write_owner_only(key_file, text + "\n")
+        entries = _entries_or_none(keys_file)
+        present = _entry_of(key_file, entries)
+        if present is None:
+            entries = [entry for entry in entries if entry.merchant != DEV_MERCHANT]
+            text, present = issue(
+                entries, merchant=DEV_MERCHANT, roles=ROLES, environment=DEV_ENVIRONMENT
+            )
+            _write_owner_only(key_file, text + "\n")
+        wanted = present.model_copy(update={"roles": ROLES, "rate": DEV_RATE})
+        if wanted not in entries:
+            kept = [entry for entry in entries if entry.id != wanted.id]
+            _write_owner_only(keys_file, render_entries([*kept, wanted]))
     return key_file
 
 
@@ -112,7 +128,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _issue_command(options: argparse.Namespace) -> None:
     roles = [role.strip() for role in options.roles.split(",") if role.strip()]
-    terms = {"merchant": options.merchant, "roles": roles, "environment": options.env}
+    terms = {
+        "merchant": options.merchant,
+        "roles": roles,
+        "environment": options.env,
+        "rate": options.rate,
+    }
     if options.file is None:
         text, entry = issue([], **terms)
         stored = "store this entry in the gateway's keys file (KURS_API_KEYS_FILE):"
@@ -123,9 +144,8 @@ def _issue_command(options: argparse.Namespace) -> None:
             text, entry = issue(entries, **terms)
             _write_owner_only(options.file, render_entries([*entries, entry]))
         stored = f"stored in {options.file}:"
-    sys.stdout.write(
-        f"The new key, shown only now:\n{text}\n\n{stored}\n{json.dumps(entry.model_dump())}\n"
-    )
+    line = json.dumps(entry.model_dump(exclude_none=True))
+    sys.stdout.write(f"The new key, shown only now:\n{text}\n\n{stored}\n{line}\n")
 
 
 def _revoke_command(options: argparse.Namespace) -> None:
@@ -142,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     issuing.add_argument("--merchant", required=True)
     issuing.add_argument("--roles", required=True, help=f"comma separated: {','.join(ROLES)}")
     issuing.add_argument("--env", default="live", help="a word in the key's text, such as live")
+    issuing.add_argument("--rate", help="its own rate, such as 500/second; else the gateway's")
     issuing.add_argument("--file", type=Path, help="the keys file to add the entry to")
     issuing.set_defaults(run=_issue_command)
     revoking = commands.add_parser("revoke", help="take a key out of the file")
@@ -155,14 +176,12 @@ def _entries_or_none(path: Path) -> list[KeyEntry]:
     return read_entries(path) if path.exists() else []
 
 
-def _dev_key_fits(key_file: Path, keys_file: Path) -> bool:
+def _entry_of(key_file: Path, entries: Sequence[KeyEntry]) -> KeyEntry | None:
     try:
         text = key_file.read_text("ascii").strip()
-        key_id = key_id_of(text)
-        entries = read_entries(keys_file)
     except (OSError, ValueError):
-        return False
-    return any(e.id == key_id and e.sha256 == digest(text) for e in entries)
+        return None
+    return next((entry for entry in entries if entry.sha256 == digest(text)), None)
 
 
 def _write_owner_only(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
 """The keys that the gateway accepts: a JSON file, read again whenever it changes.
 
-The file is a list of `{"id", "merchant", "roles", "sha256"}`. The last good list stays in force
+The file is a list of `{"id", "merchant", "roles", "sha256"}`, with a `rate` of its own where a key
+may do more or less than others. The last good list stays in force
 when an edit breaks the file or the file disappears; both are logged and counted. To take keys
 away, write a list without them.
 """
@@ -12,9 +13,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 
 from api_gateway.key_text import KEY_ID_PATTERN, digest, key_id_of
+from api_gateway.rate_limit import KEY, Quota
 from kurs.ids import MerchantId
 
 Role = Literal["pay", "read", "operate"]
@@ -32,6 +41,14 @@ class KeyEntry(BaseModel):
     merchant: MerchantId
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    rate: str | None = None
+
+    @field_validator("rate")
+    @classmethod
+    def _known_notation(cls, text: str | None) -> str | None:
+        if text is not None:
+            Quota(text, KEY)
+        return text
 
 
 class InvalidKeysFile(ValueError):
@@ -59,18 +76,19 @@ def read_entries(path: Path) -> list[KeyEntry]:
 
 def render_entries(entries: Iterable[KeyEntry]) -> str:
     """Return the text of a keys file with these entries."""
-    return json.dumps([entry.model_dump() for entry in entries], indent=2) + "\n"
+    return json.dumps([entry.model_dump(exclude_none=True) for entry in entries], indent=2) + "\n"
 
 
 class AcceptedKey:
     """A key that proved itself, with what the hot path needs of it computed once."""
 
-    __slots__ = ("entry", "identity_headers", "merchant", "roles")
+    __slots__ = ("entry", "identity_headers", "merchant", "quota", "roles")
 
     def __init__(self, entry: KeyEntry) -> None:
         self.entry = entry
         self.merchant = entry.merchant
         self.roles = frozenset(entry.roles)
+        self.quota = Quota(entry.rate, KEY) if entry.rate else None
         self.identity_headers = (
             ("X-Kurs-Merchant", entry.merchant),
             ("X-Kurs-Key-Id", entry.id),

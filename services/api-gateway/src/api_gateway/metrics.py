@@ -38,12 +38,16 @@ class GatewayMetrics:
         *,
         in_flight: Callable[[], int],
         streams: Callable[[], int],
+        bodies: Callable[[], int],
+        body_bytes: Callable[[], int],
         keys: Callable[[], int],
     ) -> None:
         """Publish what is read at each scrape."""
         for name, documentation, read in (
-            ("gateway_in_flight", "Requests between admission and answer", in_flight),
+            ("gateway_in_flight", "Requests at the services", in_flight),
             ("gateway_streams", "Event streams that are open", streams),
+            ("gateway_bodies", "Bodies that are being read", bodies),
+            ("gateway_body_bytes", "Bytes of bodies in memory", body_bytes),
             ("gateway_keys", "API keys in force", keys),
         ):
             self._telemetry.gauge(name, documentation).set_function(read)

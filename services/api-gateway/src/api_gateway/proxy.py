@@ -11,18 +11,29 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
-from api_gateway.admission import Slots
+from api_gateway.admission import Loan, Shares
 from api_gateway.authentication import Authenticator, refuse_key_in_query, require_role
 from api_gateway.body import BodyReader, ClientGone, linger
-from api_gateway.errors import BodyTooSlow, MethodNotOffered, UnexpectedBody
+from api_gateway.errors import (
+    BodyTooSlow,
+    MethodNotOffered,
+    Overloaded,
+    RateLimited,
+    ShareUsed,
+    UnexpectedBody,
+)
+from api_gateway.keystore import AcceptedKey
 from api_gateway.metrics import GatewayMetrics
+from api_gateway.pace import Pace
 from api_gateway.rate_limit import Fields, RateLimit
 from api_gateway.relay import end_body, send_answer, send_problem, send_stream
 from api_gateway.request_head import RequestHead
 from api_gateway.route_table import Methods, Route, RouteTable, check_query
 from api_gateway.upstreams import Upstreams
 from kurs.errors import Internal, Problem
+from kurs.http import Response
 from kurs.telemetry import carry_merchant
+from kurs.telemetry.middleware import PROBES
 
 _DRAIN_POLL_SECONDS = 0.25
 
@@ -33,21 +44,24 @@ class Gate:
 
     authenticator: Authenticator
     rate_limit: RateLimit
-    requests: Slots
-    streams: Slots
     bodies: BodyReader
+    memory: Shares
+    requests: Shares
+    streams: Shares
+    pace: Pace
 
 
 class Exchange:
     """One request on its way through: what is known of it so far."""
 
-    __slots__ = ("fields", "head", "receive", "scope", "send", "unread")
+    __slots__ = ("fields", "head", "key", "receive", "scope", "send", "unread")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.receive = receive
         self.send = send
         self.head: RequestHead | None = None
+        self.key: AcceptedKey | None = None
         self.fields: Fields | tuple[()] = ()
         self.unread = True
 
@@ -65,6 +79,11 @@ class Exchange:
         """
         head = self.head
         return self.unread and head is not None and (head.chunked or head.content_length > limit)
+
+    def address(self) -> str:
+        """Return the address that the request came from."""
+        client = self.scope.get("client")
+        return client[0] if client else ""
 
 
 class Proxy:
@@ -108,6 +127,8 @@ class Proxy:
             self._logger.error("unhandled error", path=scope["path"], exc_info=error)
             await self._refuse(exchange, Internal("an unexpected error; the log has the details"))
             return
+        if scope["path"] not in PROBES:
+            await self._gate.pace.of_address(exchange.address())
         await self._app(scope, receive, send)
 
     async def _answer(self, exchange: Exchange, methods: Methods) -> None:
@@ -118,29 +139,36 @@ class Proxy:
         if query:
             check_query(query)
             refuse_key_in_query(query)
-        key = gate.authenticator.authenticate(head)
-        exchange.fields = gate.rate_limit.hit(key.entry.id)
+        key = exchange.key = gate.authenticator.authenticate(head)
+        exchange.fields, wait = gate.rate_limit.hit(key.merchant, key.entry.id, key.quota)
         require_role(key, route.role)
+        if wait:
+            await asyncio.sleep(wait)
         carry_merchant(key.merchant)
         head.passed_on.update(key.identity_headers)
         if route.streams:
-            with gate.streams:
+            with gate.streams.borrow(key.merchant):
                 await self._stream(exchange, head, route)
         else:
-            with gate.requests:
-                await self._forward(exchange, head, route)
+            with gate.memory.borrow(key.merchant, 0) as memory:
+                answer = await self._answer_of_service(exchange, head, route, memory)
+            await send_answer(exchange.send, answer, exchange.fields)
 
-    async def _forward(self, exchange: Exchange, head: RequestHead, route: Route) -> None:
-        body = None
+    async def _answer_of_service(
+        self, exchange: Exchange, head: RequestHead, route: Route, memory: Loan
+    ) -> Response:
+        # The body first, then a slot: one whose body dawdles, or who reads the answer slowly,
+        # keeps nobody from being served.
+        gate, body, merchant = self._gate, None, memory.holder
         if route.takes_body:
-            body = await self._gate.bodies.read(head, exchange.receive)
+            body = await gate.bodies.read(head, exchange.receive, merchant, memory)
             exchange.unread = False
         elif head.has_body:
             raise UnexpectedBody(f"{route.method} takes no body")
-        answer = await self._upstreams.send(
-            route.service, route.method, exchange.target(), body, head.passed_on
-        )
-        await send_answer(exchange.send, answer, exchange.fields)
+        with gate.requests.borrow(merchant):
+            return await self._upstreams.send(
+                route.service, route.method, exchange.target(), body, head.passed_on
+            )
 
     async def _stream(self, exchange: Exchange, head: RequestHead, route: Route) -> None:
         opened = self._upstreams.stream(route.service, exchange.target(), head.passed_on)
@@ -162,12 +190,23 @@ class Proxy:
 
     async def _refuse(self, exchange: Exchange, problem: Problem) -> None:
         self._metrics.refused(problem.code)
-        much = exchange.leaves_much_unread(self._gate.bodies.limit)
-        ends = much or isinstance(problem, BodyTooSlow)
+        await self._pace(exchange, problem)
+        ends = exchange.leaves_much_unread(self._gate.bodies.limit)
+        if isinstance(problem, BodyTooSlow):
+            ends = True
+        elif isinstance(problem, ShareUsed | Overloaded) and exchange.unread:
+            # Its body may take as long as it likes, on a connection that is not kept for it.
+            ends = exchange.head is not None and exchange.head.has_body
         await send_problem(exchange.send, problem, exchange.fields, ends=ends)
         if ends:
             await linger(exchange.receive)
             await end_body(exchange.send)
+
+    async def _pace(self, exchange: Exchange, problem: Problem) -> None:
+        if exchange.key is None:
+            await self._gate.pace.of_address(exchange.address())
+        elif isinstance(problem, RateLimited | ShareUsed):
+            await self._gate.pace.of_merchant(exchange.key.merchant)
 
 
 def _route(scope: Scope, methods: Methods) -> Route:

@@ -8,7 +8,7 @@ from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from api_gateway.route_table import FX, PAYMENTS, RISK, WALLET
-from kurs.settings import ServiceSettings
+from kurs.settings import MEBIBYTE, ServiceSettings
 
 
 class GatewaySettings(ServiceSettings):
@@ -30,9 +30,13 @@ class GatewaySettings(ServiceSettings):
 
     api_keys_file: Path = Path("var/api-keys.json")
     api_keys_poll_seconds: float = Field(default=0.5, gt=0)
-    rate_limit: str = "2000/second"
+    rate_limit: str = "200/second"
     max_in_flight: int = Field(default=1024, gt=0)
+    max_bodies: int = Field(default=1024, gt=0)
+    max_body_memory: int = Field(default=64 * MEBIBYTE, gt=0)
     max_streams: int = Field(default=256, gt=0)
+    max_streams_per_merchant: int = Field(default=16, gt=0)
+    free_refusals: int = Field(default=200, gt=0)
     request_seconds: float = Field(default=10.0, gt=0)
     body_seconds: float = Field(default=10.0, gt=0)
     trust_traceparent: bool = True
