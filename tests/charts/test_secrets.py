@@ -7,6 +7,7 @@ import pytest
 from tests.charts.conftest import ENVIRONMENTS, Document, Render, of_kind
 
 from api_gateway.key_text import digest, key_id_of
+from kurs.quote_keys import SigningKey, VerifyKeys
 
 
 def content(secret: Document) -> dict[str, str]:
@@ -30,6 +31,27 @@ def test_the_gateway_is_given_digests_and_no_key(render: Render) -> None:
     (volume,) = [v for v in pod["volumes"] if v["name"] == "api-keys"]
 
     assert [item["key"] for item in volume["secret"]["items"]] == ["api-keys.json"]
+
+
+def test_a_generated_quote_key_is_a_pair_and_only_fx_is_given_the_private_one(
+    render: Render,
+) -> None:
+    documents = render("kurs", "dev")
+    made = content(of_kind(documents, "Secret")["kurs-quote-keys"])
+    signing = SigningKey(made["signing-keys.pem"].encode())
+    verify = VerifyKeys(made["verify-keys.pem"].encode())
+
+    assert verify.confirms(signing.key_id, signing.sign(b"a"), b"a")
+    mounted = {}
+    for name, pod in of_kind(documents, "Deployment").items():
+        for volume in pod["spec"]["template"]["spec"]["volumes"]:
+            if volume.get("secret", {}).get("secretName") == "kurs-quote-keys":
+                mounted[name] = [item["key"] for item in volume["secret"]["items"]]
+    assert mounted == {
+        "fx": ["signing-keys.pem"],
+        "payments": ["verify-keys.pem"],
+        "wallet": ["verify-keys.pem"],
+    }
 
 
 def test_a_database_url_has_its_own_role_and_password(render: Render) -> None:

@@ -20,7 +20,7 @@ BAD = [
     ("payments.settings.KURS_PAYMNT_TIMEOUT=5", "KURS_PAYMNT_TIMEOUT"),
     ("payments.settings.KURS_PAYMENT_TIMEOUT=soon", "KURS_PAYMENT_TIMEOUT"),
     ("payments.settings.KURS_PORT=80", "KURS_PORT"),
-    ("fx.settings.KURS_QUOTE_KEYS=secret", "KURS_QUOTE_KEYS"),
+    ("fx.settings.KURS_QUOTE_SIGNING_KEYS_FILE=a", "KURS_QUOTE_SIGNING_KEYS_FILE"),
     ("risk.image.digest=latest", "digest"),
     ("risk.env[0].name=KURS_FAULT_ERROR_RATIO,risk.env[0].value=1", "env"),
     ("risk.env[0].name=KURS_PORT,risk.env[0].value=1", "env"),
@@ -58,9 +58,13 @@ def test_faults_are_off_unless_asked_for(render: Render) -> None:
     assert "KURS_FAULT_ERROR_RATIO" in asked
 
 
-def test_quotes_are_checked_with_the_keys_that_sign_them(render: Render) -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["fx.quoteSigningKeys", "wallet.quoteVerifyKeys", "payments.quoteVerifyKeys"],
+)
+def test_quotes_are_checked_with_the_keys_that_sign_them(render: Render, name: str) -> None:
     with pytest.raises(Refused, match="different Secrets"):
-        render("kurs", "dev", "--set", "fx.quoteKeys.existingSecret=other")
+        render("kurs", "dev", "--set", f"{name}.existingSecret=other")
 
 
 @pytest.mark.parametrize(("chart", "schema"), list(schemas()), ids=[n for n, _ in schemas()])

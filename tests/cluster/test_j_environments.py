@@ -6,7 +6,6 @@ production, a way to the European Central Bank.
 
 import asyncio
 import json
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +17,7 @@ from tests.cluster.installation import ROOT, SERVICES, Installation
 from tests.cluster.shell import eventually, get
 
 from api_gateway.keys import ROLES, issue
+from kurs.quote_keys import new_key_pair
 from loadtest.client import GatewayClient
 
 STORES = ("wallet", "payments", "risk")
@@ -78,7 +78,10 @@ def make_keys(place: Installation) -> None:
         *("create", "secret", "generic", "kurs-api-keys", f"--from-literal=api-key={text}"),
         f"--from-literal=api-keys.json={json.dumps([entry.model_dump(mode='json')])}",
     )
-    make_secret(place, "kurs-quote-keys", quote_keys=secrets.token_hex(32))
+    private, public = new_key_pair()
+    files = {"signing-keys.pem": private, "verify-keys.pem": public}
+    literals = (f"--from-literal={key}={pem}" for key, pem in files.items())
+    place.kubectl("create", "secret", "generic", "kurs-quote-keys", *literals)
 
 
 def make_rates(place: Installation) -> None:

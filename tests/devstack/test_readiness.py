@@ -66,13 +66,16 @@ def test_it_returns_when_every_service_is_ready_and_tells_of_each(run: Serve) ->
 
 
 def test_a_service_that_ends_is_named_with_its_code_and_last_words(run: Serve) -> None:
-    broken = run("wallet", "print('no quote key: set KURS_QUOTE_KEYS'); raise SystemExit(3)")
+    broken = run(
+        "wallet",
+        "print('no keys of quotes: set a file'); raise SystemExit(3)",
+    )
 
     with pytest.raises(StackError) as raised:
         wait_ready([broken], 60)
 
     assert "wallet ended at its start with code 3" in str(raised.value)
-    assert "no quote key: set KURS_QUOTE_KEYS" in str(raised.value)
+    assert "no keys of quotes: set a file" in str(raised.value)
 
 
 def test_a_service_that_stays_unready_is_named_with_what_it_lacks(run: Serve) -> None:

@@ -13,19 +13,21 @@ from devstack.topology import (
     service_of,
     shell_environment,
 )
+from kurs.quote_keys import SigningKey, VerifyKeys
 
 
-def test_the_quote_key_is_private_long_and_kept(tmp_path: Path) -> None:
+def test_the_quote_keys_are_a_pair_private_where_they_are_and_kept(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
 
     folder.prepare()
-    key = folder.quote_keys.read_text()
+    keys = folder.quote_signing_keys.read_bytes(), folder.quote_verify_keys.read_bytes()
     folder.prepare()
 
-    assert stat.S_IMODE(folder.quote_keys.stat().st_mode) == 0o600
-    assert len(key.strip()) >= 32
-    assert folder.quote_keys.read_text() == key
+    assert stat.S_IMODE(folder.quote_signing_keys.stat().st_mode) == 0o600
+    signed = SigningKey(keys[0])
+    assert VerifyKeys(keys[1]).confirms(signed.key_id, signed.sign(b"a"), b"a")
+    assert keys == (folder.quote_signing_keys.read_bytes(), folder.quote_verify_keys.read_bytes())
 
 
 def test_logs_of_an_earlier_run_are_emptied(tmp_path: Path) -> None:

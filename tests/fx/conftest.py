@@ -19,6 +19,8 @@ from fx.domain.rates import Observation, PairTerms, SourceRates, SourceTerms
 from fx.settings import FxSettings
 from kurs.clock import MICROS, ManualClock
 from kurs.http import Request, Response
+from kurs.quote_keys import ensure_key_files
+from kurs.quote_token import Quote, QuoteVerifier
 from kurs.resources import FxDocument, FxPayload, FXRateSourceSpec, RateSource
 from kurs.telemetry import Telemetry
 from kurs.testing.asgi import AsgiTransport
@@ -27,7 +29,6 @@ from kurs.testing.asgi import AsgiTransport
 settings.register_profile("fx", deadline=None)
 settings.load_profile("fx")
 
-KEY = "a-quote-key-for-the-tests-0123456789"
 RATES = {"USD": "1.0837", "IDR": "17012.33", "JPY": "163.10", "BHD": "0.4075"}
 
 
@@ -142,8 +143,14 @@ class Fx:
         await self.app.state.board.refresh()
 
     async def _send(self, method: str, path: str, body: bytes | None) -> Response:
-        headers = CIMultiDict({"content-type": "application/json"})
+        headers = CIMultiDict({"content-type": "application/json", "x-kurs-merchant": "shop"})
         return await self._transport.send(Request(method, f"http://fx{path}", headers, body))
+
+
+@pytest.fixture
+def verify(tmp_path: Path, unconfigured: Fx, telemetry: Telemetry) -> Callable[[str], Quote]:
+    """Read a token with the public key of the running fx."""
+    return QuoteVerifier(tmp_path / "verify.pem", telemetry).verify
 
 
 @pytest.fixture
@@ -154,7 +161,11 @@ def telemetry() -> Telemetry:
 @pytest.fixture
 def unconfigured(tmp_path: Path, clock: ManualClock, telemetry: Telemetry) -> Fx:
     """An fx that is not started and has no document yet."""
-    settings = FxSettings(config_dir=tmp_path, quote_keys=KEY, private_source_hosts="127.0.0.1")
+    signing = tmp_path / "signing.pem"
+    ensure_key_files(signing, tmp_path / "verify.pem")
+    settings = FxSettings(
+        config_dir=tmp_path, quote_signing_keys_file=signing, private_source_hosts="127.0.0.1"
+    )
     return Fx(create_app(settings, clock=clock, telemetry=telemetry), tmp_path, clock)
 
 

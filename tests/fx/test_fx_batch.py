@@ -1,14 +1,15 @@
 """Quotes for many payments at once: each item stands or falls alone."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from kurs.quote_token import verify
+from kurs.quote_token import Quote
 from kurs.testing.problems import assert_problem
 
-KEYS = [b"a-quote-key-for-the-tests-0123456789"]
-ITEM = {"source_currency": "EUR", "destination_currency": "IDR", "source_amount": "100.00"}
+ORDER = {"source_currency": "EUR", "destination_currency": "IDR", "source_amount": "100.00"}
+ITEM = {"merchant": "shop", **ORDER}
 
 
 async def results(fx: Any, *items: dict[str, Any]) -> list[dict[str, Any]]:
@@ -18,16 +19,24 @@ async def results(fx: Any, *items: dict[str, Any]) -> list[dict[str, Any]]:
     return answers
 
 
-async def test_items_are_answered_in_their_order_as_single_quotes_are(fx: Any) -> None:
-    back = {"source_currency": "JPY", "destination_currency": "EUR", "destination_amount": "5"}
+async def test_items_are_answered_in_their_order_as_single_quotes_are(
+    fx: Any, verify: Callable[[str], Quote]
+) -> None:
+    back = {
+        **ITEM,
+        "source_amount": None,
+        "source_currency": "JPY",
+        "destination_currency": "EUR",
+        "destination_amount": "5",
+    }
     many = await results(fx, ITEM, back, ITEM)
-    single = (await fx.post("/quotes", ITEM)).json()
+    single = (await fx.post("/quotes", ORDER)).json()
 
     assert [r["status"] for r in many] == ["quoted"] * 3
     assert [r["destination_amount"] for r in many] == ["1692726.83", "5.00", "1692726.83"]
     assert set(many[0]) == {*single, "status"}
     assert len({r["quote_id"] for r in many}) == 3
-    assert verify(many[1]["quote"], KEYS).destination_minor == 500
+    assert verify(many[1]["quote"]).destination_minor == 500
 
 
 @pytest.mark.parametrize(

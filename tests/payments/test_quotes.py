@@ -15,8 +15,8 @@ PAYMENT = Payment(
     destination_currency="IDR",
 )  # fmt: skip
 QUOTE = Quote(
-    "fxq_1", "USD", "IDR", 100_00, 1_592_000_00, Decimal(16000), 50, Decimal(15920), "static",
-    1, 2, "r1",
+    "fxq_1", "shop", "USD", "IDR", 100_00, 1_592_000_00, Decimal(16000), 50, Decimal(15920),
+    "static", 1, 2, "r1",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from fx.settings import FxSettings
 from kurs.clock import MICROS, ManualClock
 from kurs.database import Database
 from kurs.migrations import migrate
+from kurs.quote_keys import ensure_key_files
 from kurs.resources import FxDocument, FxPayload, RiskDocument, RiskPayload
 from kurs.telemetry import Telemetry
 from kurs.testing.asgi import AsgiTransport
@@ -152,7 +153,9 @@ def fx_app(folder: Path, clock: ManualClock, mids: Mapping[str, str] = MIDS) -> 
     }
     sources = {"rateSources": [{"name": "ecb", "spec": spec}]}
     write(folder, FxDocument.build(FxPayload.model_validate(sources)).to_json())
-    settings = FxSettings(config_dir=folder, quote_keys="k" * 40)
+    signing = folder / "signing.pem"
+    ensure_key_files(signing, folder / "verify.pem")
+    settings = FxSettings(config_dir=folder, quote_signing_keys_file=signing)
     return create_fx(settings, clock=clock, telemetry=Telemetry.for_tests("fx"))
 
 

@@ -264,6 +264,20 @@ async def test_a_quote_is_used_once_and_only_for_its_payment(
     assert second["failure"]["code"] == "quote_already_used"
 
 
+async def test_a_quote_of_another_merchant_is_refused(
+    gateway: JoinedGateway, payment: Make
+) -> None:
+    asked = {"source_currency": "USD", "destination_currency": "IDR", "source_amount": "10.00"}
+    theirs = gateway.issue_key("other")
+    await asyncio.sleep(0.7)
+    quote = (await gateway.call("POST", "/quotes", asked, key=theirs)).json()["quote"]
+
+    body = payment("p1", quote=quote, destination_currency="IDR")
+    refused = (await pay(gateway, body)).json()
+
+    assert (refused["status"], refused["failure"]["code"]) == ("FAILED", "quote_mismatch")
+
+
 async def test_another_merchant_sees_and_moves_nothing(
     gateway: JoinedGateway, payment: Make
 ) -> None:

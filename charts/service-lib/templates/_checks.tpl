@@ -17,8 +17,11 @@ Secrets that must exist.
 {{- if eq .Values.database.kind "postgresql" }}
 {{- include "service-lib.requireSecret" (dict "root" $ "name" (include "service-lib.databaseSecret" .) "key" .Values.database.key "holds" "the URL of a database (database)") }}
 {{- end }}
-{{- with .Values.quoteKeys }}
-{{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the keys that quotes are signed with (quoteKeys)") }}
+{{- with .Values.quoteSigningKeys }}
+{{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the keys that quotes are signed with (quoteSigningKeys)") }}
+{{- end }}
+{{- with .Values.quoteVerifyKeys }}
+{{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the keys that quotes are checked with (quoteVerifyKeys)") }}
 {{- end }}
 {{- with .Values.apiKeys }}
 {{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the digests of the API keys (apiKeys)") }}

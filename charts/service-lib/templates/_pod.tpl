@@ -50,8 +50,11 @@ securityContext:
 {{- if .Values.config }}
 - {name: KURS_CONFIG_DIR, value: /etc/kurs/config}
 {{- end }}
-{{- if .Values.quoteKeys }}
-- {name: KURS_QUOTE_KEYS_FILE, value: {{ printf "/etc/kurs/quote-keys/%s" .Values.quoteKeys.key | quote }}}
+{{- with .Values.quoteSigningKeys }}
+- {name: KURS_QUOTE_SIGNING_KEYS_FILE, value: {{ printf "/etc/kurs/quote-keys/%s" .key | quote }}}
+{{- end }}
+{{- with .Values.quoteVerifyKeys }}
+- {name: KURS_QUOTE_VERIFY_KEYS_FILE, value: {{ printf "/etc/kurs/quote-keys/%s" .key | quote }}}
 {{- end }}
 {{- if .Values.apiKeys }}
 - {name: KURS_API_KEYS_FILE, value: {{ printf "/etc/kurs/api-keys/%s" .Values.apiKeys.key | quote }}}
@@ -95,7 +98,7 @@ securityContext:
 # A folder, never a subPath: only a folder follows the changes of its ConfigMap.
 - {name: config, mountPath: /etc/kurs/config, readOnly: true}
 {{- end }}
-{{- if .Values.quoteKeys }}
+{{- if or .Values.quoteSigningKeys .Values.quoteVerifyKeys }}
 - {name: quote-keys, mountPath: /etc/kurs/quote-keys, readOnly: true}
 {{- end }}
 {{- if .Values.apiKeys }}
@@ -118,7 +121,8 @@ securityContext:
 # Optional: a pod may start before the document is written, and is ready once it has read it.
 - {name: config, configMap: {name: {{ .configMap }}, optional: true}}
 {{- end }}
-{{- with .Values.quoteKeys }}
+{{- with .Values.quoteSigningKeys | default .Values.quoteVerifyKeys }}
+# One entry alone: what only checks quotes never has a key that signs them.
 - {name: quote-keys, secret: {secretName: {{ .existingSecret }}, items: [{key: {{ .key }}, path: {{ .key }}}]}}
 {{- end }}
 {{- with .Values.apiKeys }}

@@ -35,7 +35,7 @@ _OWNED = frozenset(
     (
         *("service", "host", "port", "instance", "database_url", "config_dir", "secrets_dir"),
         *("metrics_enabled", "trace_ratio", "otlp_endpoint", "drain_seconds"),
-        *("quote_keys", "quote_keys_file", "api_keys_file"),
+        *("quote_signing_keys_file", "quote_verify_keys_file", "api_keys_file"),
         *("fault_delay_seconds", "fault_error_ratio", "fault_unready"),
     )
 )
@@ -45,10 +45,15 @@ _DOCUMENT = closed(
     "The document that the operator writes.",
     configMap=text("ConfigMap with the key config.json, mounted as a folder.", least=1),
 )
-_QUOTE_KEYS = closed(
-    "The keys that quotes are signed with.",
+_QUOTE_SIGNING_KEYS = closed(
+    "The private keys that quotes are signed with.",
     existingSecret=text("Secret that holds them.", least=1),
-    key=text("Its key, with the signing keys separated by commas.", least=1),
+    key=text("Its key, with the keys as PEM, the newest first.", least=1),
+)
+_QUOTE_VERIFY_KEYS = closed(
+    "The public keys that quotes are checked with.",
+    existingSecret=text("Secret that holds them.", least=1),
+    key=text("Its key, with any number of keys as PEM.", least=1),
 )
 _OWN: Mapping[str, tuple[type[ServiceSettings], tuple[str, ...], Schema]] = {
     "api-gateway": (
@@ -76,17 +81,25 @@ _OWN: Mapping[str, tuple[type[ServiceSettings], tuple[str, ...], Schema]] = {
             ),
         },
     ),
-    "payments": (PaymentsSettings, ("postgresql", "sqlite"), {"quoteKeys": _QUOTE_KEYS}),
+    "payments": (
+        PaymentsSettings,
+        ("postgresql", "sqlite"),
+        {"quoteVerifyKeys": _QUOTE_VERIFY_KEYS},
+    ),
     "fx": (
         FxSettings,
         ("none",),
         {
             "config": _DOCUMENT,
-            "quoteKeys": _QUOTE_KEYS,
+            "quoteSigningKeys": _QUOTE_SIGNING_KEYS,
             "sourceSecrets": items("Secrets of HTTP sources.", text("Name of a Secret.", least=1)),
         },
     ),
-    "wallet": (WalletSettings, ("postgresql", "sqlite"), {}),
+    "wallet": (
+        WalletSettings,
+        ("postgresql", "sqlite"),
+        {"quoteVerifyKeys": _QUOTE_VERIFY_KEYS},
+    ),
     "risk": (RiskSettings, ("postgresql", "sqlite"), {"config": _DOCUMENT}),
 }
 

@@ -21,6 +21,7 @@ from fx.app import create_app as create_fx
 from fx.settings import FxSettings
 from kurs.clock import Clock, SystemClock
 from kurs.http import Request, Response
+from kurs.quote_keys import ensure_key_files
 from kurs.telemetry import Telemetry
 from kurs.testing.asgi import AsgiTransport
 from kurs_operator.local import main as compile_samples
@@ -37,7 +38,6 @@ FX = "http://fx.test"
 WALLET = "http://wallet.test"
 RISK = "http://risk.test"
 
-_QUOTE_KEY = "a-quote-key-for-tests-of-32-bytes-or-more"
 _ADDRESSES = {
     "payments_url": PAYMENTS,
     "fx_url": FX,
@@ -66,6 +66,8 @@ class JoinedGateway:
         self.folder.mkdir(parents=True, exist_ok=True)
         compile_samples(["--samples", str(self.samples), "--out", str(self.folder), "--once"])
         self.key = ensure_dev_key(self.folder).read_text("ascii").strip()
+        names = ("quote-signing-keys.pem", "quote-verify-keys.pem")
+        ensure_key_files(*(self.folder / name for name in names))
         self.transport = AsgiTransport()
         self._mount()
 
@@ -174,7 +176,8 @@ class JoinedGateway:
             "instance": name,
             "database_url": self.databases.get(name, f"sqlite:///{self.folder / name}.db"),
             "config_dir": self.folder / name,
-            "quote_keys": _QUOTE_KEY,
+            "quote_signing_keys_file": self.folder / "quote-signing-keys.pem",
+            "quote_verify_keys_file": self.folder / "quote-verify-keys.pem",
             "api_keys_file": self.folder / "api-keys.json",
             **self.overrides.get(name, {}),
         }

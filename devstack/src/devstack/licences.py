@@ -12,7 +12,8 @@ from license_expression import ExpressionError, get_spdx_licensing
 from devstack.sbom import bills
 
 PERMITTED = frozenset(
-    {"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "PSF-2.0", "Python-2.0",
+    {"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0",
+     "PSF-2.0", "Python-2.0",
      "Unlicense", "Zlib"}
 )  # fmt: skip
 """By SPDX identifier: permissive ones."""

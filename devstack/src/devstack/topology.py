@@ -1,7 +1,6 @@
 """Which processes a stack has, in the order in which they start, and the environment of each."""
 
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from devstack.errors import StackError
 from devstack.ports import LOOPBACK
+from kurs.quote_keys import ensure_key_files
 
 GATEWAY, PAYMENTS, FX, WALLET, RISK = "api-gateway", "payments", "fx", "wallet", "risk"
 OPERATOR = "operator"
@@ -40,7 +40,7 @@ _JOINING = frozenset(
     f"KURS_{name}"
     for name in (
         *("SERVICE", "HOST", "PORT", "INSTANCE", "DATABASE_URL", "CONFIG_DIR"),
-        *("QUOTE_KEYS", "QUOTE_KEYS_FILE", "API_KEYS_FILE"),
+        *("QUOTE_SIGNING_KEYS_FILE", "QUOTE_VERIFY_KEYS_FILE", "API_KEYS_FILE"),
         *("PAYMENTS_URL", "FX_URL", "WALLET_URL", "RISK_URL"),
     )
 )
@@ -84,9 +84,14 @@ class RunFolder:
         return self.path / "config"
 
     @property
-    def quote_keys(self) -> Path:
-        """The file with the key that signs quotes."""
-        return self.path / "quote-keys"
+    def quote_signing_keys(self) -> Path:
+        """The file with the private key that fx signs quotes with."""
+        return self.path / "quote-signing-keys.pem"
+
+    @property
+    def quote_verify_keys(self) -> Path:
+        """The file with the public key that payments and the wallet check quotes with."""
+        return self.path / "quote-verify-keys.pem"
 
     @property
     def api_keys(self) -> Path:
@@ -94,15 +99,12 @@ class RunFolder:
         return self.path / "api-keys.json"
 
     def prepare(self) -> None:
-        """Make the folders and the quote key, unless they are there; empty the logs."""
+        """Make the folders and the keys of quotes, unless they are there; empty the logs."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self.config.mkdir(exist_ok=True)
         for log in self.logs.glob("*.log"):
             log.write_bytes(b"")
-        if not self.quote_keys.exists():
-            handle = os.open(self.quote_keys, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as file:
-                file.write(secrets.token_hex(32) + "\n")
+        ensure_key_files(self.quote_signing_keys, self.quote_verify_keys)
 
 
 def base_environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -131,9 +133,11 @@ def service_environment(
         "KURS_HOST": LOOPBACK,
         "KURS_PORT": str(port),
         "KURS_CONFIG_DIR": str(folder.config / service.name),
-        "KURS_QUOTE_KEYS_FILE": str(folder.quote_keys),
+        "KURS_QUOTE_VERIFY_KEYS_FILE": str(folder.quote_verify_keys),
         "KURS_API_KEYS_FILE": str(folder.api_keys),
     }
+    if service.name == FX:
+        variables["KURS_QUOTE_SIGNING_KEYS_FILE"] = str(folder.quote_signing_keys)
     if database_url:
         variables["KURS_DATABASE_URL"] = database_url
     for name in (PAYMENTS, FX, WALLET, RISK):

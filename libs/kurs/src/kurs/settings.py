@@ -4,7 +4,7 @@ import os
 import socket
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
@@ -39,8 +39,6 @@ class ServiceSettings(BaseSettings):
     otlp_endpoint: str = ""
     drain_seconds: float = 0.5
     max_body_bytes: int = MEBIBYTE
-    quote_keys: SecretStr = SecretStr("")
-    quote_keys_file: Path | None = None
     fault_delay_seconds: float = Field(default=0.0, ge=0)
     fault_error_ratio: float = Field(default=0.0, ge=0, le=1)
     fault_unready: bool = False
@@ -48,15 +46,3 @@ class ServiceSettings(BaseSettings):
     def instance_name(self) -> str:
         """Return the name of this process among its replicas."""
         return self.instance or _instance()
-
-    def quote_signing_keys(self) -> tuple[bytes, ...]:
-        """Return the HMAC keys, the signing one first; raises ValueError when there is none."""
-        text = self.quote_keys.get_secret_value()
-        if not text and self.quote_keys_file is not None:
-            text = self.quote_keys_file.read_text("utf-8")
-        keys = tuple(key.strip().encode() for key in text.split(",") if key.strip())
-        if not keys:
-            raise ValueError("no quote key: set KURS_QUOTE_KEYS or KURS_QUOTE_KEYS_FILE")
-        if any(len(key) < 32 for key in keys):
-            raise ValueError("a quote key has at least 32 characters: openssl rand -hex 32")
-        return keys

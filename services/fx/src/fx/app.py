@@ -14,6 +14,7 @@ from kurs.app import create_app as create_kurs_app
 from kurs.clock import Clock, SystemClock
 from kurs.documents import DocumentWatcher, config_router
 from kurs.http import Transport
+from kurs.quote_token import QuoteSigner
 from kurs.resources import FxDocument
 from kurs.telemetry import Telemetry
 
@@ -25,7 +26,7 @@ def create_app(
     transport: Transport | None = None,  # noqa: ARG001 (fx calls no other service)
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
-    """Return the app; raises ValueError when no quote key is set."""
+    """Return the app; raises CannotRun without a key that quotes are signed with."""
     clock = clock or SystemClock()
     telemetry = telemetry or Telemetry.of(settings)
     metrics = FxMetrics(telemetry)
@@ -34,7 +35,7 @@ def create_app(
     watcher.subscribe(board.apply)
     service = RateService(
         board,
-        keys=settings.quote_signing_keys(),
+        signer=QuoteSigner(settings.quote_signing_keys_file, telemetry),
         ttl_seconds=settings.quote_ttl_seconds,
         clock=clock,
         telemetry=telemetry,

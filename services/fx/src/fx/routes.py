@@ -29,8 +29,9 @@ from fx.schemas import (
     RateQuery,
     RatesAnswer,
 )
-from fx.service import NotOneAmount, RateService, fixed_side
+from fx.service import NotOneAmount, Order, RateService, fixed_side
 from kurs.batch_body import read_items
+from kurs.caller import CallerDep, MerchantRequired
 from kurs.clock import monotonic
 from kurs.direct import json_body
 from kurs.errors import FieldError, Unprocessable, problem_responses
@@ -86,9 +87,13 @@ def quotes_router(service: RateService) -> APIRouter:
     """Return the routes that promise a rate."""
     routes = router(tags=["quotes"])
 
-    @routes.post("/quotes", summary="Fix a rate for a while", responses=_PRICE_PROBLEMS)
-    async def quote(order: QuoteRequest) -> QuoteAnswer:
-        return QuoteAnswer(**_quote(service, order))
+    @routes.post(
+        "/quotes",
+        summary="Fix a rate for a while",
+        responses={**_PRICE_PROBLEMS, **problem_responses(MerchantRequired)},
+    )
+    async def quote(order: QuoteRequest, caller: CallerDep) -> QuoteAnswer:
+        return QuoteAnswer(**_quote(service, order, caller.merchant))
 
     @routes.post(
         "/quotes/batch",
@@ -107,14 +112,15 @@ def quotes_router(service: RateService) -> APIRouter:
     return routes
 
 
-def _quote(service: RateService, order: QuoteRequest) -> dict[str, Any]:
+def _quote(service: RateService, order: QuoteRequest, merchant: str) -> dict[str, Any]:
     field = "source_amount"
     try:
         side, amount = fixed_side(order.source_amount, order.destination_amount)
         field = f"{side.value}_amount"
         currency = getattr(order, f"{side.value}_currency")
         minor = parse_amount(amount, currency)
-        return service.quote(order.source_currency, order.destination_currency, side, minor)
+        order_of = Order(merchant, order.source_currency, order.destination_currency, side, minor)
+        return service.quote(order_of)
     except NotOneAmount as error:
         hint = "keep the amount that must not change"
         raise Unprocessable(str(error), errors=[FieldError(field, str(error), hint)]) from None

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from kurs.batch_body import MAX_ITEMS
-from kurs.ids import AmountIn, CurrencyCode
+from kurs.ids import AmountIn, CurrencyCode, MerchantId
 from kurs.resources import LastEdit
 
 
@@ -40,6 +40,7 @@ class QuoteRequest(_Request):
 class QuoteItem(_Request):
     """One quote of a batch. Its values are judged one by one, so that a bad one fails alone."""
 
+    merchant: MerchantId
     source_currency: Annotated[str, Field(max_length=64)]
     destination_currency: Annotated[str, Field(max_length=64)]
     source_amount: Annotated[str, Field(max_length=64)] | None = None

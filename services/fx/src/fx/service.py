@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from fx.board import RateBoard
 from fx.domain.pricing import Side, destination_for, price
@@ -15,13 +15,23 @@ from kurs.batch_body import Misfit
 from kurs.clock import MICROS, Clock, to_rfc3339
 from kurs.ids import new_id
 from kurs.money import InvalidAmount, UnknownCurrency, format_amount, parse_amount
-from kurs.quote_token import Quote, sign
+from kurs.quote_token import Quote, QuoteSigner
 from kurs.telemetry import Telemetry
 
 Members = dict[str, Any]
 
 # Many quotes carry the same few moments.
 _moment = lru_cache(maxsize=1024)(to_rfc3339)
+
+
+class Order(NamedTuple):
+    """What is to be quoted, and to whom: `minor` units of the side that is fixed."""
+
+    merchant: str
+    source_currency: str
+    destination_currency: str
+    side: Side
+    minor: int
 
 
 class RateService:
@@ -31,14 +41,14 @@ class RateService:
         self,
         board: RateBoard,
         *,
-        keys: Sequence[bytes],
+        signer: QuoteSigner,
         ttl_seconds: int,
         clock: Clock,
         telemetry: Telemetry,
         metrics: FxMetrics,
     ) -> None:
         self._board = board
-        self._keys = keys
+        self._signer = signer
         self._ttl = ttl_seconds * MICROS
         self._clock = clock
         self._telemetry = telemetry
@@ -89,25 +99,26 @@ class RateService:
             ],
         }
 
-    def quote(self, source: str, destination: str, side: Side, minor: int) -> Members:
-        """Return a signed quote for `minor` units of the side that is fixed; raises Refusal."""
+    def quote(self, order: Order) -> Members:
+        """Return a signed quote; raises Refusal."""
         try:
-            quoted = self._quote(self._table(), source, destination, side, minor, self._clock.now())
+            quote = self._promise(self._table(), order, self._clock.now())
         except Refusal as refusal:
             self._metrics.quoted(refusal.code)
             raise
         self._metrics.quoted("quoted")
-        return quoted
+        return _members(quote, *self._signer.sign([quote]))
 
     def quote_batch(
         self, items: Sequence[QuoteItem | Misfit], elapsed_ms: float = 0.0
     ) -> list[Members]:
         """Return one result per item, in order; every item sees the same table and moment.
 
-        An item whose `deadline_ms` is not above `elapsed_ms` (since it arrived) is skipped.
+        All that are quoted are signed at once. An item whose `deadline_ms` is not above
+        `elapsed_ms` (since it arrived) is skipped.
         """
         table, now = self._table(), self._clock.now()
-        results = []
+        results: list[Members | Quote] = []
         for item in items:
             if isinstance(item, Misfit):
                 results.append(_refused("refused", "validation_failed", item.message, item.field))
@@ -118,9 +129,18 @@ class RateService:
                 if span.is_recording():
                     span.set_attributes(_attributes(item, result, table.revision))
             results.append(result)
-            status = result["status"]
-            self._metrics.quoted(result["code"] if status == "refused" else status)
-        return results
+            self._metrics.quoted(_outcome(result))
+        return self._signed(results)
+
+    def _signed(self, results: Sequence[Members | Quote]) -> list[Members]:
+        quotes = [result for result in results if isinstance(result, Quote)]
+        tokens = iter(self._signer.sign(quotes) if quotes else ())
+        return [
+            {**_members(result, next(tokens)), "status": "quoted"}
+            if isinstance(result, Quote)
+            else result
+            for result in results
+        ]
 
     def _table(self) -> RateTable:
         table = self._board.table
@@ -128,7 +148,9 @@ class RateService:
             raise NoRatesProblem("fx has no configuration yet; see /readyz")
         return table
 
-    def _answer(self, table: RateTable, item: QuoteItem, now: int, elapsed_ms: float) -> Members:
+    def _answer(
+        self, table: RateTable, item: QuoteItem, now: int, elapsed_ms: float
+    ) -> Members | Quote:
         if item.deadline_ms is not None and item.deadline_ms <= elapsed_ms:
             return _refused("skipped", "deadline_exceeded", "the deadline passed before the quote")
         field = "source_currency"
@@ -137,7 +159,7 @@ class RateService:
             field = f"{side.value}_amount"
             minor = parse_amount(amount, _currency(item, side))
             source, destination = item.source_currency, item.destination_currency
-            quoted = self._quote(table, source, destination, side, minor, now)
+            return self._promise(table, Order(item.merchant, source, destination, side, minor), now)
         except Refusal as refusal:
             return _refused("refused", refusal.code, refusal.message, refusal.field)
         except InvalidAmount as error:
@@ -147,23 +169,15 @@ class RateService:
             return _refused("refused", "unknown_currency", str(error), unknown)
         except NotOneAmount as error:
             return _refused("refused", "validation_failed", str(error), "source_amount")
-        quoted["status"] = "quoted"
-        return quoted
 
-    def _quote(
-        self,
-        table: RateTable,
-        source: str,
-        destination: str,
-        side: Side,
-        minor: int,
-        now: int,
-    ) -> Members:
+    def _promise(self, table: RateTable, order: Order, now: int) -> Quote:
+        source, destination = order.source_currency, order.destination_currency
         pair = table.select(source, destination, now)
-        source_minor, destination_minor = price(pair, side, minor)
+        source_minor, destination_minor = price(pair, order.side, order.minor)
         self._metrics.priced(source, destination, pair.source)
-        quote = Quote(
+        return Quote(
             new_id("fxq", now),
+            order.merchant,
             source,
             destination,
             source_minor,
@@ -175,19 +189,8 @@ class RateService:
             pair.as_of,
             now + self._ttl,
             table.revision,
-            side.value,
+            order.side.value,
         )
-        return {
-            "quote_id": quote.quote_id,
-            "quote": sign(quote, self._keys),
-            "source_currency": source,
-            "destination_currency": destination,
-            "source_amount": format_amount(source_minor, source),
-            "destination_amount": format_amount(destination_minor, destination),
-            **_terms(pair),
-            "expires_at": _moment(quote.expires_at),
-            "config_revision": table.revision,
-        }
 
 
 class NotOneAmount(ValueError):
@@ -207,14 +210,36 @@ def _currency(item: QuoteItem, side: Side) -> str:
     return item.source_currency if side is Side.SOURCE else item.destination_currency
 
 
-def _terms(pair: PairRate) -> Members:
+def _members(quote: Quote, token: str) -> Members:
+    source, destination = quote.source_currency, quote.destination_currency
     return {
-        "mid": f"{pair.mid:f}",
-        "spread_bps": pair.spread_bps,
-        "rate": f"{pair.rate:f}",
-        "source": pair.source,
-        "as_of": _moment(pair.as_of),
+        "quote_id": quote.quote_id,
+        "quote": token,
+        "source_currency": source,
+        "destination_currency": destination,
+        "source_amount": format_amount(quote.source_minor, source),
+        "destination_amount": format_amount(quote.destination_minor, destination),
+        **_terms(quote),
+        "expires_at": _moment(quote.expires_at),
+        "config_revision": quote.config_revision,
     }
+
+
+def _terms(rate: PairRate | Quote) -> Members:
+    return {
+        "mid": f"{rate.mid:f}",
+        "spread_bps": rate.spread_bps,
+        "rate": f"{rate.rate:f}",
+        "source": rate.source,
+        "as_of": _moment(rate.as_of),
+    }
+
+
+def _outcome(result: Members | Quote) -> str:
+    """Return the word for a result: `quoted`, `skipped`, or the code of a refusal."""
+    if isinstance(result, Quote):
+        return "quoted"
+    return str(result["code"] if result["status"] == "refused" else result["status"])
 
 
 def _refused(status: str, code: str, message: str, field: str = "") -> Members:
@@ -224,11 +249,11 @@ def _refused(status: str, code: str, message: str, field: str = "") -> Members:
     return refused
 
 
-def _attributes(item: QuoteItem, result: Members, revision: str) -> Members:
+def _attributes(item: QuoteItem, result: Members | Quote, revision: str) -> Members:
     return {
         "fx.pair": f"{item.source_currency[:3]}/{item.destination_currency[:3]}",
-        "fx.result": result.get("code") or result["status"],
-        "fx.source": result.get("source", ""),
+        "fx.result": _outcome(result),
+        "fx.source": result.source if isinstance(result, Quote) else "",
         "config.revision": revision,
     }
 

@@ -16,6 +16,8 @@ class FxSettings(ServiceSettings):
     port: int = 8082
     config_dir: Path = Path("var/config/fx")
     max_body_bytes: int = 4 * MEBIBYTE
+    quote_signing_keys_file: Path | None = None
+    """The private keys of quotes, PEM, newest first: the first signs; read anew when it changes."""
     quote_ttl_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """How long a quote may be used."""
     allowed_source_hosts: str = ""

@@ -13,6 +13,7 @@ from kurs.database import Database
 from kurs.heartbeat import Heartbeat, beating
 from kurs.http import AiohttpTransport, ServiceClient, Transport
 from kurs.migrations import ensure_schema
+from kurs.quote_token import QuoteVerifier
 from kurs.telemetry import Telemetry
 from payments.assessment import Dependencies
 from payments.clients import AccountDirectory, BatchClient
@@ -98,9 +99,10 @@ def _assemble(
     database = Database.open(settings.database_url, telemetry)
     feed = Feed(database, draining)
     dependencies = _dependencies(settings, transport, telemetry, batches)
+    quotes = QuoteVerifier(settings.quote_verify_keys_file, telemetry)
     service = PaymentService(
         database=database,
-        flow=PaymentFlow(dependencies, settings, clock),
+        flow=PaymentFlow(dependencies, settings, clock, quotes),
         accounts=dependencies.accounts,
         feed=feed,
         settings=settings,

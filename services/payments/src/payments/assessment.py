@@ -1,14 +1,13 @@
 """What is asked before money moves: are the accounts open, what says risk, what is the rate?"""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kurs.http import Deadline
 from kurs.money import format_amount
-from kurs.quote_token import Quote, verify
-from payments.clients import AccountDirectory, BatchClient, Unusable
+from kurs.quote_token import InvalidToken, Quote, QuoteVerifier
+from payments.clients import AccountDirectory, BatchClient, Unanswered, Unusable
 from payments.domain.failure import FailureCode, Refusal, refusal_of
 from payments.domain.payment import Payment
 from payments.domain.quotes import accept_quote, exchanged
@@ -29,9 +28,9 @@ class Dependencies:
 class Assessor:
     """Asks the wallet for the parties, and risk and fx at the same time."""
 
-    def __init__(self, services: Dependencies, keys: Sequence[bytes]) -> None:
+    def __init__(self, services: Dependencies, quotes: QuoteVerifier) -> None:
         self._services = services
-        self._keys = keys
+        self._quotes = quotes
 
     async def assess(self, payment: Payment, deadline: Deadline) -> tuple[Payment, Refusal | None]:
         """Return the payment with risk and rate, and why it is refused, if it is."""
@@ -108,8 +107,9 @@ class Assessor:
 
     async def _price(self, payment: Payment, currency: str, deadline: Deadline) -> Quote:
         if payment.quote is not None:
-            return accept_quote(payment, currency, self._keys)
+            return accept_quote(payment, currency, self._quotes)
         item = {
+            "merchant": payment.merchant,
             "source_currency": payment.currency,
             "destination_currency": currency,
             "source_amount": _major(payment),
@@ -117,7 +117,11 @@ class Assessor:
         result = await self._services.fx.call(item, deadline)
         if result["status"] != "quoted":
             raise refusal_of(result.get("code"), result.get("message"))
-        return verify(result["quote"], self._keys)
+        try:
+            return self._quotes.verify(result["quote"])
+        except InvalidToken as error:
+            # fx of another release, or with a key that this service does not know yet.
+            raise Unanswered("fx", str(error)) from error
 
 
 def _major(payment: Payment) -> str:

@@ -20,6 +20,9 @@ Item = dict[str, Any]
 # What is said of a request that will not be understood the next time either.
 _UNREADABLE = frozenset({400, 413, 422})
 
+_NOT_UNDERSTOOD = frozenset(("validation_failed", "invalid"))
+"""An item that the other side cannot read, as between two releases, is no refusal of a payment."""
+
 
 class Unanswered(Exception):
     """A dependency gave no usable answer; `dependency` names it."""
@@ -64,10 +67,10 @@ class BatchClient:
             result = await self._batcher.submit(_Call(item, deadline), expires=deadline.expires_at)
         except (TransportError, Overloaded, DeadlineExceeded) as error:
             raise Unanswered(self._client.name, str(error)) from error
-        if result["status"] == "skipped":
+        if result["status"] == "skipped" or result.get("code") in _NOT_UNDERSTOOD:
             late = result.get("code") == "deadline_exceeded"
             reason = Unanswered if late else Unusable
-            raise reason(self._client.name, f"skipped: {result.get('message')}")
+            raise reason(self._client.name, f"{result['status']}: {result.get('message')}")
         return result
 
     async def _run(self, calls: Sequence[_Call]) -> Sequence[Mapping[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from kurs.clock import MICROS, Clock
 from kurs.http import Deadline
+from kurs.quote_token import QuoteVerifier
 from payments.adoption import Unreadable, adopted, failure_context, outcome_context
 from payments.assessment import Assessor, Dependencies
 from payments.clients import Unanswered, Unusable
@@ -38,9 +39,13 @@ class PaymentFlow:
     """Drives operations to their outcome."""
 
     def __init__(
-        self, dependencies: Dependencies, settings: PaymentsSettings, clock: Clock
+        self,
+        dependencies: Dependencies,
+        settings: PaymentsSettings,
+        clock: Clock,
+        quotes: QuoteVerifier,
     ) -> None:
-        self._assessor = Assessor(dependencies, settings.quote_signing_keys())
+        self._assessor = Assessor(dependencies, quotes)
         self._wallet = dependencies.wallet
         self._settings = settings
         self._clock = clock

@@ -1,5 +1,7 @@
 """Settings of the payments service."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from kurs.settings import MEBIBYTE, ServiceSettings
@@ -13,13 +15,15 @@ class PaymentsSettings(ServiceSettings):
     `lease_seconds` is how long an operation belongs to the process that began it: longer than
     `payment_timeout`, so that nobody takes over what still runs. What sweepers have failed to
     finish `set_aside_attempts` times (an outage of another service does not count) is set aside
-    and tried again only every `set_aside_seconds`.
+    and tried again only every `set_aside_seconds`. `quote_verify_keys_file` holds the public keys
+    of quotes (PEM, any number), read anew when it changes.
     """
 
     service: str = "payments"
     port: int = 8081
     database_url: str = "sqlite:///var/payments.db"
     max_body_bytes: int = MEBIBYTE
+    quote_verify_keys_file: Path | None = None
     fx_url: str = "http://127.0.0.1:8082"
     wallet_url: str = "http://127.0.0.1:8083"
     risk_url: str = "http://127.0.0.1:8084"

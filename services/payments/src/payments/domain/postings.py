@@ -1,15 +1,10 @@
-"""The postings of a payment, a capture and a refund: sums are zero in every currency.
+"""The postings of a payment, a capture and a refund: sums are zero in every currency."""
 
-A payment across currencies is one transfer: the customer pays the source amount to the house's
-liquidity, which pays out at the mid rate; the spread is a posting of its own to the house's
-revenue, so that the mid rate stays readable from the ledger.
-"""
-
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from kurs.ids import HOUSE_FX_REVENUE, HOUSE_LIQUIDITY
-from kurs.money import InvalidAmount, Rounding, convert
+from kurs.money import InvalidAmount
+from kurs.quote_legs import Legs, exchange_legs
 from payments.domain.failure import FailureCode, Refusal
 from payments.domain.payment import Payment
 
@@ -22,33 +17,6 @@ class Posting(NamedTuple):
     amount_minor: int
 
 
-@dataclass(frozen=True, slots=True)
-class Legs:
-    """The three amounts of a payment: what is paid, what it is worth at mid, what arrives."""
-
-    source: int
-    mid: int
-    destination: int
-
-    def part(self, source: int) -> "Legs":
-        """Return the legs of a part of the source amount, rounded in the house's favour."""
-        return Legs(
-            source, self.mid * source // self.source, self.destination * source // self.source
-        )
-
-    def returned(self, source: int) -> "Legs":
-        """Return the legs of giving back `source` in all so far: the receiver's part rounds up.
-
-        The steps between these sums are what each refund moves, so that refunds in any number of
-        parts give back exactly the whole.
-        """
-        return Legs(
-            source,
-            self.mid * source // self.source,
-            -(-self.destination * source // self.source),
-        )
-
-
 def full_legs(payment: Payment) -> Legs:
     """Return the legs of the whole payment; its destination must be known.
 
@@ -59,18 +27,15 @@ def full_legs(payment: Payment) -> Legs:
         return Legs(payment.amount, payment.amount, payment.amount)
     assert payment.destination_currency is not None
     try:
-        mid = convert(
+        return exchange_legs(
             payment.amount,
             payment.currency,
+            payment.destination_amount,
             payment.destination_currency,
             payment.exchange.mid,
-            Rounding.DOWN,
         )
     except InvalidAmount as error:
         raise Refusal(FailureCode.AMOUNT_TOO_LARGE, error.message) from None
-    # A quote for a fixed destination rounds the source up, so mid can only be the larger one;
-    # the guard keeps revenue from ever being negative.
-    return Legs(payment.amount, max(mid, payment.destination_amount), payment.destination_amount)
 
 
 def captured_legs(payment: Payment) -> Legs:
@@ -105,9 +70,7 @@ def capture_postings(payment: Payment, amount: int) -> list[Posting]:
 def refund_postings(payment: Payment, amount: int) -> list[Posting]:
     """Return the postings that give `amount` back, after what was refunded before."""
     whole = captured_legs(payment)
-    before = whole.returned(payment.refunded_amount)
-    after = whole.returned(payment.refunded_amount + amount)
-    step = Legs(amount, after.mid - before.mid, after.destination - before.destination)
+    step = whole.returned(payment.refunded_amount, amount)
     return [Posting(p.account_id, p.currency, -p.amount_minor) for p in _postings(payment, step)]
 
 

@@ -1,26 +1,27 @@
 """A payment meets its quote: whether one that a caller brings fits, and what arrives by it."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from kurs.quote_token import InvalidToken, Quote, verify
+from kurs.quote_token import InvalidToken, Quote, QuoteVerifier
 from payments.domain.failure import FailureCode, Refusal
 from payments.domain.payment import Exchange, Payment
 from payments.domain.postings import full_legs
 
 
-def accept_quote(payment: Payment, destination_currency: str, keys: Sequence[bytes]) -> Quote:
+def accept_quote(payment: Payment, destination_currency: str, quotes: QuoteVerifier) -> Quote:
     """Return the payment's quote, checked against it.
 
-    Raises Refusal: `quote_invalid` (not signed by fx), `quote_mismatch` (other currencies or
-    another amount), `quote_expired` (compared with the moment the payment arrived, so that a
-    retry of the same payment gives the same answer).
+    Raises Refusal: `quote_invalid` (not signed by fx), `quote_mismatch` (another merchant, other
+    currencies or another amount), `quote_expired` (compared with the moment the payment arrived, so
+    that a retry of the same payment gives the same answer).
     """
     assert payment.quote is not None
     try:
-        quote = verify(payment.quote, keys)
+        quote = quotes.verify(payment.quote)
     except InvalidToken as error:
         raise Refusal(FailureCode.QUOTE_INVALID, str(error)) from None
+    if quote.merchant != payment.merchant:
+        raise Refusal(FailureCode.QUOTE_MISMATCH, "the quote was made for another merchant")
     pair = (quote.source_currency, quote.destination_currency)
     if pair != (payment.currency, destination_currency):
         raise Refusal(
