@@ -80,3 +80,20 @@ def test_production_takes_no_sampling_from_strangers(render: Render) -> None:
     (container,) = gateway["spec"]["template"]["spec"]["containers"]
 
     assert {"name": "KURS_TRUST_TRACEPARENT", "value": "false"} in container["env"]
+
+
+def test_the_secret_of_a_source_is_mounted_and_goes_to_the_hosts_that_are_named_for_it(
+    render: Render,
+) -> None:
+    hosts = {"rates-key": ["api.example.org", "backup.example.org"], "other": ["10.0.0.7"]}
+    documents = render("kurs", "dev", "--set-json", f"fx.sourceSecrets={json.dumps(hosts)}")
+    pod = of_kind(documents, "Deployment")["fx"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+
+    variables = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert variables["KURS_SOURCE_SECRET_HOSTS"] == (
+        "other=10.0.0.7,rates-key=api.example.org,rates-key=backup.example.org"
+    )
+    mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert mounted["source-rates-key"] == "/etc/kurs/secrets/rates-key"
+    assert {"name": "source-other", "secret": {"secretName": "other"}} in pod["volumes"]

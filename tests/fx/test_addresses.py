@@ -12,7 +12,17 @@ from fx.sources.addresses import PublicResolver, is_public
 from fx.sources.fetch import FetchPolicy, check_url
 
 
-@pytest.mark.parametrize("text", ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.1.1.1",
+        "93.184.216.34",
+        "192.0.1.1",
+        "168.63.129.17",
+        "2606:4700:4700::1111",
+        "2a00:1450::1",
+    ],
+)
 def test_the_internet_is_public(text: str) -> None:
     assert is_public(ip_address(text))
 
@@ -24,7 +34,9 @@ def test_the_internet_is_public(text: str) -> None:
         "169.254.169.254", "100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "255.255.255.255",
         "::", "::1", "fe80::1", "fc00::1", "ff02::1", "2001:db8::1", "::ffff:127.0.0.1",
         "::ffff:8.8.8.8", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a00:1", "2002:7f00:1::",
-        "2001::1",
+        "2001::1", "168.63.129.16", "192.0.0.192", "192.0.0.9", "192.88.99.1", "fec0::1", "3fff::1",
+        "3fff:fff::1", "5f00::1", "192.31.196.1", "192.52.193.1", "192.175.48.1", "2620:4f:8000::1",
+        "2001:20::1", "100::1", "4000::1", "64:ff9b:1::1",
     ],
 )  # fmt: skip
 def test_every_other_network_is_not(text: str) -> None:
@@ -36,6 +48,9 @@ def test_every_other_network_is_not(text: str) -> None:
     [
         "https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/latest/meta-data",
         "https://10.0.0.1:8443/", "https://[::ffff:10.0.0.1]/", "https://①②⑦.0.0.1/",
+        "https://2130706433/", "https://0x7f000001/", "https://0x7f.0.0.1/", "https://127.1/",
+        "https://0177.0.0.1/", "https://127.0.0.1./", "https://16843009/", "https://1.1.257/",
+        "https://[fec0::1]/", "https://168.63.129.16/", "https://[fe80::1%25eth0]/",
     ],
 )  # fmt: skip
 def test_an_address_in_the_url_is_judged_too(url: str) -> None:

@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_mounted_file_holds_the_value(folder: Path) -> None:
-    assert Secrets(folder, {}).read("rates-api", "token") == SECRET
+    assert Secrets(folder, {}).read("rates-api", "token").value == SECRET
 
 
 def test_a_rotated_file_is_read_anew(folder: Path) -> None:
@@ -27,14 +27,14 @@ def test_a_rotated_file_is_read_anew(folder: Path) -> None:
     secrets.read("rates-api", "token")
     (folder / "rates-api" / "token").write_text("next")
 
-    assert secrets.read("rates-api", "token") == "next"
+    assert secrets.read("rates-api", "token").value == "next"
 
 
 def test_a_variable_stands_in_for_a_file(folder: Path) -> None:
     environment = {"KURS_SECRET_RATES_API_API_KEY": "from-variable"}
 
     assert variable("rates-api", "api.key") == "KURS_SECRET_RATES_API_API_KEY"
-    assert Secrets(folder, environment).read("rates-api", "api.key") == "from-variable"
+    assert Secrets(folder, environment).read("rates-api", "api.key").value == "from-variable"
 
 
 @pytest.mark.parametrize(

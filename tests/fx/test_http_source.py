@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from fx.settings import FxSettings
 from fx.sources import SourceError, SourceFault
 from fx.sources.credentials import Secrets
 from fx.sources.fetch import FetchPolicy, fetch_bytes
 from fx.sources.http import HttpFeed
 from kurs.resources import HttpRates
 
-LOCAL = FetchPolicy(private_hosts=frozenset({"127.0.0.1"}))
+LOCAL = FetchPolicy(
+    private_hosts=frozenset({"127.0.0.1"}),
+    secret_hosts={"rates-api": frozenset({"127.0.0.1", "rates.example.org"})},
+)
 NOW = 1_800_000_000_000_000
 Handler = Callable[[web.Request], Any]
 
@@ -52,7 +56,7 @@ async def server() -> AsyncIterator[Server]:
 
 
 async def fetch(url: str, policy: FetchPolicy = LOCAL, *, seconds: float = 5) -> bytes:
-    return await fetch_bytes(url, policy, allow_insecure=True, timeout_seconds=seconds, secret={})
+    return await fetch_bytes(url, policy, allow_insecure=True, timeout_seconds=seconds)
 
 
 async def fault_of(url: str, policy: FetchPolicy = LOCAL, *, seconds: float = 5) -> SourceError:
@@ -181,7 +185,7 @@ async def test_a_private_address_gets_no_connection(server: Server, host: str) -
 
     error = await fault_of(f"http://{host}:{port}/", FetchPolicy())
 
-    assert error.fault in (SourceFault.ADDRESS, SourceFault.UNREACHABLE)
+    assert error.fault is SourceFault.ADDRESS
     assert server.requests == []
 
 
@@ -265,6 +269,77 @@ async def test_a_secret_that_is_missing_or_would_go_unencrypted_stops_the_reques
             await asking.fetch(NOW)
         assert error.value.fault is SourceFault.CREDENTIALS
     assert server.requests == []
+
+
+async def test_a_secret_takes_the_place_of_its_placeholder_and_is_in_no_header(
+    server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "rates-api").mkdir()
+    (tmp_path / "rates-api" / "token").write_text("s3 &cr=3t/+%é".replace("é", "e"))
+    asking = feed(
+        server,
+        tmp_path,
+        secretRef={"name": "rates-api", "key": "token"},
+        url=server.url + "/latest?base=EUR&access_key=${secret}&last=1",
+    )
+
+    await asking.fetch(NOW)
+
+    [request] = server.requests
+    assert dict(request.query) == {"base": "EUR", "access_key": "s3 &cr=3t/+%e", "last": "1"}
+    assert "Authorization" not in request.headers
+
+
+@pytest.mark.parametrize("where", ["", "?key=${secret}"])
+async def test_a_secret_goes_to_no_host_that_was_not_named_for_it(
+    server: Server, tmp_path: Path, where: str
+) -> None:
+    for name in ("rates-api", "of-another"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "token").write_text("s3cr3t")
+    elsewhere = FetchPolicy(
+        private_hosts=frozenset({"127.0.0.1"}),
+        secret_hosts={"rates-api": frozenset({"rates.example.org"})},
+    )
+
+    for policy, name in (
+        (elsewhere, "rates-api"),
+        (LOCAL, "of-another"),
+        (LOCAL, "of-nobody"),
+    ):
+        reference = {"name": name, "key": "token"}
+        asking = feed(server, tmp_path, policy, secretRef=reference, url=server.url + "/" + where)
+        with pytest.raises(SourceError) as error:
+            await asking.fetch(NOW)
+        assert error.value.fault is SourceFault.CREDENTIALS
+        assert "s3cr3t" not in str(error.value)
+    assert server.requests == []
+
+
+async def test_a_secret_in_the_query_is_told_nobody_when_the_request_fails(
+    server: Server, tmp_path: Path, unused_tcp_port: int
+) -> None:
+    (tmp_path / "rates-api").mkdir()
+    (tmp_path / "rates-api" / "token").write_text("s3cr3t")
+    reference = {"name": "rates-api", "key": "token"}
+    url = f"http://127.0.0.1:{unused_tcp_port}/?key=${{secret}}"
+
+    with pytest.raises(SourceError) as error:
+        await feed(server, tmp_path, secretRef=reference, url=url).fetch(NOW)
+
+    assert error.value.fault is SourceFault.UNREACHABLE
+    assert "s3cr3t" not in repr(error.value)
+
+
+def test_hosts_of_secrets_are_read_from_one_setting() -> None:
+    settings = FxSettings(source_secret_hosts="a=One.example, a=two.example,b=one.example")
+
+    assert settings.fetch_policy().secret_hosts == {
+        "a": {"one.example", "two.example"},
+        "b": {"one.example"},
+    }
+    with pytest.raises(ValueError, match="not of the form"):
+        FxSettings(source_secret_hosts="one.example")
 
 
 async def test_the_banks_file_comes_over_http_as_well(server: Server, tmp_path: Path) -> None:

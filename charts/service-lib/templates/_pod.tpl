@@ -61,6 +61,8 @@ securityContext:
 {{- end }}
 {{- if .Values.sourceSecrets }}
 - {name: KURS_SECRETS_DIR, value: /etc/kurs/secrets}
+- name: KURS_SOURCE_SECRET_HOSTS
+  value: {{ include "service-lib.secretHosts" . | quote }}
 {{- end }}
 {{- include "service-lib.faultEnv" . }}
 {{- range $name, $value := .Values.settings }}
@@ -69,6 +71,15 @@ securityContext:
 {{- with .Values.env }}
 {{ toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/* Where each secret of a source may be sent: <secret>=<host>, comma separated. */}}
+{{- define "service-lib.secretHosts" -}}
+{{- $named := list -}}
+{{- range $secret, $hosts := .Values.sourceSecrets -}}
+{{- range $hosts }}{{ $named = append $named (printf "%s=%s" $secret .) }}{{ end -}}
+{{- end -}}
+{{- join "," $named -}}
 {{- end }}
 
 {{/* A number as it was written: YAML numbers are floats here, and 1000000 would become 1e+06. */}}
@@ -104,8 +115,8 @@ securityContext:
 {{- if .Values.apiKeys }}
 - {name: api-keys, mountPath: /etc/kurs/api-keys, readOnly: true}
 {{- end }}
-{{- range .Values.sourceSecrets }}
-- {name: source-{{ . }}, mountPath: /etc/kurs/secrets/{{ . }}, readOnly: true}
+{{- range $secret, $_ := .Values.sourceSecrets }}
+- {name: source-{{ $secret }}, mountPath: /etc/kurs/secrets/{{ $secret }}, readOnly: true}
 {{- end }}
 {{- with .Values.volumeMounts }}
 {{ toYaml . }}
@@ -129,8 +140,8 @@ securityContext:
 # The digests alone: the gateway has no use for a key's text.
 - {name: api-keys, secret: {secretName: {{ .existingSecret }}, items: [{key: {{ .key }}, path: {{ .key }}}]}}
 {{- end }}
-{{- range .Values.sourceSecrets }}
-- {name: source-{{ . }}, secret: {secretName: {{ . }}}}
+{{- range $secret, $_ := .Values.sourceSecrets }}
+- {name: source-{{ $secret }}, secret: {secretName: {{ $secret }}}}
 {{- end }}
 {{- with .Values.volumes }}
 {{ toYaml . }}

@@ -34,6 +34,7 @@ Schema = dict[str, Any]
 _OWNED = frozenset(
     (
         *("service", "host", "port", "instance", "database_url", "config_dir", "secrets_dir"),
+        "source_secret_hosts",
         *("metrics_enabled", "trace_ratio", "otlp_endpoint", "drain_seconds"),
         *("quote_signing_keys_file", "quote_verify_keys_file", "api_keys_file"),
         *("fault_delay_seconds", "fault_error_ratio", "fault_unready"),
@@ -92,7 +93,10 @@ _OWN: Mapping[str, tuple[type[ServiceSettings], tuple[str, ...], Schema]] = {
         {
             "config": _DOCUMENT,
             "quoteSigningKeys": _QUOTE_SIGNING_KEYS,
-            "sourceSecrets": items("Secrets of HTTP sources.", text("Name of a Secret.", least=1)),
+            "sourceSecrets": mapping(
+                "Secrets of HTTP sources, by name.",
+                items("Hosts that it may be sent to.", text("Name or address.", least=1)),
+            ),
         },
     ),
     "wallet": (

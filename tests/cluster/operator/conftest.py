@@ -27,7 +27,7 @@ VALUES = {
         "replicaCount": 3,
         "settings": {"KURS_PRIVATE_SOURCE_HOSTS": PROVIDER},
         "networkPolicy": {"extraEgress": [{"ports": [{"port": PROVIDER_PORT}]}]},
-        "sourceSecrets": [PROVIDER],
+        "sourceSecrets": {PROVIDER: [PROVIDER]},
     },
 }
 

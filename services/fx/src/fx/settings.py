@@ -1,9 +1,10 @@
 """Settings of fx, from `KURS_*` environment variables."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from fx.sources.fetch import FetchPolicy
 from kurs.settings import MEBIBYTE, ServiceSettings
@@ -25,17 +26,36 @@ class FxSettings(ServiceSettings):
     private_source_hosts: str = ""
     """Comma separated; HTTP sources reach these at private addresses too, and over plain http with
     their secret, if they ask for it."""
+    source_secret_hosts: str = ""
+    """Comma separated, `<secret>=<host>`; a source's secret goes to these hosts and no others."""
     secrets_dir: Path = Path("var/secrets")
     """Holds `<name>/<key>` for every secret that a source may refer to."""
+
+    @field_validator("source_secret_hosts")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        _secret_hosts(text)
+        return text
 
     def fetch_policy(self) -> FetchPolicy:
         """Return the bounds of every HTTP source."""
         return FetchPolicy(
             allowed_hosts=_hosts(self.allowed_source_hosts),
             private_hosts=_hosts(self.private_source_hosts),
+            secret_hosts=_secret_hosts(self.source_secret_hosts),
         )
 
 
 def _hosts(text: str) -> frozenset[str]:
     hosts = (host.strip().lower() for host in text.split(","))
     return frozenset(host for host in hosts if host)
+
+
+def _secret_hosts(text: str) -> Mapping[str, frozenset[str]]:
+    named: dict[str, set[str]] = {}
+    for entry in _hosts(text):
+        name, equals, host = entry.partition("=")
+        if not (name and equals and host):
+            raise ValueError(f"{entry!r} is not of the form <secret>=<host>")
+        named.setdefault(name, set()).add(host)
+    return {name: frozenset(hosts) for name, hosts in named.items()}

@@ -56,12 +56,14 @@ from kurs.resources.risk_threshold import (
     Score,
     Velocity,
 )
+from kurs.resources.source_url import PLACEHOLDER, is_plain_host, takes_secret
 
 __all__ = [
     "API_VERSION",
     "FILE_NAME",
     "KINDS",
     "MAX_WINDOWS",
+    "PLACEHOLDER",
     "SCHEMA_VERSION",
     "Action",
     "Blocklist",
@@ -100,7 +102,9 @@ __all__ = [
     "digest_of",
     "explain",
     "expression_for",
+    "is_plain_host",
     "parse_resource",
     "reading",
     "revision_of",
+    "takes_secret",
 ]

@@ -6,7 +6,6 @@ from the highest `priority` down; what happens when one has no fresh rate is its
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -23,6 +22,7 @@ from kurs.resources.scalars import (
     Subdomain,
     wrong,
 )
+from kurs.resources.source_url import check_source_url, takes_secret
 
 SourceType = Literal["Static", "HTTP", "Simulated"]
 OnStale = Literal["Reject", "UseLastKnown", "NextSource"]
@@ -57,8 +57,8 @@ class HttpRates(StrictModel):
     `format` ECB reads the daily XML of the European Central Bank. JSON reads the answer with the
     JMESPath expression `ratesPath`. One without placeholders gives an object of quote to rate. One
     with `{quote}` (and `{base}`) is evaluated once per listed pair with the codes put in, and gives
-    that pair's rate: `data.{quote}.mid`. The secret's value is sent as `header`, Authorization when
-    none is named.
+    that pair's rate: `data.{quote}.mid`. The secret's value takes the place of `${secret}` in the
+    query of `url`; without this placeholder it is sent as `header`, Authorization by default.
     """
 
     url: Annotated[str, StringConstraints(min_length=8, max_length=2048)]
@@ -72,23 +72,8 @@ class HttpRates(StrictModel):
 
     @field_validator("url")
     @classmethod
-    def _absolute_and_without_credentials(cls, url: str) -> str:
-        hint = "write an absolute URL such as https://rates.example.org/latest.json"
-        if not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
-            raise wrong("a URL has no spaces, control or non-ASCII characters", hint)
-        try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            # The error's text would repeat what may be a password.
-            raise wrong("the URL cannot be read", hint) from None
-        if parts.scheme not in ("http", "https") or not host:
-            raise wrong("the URL has no http or https scheme, or no host", hint)
-        if parts.username is not None or parts.password is not None:
-            raise wrong("a URL may not carry credentials", "put them in a Secret; use secretRef")
-        if parts.fragment:
-            raise wrong("a URL to fetch has no #fragment", hint)
-        return url
+    def _safe(cls, url: str) -> str:
+        return check_source_url(url)
 
     @field_validator("rates_path")
     @classmethod
@@ -110,6 +95,12 @@ class HttpRates(StrictModel):
             raise wrong("the ECB format has no path", "remove it or use format JSON", "ratesPath")
         if self.header is not None and self.secret_ref is None:
             raise wrong("no secret is sent in it", "add secretRef or remove header", "header")
+        if takes_secret(self.url) and self.secret_ref is None:
+            raise wrong("no secret is named for its placeholder", "add secretRef", "url")
+        if takes_secret(self.url) and self.header is not None:
+            raise wrong(
+                "the secret goes into the query", "remove header or the placeholder", "header"
+            )
         return self
 
 

@@ -3,12 +3,21 @@
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fx.sources.base import SourceError, SourceFault
 
 MAX_BYTES = 8 * 1024
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """The value of one key of the secret called `name`."""
+
+    name: str
+    value: str = field(repr=False)
 
 
 class Secrets:
@@ -22,7 +31,7 @@ class Secrets:
         self._folder = folder
         self._environment = environment
 
-    def read(self, name: str, key: str) -> str:
+    def read(self, name: str, key: str) -> Secret:
         """Return the value as a header can carry it; raises SourceError naming the reference."""
         value = self._from_file(name, key)
         if value is None:
@@ -32,7 +41,7 @@ class Secrets:
         value = value.strip()
         if not _HEADER_VALUE.fullmatch(value):
             raise _wrong(name, key, "is empty or no text that a header can carry")
-        return value
+        return Secret(name, value)
 
     def _from_file(self, name: str, key: str) -> str | None:
         # A key may hold dots, and must not climb out of its secret with them.

@@ -3,13 +3,16 @@
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
 from fx.sources.addresses import PublicResolver, is_address, require_public
 from fx.sources.base import SourceError, SourceFault
+from fx.sources.credentials import Secret
 from kurs.http import BodyTooLarge, read_bounded
+from kurs.resources import PLACEHOLDER, is_plain_host, takes_secret
 
 MAX_BYTES = 256 * 1024
 _HEADERS = {
@@ -25,11 +28,13 @@ class FetchPolicy:
     """What the operator of this service allows, whatever a source asks for.
 
     `private_hosts` may have private addresses, all others must be public; `allowed_hosts` empty
-    means any of these. `tls` is the trust used for https.
+    means any of these. `secret_hosts` are the hosts that each secret may be sent to. `tls` is the
+    trust used for https.
     """
 
     allowed_hosts: frozenset[str] = frozenset()
     private_hosts: frozenset[str] = frozenset()
+    secret_hosts: Mapping[str, frozenset[str]] = field(default_factory=dict)
     max_bytes: int = MAX_BYTES
     tls: ssl.SSLContext | None = field(default=None, repr=False)
 
@@ -53,6 +58,8 @@ def check_url(url: str, policy: FetchPolicy, *, allow_insecure: bool) -> URL:
         )
     if target.raw_user is not None or target.raw_password is not None:
         raise SourceError(SourceFault.CONFIGURATION, "the url holds credentials; use secretRef")
+    if not is_plain_host(host):
+        raise SourceError(SourceFault.ADDRESS, "the host is neither a name nor a usual address")
     if host in policy.private_hosts:
         return target
     if policy.allowed_hosts and host not in policy.allowed_hosts:
@@ -64,23 +71,42 @@ def check_url(url: str, policy: FetchPolicy, *, allow_insecure: bool) -> URL:
     return target
 
 
+def require_trusted(target: URL, secret: str, policy: FetchPolicy) -> None:
+    """Raise SourceError unless the secret of that name may go to `target`."""
+    host = target.raw_host
+    if host not in policy.secret_hosts.get(secret, ()):
+        message = (
+            f"the secret {secret} may not be sent to {host}; fx's KURS_SOURCE_SECRET_HOSTS "
+            "(sourceSecrets in its chart) names the hosts of each"
+        )
+        raise SourceError(SourceFault.CREDENTIALS, message)
+    if target.scheme == "http" and host not in policy.private_hosts:
+        raise SourceError(SourceFault.CREDENTIALS, "a secret is not sent over plain http")
+
+
 async def fetch_bytes(
     url: str,
     policy: FetchPolicy,
     *,
     allow_insecure: bool,
     timeout_seconds: float,
-    secret: Mapping[str, str],
+    header: str = "Authorization",
+    secret: Secret | None = None,
 ) -> bytes:
     """Return the body of a 200 answer; raises SourceError for everything else.
 
-    `secret` are headers that nobody on the way may read.
+    The value of `secret` goes into the query where the url has its placeholder, else into `header`.
     """
     target = check_url(url, policy, allow_insecure=allow_insecure)
-    host = target.raw_host
+    host = target.raw_host or ""
     private = host in policy.private_hosts
-    if secret and target.scheme == "http" and not private:
-        raise SourceError(SourceFault.CREDENTIALS, "a secret is not sent over plain http")
+    headers = dict(_HEADERS)
+    if secret is not None:
+        require_trusted(target, secret.name, policy)
+        if takes_secret(url):
+            target = URL(url.replace(PLACEHOLDER, quote(secret.value, safe="")))
+        else:
+            headers[header] = secret.value
     try:
         # A new connection each time, so that every fetch goes to addresses checked for it.
         async with (
@@ -91,7 +117,7 @@ async def fetch_bytes(
                 trust_env=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
             ) as session,
-            session.get(target, headers={**_HEADERS, **secret}, allow_redirects=False) as response,
+            session.get(target, headers=headers, allow_redirects=False) as response,
         ):
             return await _bounded(response, policy.max_bytes)
     except TimeoutError:

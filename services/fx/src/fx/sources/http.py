@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from fx.domain.rates import Observation
 from fx.sources import ecb, json_rates
-from fx.sources.credentials import Secrets
+from fx.sources.credentials import Secret, Secrets
 from fx.sources.fetch import FetchPolicy, fetch_bytes
 from kurs.resources import HttpRates
 
@@ -44,6 +44,7 @@ class HttpFeed:
             self._policy,
             allow_insecure=self._allow_insecure,
             timeout_seconds=self._spec.timeout_seconds,
+            header=self._spec.header or "Authorization",
             secret=secret,
         )
         # Parsing 256 KiB takes milliseconds, which quotes in flight need not wait for.
@@ -53,12 +54,9 @@ class HttpFeed:
         """Return one interval from now."""
         return now + self._interval
 
-    def _secret(self) -> dict[str, str]:
+    def _secret(self) -> Secret | None:
         reference = self._spec.secret_ref
-        if reference is None:
-            return {}
-        value = self._secrets.read(reference.name, reference.key)
-        return {self._spec.header or "Authorization": value}
+        return None if reference is None else self._secrets.read(reference.name, reference.key)
 
     def _parse(self, body: bytes, now: int) -> Mapping[str, Observation]:
         if self._spec.format == "ECB":

@@ -9,10 +9,16 @@ from typing import Any, NamedTuple
 
 from kurs.resources.rates_path import MAX_OPERATORS, OPERATORS
 from kurs.resources.scalars import MAX_SECONDS, MOMENT_PATTERN
+from kurs.resources.source_url import KEY_PARAMETER, PLACEHOLDER
 
 CURRENCY_PATTERN = "^[A-Z]{3}$"
-# Printable ASCII; no "@" before the path, since a URL may carry no credentials, and no "#".
-URL_PATTERN = r'^[Hh][Tt][Tt][Pp][Ss]?://[!-"$-.0-9;->A-~][!-"$-.0->A-~]*([/?][!-"$-~]*)?$'
+# A name or an address with a port, and printable ASCII; no credentials, and no "#".
+_LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_HOST = rf"(({_LABEL}[.])*{_LABEL}[.]?|\[[0-9A-Fa-f:.]+\])"
+URL_PATTERN = rf'^[Hh][Tt][Tt][Pp][Ss]?://{_HOST}(:[0-9]{{1,5}})?([/?][!-"$-~]*)?$'
+_ENDS_IN_A_NUMBER = r"^[a-z]+://([^/?]*[.])?(0x[0-9a-f]*|[0-9]+)[.]?(:[0-9]+)?([/?].*)?$"
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_FOUR_OCTETS = rf"^[a-z]+://({_OCTET}[.]){{3}}{_OCTET}(:[0-9]+)?([/?].*)?$"
 RATES_PATH_PATTERN = f"^([^{OPERATORS}]*[{OPERATORS}]){{0,{MAX_OPERATORS}}}[^{OPERATORS}]*$"
 _RESERVED = "['host', 'content-length', 'transfer-encoding', 'connection', 'te', 'upgrade']"
 
@@ -138,6 +144,16 @@ MODEL_RULES: Mapping[str, Sequence[Rule]] = {
             "no secret is sent in the header: add secretRef or remove header",
             ".header",
         ),
+        Rule(
+            f"!self.url.contains('{PLACEHOLDER}') || has(self.secretRef)",
+            "no secret is named for the placeholder: add secretRef",
+            ".url",
+        ),
+        Rule(
+            f"!self.url.contains('{PLACEHOLDER}') || !has(self.header)",
+            "the secret goes into the query: remove header or the placeholder",
+            ".header",
+        ),
     ),
     "RiskThresholdSpec": (
         Rule(
@@ -191,6 +207,23 @@ FIELD_RULES: Mapping[str, Sequence[Rule]] = {
             "self == oldSelf",
             "a source keeps its type: apply the other one under a name of its own with a higher "
             "priority, then delete this one",
+        ),
+    ),
+    "HttpRates.url": (
+        Rule(
+            f"!self.lowerAscii().matches(r'{_ENDS_IN_A_NUMBER}') || "
+            f"self.lowerAscii().matches(r'{_FOUR_OCTETS}')",
+            "the host is a number: write its name, or its address in the usual form",
+        ),
+        Rule(
+            f"!self.split('?')[0].contains('{PLACEHOLDER}') && "
+            f"!self.replace('{PLACEHOLDER}', '').contains('${{')",
+            f"the only placeholder is {PLACEHOLDER}, and its place is the query",
+        ),
+        Rule(
+            f"!self.replace('={PLACEHOLDER}', '').lowerAscii().matches('{KEY_PARAMETER}')",
+            "a key stands in the query, where everybody can read it: write "
+            f"{PLACEHOLDER} in its place, and the Secret in secretRef",
         ),
     ),
     "HttpRates.ratesPath": (

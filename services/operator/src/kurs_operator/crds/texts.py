@@ -29,13 +29,15 @@ FIELDS: Mapping[str, str] = {
     "FXRateSourceSpec.allowInsecure": "Allows an http:// address; for tests.",
     "StaticRates.rates": "Decimal strings by quote currency.",
     "StaticRates.asOf": "When the rates were true; absent, they are held to be true now.",
-    "HttpRates.url": "Absolute address, without credentials.",
+    "HttpRates.url": "Absolute address, without credentials; ${secret} in its query stands for the "
+    "value of secretRef.",
     "HttpRates.format": "ECB: the daily XML of the European Central Bank. JSON: read by ratesPath.",
     "HttpRates.ratesPath": "JMESPath to an object of quote to rate; with {quote} and {base} in it, "
     "to the rate of one pair.",
     "HttpRates.timeoutSeconds": "How long an answer may take.",
-    "HttpRates.secretRef": "The Secret's key whose value is sent as header; it is mounted into the "
-    "pods of fx and appears in no status and no log.",
+    "HttpRates.secretRef": "The Secret's key whose value is sent as header or in the query; it is "
+    "mounted into the pods of fx, goes to the hosts that its operator named for it, and appears in "
+    "no status and no log.",
     "HttpRates.header": "Header that carries the secret; Authorization when absent.",
     "SecretKey.name": "Name of the Secret.",
     "SecretKey.key": "Key within the Secret.",
