@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from kurs.errors import (
     PROBLEM_MEDIA_TYPE,
@@ -19,8 +20,9 @@ from kurs.errors import (
 )
 from kurs.faults import FaultInjection, has_faults
 from kurs.layers import AnswerError, BodyLimit, Layer, ServiceApp
+from kurs.serving.port import Bounds, Port
 from kurs.settings import ServiceSettings
-from kurs.telemetry import Telemetry, TelemetryMiddleware, render_metrics
+from kurs.telemetry import CLIENT_GONE, Telemetry, TelemetryMiddleware, render_metrics
 from kurs.validation import refusal
 
 Readiness = Callable[[], Mapping[str, bool]]
@@ -64,6 +66,7 @@ def create_app(
     )
     app.state.draining = False
     app.state.telemetry = telemetry
+    app.state.port = _port(settings, telemetry)
     _add_error_handlers(app, answer_error)
     app.include_router(_operations(telemetry, readiness, report))
     _document_problems(app)
@@ -73,6 +76,19 @@ def create_app(
 def problem_response(problem: Problem) -> Response:
     """Render a problem as an answer."""
     return Response(problem.body(), problem.status, problem.headers, media_type=PROBLEM_MEDIA_TYPE)
+
+
+def _port(settings: ServiceSettings, telemetry: Telemetry) -> Port:
+    ended = telemetry.counter(
+        "http_server_connections_ended_total",
+        "Connections that the server ended, by code: too many, too slow, too large or malformed",
+        ("code",),
+    )
+    port = Port(Bounds.of(settings), lambda code: ended.labels(code).inc())
+    telemetry.gauge("http_server_open_connections", "Connections that are open").set_function(
+        lambda: len(port)
+    )
+    return port
 
 
 def _layers(settings: ServiceSettings, tracing: Layer, front: Layer | None) -> list[Layer]:
@@ -89,6 +105,9 @@ def _error_answers(telemetry: Telemetry) -> AnswerError:
         match error:
             case Problem():
                 return problem_response(error)
+            case ClientDisconnect():
+                # Nobody reads it; it is counted.
+                return Response(status_code=CLIENT_GONE)
             case RequestValidationError():
                 return problem_response(refusal(error.errors()))
             case HTTPException():
@@ -105,7 +124,7 @@ def _add_error_handlers(app: FastAPI, answer_error: AnswerError) -> None:
     async def on_error(request: Request, error: Exception) -> Response:
         return answer_error(request, error)
 
-    for kind in (Problem, RequestValidationError, HTTPException, Exception):
+    for kind in (Problem, RequestValidationError, HTTPException, ClientDisconnect, Exception):
         app.add_exception_handler(kind, on_error)
 
 

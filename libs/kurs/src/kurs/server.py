@@ -4,15 +4,20 @@ import asyncio
 import contextlib
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 
+from kurs.serving.connection import Connection
+from kurs.serving.port import Port
 from kurs.settings import CannotRun, ServiceSettings
 from kurs.telemetry.metrics import stop_counting
 
@@ -24,6 +29,7 @@ Command = Callable[[Sequence[str]], None]
 _CLOSE = (b"connection", b"close")
 _LATE_SECONDS = 0.1
 """How long a connection that was made in the last moment may take to bring its request."""
+_TICKS_PER_SWEEP = 5
 _TURNS = 10
 """Of the event loop: one takes in connections, the next starts to read them, another reads."""
 
@@ -36,11 +42,20 @@ class DrainingServer(uvicorn.Server):
     signal ends the waiting. On SIGHUP it does the same and `starts_anew` is set.
     """
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, app: FastAPI, drain_seconds: float, port: Port
+    ) -> None:
         super().__init__(config)
         self._state = app.state
         self._drain_seconds = drain_seconds
+        self._port = port
         self.starts_anew = False
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what uvicorn does ten times a second, and end overdue connections now and then."""
+        if counter % _TICKS_PER_SWEEP == 0:
+            self._port.sweep(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -123,22 +138,25 @@ def main(
         stop_counting()
     app = create()
     app.state.telemetry.route_standard_logging()
+    port: Port = app.state.port
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=cast("type[asyncio.Protocol]", partial(Connection, port=port)),
+        ws="none",
         lifespan="on",
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=75,
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=IN_FLIGHT_SECONDS,
         backlog=2048,
     )
-    server = DrainingServer(config, app, settings.drain_seconds)
+    _allow_files(settings.max_connections)
+    server = DrainingServer(config, app, settings.drain_seconds, port)
     _settle_garbage_collector()
     server.run()
     if not server.started:
@@ -165,6 +183,18 @@ def _without_arguments(work: Callable[[], None]) -> Command:
         work()
 
     return run
+
+
+def _allow_files(connections: int) -> None:
+    """Let the process open as many files as its connections need, if the system lets it.
+
+    Each may bring one to another service, and one to the database.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * connections
+    if soft < wanted and soft != resource.RLIM_INFINITY:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _settle_garbage_collector() -> None:

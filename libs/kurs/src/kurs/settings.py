@@ -39,6 +39,17 @@ class ServiceSettings(BaseSettings):
     otlp_endpoint: str = ""
     drain_seconds: float = 0.5
     max_body_bytes: int = MEBIBYTE
+    head_seconds: float = Field(default=10.0, gt=0)
+    """From the opening of a connection, or the first byte of a later request, to its whole head."""
+    body_seconds: float = Field(default=10.0, gt=0)
+    """From a request's head to the end of its body."""
+    answer_seconds: float = Field(default=30.0, gt=0)
+    """How long bytes of an answer may wait for a client that does not read them."""
+    keep_alive_seconds: int = Field(default=75, gt=0)
+    """How long a connection may be idle between two requests."""
+    max_connections: int = Field(default=4096, gt=0)
+    max_connections_per_address: int = Field(default=2048, gt=0)
+    """Of IPv6 per /64. Behind a load balancer all clients come from its few addresses."""
     fault_delay_seconds: float = Field(default=0.0, ge=0)
     fault_error_ratio: float = Field(default=0.0, ge=0, le=1)
     fault_unready: bool = False

@@ -38,7 +38,6 @@ class GatewaySettings(ServiceSettings):
     max_streams_per_merchant: int = Field(default=16, gt=0)
     free_refusals: int = Field(default=200, gt=0)
     request_seconds: float = Field(default=10.0, gt=0)
-    body_seconds: float = Field(default=10.0, gt=0)
     trust_traceparent: bool = True
     openapi_refresh_seconds: float = Field(default=60.0, gt=0)
     grafana_url: str = Field(

@@ -2,11 +2,12 @@
 
 from kurs.telemetry.baggage import carry_merchant, propagated
 from kurs.telemetry.metrics import Metrics, render_metrics
-from kurs.telemetry.middleware import TelemetryMiddleware, request_durations
+from kurs.telemetry.middleware import CLIENT_GONE, TelemetryMiddleware, request_durations
 from kurs.telemetry.service import Telemetry
 from kurs.telemetry.tracing import extract, inject
 
 __all__ = [
+    "CLIENT_GONE",
     "Metrics",
     "Telemetry",
     "TelemetryMiddleware",

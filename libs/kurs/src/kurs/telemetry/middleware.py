@@ -41,7 +41,8 @@ _METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 )
 _LOW_64_BITS = TraceIdRatioBased.TRACE_ID_LIMIT
-_CLIENT_GONE = 499
+CLIENT_GONE = 499
+"""The status that is counted for a request whose client went away."""
 
 
 def request_durations(telemetry: Telemetry) -> Histogram:
@@ -105,7 +106,7 @@ class TelemetryMiddleware:
             raise
         else:
             # An app that returns without an answer has learnt that its client is gone.
-            self._observe(scope, answer.status or _CLIENT_GONE, started, span, None)
+            self._observe(scope, answer.status or CLIENT_GONE, started, span, None)
         finally:
             self._active -= 1
             otel_context.detach(span_token)
@@ -165,7 +166,7 @@ class _Answer:
         if self.status:
             return self.status
         gone = isinstance(error, ClientDisconnect) or not isinstance(error, Exception)
-        return _CLIENT_GONE if gone else 500
+        return CLIENT_GONE if gone else 500
 
 
 def route_template(scope: Scope) -> str:

@@ -1,0 +1,63 @@
+"""A service whose answers a test chooses by their path: run as a process."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI, Request, Response
+from starlette.responses import StreamingResponse
+
+from kurs.app import create_app
+from kurs.server import main
+from kurs.settings import ServiceSettings
+from kurs.telemetry import Telemetry
+
+KIBIBYTE = bytes(1024)
+
+
+@contextlib.asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """Nothing is opened or closed."""
+    yield
+
+
+def create(settings: ServiceSettings) -> FastAPI:
+    """Return the app."""
+    app = create_app(
+        title="served",
+        settings=settings,
+        telemetry=Telemetry.for_tests("served"),
+        lifespan=lifespan,
+        readiness=dict,
+    )
+
+    @app.post("/echo")
+    async def echo(request: Request) -> Response:
+        body = await request.body()
+        names = " ".join(name for name, _ in request.headers.items())
+        return Response(body, headers={"fields": names})
+
+    @app.get("/sleep")
+    async def sleep(seconds: float) -> str:
+        await asyncio.sleep(seconds)
+        return "slept"
+
+    @app.get("/large")
+    async def large(kibibytes: int) -> Response:
+        return Response(KIBIBYTE * kibibytes)
+
+    @app.get("/stream")
+    async def stream() -> StreamingResponse:
+        async def pieces() -> AsyncIterator[bytes]:
+            while True:
+                yield KIBIBYTE
+                await asyncio.sleep(0)
+
+        return StreamingResponse(pieces())
+
+    return app
+
+
+if __name__ == "__main__":
+    own = ServiceSettings()
+    main(own, lambda: create(own))
