@@ -34,10 +34,27 @@ _SLOW_READER = "slow_reader"
 class Connection(HttpToolsProtocol):
     """uvicorn's protocol, bounded by its port.
 
-    `_due` is when the client must have done the next step, in the loop's time; 0 when nothing is
-    asked of it. `_pending` counts the bytes that came since a head, a piece of a body or a message
+    `_due` is when the client must have done the next step, in the loop's time; 0 while it waits for
+    an answer. `_pending` counts the bytes that came since a head, a piece of a body or a message
     was whole.
     """
+
+    # Beside a dictionary of thirty members every access to it would be slower.
+    __slots__ = (
+        "_bounds",
+        "_deaf",
+        "_discarded",
+        "_due",
+        "_feeding",
+        "_in_body",
+        "_in_head",
+        "_pending",
+        "_port",
+        "_refusal",
+        "_resting",
+        "_said",
+        "_unread_by",
+    )
 
     def __init__(
         self,
@@ -59,6 +76,7 @@ class Connection(HttpToolsProtocol):
         self._in_body = False
         self._deaf = False
         self._discarded = 0
+        self._resting = False
         self._refusal: Problem | None = None
         self._said = False
 
@@ -95,11 +113,8 @@ class Connection(HttpToolsProtocol):
             for start in range(0, size, MAX_HEAD_BYTES):
                 self.data_received(data[start : start + MAX_HEAD_BYTES])
             return
-        idle = self.timeout_keep_alive_task
-        if idle is not None:
-            idle.cancel()
-            self.timeout_keep_alive_task = None
-        if not self._due:
+        if self._resting or not self._due:
+            self._resting = False
             self._pending = 0
             self._due = self.loop.time() + self._bounds.head_seconds
         self._feeding = size
@@ -148,17 +163,34 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Expect nothing more, until something comes."""
-        super().on_message_complete()
+        cycle = self.cycle
         self._in_head, self._in_body = True, False
-        self._due = 0.0
         self._pending = -self._feeding
+        if cycle.response_complete:
+            self._rest()
+        else:
+            self._due = 0.0
+            cycle.more_body = False
+            cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """Go on; what came after the request may have been refused meanwhile."""
-        if self._refusal is None or self.pipeline:
+        if self.pipeline:
             super().on_response_complete()
-        else:
+            return
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self._refusal is not None:
             self._say(self._refusal)
+        elif not self._due:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Wait for the next request, and not for ever; uvicorn would set and cancel a timer."""
+        self._resting = True
+        self._due = self.loop.time() + self.timeout_keep_alive
 
     # What the server and the port call.
 
@@ -188,7 +220,7 @@ class Connection(HttpToolsProtocol):
         elif self.flow.read_paused:
             # The client waits for this process, not the other way round.
             self._due = now + self._bounds.body_seconds
-        elif self._in_head and self.cycle is None and not self._pending:
+        elif self._resting or (self.cycle is None and not self._pending):
             self.transport.close()
         else:
             what = "head" if self._in_head else "body"

@@ -1,6 +1,7 @@
 """What the head of a request must be before anybody acts on it (RFC 9112, 3.2; RFC 9110, 7.2)."""
 
 import re
+from functools import lru_cache
 
 from kurs.serving.refusals import (
     MAX_FIELDS,
@@ -34,8 +35,13 @@ def check_head(version: str, target: bytes, fields: Fields) -> None:
     elif version != "1.0" or len(hosts) > 1 or any(n == b"transfer-encoding" for n, _ in fields):
         # HTTP/1.0 knows no chunks: whoever stands before this process may read another body.
         raise MalformedRequest("this is HTTP/1.1")
-    if hosts and not _HOST.fullmatch(hosts[0]):
+    if hosts and not _is_host(hosts[0]):
         raise MalformedRequest("the Host header names a host, and a port if you like")
+
+
+@lru_cache(maxsize=1024)
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value) is not None
 
 
 def check_size(target: bytes, fields: Fields) -> None:
