@@ -1,6 +1,7 @@
 """Fixtures that every test may use: a fresh PostgreSQL database, and both databases by name."""
 
 import asyncio
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -11,9 +12,20 @@ import asyncpg
 import pytest
 from hypothesis import settings
 
+from kurs.testing.edges import write_keys
+
 # A busy machine is no failure: no property is held to a time.
 settings.register_profile("kurs", deadline=None)
 settings.load_profile("kurs")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def edge_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The keys that apps in this process have and `EdgeSigning` signs with."""
+    folder = write_keys(tmp_path_factory.mktemp("edge-keys"))
+    os.environ["KURS_EDGE_KEYS_DIR"] = str(folder)
+    yield folder
+    del os.environ["KURS_EDGE_KEYS_DIR"]
 
 
 @pytest.fixture(scope="session")

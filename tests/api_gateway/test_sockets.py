@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from api_gateway.keys import ensure_dev_key
+from kurs.testing.edges import write_keys
 
 LOOPBACK = "127.0.0.1"
 MEBIBYTE = 1024 * 1024
@@ -99,6 +100,7 @@ async def gateway(tmp_path: Path, service: RawService) -> AsyncIterator[Process]
         **{name: value for name, value in os.environ.items() if not name.startswith("KURS_")},
         **{f"KURS_{name}_URL": url for name in ("PAYMENTS", "FX", "WALLET", "RISK")},
         "KURS_PORT": str(port),
+        "KURS_EDGE_KEYS_DIR": str(write_keys(tmp_path / "edge-keys")),
         "KURS_API_KEYS_FILE": str(tmp_path / "api-keys.json"),
         "KURS_DRAIN_SECONDS": "0.1",
         "KURS_MAX_IN_FLIGHT": str(SLOTS),

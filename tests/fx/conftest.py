@@ -22,13 +22,16 @@ from kurs.http import Request, Response
 from kurs.quote_keys import ensure_key_files
 from kurs.quote_token import Quote, QuoteVerifier
 from kurs.resources import FxDocument, FxPayload, FXRateSourceSpec, RateSource
+from kurs.roles import ROLES
 from kurs.telemetry import Telemetry
 from kurs.testing.asgi import AsgiTransport
+from kurs.testing.edges import EdgeSigning
 
 # Nothing here asserts a time, and a busy machine may pause any example.
 settings.register_profile("fx", deadline=None)
 settings.load_profile("fx")
 
+CALLER = {"x-kurs-merchant": "shop", "x-kurs-key-id": "k1", "x-kurs-roles": ",".join(ROLES)}
 RATES = {"USD": "1.0837", "IDR": "17012.33", "JPY": "163.10", "BHD": "0.4075"}
 
 
@@ -143,7 +146,8 @@ class Fx:
         await self.app.state.board.refresh()
 
     async def _send(self, method: str, path: str, body: bytes | None) -> Response:
-        headers = CIMultiDict({"content-type": "application/json", "x-kurs-merchant": "shop"})
+        headers = CIMultiDict({"content-type": "application/json", **CALLER})
+        EdgeSigning(self.clock).sign("fx", method, path, headers, body)
         return await self._transport.send(Request(method, f"http://fx{path}", headers, body))
 
 

@@ -9,12 +9,15 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from kurs.clock import ManualClock
+from kurs.clock import ManualClock, SystemClock
+from kurs.edges import Signer
+from kurs.testing.edges import key_of
 from kurs_operator import asking
 from kurs_operator.asking import Acknowledgements, Asker, NoAnswer
 from kurs_operator.fleet import Answer, Pod
 from kurs_operator.view import Change
 
+EDGE = ("operator", "fx")
 POD = Pod("uid-1", "fx-1", "fx", "127.0.0.1:1", True, "")
 GOOD = {"revision": "0" * 16, "digest": "d" * 16, "sources": [], "reports": [], "new": "field"}
 
@@ -42,7 +45,7 @@ async def served() -> AsyncIterator[Callable[..., object]]:
 @pytest.fixture
 async def asker() -> AsyncIterator[Asker]:
     async with aiohttp.ClientSession() as session:
-        yield Asker(session)
+        yield Asker(session, {"fx": Signer(*EDGE, lambda: key_of(EDGE), SystemClock())})
 
 
 async def test_an_answer_is_read_and_what_is_new_in_it_is_ignored(served, asker):

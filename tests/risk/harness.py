@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from tests.signing import EdgeAuth
 
 from fx.app import create_app as create_fx
 from fx.settings import FxSettings
@@ -17,6 +18,7 @@ from kurs.database import Database
 from kurs.migrations import migrate
 from kurs.quote_keys import ensure_key_files
 from kurs.resources import FxDocument, FxPayload, RiskDocument, RiskPayload
+from kurs.roles import ROLES
 from kurs.telemetry import Telemetry
 from kurs.testing.asgi import AsgiTransport
 from risk.app import create_app
@@ -95,20 +97,22 @@ class RiskApp:
         self.clock = clock
         self.telemetry = telemetry
         self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app, raise_app_exceptions=False), base_url=RISK
+            transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
+            base_url=RISK,
+            auth=EdgeAuth("risk", clock),
         )
         self._folder = folder
 
     async def post(self, path: str, content: Any, *, merchant: str = MERCHANT) -> httpx.Response:
         """Post a body as a merchant; bytes are sent as they are."""
-        headers = {"x-kurs-merchant": merchant, "content-type": "application/json"}
+        headers = {**caller(merchant), "content-type": "application/json"}
         if isinstance(content, bytes):
             return await self.client.post(path, content=content, headers=headers)
         return await self.client.post(path, json=content, headers=headers)
 
     async def get(self, path: str, *, merchant: str = MERCHANT) -> httpx.Response:
         """Get a path as a merchant."""
-        return await self.client.get(path, headers={"x-kurs-merchant": merchant})
+        return await self.client.get(path, headers=caller(merchant))
 
     async def score(self, *, merchant: str = MERCHANT, **fields: Any) -> dict[str, Any]:
         """Score one payment, which must succeed."""
@@ -132,6 +136,11 @@ class RiskApp:
     def write(self, document: RiskDocument | str) -> None:
         """Replace the watched document, as the local mode does."""
         write(self._folder, document if isinstance(document, str) else document.to_json())
+
+
+def caller(merchant: str) -> dict[str, str]:
+    """Return the headers that say who calls, with a key that has every role."""
+    return {"x-kurs-merchant": merchant, "x-kurs-key-id": "k1", "x-kurs-roles": ",".join(ROLES)}
 
 
 def write(folder: Path, text: str) -> None:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.risk.harness import DAY, RiskApp, body, limits, risk_app, risk_document, rows
+from tests.risk.harness import DAY, RiskApp, body, caller, limits, risk_app, risk_document, rows
 
 from kurs.clock import to_rfc3339
 from kurs.resources import RiskDocument, SourceRef
@@ -199,7 +199,7 @@ async def test_only_a_stored_decision_can_be_read(small_risk: RiskApp) -> None:
 
 
 async def test_a_passed_deadline_scores_nothing(small_risk: RiskApp, sqlite_url: str) -> None:
-    headers = {"x-kurs-merchant": "demo", "x-request-deadline": "0"}
+    headers = {**caller("demo"), "x-request-deadline": "0"}
     response = await small_risk.client.post("/score", json=body(), headers=headers)
 
     assert (response.status_code, response.json()["code"]) == (503, "deadline_exceeded")

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from sqlalchemy import Connection, text
+from tests.signing import EdgeAuth
 
 from kurs.clock import ManualClock
 from kurs.database import Database
@@ -29,6 +30,7 @@ class WalletApp:
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
             base_url="http://wallet",
+            auth=EdgeAuth("wallet", clock),
         )
 
     async def get(self, path: str, *, merchant: str = MERCHANT, roles: str = "read") -> Any:
@@ -61,7 +63,7 @@ class WalletApp:
         return (await self.line(account_id, currency))["total"]
 
     async def line(self, account_id: str, currency: str = "USD") -> dict[str, str]:
-        response = await self.get(f"/balance/{account_id}", roles="operate")
+        response = await self.get(f"/balance/{account_id}", roles="read,operate")
         lines = [b for b in response.json()["balances"] if b["currency"] == currency]
         return lines[0] if lines else {"available": "0.00", "held": "0.00", "total": "0.00"}
 

@@ -24,6 +24,7 @@ from kurs.http import Request, Response
 from kurs.quote_keys import ensure_key_files
 from kurs.telemetry import Telemetry
 from kurs.testing.asgi import AsgiTransport
+from kurs.testing.edges import EdgeSigning, write_keys
 from kurs_operator.local import main as compile_samples
 from payments.app import create_app as create_payments
 from payments.settings import PaymentsSettings
@@ -38,6 +39,7 @@ FX = "http://fx.test"
 WALLET = "http://wallet.test"
 RISK = "http://risk.test"
 
+_SERVICES = {PAYMENTS: "payments", FX: "fx", WALLET: "wallet", RISK: "risk"}
 _ADDRESSES = {
     "payments_url": PAYMENTS,
     "fx_url": FX,
@@ -65,6 +67,7 @@ class JoinedGateway:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         compile_samples(["--samples", str(self.samples), "--out", str(self.folder), "--once"])
+        write_keys(self.folder / "edge-keys")
         self.key = ensure_dev_key(self.folder).read_text("ascii").strip()
         names = ("quote-signing-keys.pem", "quote-verify-keys.pem")
         ensure_key_files(*(self.folder / name for name in names))
@@ -111,12 +114,15 @@ class JoinedGateway:
     async def send(
         self, base: str, method: str, path: str, body: Any = None, headers: Any = None
     ) -> Response:
-        """Send a request straight to one service."""
+        """Send a request straight to one service, as the one that calls this route."""
         request = Request(method, base + path)
         request.headers.extend(headers or {})
         if body is not None:
             request.body = body if isinstance(body, bytes) else json.dumps(body).encode()
             request.headers.setdefault("content-type", "application/json")
+        if base in _SERVICES:
+            signing = EdgeSigning(self.clock)
+            signing.sign(_SERVICES[base], method, path, request.headers, request.body)
         return await self.transport.send(request)
 
     async def sums(self) -> dict[str, str]:
@@ -178,6 +184,7 @@ class JoinedGateway:
             "config_dir": self.folder / name,
             "quote_signing_keys_file": self.folder / "quote-signing-keys.pem",
             "quote_verify_keys_file": self.folder / "quote-verify-keys.pem",
+            "edge_keys_dir": self.folder / "edge-keys",
             "api_keys_file": self.folder / "api-keys.json",
             **self.overrides.get(name, {}),
         }

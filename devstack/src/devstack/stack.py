@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -40,6 +40,9 @@ from devstack.topology import (
     service_environment,
     service_of,
 )
+from kurs.edges.keys import Keys, file_name
+from kurs.edges.table import Edge
+from kurs.testing.edges import EdgeSigning
 
 DatabaseKind = Literal["sqlite", "postgresql"]
 START_SECONDS = 120.0
@@ -149,6 +152,22 @@ class Stack:
     def api_key(self) -> str:
         """Return the text of that key; never print it."""
         return self._api_key_file.read_text("ascii").strip()
+
+    def sign(
+        self,
+        name: str,
+        method: str,
+        target: str,
+        headers: MutableMapping[str, str],
+        body: bytes | None,
+    ) -> None:
+        """Sign a request straight to a process, as the service that calls this route."""
+
+        def keys(edge: Edge) -> Keys:
+            text = (self.folder.edge_keys / file_name(edge)).read_bytes()
+            return tuple(key.strip() for key in text.split(b","))
+
+        EdgeSigning(keys=keys).sign(service_of(name), method, target, headers, body)
 
     def database_url(self, service: str) -> str:
         """Return the SQLAlchemy URL of a service's database, empty if it has none."""

@@ -1,6 +1,7 @@
 """Which processes a stack has, in the order in which they start, and the environment of each."""
 
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from devstack.errors import StackError
 from devstack.ports import LOOPBACK
+from kurs.edges import EDGES
+from kurs.edges.keys import file_name
 from kurs.quote_keys import ensure_key_files
 
 GATEWAY, PAYMENTS, FX, WALLET, RISK = "api-gateway", "payments", "fx", "wallet", "risk"
@@ -40,7 +43,7 @@ _JOINING = frozenset(
     f"KURS_{name}"
     for name in (
         *("SERVICE", "HOST", "PORT", "INSTANCE", "DATABASE_URL", "CONFIG_DIR"),
-        *("QUOTE_SIGNING_KEYS_FILE", "QUOTE_VERIFY_KEYS_FILE", "API_KEYS_FILE"),
+        *("QUOTE_SIGNING_KEYS_FILE", "QUOTE_VERIFY_KEYS_FILE", "EDGE_KEYS_DIR", "API_KEYS_FILE"),
         *("PAYMENTS_URL", "FX_URL", "WALLET_URL", "RISK_URL"),
     )
 )
@@ -94,17 +97,33 @@ class RunFolder:
         return self.path / "quote-verify-keys.pem"
 
     @property
+    def edge_keys(self) -> Path:
+        """The folder with the keys by which services know each other."""
+        return self.path / "edge-keys"
+
+    @property
     def api_keys(self) -> Path:
         """The file with the entries of the accepted API keys (digests only)."""
         return self.path / "api-keys.json"
 
     def prepare(self) -> None:
-        """Make the folders and the keys of quotes, unless they are there; empty the logs."""
+        """Make the folders and the keys, unless they are there; empty the logs."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self.config.mkdir(exist_ok=True)
         for log in self.logs.glob("*.log"):
             log.write_bytes(b"")
         ensure_key_files(self.quote_signing_keys, self.quote_verify_keys)
+        self.edge_keys.mkdir(mode=0o700, exist_ok=True)
+        for edge in EDGES:
+            _write_key(self.edge_keys / file_name(edge))
+
+
+def _write_key(file: Path) -> None:
+    if file.exists():
+        return
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as text:
+        text.write(secrets.token_hex(32) + "\n")
 
 
 def base_environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -134,6 +153,7 @@ def service_environment(
         "KURS_PORT": str(port),
         "KURS_CONFIG_DIR": str(folder.config / service.name),
         "KURS_QUOTE_VERIFY_KEYS_FILE": str(folder.quote_verify_keys),
+        "KURS_EDGE_KEYS_DIR": str(folder.edge_keys),
         "KURS_API_KEYS_FILE": str(folder.api_keys),
     }
     if service.name == FX:

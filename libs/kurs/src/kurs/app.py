@@ -39,6 +39,7 @@ def create_app(
     readiness: Readiness,
     report: Report = dict,
     front: Layer | None = None,
+    guard: Layer | None = None,
     trust_traceparent: bool = True,
     take_baggage: bool = True,
 ) -> FastAPI:
@@ -46,6 +47,7 @@ def create_app(
 
     `readiness` names each thing that the service needs and says whether it is there; `report` adds
     to the answer of `/readyz` what does not decide. `front` is a layer right behind the telemetry.
+    `guard` lets only proven requests to the routes and bounds their bodies (kurs.edges).
     Without `trust_traceparent` the trace of a caller is linked and not continued; without
     `take_baggage` its baggage is not taken.
     """
@@ -61,7 +63,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        layers=_layers(settings, tracing, front),
+        layers=_layers(settings, tracing, front, guard),
         answer_error=answer_error,
     )
     app.state.draining = False
@@ -91,13 +93,15 @@ def _port(settings: ServiceSettings, telemetry: Telemetry) -> Port:
     return port
 
 
-def _layers(settings: ServiceSettings, tracing: Layer, front: Layer | None) -> list[Layer]:
+def _layers(
+    settings: ServiceSettings, tracing: Layer, front: Layer | None, guard: Layer | None
+) -> list[Layer]:
     layers = [tracing]
     if has_faults(settings):
         layers.append(partial(FaultInjection, settings=settings))
     if front is not None:
         layers.append(front)
-    return [*layers, partial(BodyLimit, limit=settings.max_body_bytes)]
+    return [*layers, guard or partial(BodyLimit, limit=settings.max_body_bytes)]
 
 
 def _error_answers(telemetry: Telemetry) -> AnswerError:

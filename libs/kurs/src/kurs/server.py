@@ -136,7 +136,10 @@ def main(
         return
     if not settings.metrics_enabled:
         stop_counting()
-    app = create()
+    try:
+        app = create()
+    except CannotRun as error:
+        sys.exit(f"{settings.service}: {error}")
     app.state.telemetry.route_standard_logging()
     port: Port = app.state.port
     config = uvicorn.Config(

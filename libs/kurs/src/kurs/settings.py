@@ -50,6 +50,8 @@ class ServiceSettings(BaseSettings):
     max_connections: int = Field(default=4096, gt=0)
     max_connections_per_address: int = Field(default=2048, gt=0)
     """Of IPv6 per /64. Behind a load balancer all clients come from its few addresses."""
+    edge_keys_dir: Path = Path("var/edge-keys")
+    """Holds a file `<from>-<to>` with the keys of each edge of the service (kurs.edges)."""
     fault_delay_seconds: float = Field(default=0.0, ge=0)
     fault_error_ratio: float = Field(default=0.0, ge=0, le=1)
     fault_unready: bool = False

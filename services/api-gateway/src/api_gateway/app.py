@@ -21,7 +21,8 @@ from api_gateway.rate_limit import RateLimit
 from api_gateway.settings import GatewaySettings
 from api_gateway.upstreams import Upstreams
 from kurs.app import create_app as create_kurs_app
-from kurs.clock import Clock
+from kurs.clock import Clock, SystemClock
+from kurs.edges import Edges
 from kurs.http import AiohttpTransport, Transport
 from kurs.telemetry import Telemetry
 
@@ -29,16 +30,20 @@ from kurs.telemetry import Telemetry
 def create_app(
     settings: GatewaySettings,
     *,
-    clock: Clock | None = None,  # noqa: ARG001 (the gateway stamps nothing)
+    clock: Clock | None = None,
     transport: Transport | None = None,
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
-    """Return the app; it is ready once a keys file was read, whatever the services do."""
+    """Return the app; it is ready once a keys file was read, whatever the services do.
+
+    Raises CannotRun without the keys of its edges.
+    """
     telemetry = telemetry or Telemetry.of(settings)
     metrics = GatewayMetrics(telemetry)
     keys = KeyStore(settings.api_keys_file)
     watch = KeyWatch(keys, metrics, telemetry.logger, poll_seconds=settings.api_keys_poll_seconds)
-    upstreams = Upstreams(settings, transport or _transport(settings), telemetry)
+    edges = Edges("api-gateway", settings, clock=clock or SystemClock(), telemetry=telemetry)
+    upstreams = Upstreams(settings, transport or _transport(settings), telemetry, edges)
     gate = _gate(settings, keys)
 
     @asynccontextmanager

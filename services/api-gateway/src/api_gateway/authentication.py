@@ -5,8 +5,9 @@ from urllib.parse import unquote_to_bytes
 
 from api_gateway.errors import KeyInQuery, KeyInvalid, KeyRequired, KeysUnavailable, RoleMissing
 from api_gateway.key_text import MalformedKey
-from api_gateway.keystore import AcceptedKey, KeyStore, Role
+from api_gateway.keystore import AcceptedKey, KeyStore
 from api_gateway.request_head import RequestHead
+from kurs.roles import Role
 
 _REALM = 'Bearer realm="kurs"'
 _HINT = "send it as the header 'Authorization: Bearer kurs_...'"

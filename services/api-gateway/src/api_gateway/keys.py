@@ -19,12 +19,12 @@ from pydantic import ValidationError
 from api_gateway.key_text import digest, new_key
 from api_gateway.keystore import (
     KEYS_PER_MERCHANT,
-    ROLES,
     InvalidKeysFile,
     KeyEntry,
     read_entries,
     render_entries,
 )
+from kurs.roles import ROLES
 
 DEV_MERCHANT = "demo"
 DEV_ENVIRONMENT = "dev"

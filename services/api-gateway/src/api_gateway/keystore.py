@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import (
     BaseModel,
@@ -25,9 +25,8 @@ from pydantic import (
 from api_gateway.key_text import KEY_ID_PATTERN, digest, key_id_of
 from api_gateway.rate_limit import KEY, Quota
 from kurs.ids import MerchantId
+from kurs.roles import Role
 
-Role = Literal["pay", "read", "operate"]
-ROLES: tuple[Role, ...] = ("pay", "read", "operate")
 KEYS_PER_MERCHANT = 2
 """Live keys of one merchant: the one in use, and the next one while it is being rolled out."""
 

@@ -1,4 +1,4 @@
-"""Which public path goes to which service, and which role it needs: data, and its look-up.
+"""Which public path goes to which service, and which role it needs: the look-up in that table.
 
 A path that is not listed does not exist here, so batch and internal routes of the services cannot
 be reached from outside. The look-up works on the raw path and forwards it as it came, so gateway
@@ -7,69 +7,15 @@ and service can never read two different paths out of one request.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from api_gateway.errors import QueryTooLong, UnsafePath
-from api_gateway.keystore import Role
+from kurs.edges import PUBLIC_ROUTES, PublicRoute
+from kurs.edges.table import FX, PAYMENTS, RISK, WALLET
 
-PAYMENTS: Final = "payments"
-FX: Final = "fx"
-WALLET: Final = "wallet"
-RISK: Final = "risk"
 SERVICES: Final = (PAYMENTS, FX, WALLET, RISK)
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One public method of one path template, such as `GET /payments/{payment_id}`."""
-
-    method: str
-    template: str
-    service: str
-    role: Role
-    summary: str
-    streams: bool = False
-
-    @property
-    def takes_body(self) -> bool:
-        """Whether a body is read and passed on."""
-        return self.method == "POST"
-
-
-def _payments() -> tuple[Route, ...]:
-    def route(method: str, path: str, role: Role, summary: str, streams: bool = False) -> Route:
-        return Route(method, f"/payments{path}", PAYMENTS, role, summary, streams)
-
-    return (
-        route("POST", "", "pay", "Make a payment"),
-        route("GET", "", "read", "List payments"),
-        route("GET", "/events", "read", "Follow payments as server-sent events", streams=True),
-        route("GET", "/{payment_id}", "read", "Read a payment"),
-        route("POST", "/{payment_id}/capture", "pay", "Capture an authorized payment"),
-        route("POST", "/{payment_id}/void", "pay", "Void an authorized payment"),
-        route("POST", "/{payment_id}/refunds", "pay", "Refund a captured payment"),
-        route("POST", "/{payment_id}/approve", "operate", "Approve a payment under review"),
-        route("POST", "/{payment_id}/refuse", "operate", "Refuse a payment under review"),
-    )
-
-
-ROUTES: Final[tuple[Route, ...]] = (
-    *_payments(),
-    Route("GET", "/rate", FX, "read", "Read the rate of a pair"),
-    Route("GET", "/convert", FX, "read", "Convert an amount at the present rate"),
-    Route("GET", "/rates", FX, "read", "List rates and their sources"),
-    Route("POST", "/quotes", FX, "pay", "Quote a conversion and lock its rate"),
-    Route("GET", "/balance/{account_id}", WALLET, "read", "Read the balances of an account"),
-    Route("POST", "/accounts", WALLET, "pay", "Open one account or many"),
-    Route("GET", "/accounts/{account_id}", WALLET, "read", "Read an account"),
-    Route("GET", "/accounts/{account_id}/entries", WALLET, "read", "List entries of an account"),
-    Route("POST", "/deposits", WALLET, "operate", "Deposit from the outside world"),
-    Route("GET", "/ledger/trial-balance", WALLET, "operate", "Sum the ledger by currency"),
-    Route("POST", "/score", RISK, "operate", "Score a payment"),
-    Route("GET", "/decisions/{payment_id}", RISK, "read", "Read a stored decision"),
-    Route("GET", "/thresholds", RISK, "operate", "List the risk thresholds in force"),
-)
+ROUTES: Final = PUBLIC_ROUTES
+Route = PublicRoute
 
 _PARAMETER = re.compile(r"\{[a-z_]+\}")
 _PLAIN_SEGMENT = re.compile(rb"[A-Za-z0-9._~:@-]{1,256}")

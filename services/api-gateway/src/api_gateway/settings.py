@@ -7,7 +7,7 @@ from limits import parse
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from api_gateway.route_table import FX, PAYMENTS, RISK, WALLET
+from kurs.edges.table import FX, PAYMENTS, RISK, WALLET
 from kurs.settings import MEBIBYTE, ServiceSettings
 
 

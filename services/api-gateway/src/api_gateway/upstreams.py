@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from typing import TypeVar
 
 from api_gateway.errors import UpstreamConnectionLost, UpstreamTimedOut, UpstreamUnavailable
 from api_gateway.settings import GatewaySettings
+from kurs.edges import Edges
 from kurs.errors import Problem
 from kurs.http import (
     CircuitOpen,
@@ -26,6 +28,9 @@ _REPEAT = (
     "Idempotency-Key (or the same id in the body), which never does it twice"
 )
 
+_UNPROVEN = 401
+AnswerT = TypeVar("AnswerT", Response, StreamedResponse)
+
 
 class Upstreams:
     """Sends requests to services by name. Its errors are problems that can be answered as such.
@@ -34,13 +39,23 @@ class Upstreams:
     """
 
     def __init__(
-        self, settings: GatewaySettings, transport: Transport, telemetry: Telemetry
+        self,
+        settings: GatewaySettings,
+        transport: Transport,
+        telemetry: Telemetry,
+        edges: Edges,
     ) -> None:
         self._transport = transport
         self._seconds = settings.request_seconds
         self.clients = {
             name: ServiceClient(
-                name, url, transport, telemetry=telemetry, timeout=self._seconds, retries=0
+                name,
+                url,
+                transport,
+                telemetry=telemetry,
+                signer=edges.signer(name),
+                timeout=self._seconds,
+                retries=0,
             )
             for name, url in settings.service_urls().items()
         }
@@ -56,18 +71,19 @@ class Upstreams:
         deadline = Deadline.after(self._seconds)
         try:
             try:
-                return await client.request(
+                answer = await client.request(
                     method, path, body=body, headers=headers, deadline=deadline
                 )
             except (CircuitOpen, DeadlineExceeded):
                 raise
             except Unreachable:
                 # Refused before a byte was sent: a pod that is going away. Another may answer.
-                return await client.request(
+                answer = await client.request(
                     method, path, body=body, headers=headers, deadline=deadline
                 )
         except TransportError as error:
             raise _problem(error, service) from error
+        return _trusting(answer, service)
 
     @asynccontextmanager
     async def stream(
@@ -79,7 +95,7 @@ class Upstreams:
         """
         with _problems(service):
             async with self.clients[service].stream("GET", path, headers=headers) as answer:
-                yield answer
+                yield _trusting(answer, service)
 
     def states(self) -> dict[str, str]:
         """Return the state of each service's circuit breaker: closed, half_open or open."""
@@ -88,6 +104,17 @@ class Upstreams:
     async def close(self) -> None:
         """Let go of the connections."""
         await self._transport.close()
+
+
+def _trusting(answer: AnswerT, service: str) -> AnswerT:
+    """Return the answer of a service that knows this gateway; raises UpstreamUnavailable.
+
+    A caller's key has been checked here: what a service does not accept is the gateway's own proof
+    (kurs.edges), before it did anything, and no business of the caller's.
+    """
+    if answer.status == _UNPROVEN:
+        raise _unavailable(service)
+    return answer
 
 
 @contextmanager
@@ -104,6 +131,10 @@ def _problem(error: TransportError, service: str) -> Problem:
         return UpstreamTimedOut(f"{service} did not answer in time; {_REPEAT}")
     if isinstance(error, OutcomeUnknown):
         return UpstreamConnectionLost(f"the connection to {service} broke; {_REPEAT}")
+    return _unavailable(service)
+
+
+def _unavailable(service: str) -> UpstreamUnavailable:
     return UpstreamUnavailable(
         f"{service} cannot be reached now; the request was not carried out",
         headers={"Retry-After": "1"},

@@ -13,6 +13,7 @@ from fx.settings import FxSettings
 from kurs.app import create_app as create_kurs_app
 from kurs.clock import Clock, SystemClock
 from kurs.documents import DocumentWatcher, config_router
+from kurs.edges import Edges
 from kurs.http import Transport
 from kurs.quote_token import QuoteSigner
 from kurs.resources import FxDocument
@@ -26,9 +27,10 @@ def create_app(
     transport: Transport | None = None,  # noqa: ARG001 (fx calls no other service)
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
-    """Return the app; raises CannotRun without a key that quotes are signed with."""
+    """Return the app; raises CannotRun without its keys, those of quotes and of edges."""
     clock = clock or SystemClock()
     telemetry = telemetry or Telemetry.of(settings)
+    edges = Edges("fx", settings, clock=clock, telemetry=telemetry)
     metrics = FxMetrics(telemetry)
     board = RateBoard(settings, clock=clock, telemetry=telemetry, metrics=metrics)
     watcher = DocumentWatcher(settings.config_dir, FxDocument, telemetry=telemetry, clock=clock)
@@ -59,6 +61,7 @@ def create_app(
         telemetry=telemetry,
         lifespan=lifespan,
         readiness=readiness,
+        guard=edges.guard,
     )
     app.state.board = board
     app.include_router(rates_router(service))

@@ -10,10 +10,12 @@ from fastapi import APIRouter, FastAPI, Response
 
 from kurs.app import create_app as create_kurs_app
 from kurs.clock import Clock, SystemClock
+from kurs.edges import Edges
 from kurs.telemetry import Telemetry
 from kurs_operator.asking import Acknowledgements, Asker, Question
 from kurs_operator.cluster import Cluster, ClusterPort, wait_until_served
 from kurs_operator.connection import connect
+from kurs_operator.documents import SERVICES
 from kurs_operator.handlers import registry
 from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.reconcile import Reconciler
@@ -40,9 +42,14 @@ class Engine:
 
 
 def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None) -> FastAPI:
-    """Return the app; raises ValueError when it cannot tell which namespace to serve."""
+    """Return the app; raises ValueError when it cannot tell which namespace to serve.
+
+    Raises CannotRun without the keys of its edges.
+    """
     telemetry = telemetry or Telemetry.of(settings)
     namespace = settings.served_namespace()
+    edges = Edges("operator", settings, clock=SystemClock(), telemetry=telemetry)
+    signers = {service: edges.signer(service) for service in SERVICES}
     metrics = OperatorMetrics(telemetry)
     engines: list[Engine] = []
 
@@ -52,7 +59,8 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
         cluster = Cluster(client, namespace, settings.instance_name())
         try:
             async with aiohttp.ClientSession() as session:
-                run = _run(cluster, namespace, session, engines, metrics, telemetry)
+                asker = Asker(session, signers)
+                run = _run(cluster, namespace, asker, engines, metrics, telemetry)
                 task = asyncio.create_task(run, name="operator")
                 yield
                 task.cancel()
@@ -79,14 +87,14 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
 async def _run(
     cluster: ClusterPort,
     namespace: str,
-    session: aiohttp.ClientSession,
+    asker: Asker,
     engines: list[Engine],
     metrics: OperatorMetrics,
     telemetry: Telemetry,
 ) -> None:
     """Work until cancelled."""
     await wait_until_served(cluster, telemetry.logger.warning)
-    engine, acks = assemble(cluster, Asker(session), metrics, telemetry)
+    engine, acks = assemble(cluster, asker, metrics, telemetry)
     wake = across(asyncio.get_running_loop(), engine.wakeups.wake)
     engine.watching = Watching(registry(wake), namespace)
     engine.task = asyncio.create_task(engine.wakeups.run(), name="queue")

@@ -9,9 +9,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 import aiohttp
+from multidict import CIMultiDict
 from pydantic import ValidationError
 
 from kurs.clock import Clock, SystemClock
+from kurs.edges import Signer
 from kurs.http import BodyTooLarge, read_bounded
 from kurs_operator.fleet import Ack, Answer, Pod
 
@@ -22,6 +24,7 @@ SLOWEST_SECONDS = 5.0
 TIMEOUT_SECONDS = 1.0
 MAX_BYTES = 1024 * 1024
 _AT_ONCE = 10
+_PATH = "/internal/config"
 
 Question = Callable[[Pod], Awaitable[Answer]]
 
@@ -33,14 +36,19 @@ class NoAnswer(Exception):
 class Asker:
     """Puts the question over HTTP."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, signers: Mapping[str, Signer]) -> None:
+        """Ask pods of the services that `signers` are for."""
         self._session = session
+        self._signers = signers
 
     async def __call__(self, pod: Pod) -> Answer:
         """Return the pod's answer; raises NoAnswer."""
+        headers: CIMultiDict[str] = CIMultiDict()
+        self._signers[pod.service].sign("GET", _PATH, headers, None)
         try:
             async with self._session.get(
-                f"http://{pod.address}/internal/config",
+                f"http://{pod.address}{_PATH}",
+                headers=headers,
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
                 allow_redirects=False,
             ) as response:

@@ -10,6 +10,7 @@ from kurs.app import create_app as create_kurs_app
 from kurs.batching import BatchMetrics
 from kurs.clock import Clock, SystemClock
 from kurs.database import Database
+from kurs.edges import Edges
 from kurs.heartbeat import Heartbeat, beating
 from kurs.http import AiohttpTransport, ServiceClient, Transport
 from kurs.migrations import ensure_schema
@@ -35,11 +36,17 @@ def create_app(
     transport: Transport | None = None,
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
-    """Return the payments app; `clock`, `transport` and `telemetry` are for joining in process."""
+    """Return the payments app; `clock`, `transport` and `telemetry` are for joining in process.
+
+    Raises CannotRun without the keys of its edges.
+    """
     clock = clock or SystemClock()
     transport = transport or AiohttpTransport()
     telemetry = telemetry or Telemetry.of(settings)
-    parts = _assemble(settings, clock, transport, telemetry, lambda: bool(app.state.draining))
+    edges = Edges("payments", settings, clock=clock, telemetry=telemetry)
+    parts = _assemble(
+        settings, clock, transport, telemetry, edges, lambda: bool(app.state.draining)
+    )
     heartbeats = _heartbeats(parts, settings, telemetry)
     ready = {"database": False}
 
@@ -60,6 +67,7 @@ def create_app(
         telemetry=telemetry,
         lifespan=lifespan,
         readiness=lambda: ready,
+        guard=edges.guard,
     )
     app.include_router(routes)
     app.state.service = parts.service
@@ -92,13 +100,14 @@ def _assemble(
     clock: Clock,
     transport: Transport,
     telemetry: Telemetry,
+    edges: Edges,
     draining: Callable[[], bool],
 ) -> _Parts:
     batches = BatchMetrics(telemetry.registry)
     metrics = PaymentMetrics(telemetry)
     database = Database.open(settings.database_url, telemetry)
     feed = Feed(database, draining)
-    dependencies = _dependencies(settings, transport, telemetry, batches)
+    dependencies = _dependencies(settings, transport, telemetry, batches, edges)
     quotes = QuoteVerifier(settings.quote_verify_keys_file, telemetry)
     service = PaymentService(
         database=database,
@@ -144,16 +153,23 @@ def _dependencies(
     transport: Transport,
     telemetry: Telemetry,
     batches: BatchMetrics,
+    edges: Edges,
 ) -> Dependencies:
-    def client(name: str, url: str) -> ServiceClient:
+    def client(name: str, callee: str, url: str) -> ServiceClient:
         return ServiceClient(
-            name, url, transport, telemetry=telemetry, timeout=settings.payment_timeout
+            name,
+            url,
+            transport,
+            telemetry=telemetry,
+            signer=edges.signer(callee),
+            timeout=settings.payment_timeout,
         )
 
     def batch(name: str, url: str, path: str) -> BatchClient:
-        return BatchClient(client(name, url), path, telemetry=telemetry, metrics=batches)
+        return BatchClient(client(name, name, url), path, telemetry=telemetry, metrics=batches)
 
-    accounts = AccountDirectory(client("wallet-accounts", settings.wallet_url), metrics=batches)
+    wallet = client("wallet-accounts", "wallet", settings.wallet_url)
+    accounts = AccountDirectory(wallet, metrics=batches)
     return Dependencies(
         accounts=accounts,
         risk=batch("risk", settings.risk_url, "/score/batch"),

@@ -11,8 +11,9 @@ from pydantic import TypeAdapter
 
 from kurs.caller import Caller, CallerDep, MerchantRequired, caller
 from kurs.direct import json_body, read_json
+from kurs.edges import edge_request_id
 from kurs.errors import BadRequest, Unavailable, problem_responses
-from kurs.ids import PaymentId, new_id
+from kurs.ids import PaymentId
 from kurs.money import InvalidAmount, parse_amount
 from kurs.routing import router
 from payments.domain.operation import Kind, digest, operation_id
@@ -117,7 +118,8 @@ async def pay(request: Request) -> Response:
     key = _checked_key(request.headers.get("idempotency-key"))
     body = await read_json(request, _PAYMENT)
     service: PaymentService = request.app.state.service
-    payment, idempotency, fingerprint = _read(body, who, key, service)
+    request_id = edge_request_id(request.scope)
+    payment, idempotency, fingerprint = _read(body, who, key, request_id, service)
     told = await service.pay(payment, idempotency=idempotency, fingerprint=fingerprint)
     return _respond(told)
 
@@ -253,15 +255,17 @@ async def refuse(
 
 
 def _read(
-    body: PaymentRequest, caller: Caller, key: str, service: PaymentService
+    body: PaymentRequest, caller: Caller, key: str, request_id: str, service: PaymentService
 ) -> tuple[Payment, str, str]:
     """Return the payment that a request asks for, its idempotency key and its fingerprint."""
     amount = _minor(body.amount, body.currency)
     now = service.now()
     payment_id = body.payment_id
     if payment_id is None:
-        # Derived from the key, so that a repeated request names the same payment everywhere.
-        payment_id = f"pay_{digest(caller.merchant, key)[:32]}" if key else new_id("pay", now)
+        # Derived from the key, so that a repeated request names the same payment everywhere. One
+        # that has no name at all is repeated only by whoever replays what the gateway sent.
+        named = (caller.merchant, key) if key else (caller.merchant, "", request_id)
+        payment_id = f"pay_{digest(*named)[:32]}"
     own = f"k:{caller.merchant}:{key}" if key else f"p:{caller.merchant}:{payment_id}"
     payment = Payment(
         merchant=caller.merchant,

@@ -11,6 +11,7 @@ from kurs.batching import BatchMetrics
 from kurs.clock import Clock, SystemClock
 from kurs.database import Database
 from kurs.documents import DocumentWatcher, config_router
+from kurs.edges import Edges
 from kurs.heartbeat import Heartbeat, beating
 from kurs.http import AiohttpTransport, ServiceClient, Transport
 from kurs.migrations import ensure_schema
@@ -38,11 +39,15 @@ def create_app(
     transport: Transport | None = None,
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
-    """Return the app; raises ValueError for a database URL that is neither of the two kinds."""
+    """Return the app; raises ValueError for a database URL that is neither of the two kinds.
+
+    Raises CannotRun without the keys of its edges.
+    """
     clock = clock or SystemClock()
     telemetry = telemetry or Telemetry.of(settings)
     carrier = transport or AiohttpTransport()
-    parts = _assemble(settings, clock, carrier, telemetry)
+    edges = Edges("risk", settings, clock=clock, telemetry=telemetry)
+    parts = _assemble(settings, clock, carrier, telemetry, edges)
     watcher, cleanup, rates = parts.watcher, parts.cleanup, parts.rates
 
     @asynccontextmanager
@@ -72,6 +77,7 @@ def create_app(
             "rates_settled": rates.settled,
         },
         report=lambda: {"rates": rates.table(clock.now()) is not NO_RATES},
+        guard=edges.guard,
     )
     for router in parts.routers(telemetry):
         app.include_router(router)
@@ -101,11 +107,13 @@ class _Parts:
 
 
 def _assemble(
-    settings: RiskSettings, clock: Clock, carrier: Transport, telemetry: Telemetry
+    settings: RiskSettings, clock: Clock, carrier: Transport, telemetry: Telemetry, edges: Edges
 ) -> _Parts:
     metrics = RiskMetrics(telemetry)
     rates = RatesFeed(
-        ServiceClient("fx", settings.fx_url, carrier, telemetry=telemetry),
+        ServiceClient(
+            "fx", settings.fx_url, carrier, telemetry=telemetry, signer=edges.signer("fx")
+        ),
         clock=clock,
         telemetry=telemetry,
         metrics=metrics,

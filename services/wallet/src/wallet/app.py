@@ -12,6 +12,7 @@ from kurs.app import create_app as create_kurs_app
 from kurs.batching import BatchMetrics
 from kurs.clock import Clock, SystemClock
 from kurs.database import Database
+from kurs.edges import Edges
 from kurs.heartbeat import Heartbeat, beating
 from kurs.http import Transport
 from kurs.migrations import ensure_schema
@@ -36,9 +37,13 @@ def create_app(
     transport: Transport | None = None,  # noqa: ARG001 - all services are made alike; it calls none
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
-    """Return the wallet as an ASGI app; its lifespan opens and closes what it holds."""
+    """Return the wallet as an ASGI app; its lifespan opens and closes what it holds.
+
+    Raises CannotRun without the keys of its edges.
+    """
     clock = clock or SystemClock()
     telemetry = telemetry or Telemetry.of(settings)
+    edges = Edges("wallet", settings, clock=clock, telemetry=telemetry)
     database = Database.open(settings.database_url, telemetry)
     metrics = WalletMetrics(telemetry)
     ledger = Ledger(
@@ -69,6 +74,7 @@ def create_app(
         telemetry=telemetry,
         lifespan=lifespan,
         readiness=lambda: {"database": expiry.healthy},
+        guard=edges.guard,
     )
     app.include_router(service_routes(wallet))
     app.include_router(merchant_routes(wallet))

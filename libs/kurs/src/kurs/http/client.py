@@ -7,7 +7,8 @@ an id by which the target knows a repetition.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from multidict import CIMultiDict
 
@@ -28,6 +29,9 @@ from kurs.http.observe import CallObserver
 from kurs.http.retry import RetryBudget, backoff
 from kurs.telemetry.service import Telemetry
 
+if TYPE_CHECKING:
+    from kurs.edges import Signer
+
 Headers = Mapping[str, str]
 AnswerT = TypeVar("AnswerT", Response, StreamedResponse)
 
@@ -41,7 +45,7 @@ class ServiceClient:
     """Calls one service, `name`, under `base_url`.
 
     `timeout` is the seconds for a whole call, retries included; a shorter deadline of the caller
-    wins. `clock` and `sleep` are for tests.
+    wins. `signer` proves to the service who calls. `clock` and `sleep` are for tests.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class ServiceClient:
         transport: Transport,
         *,
         telemetry: Telemetry,
+        signer: "Signer | None" = None,
         timeout: float = 5.0,
         retries: int = 2,
         budget: RetryBudget | None = None,
@@ -60,6 +65,8 @@ class ServiceClient:
     ) -> None:
         self.name = name
         self._base_url = base_url.rstrip("/")
+        self._origin = len(f"{urlsplit(base_url).scheme}://{urlsplit(base_url).netloc}")
+        self._signer = signer
         self._transport = transport
         self._timeout = timeout
         self._retries = retries
@@ -155,6 +162,10 @@ class ServiceClient:
             self._observer.refused(CircuitOpen.kind)
             raise CircuitOpen(self.name, "spared for a while after repeated failures")
         observed = self._observer.start(request)
+        if self._signer is not None:
+            # Each attempt anew: it is a request of its own, and the time in it must be recent.
+            target = request.url[self._origin :]
+            self._signer.sign(request.method, target, request.headers, request.body)
         try:
             answer = await call()
         except BaseException as error:

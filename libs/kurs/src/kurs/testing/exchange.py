@@ -128,7 +128,8 @@ class Exchange:
         url = urlsplit(self._request.url)
         headers = [(b"host", url.netloc.encode())]
         headers += [
-            (n.lower().encode("latin-1"), v.encode("latin-1"))
+            # In UTF-8, as the real transport sends them.
+            (n.lower().encode(), v.encode())
             for n, v in self._request.headers.items()
         ]
         if self._request.body is not None:
