@@ -1,8 +1,6 @@
 // How a script pays: where the gateway is, with what key, and one payment until its outcome is final.
 //
 // GATEWAY       base URL of the gateway (default http://127.0.0.1:8080)
-// PAYMENTS      base URL of the payments service, to go past the gateway, as merchant MERCHANT
-// MERCHANT      only with PAYMENTS (default demo)
 // API_KEY_FILE  file with the API key (default var/api-key); or API_KEY, the key itself
 import http from "k6/http";
 import { sleep } from "k6";
@@ -13,16 +11,9 @@ const RETRIED = [0, 202, 409, 429, 502, 503, 504];
 
 export const fromHere = (path) => (path.startsWith("/") ? path : `${__ENV.PWD}/${path}`);
 
-const headers = { "Content-Type": "application/json" };
-if (__ENV.PAYMENTS) {
-  headers["X-Kurs-Merchant"] = __ENV.MERCHANT || "demo";
-  headers["X-Kurs-Key-Id"] = "k6";
-  headers["X-Kurs-Roles"] = "pay,read";
-} else {
-  const key = __ENV.API_KEY || open(fromHere(__ENV.API_KEY_FILE || "var/api-key"));
-  headers.Authorization = `Bearer ${key.trim()}`;
-}
-const base = __ENV.PAYMENTS || __ENV.GATEWAY || "http://127.0.0.1:8080";
+const key = __ENV.API_KEY || open(fromHere(__ENV.API_KEY_FILE || "var/api-key"));
+const headers = { "Content-Type": "application/json", Authorization: `Bearer ${key.trim()}` };
+const base = __ENV.GATEWAY || "http://127.0.0.1:8080";
 const url = `${base.replace(/\/$/, "")}/payments`;
 
 http.setResponseCallback(http.expectedStatuses(200, 202, 400, 409, 429, 503));

@@ -4,7 +4,7 @@
 //   k6 run -e CSV_PATH=tests/data/dummy_transactions.csv loadtest/k6/payment_load_from_csv.js
 //
 // CSV_PATH      the file, from the current folder (written by dummygen, or one like it)
-// GATEWAY, PAYMENTS, MERCHANT, API_KEY_FILE, API_KEY: see gateway.js
+// GATEWAY, API_KEY_FILE, API_KEY: see gateway.js
 // VUS           payments at a time (default 32)
 // DURATION      go round the file for this long, e.g. 30s; without it each row is paid once
 // RUN           prefix of the payment ids, so that a file can be paid again as new payments

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 import aiohttp
+from multidict import CIMultiDict
 from tests.crash.history import History, Reply
 from tests.crash.workload import Job, Step
 
@@ -22,21 +23,40 @@ _PAUSE_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where requests go, and the headers that say who calls."""
+    """Where requests go, and the headers that say who calls.
+
+    `stack` signs what goes to a `process` behind the gateway.
+    """
 
     url: str
     headers: Mapping[str, str]
+    process: str = ""
+    stack: Stack | None = None
+
+    def head(
+        self, method: str, path: str, body: bytes | None = None, key: str = ""
+    ) -> CIMultiDict[str]:
+        """Return the headers of one request; `key` is its Idempotency-Key."""
+        headers = CIMultiDict(self.headers)
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if key:
+            headers["Idempotency-Key"] = key
+        if self.stack is not None:
+            self.stack.sign(self.process, method, path, headers, body)
+        return headers
 
 
 def gateway_target(stack: Stack) -> Target:
     """Return the public address, with the API key of the merchant `demo`."""
-    return Target(stack.url("api-gateway"), {"Authorization": f"Bearer {stack.api_key()}"})
+    key = {"Authorization": f"Bearer {stack.api_key()}"}
+    return Target(stack.url("api-gateway"), key, "api-gateway")
 
 
 def direct_target(stack: Stack, process: str) -> Target:
     """Return one process behind the gateway, told who calls as the gateway would."""
     roles = {"X-Kurs-Merchant": "demo", "X-Kurs-Key-Id": "test", "X-Kurs-Roles": "pay,read,operate"}
-    return Target(stack.url(process), roles)
+    return Target(stack.url(process), roles, process, stack)
 
 
 class Client:
@@ -68,10 +88,8 @@ class Client:
         """Send one request once."""
         self._sent += 1
         target = self._targets[self._sent % len(self._targets)]
-        headers = {**target.headers, **({"Idempotency-Key": key} if key else {})}
-        content = None
-        if body is not None:
-            content, headers["Content-Type"] = json.dumps(body), "application/json"
+        content = None if body is None else json.dumps(body).encode()
+        headers = target.head(method, path, content, key)
         self.in_flight += 1
         try:
             async with self._session.request(

@@ -3,11 +3,12 @@
 import asyncio
 import json
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from tests.crash.client import Target
 
 from devstack import Stack
 
@@ -18,10 +19,9 @@ _REQUEST_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Requests of one sort; `request` gives path and body by number."""
+    """Requests of one sort to one process; `request` gives path and body by number."""
 
-    process: str
-    headers: Mapping[str, str]
+    target: Target
     request: Callable[[int], tuple[str, Any]]
 
 
@@ -51,9 +51,12 @@ async def stop_under_load(stack: Stack, load: Load) -> Sent:
         while not told.is_set():
             number = next(numbers)
             path, body = load.request(number)
-            content = json.dumps(body)
+            content = json.dumps(body).encode()
+            headers = load.target.head("POST", path, content)
             try:
-                async with session.post(stack.url(load.process) + path, data=content) as answer:
+                async with session.post(
+                    load.target.url + path, data=content, headers=headers
+                ) as answer:
                     sent.answers[number] = answer.status, await answer.json()
                     if answer.headers.get("Connection", "").lower() == "close":
                         told.set()
@@ -65,10 +68,9 @@ async def stop_under_load(stack: Stack, load: Load) -> Sent:
                 told.set()
             if len(sent.answers) >= _FEWEST and not signalled.is_set():
                 signalled.set()
-                stack.kill(load.process, signal.SIGTERM)
+                stack.kill(load.target.process, signal.SIGTERM)
 
-    headers = {**load.headers, "Content-Type": "application/json"}
     limits = aiohttp.ClientTimeout(total=_REQUEST_SECONDS)
-    async with aiohttp.ClientSession(headers=headers, timeout=limits) as session:
+    async with aiohttp.ClientSession(timeout=limits) as session:
         await asyncio.gather(*(work(session) for _ in range(_WORKERS)))
     return sent

@@ -4,6 +4,7 @@ The processes are stopped from the gateway inwards, so that each still has what 
 """
 
 import asyncio
+import json
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -90,7 +91,7 @@ async def test_every_payment_that_was_accepted_is_paid_and_nothing_is_pending(
     direct = process != "api-gateway"
     target = direct_target(stack, process) if direct else gateway_target(stack)
 
-    sent = await stopped(stack, Load(process, target.headers, lambda n: payment(process, n)))
+    sent = await stopped(stack, Load(target, lambda n: payment(process, n)))
 
     assert await pending(stack) == []
     moved = await ledger(stack)
@@ -105,7 +106,7 @@ async def test_fx_answers_every_quote(stack: Stack) -> None:
     body = {"source_currency": "USD", "destination_currency": "IDR", "source_amount": "10.00"}
     target = direct_target(stack, "fx")
 
-    sent = await stopped(stack, Load("fx", target.headers, lambda _: ("/quotes", body)))
+    sent = await stopped(stack, Load(target, lambda _: ("/quotes", body)))
 
     assert {told["destination_amount"] for _, told in sent.answers.values()} == {"159200.00"}
 
@@ -116,7 +117,7 @@ async def test_risk_answers_and_stores_every_decision(stack: Stack) -> None:
         item = {"payment_id": f"demo:risk-{number}", "merchant": "demo", **accounts}
         return "/score/batch", {"items": [{**item, "amount": "1.00", "currency": "USD"}]}
 
-    sent = await stopped(stack, Load("risk", {}, score))
+    sent = await stopped(stack, Load(direct_target(stack, "risk"), score))
 
     found = await read_rows(stack, "risk", {"rows": "SELECT payment_id FROM decisions"})
     stored = {row["payment_id"] for row in found["rows"]}
@@ -135,7 +136,7 @@ async def test_the_wallet_answers_and_applies_every_transfer(stack: Stack) -> No
         item = {"transfer_id": f"straight-{number}", "merchant": "demo", "kind": "post"}
         return "/transfers/batch", {"items": [{**item, "postings": postings}]}
 
-    sent = await stopped(stack, Load("wallet", {}, transfer))
+    sent = await stopped(stack, Load(direct_target(stack, "wallet"), transfer))
 
     moved = await ledger(stack)
     for number, (_, told) in sent.answers.items():
@@ -148,12 +149,14 @@ async def test_an_event_stream_ends_when_its_process_stops(stack: Stack) -> None
     ended = [name for name, process in stack.processes.items() if not process.running()]
     await asyncio.to_thread(stack.restart, *ended)
     target = direct_target(stack, "payments")
-    async with aiohttp.ClientSession(headers=target.headers) as session:
+    async with aiohttp.ClientSession() as session:
         path, body = payment("streamed", 1)
-        async with session.post(target.url + path, json=body) as paid:
+        content = json.dumps(body).encode()
+        headers = target.head("POST", path, content)
+        async with session.post(target.url + path, data=content, headers=headers) as paid:
             assert paid.status == 200
-        url = f"{target.url}/payments/events?after=0"
-        async with session.get(url) as stream:
+        path = "/payments/events?after=0"
+        async with session.get(target.url + path, headers=target.head("GET", path)) as stream:
             began = await stream.content.readuntil(b"\n\n")
             first = await stream.content.readuntil(b"\n\n")
             stack.kill("payments", signal.SIGTERM)

@@ -19,7 +19,7 @@ from tests.wallet.harness import (
 
 from kurs.clock import ManualClock
 
-HEADERS = {**caller("demo", "operate"), "content-type": "application/json"}
+HEADERS = {**caller("demo", "pay,operate"), "content-type": "application/json"}
 ITEM = pay("t", "alice", "bob", 5)
 HOLD = hold("t", "alice", 5, ManualClock())
 
