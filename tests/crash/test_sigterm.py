@@ -51,10 +51,10 @@ async def stopped(stack: Stack, load: Load) -> Sent:
 
     assert sent.failures == []
     assert {status for status, _ in sent.answers.values()} == {200}
-    process = stack.processes[load.process]
+    process = stack.processes[load.target.process]
     assert await asyncio.to_thread(process.wait, _ENDS_WITHIN_SECONDS)
     assert process.exit_code == 0
-    print(f"{load.process}: {len(sent.answers)} answered, {sent.unheard} refused a connection")
+    print(f"{load.target.process}: {len(sent.answers)} answered, {sent.unheard} refused a connection")
     return sent
 
 
