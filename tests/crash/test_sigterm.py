@@ -54,7 +54,7 @@ async def stopped(stack: Stack, load: Load) -> Sent:
     process = stack.processes[load.target.process]
     assert await asyncio.to_thread(process.wait, _ENDS_WITHIN_SECONDS)
     assert process.exit_code == 0
-    print(f"{load.target.process}: {len(sent.answers)} answered, {sent.unheard} refused a connection")
+    print(f"{process.name}: {len(sent.answers)} answered, {sent.unheard} refused a connection")
     return sent
 
 

@@ -57,6 +57,7 @@ CONDITION = f'resource_condition{{{N},kind="RiskThreshold",name="t",type="Ready"
 BATCHER = f'{N},pod="p",batcher="http-wallet"'
 
 STORIES = {
+    "KursEdgeRefused": rate(f'kurs_edge_refusals_total{{{N},job="wallet",reason="mac"}}', 0, 5),
     "KursLedgerImbalance": level(f'wallet_ledger_imbalance{{{N},currency="USD"}}', 0, -5),
     "KursPaymentMissing": level(f"kurs_payments_missing{{{N}}}", 0, 1),
     "KursCustomerBelowLimit": level(f"wallet_customers_below_limit{{{N}}}", 0, 1),

@@ -71,6 +71,20 @@ MUST_NEVER_BE = (
     ),
 )
 
+EDGES = (
+    _alert(
+        "EdgeRefused",
+        "critical",
+        "sum by (namespace, job, reason) (increase(kurs_edge_refusals_total[5m])) > 0",
+        "0m",
+        _SERVICE,
+        (
+            "{{ $labels.job }} of {{ $labels.namespace }} refuses requests: {{ $labels.reason }}",
+            "{{ $value | humanize }} requests in five minutes did not prove who sent them.",
+        ),
+    ),
+)
+
 PAYMENTS = (
     _alert(
         "PaymentsUnfinished",
@@ -285,6 +299,7 @@ CONFIGURATION = (
 
 GROUPS = {
     "kurs-must-never-be": MUST_NEVER_BE,
+    "kurs-edges": EDGES,
     "kurs-payments": PAYMENTS,
     "kurs-rates": RATES,
     "kurs-configuration": CONFIGURATION,

@@ -14,6 +14,7 @@ from devstack.joined import JoinedGateway
 from kurs.telemetry import Telemetry
 from kurs.telemetry.export import CountedExporter
 from kurs.telemetry.metrics import Metrics
+from kurs.testing.edges import write_keys
 from kurs_operator.app import create_app as create_operator
 from kurs_operator.settings import OperatorSettings
 
@@ -61,12 +62,12 @@ def _registries() -> Iterator[tuple[str, CollectorRegistry]]:
     common = Metrics(process=True)
     CountedExporter(InMemorySpanExporter(), common)
     yield EVERY_PROCESS, common.registry
-    telemetry = Telemetry.for_tests("kurs-operator")
-    create_operator(
-        OperatorSettings(namespace="kurs"), telemetry=telemetry
-    ).build_middleware_stack()
-    yield "kurs-operator", telemetry.registry
     with tempfile.TemporaryDirectory() as folder:
+        telemetry = Telemetry.for_tests("kurs-operator")
+        keys = write_keys(Path(folder) / "edge-keys")
+        settings = OperatorSettings(namespace="kurs", edge_keys_dir=keys)
+        create_operator(settings, telemetry=telemetry).build_middleware_stack()
+        yield "kurs-operator", telemetry.registry
         gateway = JoinedGateway(Path(folder), SAMPLES)
         for name in sorted(gateway.telemetry):
             # The layers of an app, whose metrics count requests, are made at its start.
