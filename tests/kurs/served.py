@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import time
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request, Response
@@ -17,7 +19,8 @@ KIBIBYTE = bytes(1024)
 
 @contextlib.asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Nothing is opened or closed."""
+    """Take the time that a test asks for."""
+    time.sleep(float(os.environ.get("KURS_TEST_START_SECONDS", "0")))  # noqa: ASYNC251
     yield
 
 
@@ -54,6 +57,16 @@ def create(settings: ServiceSettings) -> FastAPI:
                 await asyncio.sleep(0)
 
         return StreamingResponse(pieces())
+
+    @app.get("/stand")
+    async def stand(how: str) -> str:
+        secret = "hidden-value"
+        if how == "waits":
+            time.sleep(600)  # noqa: ASYNC251
+        elif how == "computes":
+            while True:
+                secret = secret[1:] + secret[:1]
+        return str(10**999_999_999)
 
     return app
 

@@ -41,6 +41,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
             **os.environ,
             "KURS_PORT": str(port),
             "KURS_DRAIN_SECONDS": "0",
+            "KURS_WATCHDOG_SECONDS": "0",
             "KURS_TEST_PIPE": str(pipe),
         },
         folder=tmp_path,

@@ -49,6 +49,7 @@ def rate(series: str, well: int, ill: int) -> Story:
 
 
 N = 'namespace="n"'
+CONTAINER = f'{N},pod="wallet-1",container="wallet"'
 AGE = f'fx_rate_age_seconds{{{N},pod="p",base="USD",quote="IDR",source="%s"}}'
 LIMIT = f'fx_rate_max_age_seconds{{{N},pod="p",base="USD",quote="IDR",source="%s"}}'
 POOL = f'kurs_database_connections{{{N},pod="p",state="%s"}}'
@@ -82,6 +83,10 @@ STORIES = {
     ),
     "KursTargetVanished": Story(
         {f'up{{{N},job="payments",pod="a"}}': "1x29"}, {f'up{{{N},job="payments",pod="a"}}': "_x59"}
+    ),
+    "KursLoopStoodStill": together(
+        level(f'kube_pod_container_status_last_terminated_exitcode{{{CONTAINER}}}', 0, 27),
+        rate(f'kube_pod_container_status_restarts_total{{{CONTAINER}}}', 0, 1),
     ),
     "KursTracesLost": rate(f'trace_spans_exported_total{{{N},job="fx",result="lost"}}', 0, 5),
     "KursPairStale": together(

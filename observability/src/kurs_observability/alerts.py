@@ -179,6 +179,19 @@ PAYMENTS = (
         ),
     ),
     _alert(
+        "LoopStoodStill",
+        "warning",
+        "max by (namespace, container) (kube_pod_container_status_last_terminated_exitcode == 27"
+        " and on (namespace, pod, container)"
+        f' increase(kube_pod_container_status_restarts_total{{container=~"{_JOBS}"}}[15m]) > 0)',
+        "0m",
+        _SERVICE,
+        (
+            "A process of {{ $labels.container }} stood still in {{ $labels.namespace }}",
+            "Its watchdog ended it (exit code 27) and it was started anew; its log says where.",
+        ),
+    ),
+    _alert(
         "TracesLost",
         "warning",
         'sum by (namespace, job) (rate(trace_spans_exported_total{result="lost"}[5m])) > 0',

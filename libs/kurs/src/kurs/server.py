@@ -18,6 +18,7 @@ from fastapi import FastAPI
 
 from kurs.serving.connection import Connection
 from kurs.serving.port import Port
+from kurs.serving.watchdog import Watchdog
 from kurs.settings import CannotRun, ServiceSettings
 from kurs.telemetry.metrics import stop_counting
 
@@ -43,16 +44,18 @@ class DrainingServer(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, app: FastAPI, drain_seconds: float, port: Port
+        self, config: uvicorn.Config, app: FastAPI, drain_seconds: float, watchdog: Watchdog
     ) -> None:
         super().__init__(config)
         self._state = app.state
         self._drain_seconds = drain_seconds
-        self._port = port
+        self._port: Port = app.state.port
+        self._watchdog = watchdog
         self.starts_anew = False
 
     async def on_tick(self, counter: int) -> bool:
         """Do what uvicorn does ten times a second, and end overdue connections now and then."""
+        self._watchdog.beat()
         if counter % _TICKS_PER_SWEEP == 0:
             self._port.sweep(asyncio.get_running_loop().time())
         return await super().on_tick(counter)
@@ -76,6 +79,7 @@ class DrainingServer(uvicorn.Server):
         uvicorn would close at once what is idle as far as it has read: connections that wait to
         be accepted and requests that wait to be read would be reset.
         """
+        self._watchdog.stop()
         await _read_all()
         for server in self.servers:
             server.close()
@@ -159,7 +163,7 @@ def main(
         backlog=2048,
     )
     _allow_files(settings.max_connections)
-    server = DrainingServer(config, app, settings.drain_seconds, port)
+    server = DrainingServer(config, app, settings.drain_seconds, _watchdog(settings, app))
     _settle_garbage_collector()
     server.run()
     if not server.started:
@@ -186,6 +190,15 @@ def _without_arguments(work: Callable[[], None]) -> Command:
         work()
 
     return run
+
+
+def _watchdog(settings: ServiceSettings, app: FastAPI) -> Watchdog:
+    logger = app.state.telemetry.logger
+
+    def report(seconds: float, frames: list[str]) -> None:
+        logger.critical("event loop stands still", seconds=round(seconds, 1), stack=frames)
+
+    return Watchdog(settings.watchdog_seconds, report)
 
 
 def _allow_files(connections: int) -> None:

@@ -52,6 +52,8 @@ class ServiceSettings(BaseSettings):
     """Of IPv6 per /64. Behind a load balancer all clients come from its few addresses."""
     edge_keys_dir: Path = Path("var/edge-keys")
     """Holds a file `<from>-<to>` with the keys of each edge of the service (kurs.edges)."""
+    watchdog_seconds: float = Field(default=5.0, ge=0)
+    """After which a process ends whose event loop stands still; 0: never, for a debugger."""
     fault_delay_seconds: float = Field(default=0.0, ge=0)
     fault_error_ratio: float = Field(default=0.0, ge=0, le=1)
     fault_unready: bool = False
