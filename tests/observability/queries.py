@@ -31,6 +31,7 @@ FOREIGN = {
     "container_cpu_usage_seconds_total": {"namespace", "pod", "container"},
     "kube_pod_container_resource_requests": {"namespace", "pod", "container", "resource"},
     "kube_pod_container_status_restarts_total": {"namespace", "pod", "container"},
+    "kube_pod_container_status_last_terminated_exitcode": {"namespace", "pod", "container"},
     "kube_horizontalpodautoscaler_status_current_replicas": _SCALER,
     "kube_horizontalpodautoscaler_status_desired_replicas": _SCALER,
     "kube_horizontalpodautoscaler_spec_max_replicas": _SCALER,

@@ -85,8 +85,8 @@ STORIES = {
         {f'up{{{N},job="payments",pod="a"}}': "1x29"}, {f'up{{{N},job="payments",pod="a"}}': "_x59"}
     ),
     "KursLoopStoodStill": together(
-        level(f'kube_pod_container_status_last_terminated_exitcode{{{CONTAINER}}}', 0, 27),
-        rate(f'kube_pod_container_status_restarts_total{{{CONTAINER}}}', 0, 1),
+        level(f"kube_pod_container_status_last_terminated_exitcode{{{CONTAINER}}}", 0, 27),
+        rate(f"kube_pod_container_status_restarts_total{{{CONTAINER}}}", 0, 1),
     ),
     "KursTracesLost": rate(f'trace_spans_exported_total{{{N},job="fx",result="lost"}}', 0, 5),
     "KursPairStale": together(

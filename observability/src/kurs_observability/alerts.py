@@ -8,6 +8,7 @@ from kurs_observability.alert import Alert, Severity
 _PAYMENTS, _FX, _LEDGER = "kurs-payments", "kurs-fx", "kurs-ledger-risk"
 _SERVICE, _OPERATOR = "kurs-service", "kurs-operator"
 _JOBS = "api-gateway|payments|fx|wallet|risk|kurs-operator"
+_CONTAINERS = "api-gateway|payments|fx|wallet|risk|operator"
 _AGE = "(fx_rate_age_seconds / fx_rate_max_age_seconds)"
 _GENERATIONS = "by (namespace, kind, name) (config_applied_generation)"
 
@@ -183,7 +184,7 @@ PAYMENTS = (
         "warning",
         "max by (namespace, container) (kube_pod_container_status_last_terminated_exitcode == 27"
         " and on (namespace, pod, container)"
-        f' increase(kube_pod_container_status_restarts_total{{container=~"{_JOBS}"}}[15m]) > 0)',
+        f' increase(kube_pod_container_status_restarts_total{{container=~"{_CONTAINERS}"}}[15m]) > 0)',
         "0m",
         _SERVICE,
         (
