@@ -184,7 +184,8 @@ PAYMENTS = (
         "warning",
         "max by (namespace, container) (kube_pod_container_status_last_terminated_exitcode == 27"
         " and on (namespace, pod, container)"
-        f' increase(kube_pod_container_status_restarts_total{{container=~"{_CONTAINERS}"}}[15m]) > 0)',
+        " increase(kube_pod_container_status_restarts_total"
+        f'{{container=~"{_CONTAINERS}"}}[15m]) > 0)',
         "0m",
         _SERVICE,
         (
