@@ -111,7 +111,7 @@ async def test_a_rate_ages_out_to_the_next_source_and_then_fails(
     unconfigured: Any, document: Any, static_spec: Any
 ) -> None:
     dated = {"rates": {"USD": "1.2"}, "asOf": "2026-01-01T00:00:00Z"}
-    spare = {"rates": {"USD": "1.1"}, "asOf": "2026-01-01T00:00:00Z"}
+    spare = {"rates": {"USD": "1.15"}, "asOf": "2026-01-01T00:00:00Z"}
     unconfigured.write(
         document(
             first=static_spec(static=dated, priority=200, maxAge="60s"),

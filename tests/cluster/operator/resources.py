@@ -18,12 +18,12 @@ DESK = ("FXRateSource", "desk")
 
 
 def source(name: str, **spec: Any) -> dict[str, Any]:
-    """Return a Static source of USD/IDR at priority 500, above every sample."""
+    """Return a Static source of USD/IDR at priority 500, above every sample and near them."""
     content = {
         "type": "Static",
         "baseCurrency": "USD",
         "priority": 500,
-        "static": {"rates": {"IDR": "16000"}},
+        "static": {"rates": {"IDR": "18000"}},
         "pairs": [{"quote": "IDR", "spreadBps": 25}],
     }
     return resource("FXRateSource", name, {**content, **spec})

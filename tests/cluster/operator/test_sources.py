@@ -21,7 +21,7 @@ from loadtest.rows import Row
 
 OUTSIDE = ("FXRateSource", "outside")
 UNHEALTHY = ("Warning", "Unhealthy")
-GOOD = "16100"
+GOOD = "18100"
 SERVER = f"""
 import http.server as h, json, time
 class Provider(h.BaseHTTPRequestHandler):
@@ -83,7 +83,7 @@ def message(resources: Resources, kind: str) -> str:
         ({"status": 302}, "Redirect"),
         ({"bytes": 5_000_000}, "TooLarge"),
         ({"rate": "0"}, "Invalid"),
-        ({"rate": "24150"}, "Deviation"),
+        ({"rate": "27150"}, "Deviation"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -108,7 +108,7 @@ def test_a_provider_that_fails_is_named_and_no_payment_goes_at_a_bad_rate(
         account = load.finish()
 
     account.prove(at_least=20)
-    good = {("outside", GOOD), ("desk", "16000")}
+    good = {("outside", GOOD), ("desk", "18000")}
     assert prices.seen == good
     paid = paid_at(operated, (result.row for result in account.results))
     assert paid

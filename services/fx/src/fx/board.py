@@ -1,11 +1,13 @@
 """The board: all sources at work, and the one rate table that requests read."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 
+from fx.domain.agreement import Doubt, agreed
 from fx.domain.rates import SourceRates
 from fx.domain.table import RateTable
-from fx.feed import Feed
+from fx.feed import Feed, summary
 from fx.metrics import FxMetrics, RateCollector
 from fx.settings import FxSettings
 from fx.sources.build import source_of
@@ -15,6 +17,8 @@ from kurs.documents import ResourceReport
 from kurs.resources import FxDocument
 from kurs.resources import RateSource as ConfiguredSource
 from kurs.telemetry import Telemetry
+
+FAR_FROM_NEXT = "far_from_next"
 
 
 class RateBoard:
@@ -35,6 +39,7 @@ class RateBoard:
         self._metrics = metrics
         self.document: FxDocument | None = None
         self._served = False
+        self._doubts: Mapping[str, tuple[Doubt, ...]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         telemetry.registry.register(RateCollector(self._view, clock))
 
@@ -66,7 +71,7 @@ class RateBoard:
 
     def reports(self) -> list[ResourceReport]:
         """Say of each source whether it gives its rates."""
-        return [_report(feed) for feed in self.feeds]
+        return [self._report(feed) for feed in self.feeds]
 
     async def refresh(self) -> None:
         """Ask every source now."""
@@ -101,21 +106,45 @@ class RateBoard:
 
     def _swap(self) -> None:
         revision = self.document.revision if self.document else ""
-        self.table = RateTable((feed.rates for feed in self.feeds), revision)
+        kept, doubts = agreed([feed.rates for feed in self.feeds], self._clock.now())
+        self.table = RateTable(kept, revision)
+        self._tell(doubts)
+
+    def _tell(self, doubts: Mapping[str, tuple[Doubt, ...]]) -> None:
+        """Count and log what is newly not sold."""
+        for name, found in doubts.items():
+            known = {doubt.currency for doubt in self._doubts.get(name, ())}
+            new = [doubt for doubt in found if doubt.currency not in known]
+            if new:
+                self._metrics.rejections.labels(name, FAR_FROM_NEXT).inc(len(new))
+                self._telemetry.logger.warning(
+                    "rates far from the next source's", source=name, error=summary(new)
+                )
+        self._doubts = doubts
+
+    def state(self, feed: Feed) -> tuple[bool, str | None, str | None]:
+        """Say whether a source gives every rate that it should; the kind of error, and the error.
+
+        A source that is well by itself is ill when it is far from the next one.
+        """
+        doubts = self._doubts.get(feed.configured.name, ())
+        if feed.healthy and doubts:
+            return False, FAR_FROM_NEXT, summary(doubts)
+        return feed.healthy, feed.reason, feed.error
 
     def _view(self) -> list[tuple[SourceRates, bool]]:
-        return [(feed.rates, feed.healthy) for feed in self.feeds]
+        return [(feed.rates, self.state(feed)[0]) for feed in self.feeds]
 
-
-def _report(feed: Feed) -> ResourceReport:
-    return ResourceReport(
-        kind="FXRateSource",
-        name=feed.configured.name,
-        healthy=feed.healthy if feed.asked else None,
-        reason=feed.reason,
-        error=feed.error,
-        observed_at=None if feed.as_of is None else to_rfc3339(feed.as_of),
-    )
+    def _report(self, feed: Feed) -> ResourceReport:
+        healthy, reason, error = self.state(feed)
+        return ResourceReport(
+            kind="FXRateSource",
+            name=feed.configured.name,
+            healthy=healthy if feed.asked else None,
+            reason=reason,
+            error=error,
+            observed_at=None if feed.as_of is None else to_rfc3339(feed.as_of),
+        )
 
 
 def _akin(before: Feed, configured: ConfiguredSource) -> bool:

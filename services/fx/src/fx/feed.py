@@ -1,8 +1,9 @@
 """One rate source at work: asks in the background, keeps the last good rates, knows its health."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from fx.domain.agreement import Doubt
 from fx.domain.guard import Rejection, screen
 from fx.domain.rates import Observation, SourceRates
 from fx.metrics import FxMetrics
@@ -15,7 +16,7 @@ from kurs.telemetry import Telemetry
 FIRST_RETRY = 1 * MICROS
 LONGEST_RETRY = 300 * MICROS
 """Microseconds; a failed source is asked again after 1, 2, 4 ... 300 seconds, or its interval."""
-_SHOWN_REJECTIONS = 3
+_SHOWN_FINDINGS = 3
 
 
 class Feed:
@@ -117,7 +118,7 @@ class Feed:
         result = "partial" if rejections else "ok"
         self._metrics.refreshes.labels(self._terms.name, result).inc()
         self.reason = rejections[0].reason.value if rejections else None
-        self._settle(_summary(rejections))
+        self._settle(summary(rejections))
 
     def _fail(self, fault: SourceFault, message: str) -> None:
         self._failures += 1
@@ -140,9 +141,10 @@ class Feed:
         return {quote: seen for quote, seen in last.items() if self._terms.terms_for(quote)}
 
 
-def _summary(rejections: list[Rejection]) -> str | None:
-    if not rejections:
+def summary(findings: Sequence[Rejection | Doubt]) -> str | None:
+    """Return the first few findings as one line, None without any."""
+    if not findings:
         return None
-    shown = [f"{r.currency}: {r.detail}" for r in rejections[:_SHOWN_REJECTIONS]]
-    left = len(rejections) - len(shown)
+    shown = [str(finding) for finding in findings[:_SHOWN_FINDINGS]]
+    left = len(findings) - len(shown)
     return "; ".join(shown) + (f"; and {left} more" if left else "")

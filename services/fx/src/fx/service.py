@@ -9,6 +9,7 @@ from fx.domain.pricing import Side, destination_for, price
 from fx.domain.refusals import Refusal
 from fx.domain.table import PairRate, RateTable
 from fx.errors import NoRatesProblem
+from fx.feed import Feed
 from fx.metrics import FxMetrics
 from fx.schemas import QuoteItem
 from kurs.batch_body import Misfit
@@ -87,16 +88,17 @@ class RateService:
             "rates": [rate for rate in listed if rate is not None],
             "config_revision": table.revision,
             "last_edit": document and document.last_edit(),
-            "sources": [
-                {
-                    "name": feed.configured.name,
-                    "type": feed.configured.spec.type,
-                    "healthy": feed.healthy,
-                    "error": feed.error,
-                    "as_of": None if feed.as_of is None else _moment(feed.as_of),
-                }
-                for feed in self._board.feeds
-            ],
+            "sources": [self._source(feed) for feed in self._board.feeds],
+        }
+
+    def _source(self, feed: Feed) -> Members:
+        healthy, _, error = self._board.state(feed)
+        return {
+            "name": feed.configured.name,
+            "type": feed.configured.spec.type,
+            "healthy": healthy,
+            "error": error,
+            "as_of": None if feed.as_of is None else _moment(feed.as_of),
         }
 
     def quote(self, order: Order) -> Members:

@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from kurs.resources.rates_path import check_rates_path
 from kurs.resources.scalars import (
     Bps,
+    ChangeTicket,
     Currency,
     Flag,
     Moment,
@@ -28,7 +29,11 @@ SourceType = Literal["Static", "HTTP", "Simulated"]
 OnStale = Literal["Reject", "UseLastKnown", "NextSource"]
 Rates = Annotated[Mapping[Currency, Rate], Field(min_length=1, max_length=200)]
 
+Deviation = Annotated[int, Field(strict=True, ge=1, le=100_000)]
+
 DEFAULT_PRIORITY = 100
+MAX_DEVIATION_FROM_NEXT_BPS = 500
+"""How far a source may be from the next one that knows the pair, without an approval."""
 # Set by the HTTP client itself; a secret there would break the request or be sent twice.
 _RESERVED_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "te", "upgrade"}
 
@@ -130,7 +135,9 @@ class FXRateSourceSpec(StrictModel):
     `pairs` lists the quotes that have their own spread. With `defaultSpreadBps` every other quote
     that the source publishes is served as well, at that spread; without it only the listed ones
     are. `maxDeviationBps` refuses a rate that jumps by more than this against the last good one;
-    absent, any jump is taken. Times are microseconds, durations whole seconds.
+    absent, any jump is taken. A mid further than `maxDeviationFromNextBps` (500 when absent) from
+    the next source's is not sold; more than 500 need the name of an approval, `changeTicket`.
+    Times are microseconds, durations whole seconds.
     """
 
     type: SourceType
@@ -142,7 +149,9 @@ class FXRateSourceSpec(StrictModel):
     default_spread_bps: Bps | None = None
     refresh_interval: Seconds = 60
     max_age: Seconds = 3600
-    max_deviation_bps: Annotated[int, Field(strict=True, ge=1, le=100_000)] | None = None
+    max_deviation_bps: Deviation | None = None
+    max_deviation_from_next_bps: Deviation | None = None
+    change_ticket: ChangeTicket | None = None
     on_stale: OnStale = "NextSource"
     priority: Priority = DEFAULT_PRIORITY
     suspend: Flag = False
@@ -198,6 +207,13 @@ class FXRateSourceSpec(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _far_by_approval(self) -> "FXRateSourceSpec":
+        if self.deviation_from_next_bps > MAX_DEVIATION_FROM_NEXT_BPS and not self.change_ticket:
+            hint = f"add changeTicket, or write at most {MAX_DEVIATION_FROM_NEXT_BPS}"
+            raise wrong("it needs an approval", hint, "maxDeviationFromNextBps")
+        return self
+
+    @model_validator(mode="after")
     def _http_is_safe(self) -> "FXRateSourceSpec":
         if self.http is None:
             return self
@@ -218,6 +234,11 @@ class FXRateSourceSpec(StrictModel):
         """The rates that stand in the spec (Static, Simulated), or None (HTTP)."""
         source = self.static or self.simulated
         return None if source is None else source.rates
+
+    @property
+    def deviation_from_next_bps(self) -> int:
+        """How far a mid may be from the next source's, in basis points."""
+        return self.max_deviation_from_next_bps or MAX_DEVIATION_FROM_NEXT_BPS
 
     def spread_for(self, quote: str) -> int | None:
         """Return the spread of `quote` in basis points, or None when it is not served."""

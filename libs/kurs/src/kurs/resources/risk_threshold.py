@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints, model_validator
 from kurs.ids import AccountId
 from kurs.resources.fx_rate_source import DEFAULT_PRIORITY, check_window
 from kurs.resources.scalars import (
+    ChangeTicket,
     Currency,
     Flag,
     Label,
@@ -149,10 +150,7 @@ class RiskThresholdSpec(StrictModel):
     on_missing_data: OnMissingData = "Review"
     effective_from: Moment | None = None
     effective_until: Moment | None = None
-    change_ticket: (
-        Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/#-]*$")]
-        | None
-    ) = None
+    change_ticket: ChangeTicket | None = None
     suspend: Flag = False
 
     @model_validator(mode="after")

@@ -168,3 +168,7 @@ Label = Annotated[str, StringConstraints(max_length=63, pattern=LABEL_PATTERN)]
 """A DNS label, RFC 1123: a to z, digits and dashes."""
 Subdomain = Annotated[str, StringConstraints(max_length=253, pattern=SUBDOMAIN_PATTERN)]
 """A DNS subdomain, RFC 1123: labels joined by dots; what Kubernetes takes as an object's name."""
+ChangeTicket = Annotated[
+    str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/#-]*$")
+]
+"""The name of an approval, as the register of changes has it."""

@@ -32,6 +32,9 @@ class Rejection:
     reason: Reason
     detail: str
 
+    def __str__(self) -> str:
+        return f"{self.currency}: {self.detail}"
+
 
 def screen(
     terms: SourceTerms,

@@ -42,7 +42,8 @@ class SourceTerms:
 
     `pairs` are the quote currencies with terms of their own; with `default` every other currency
     that the source knows is served on those terms. The source counts from `effective_from` until
-    just before `effective_until`.
+    just before `effective_until`. It `publishes` when its rates come from a provider and from
+    nobody who edits resources.
     """
 
     name: str
@@ -54,6 +55,8 @@ class SourceTerms:
     max_deviation_bps: int | None = None
     effective_from: int = 0
     effective_until: int = FOREVER
+    max_deviation_from_next_bps: int = 500
+    publishes: bool = False
 
     def terms_for(self, currency: str) -> PairTerms | None:
         """Return the terms of a quote currency, or None when the source does not serve it."""

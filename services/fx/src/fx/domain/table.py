@@ -53,14 +53,16 @@ class PairRate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Leg:
+class Leg:
+    """One step from a currency to another."""
+
     mid: Decimal
     spread_bps: int
     as_of: int
     fresh_until: int
 
 
-_STILL = _Leg(Decimal(1), 0, FOREVER, FOREVER)
+_STILL = Leg(Decimal(1), 0, FOREVER, FOREVER)
 
 
 class RateTable:
@@ -71,9 +73,7 @@ class RateTable:
 
     def __init__(self, sources: Iterable[SourceRates], revision: str = "") -> None:
         self.revision = revision
-        self.sources: Sequence[SourceRates] = sorted(
-            sources, key=lambda s: s.terms.priority, reverse=True
-        )
+        self.sources: Sequence[SourceRates] = by_priority(sources)
         self._found: dict[tuple[str, str], tuple[PairRate, ...]] = {}
 
     def select(self, source: str, destination: str, now: int) -> PairRate:
@@ -119,7 +119,7 @@ class RateTable:
 
     def _search(self, source: str, destination: str) -> Iterator[PairRate]:
         for rates in self.sources:
-            leg = _within(rates, source, destination)
+            leg = within(rates, source, destination)
             if leg is not None:
                 yield _pair_rate(source, destination, leg, [rates])
         yield from islice(self._bridges(source, destination), MAX_BRIDGES)
@@ -129,6 +129,11 @@ class RateTable:
             leg = _bridge(first, second, source, destination)
             if leg is not None:
                 yield _pair_rate(source, destination, leg, [first, second])
+
+
+def by_priority(sources: Iterable[SourceRates]) -> list[SourceRates]:
+    """Return sources in the order in which they are asked."""
+    return sorted(sources, key=lambda s: s.terms.priority, reverse=True)
 
 
 def _refusal(source: str, destination: str, stale: PairRate | None, now: int) -> Refusal:
@@ -150,7 +155,7 @@ def _refusal(source: str, destination: str, stale: PairRate | None, now: int) ->
     )
 
 
-def _within(rates: SourceRates, source: str, destination: str) -> _Leg | None:
+def within(rates: SourceRates, source: str, destination: str) -> Leg | None:
     """Go from `source` to `destination` through the base of one source."""
     down, up = _from_base(rates, source), _from_base(rates, destination)
     if down is None or up is None:
@@ -158,12 +163,12 @@ def _within(rates: SourceRates, source: str, destination: str) -> _Leg | None:
     if source == rates.terms.base:
         return up
     if destination == rates.terms.base:
-        return _Leg(DERIVED.divide(1, down.mid), down.spread_bps, down.as_of, down.fresh_until)
+        return Leg(DERIVED.divide(1, down.mid), down.spread_bps, down.as_of, down.fresh_until)
     # One division, not the product of two rounded mids.
     return _join(DERIVED.divide(up.mid, down.mid), down, up)
 
 
-def _bridge(first: SourceRates, second: SourceRates, source: str, destination: str) -> _Leg | None:
+def _bridge(first: SourceRates, second: SourceRates, source: str, destination: str) -> Leg | None:
     """Go from one source to the other by the base of either."""
     # Most pairs of sources know neither end; they are told apart without any arithmetic.
     if not _knows(first, source) or not _knows(second, destination):
@@ -171,7 +176,7 @@ def _bridge(first: SourceRates, second: SourceRates, source: str, destination: s
     for base in (second.terms.base, first.terms.base):
         if base in (source, destination):
             continue
-        near, far = _within(first, source, base), _within(second, base, destination)
+        near, far = within(first, source, base), within(second, base, destination)
         if near is not None and far is not None:
             return _join(DERIVED.multiply(near.mid, far.mid), near, far)
     return None
@@ -181,19 +186,19 @@ def _knows(rates: SourceRates, currency: str) -> bool:
     return currency == rates.terms.base or currency in rates.observed
 
 
-def _from_base(rates: SourceRates, currency: str) -> _Leg | None:
+def _from_base(rates: SourceRates, currency: str) -> Leg | None:
     """Return the leg whose mid is units of `currency` for one of the base."""
     if currency == rates.terms.base:
         return _STILL
     seen, terms = rates.observed.get(currency), rates.terms.terms_for(currency)
     if seen is None or terms is None:
         return None
-    return _Leg(seen.mid, terms.spread_bps, seen.as_of, seen.as_of + terms.max_age)
+    return Leg(seen.mid, terms.spread_bps, seen.as_of, seen.as_of + terms.max_age)
 
 
-def _join(mid: Decimal, first: _Leg, second: _Leg) -> _Leg:
+def _join(mid: Decimal, first: Leg, second: Leg) -> Leg:
     """Spreads add up, as each leg is a trade; the joined rate is as old as its older leg."""
-    return _Leg(
+    return Leg(
         mid,
         first.spread_bps + second.spread_bps,
         min(first.as_of, second.as_of),
@@ -201,9 +206,7 @@ def _join(mid: Decimal, first: _Leg, second: _Leg) -> _Leg:
     )
 
 
-def _pair_rate(
-    source: str, destination: str, leg: _Leg, sources: Sequence[SourceRates]
-) -> PairRate:
+def _pair_rate(source: str, destination: str, leg: Leg, sources: Sequence[SourceRates]) -> PairRate:
     keep = all(s.terms.on_stale is OnStale.USE_LAST_KNOWN for s in sources)
     factor = Decimal(_BPS - leg.spread_bps).scaleb(-4)
     return PairRate(

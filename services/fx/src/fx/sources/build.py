@@ -29,6 +29,8 @@ def terms_of(name: str, spec: FXRateSourceSpec) -> SourceTerms:
         max_deviation_bps=spec.max_deviation_bps,
         effective_from=0 if spec.effective_from is None else spec.effective_from,
         effective_until=FOREVER if spec.effective_until is None else spec.effective_until,
+        max_deviation_from_next_bps=spec.deviation_from_next_bps,
+        publishes=spec.http is not None,
     )
 
 

@@ -7,6 +7,7 @@ Each has a message of its own, since the API server's default one shows the expr
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from kurs.resources.fx_rate_source import MAX_DEVIATION_FROM_NEXT_BPS
 from kurs.resources.rates_path import MAX_OPERATORS, OPERATORS
 from kurs.resources.scalars import MAX_SECONDS, MOMENT_PATTERN
 from kurs.resources.source_url import KEY_PARAMETER, PLACEHOLDER
@@ -43,6 +44,10 @@ DURATION = Rule(f"duration(self) <= duration('{MAX_SECONDS}s')", "write at most 
 _TICKET_IS_NEW = (
     "has(self.changeTicket) && "
     "(!has(oldSelf.changeTicket) || self.changeTicket != oldSelf.changeTicket)"
+)
+_NEAR_THE_NEXT = (
+    "!has(self.maxDeviationFromNextBps) || "
+    f"self.maxDeviationFromNextBps <= {MAX_DEVIATION_FROM_NEXT_BPS}"
 )
 _NOT_LOOSENED = (
     "has(self.perPayment) && self.perPayment.currency == oldSelf.perPayment.currency && "
@@ -119,6 +124,20 @@ MODEL_RULES: Mapping[str, Sequence[Rule]] = {
             "duration(pair.maxAge) >= duration(self.refreshInterval))",
             "a pair's maxAge is shorter than refreshInterval",
             ".pairs",
+        ),
+        Rule(
+            f"{_NEAR_THE_NEXT} || has(self.changeTicket)",
+            "to be more than 500 bps from the next source needs the approval's name in "
+            "spec.changeTicket",
+            ".maxDeviationFromNextBps",
+        ),
+        Rule(
+            f"{_NEAR_THE_NEXT} || (has(oldSelf.maxDeviationFromNextBps) && "
+            "self.maxDeviationFromNextBps <= oldSelf.maxDeviationFromNextBps) || "
+            f"({_TICKET_IS_NEW})",
+            "to be further from the next source needs the approval's name in a new "
+            "spec.changeTicket",
+            ".maxDeviationFromNextBps",
         ),
         Rule(
             "!has(self.http) || self.allowInsecure || "

@@ -20,6 +20,10 @@ FIELDS: Mapping[str, str] = {
     "FXRateSourceSpec.maxAge": "From which age a rate is stale; at least refreshInterval.",
     "FXRateSourceSpec.maxDeviationBps": "Refuses a rate that jumps by more than this against the "
     "last good one; absent, any jump is taken.",
+    "FXRateSourceSpec.maxDeviationFromNextBps": "A mid further than this from the next source's is "
+    "not sold; 500 when absent, more by a changeTicket.",
+    "FXRateSourceSpec.changeTicket": "Names the approval to be further than 500 bps from the next "
+    "source.",
     "FXRateSourceSpec.onStale": "What happens without a fresh rate: ask the next source, refuse "
     "the payment, or use the last known rate.",
     "FXRateSourceSpec.priority": "The highest is asked first.",
