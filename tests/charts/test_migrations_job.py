@@ -32,8 +32,10 @@ def test_a_migration_runs_the_image_and_the_database_of_its_service(render: Rend
         (migrate,), (serve,) = job["containers"], service["containers"]
         assert migrate["image"] == serve["image"]
         assert migrate["args"] == ["migrate"]
-        (url,) = [e for e in migrate["env"] if e["name"] == "KURS_DATABASE_URL"]
+        (url,) = [e for e in migrate["env"] if e["name"] == "KURS_DATABASE_URL_FILE"]
         assert url in serve["env"]
+        (volume,) = [v for v in job["volumes"] if v["name"] == "database"]
+        assert volume in service["volumes"]
 
 
 def test_no_service_takes_a_migrations_pod_for_its_own(render: Render) -> None:

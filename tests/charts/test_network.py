@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
-from tests.charts.conftest import ENVIRONMENTS, SERVICES, Document, Render, of_kind
+from tests.charts.conftest import CHARTS, ENVIRONMENTS, SERVICES, Document, Render, of_kind
 from tests.edges import SERVICE_EDGES
 
+from devstack.chart_schemas import EDGES_FILE, edges_template
 from devstack.topology import DEFAULT_PORT, ports_from
+from kurs.edges import EDGES
 
 PORTS = ports_from(DEFAULT_PORT)
 STORES = ("payments", "wallet", "risk")
@@ -36,6 +38,13 @@ def edges(policies: dict[str, Any], direction: str) -> set[tuple[str, str, int]]
     }
 
 
+def test_the_charts_have_the_table_of_the_code() -> None:
+    text = (CHARTS / EDGES_FILE).read_text()
+
+    assert text == edges_template(), "make chart-schemas writes it"
+    assert {edge for edge in EDGES if edge[0] != "operator"} == SERVICE_EDGES
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_services_call_whom_the_design_says(render: Render, environment: str) -> None:
     policies = of_kind(render("kurs", environment), "NetworkPolicy")
@@ -44,6 +53,23 @@ def test_services_call_whom_the_design_says(render: Render, environment: str) ->
 
     assert inside == wanted
     assert {e for e in edges(policies, "egress") if e[1] in SERVICES} == wanted
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_operator_calls_whom_the_design_says(render: Render, environment: str) -> None:
+    policy = of_kind(render("kurs", environment), "NetworkPolicy")["kurs-operator"]["spec"]
+    called = {peer for rule in policy["egress"] for peer in peers(rule, "to")}
+
+    assert {("operator", peer) for peer in called} == {e for e in EDGES if e[0] == "operator"}
+
+
+def test_a_pod_that_tries_to_reach_the_wallet_is_let_out_and_not_in(render: Render) -> None:
+    policies = of_kind(render("kurs", "dev"), "NetworkPolicy")
+    out = {peer for rule in policies["wallet-test"]["spec"]["egress"] for peer in peers(rule, "to")}
+
+    assert out == {"wallet"}
+    assert ("test", "wallet") not in {e[:2] for e in edges(policies, "ingress")}
+    assert "wallet-test" in of_kind(render("kurs", "dev"), "Pod")
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -23,6 +23,7 @@ Secrets that must exist.
 {{- with .Values.quoteVerifyKeys }}
 {{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the keys that quotes are checked with (quoteVerifyKeys)") }}
 {{- end }}
+{{- include "service-lib.requireEdgeKeys" (dict "root" $ "component" .Chart.Name) }}
 {{- with .Values.apiKeys }}
 {{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the digests of the API keys (apiKeys)") }}
 {{- end }}

@@ -36,11 +36,15 @@ spec:
           {{- include "service-lib.containerSecurity" . | nindent 10 }}
           args: [migrate]
           env: {{- include "service-lib.databaseEnv" . | trim | nindent 12 }}
-          volumeMounts: [{name: tmp, mountPath: /tmp}]
+          volumeMounts:
+            - {name: tmp, mountPath: /tmp}
+            {{- include "service-lib.databaseMount" . | trim | nindent 12 }}
           resources:
             requests: {cpu: 50m, memory: 96Mi}
             limits: {memory: 256Mi}
-      volumes: [{name: tmp, emptyDir: {sizeLimit: 16Mi}}]
+      volumes:
+        - {name: tmp, emptyDir: {sizeLimit: 16Mi}}
+        {{- include "service-lib.databaseVolume" . | trim | nindent 8 }}
 {{- end }}
 {{- end }}
 

@@ -1,7 +1,7 @@
 {{/*
-Who may talk to a service, and whom it may talk to; all else is denied. A service's chart names the
-services at its edges (`calls`, `calledBy`); DNS, the database, the trace collector and Prometheus are
-added here. The policy holds for the pods of its migration, too.
+Who may talk to a service, and whom it may talk to; all else is denied. The table of edges names the
+services (`_edges.tpl`), a chart only whoever else calls it (`calledBy`); DNS, the database, the trace
+collector and Prometheus are added here. The policy holds for the pods of its migration, too.
 */}}
 
 {{- define "service-lib.networkPolicy" -}}
@@ -29,7 +29,7 @@ spec:
     - {ports: [{port: {{ $port }}}]}
     {{- end }}
     {{- end }}
-    {{- range .calledBy }}
+    {{- range concat (include "service-lib.callers" $root.Chart.Name | fromJsonArray) (.calledBy | default list) }}
     - {ports: [{port: {{ $port }}}], from: [{podSelector: {matchLabels: {{ include "service-lib.peer" . }}}}]}
     {{- end }}
     {{- with $network.prometheus }}
@@ -40,7 +40,7 @@ spec:
     {{- end }}
   egress:
     {{- include "service-lib.dnsEgress" $root | nindent 4 }}
-    {{- range .calls }}
+    {{- range include "service-lib.callees" $root.Chart.Name | fromJsonArray }}
     - {ports: [{port: {{ index $ports . }}}], to: [{podSelector: {matchLabels: {{ include "service-lib.peer" . }}}}]}
     {{- end }}
     {{- if eq $root.Values.database.kind "postgresql" }}

@@ -31,8 +31,23 @@ securityContext:
 {{- if eq .Values.database.kind "sqlite" }}
 - {name: KURS_DATABASE_URL, value: {{ printf "sqlite:////var/lib/kurs/%s.db" .Chart.Name | quote }}}
 {{- else if eq .Values.database.kind "postgresql" }}
-- name: KURS_DATABASE_URL
-  valueFrom: {secretKeyRef: {name: {{ include "service-lib.databaseSecret" . }}, key: {{ .Values.database.key }}}}
+- {name: KURS_DATABASE_URL_FILE, value: {{ printf "/etc/kurs/database/%s" .Values.database.key | quote }}}
+{{- end }}
+{{- end }}
+
+{{- define "service-lib.databaseMount" -}}
+{{- if eq .Values.database.kind "sqlite" }}
+- {name: database, mountPath: /var/lib/kurs}
+{{- else if eq .Values.database.kind "postgresql" }}
+- {name: database, mountPath: /etc/kurs/database, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "service-lib.databaseVolume" -}}
+{{- if eq .Values.database.kind "sqlite" }}
+- {name: database, persistentVolumeClaim: {claimName: {{ .Chart.Name }}-database}}
+{{- else if eq .Values.database.kind "postgresql" }}
+- {name: database, secret: {secretName: {{ include "service-lib.databaseSecret" . }}, items: [{key: {{ .Values.database.key }}, path: {{ .Values.database.key }}}]}}
 {{- end }}
 {{- end }}
 
@@ -47,6 +62,7 @@ securityContext:
 {{- end }}
 {{- end }}
 {{- include "service-lib.databaseEnv" . }}
+- {{ include "service-lib.edgeKeysEnv" . }}
 {{- if .Values.config }}
 - {name: KURS_CONFIG_DIR, value: /etc/kurs/config}
 {{- end }}
@@ -102,9 +118,8 @@ securityContext:
 
 {{- define "service-lib.volumeMounts" -}}
 - {name: tmp, mountPath: /tmp}
-{{- if eq .Values.database.kind "sqlite" }}
-- {name: database, mountPath: /var/lib/kurs}
-{{- end }}
+{{- include "service-lib.databaseMount" . }}
+- {{ include "service-lib.edgeKeysMount" . }}
 {{- if .Values.config }}
 # A folder, never a subPath: only a folder follows the changes of its ConfigMap.
 - {name: config, mountPath: /etc/kurs/config, readOnly: true}
@@ -125,9 +140,8 @@ securityContext:
 
 {{- define "service-lib.volumes" -}}
 - {name: tmp, emptyDir: {sizeLimit: 64Mi}}
-{{- if eq .Values.database.kind "sqlite" }}
-- {name: database, persistentVolumeClaim: {claimName: {{ .Chart.Name }}-database}}
-{{- end }}
+{{- include "service-lib.databaseVolume" . }}
+- {{- include "service-lib.edgeKeysVolume" .Chart.Name | nindent 2 }}
 {{- with .Values.config }}
 # Optional: a pod may start before the document is written, and is ready once it has read it.
 - {name: config, configMap: {name: {{ .configMap }}, optional: true}}

@@ -1,7 +1,7 @@
 {{/*
-Everything that a service is. A chart calls it once, with its edges:
+Everything that a service is. A chart calls it once:
 
-  include "service-lib.service" (dict "root" $ "calls" (list "fx") "calledBy" (list "api-gateway"))
+  include "service-lib.service" (dict "root" $)
 */}}
 
 {{- define "service-lib.service" -}}

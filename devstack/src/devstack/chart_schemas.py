@@ -1,5 +1,7 @@
 """The charts' `values.schema.json`: closed, and written from one description of their values.
 
+Beside them the table of edges, so that policies and Secrets are those of the code.
+
 `python -m devstack.chart_schemas` writes them; a test holds the files to it. The variables that a
 service's `settings` may have are those of its settings class, so that a misspelt one is refused
 before anything is installed.
@@ -8,6 +10,7 @@ before anything is installed.
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, get_args
 
 from api_gateway.settings import GatewaySettings
@@ -23,6 +26,7 @@ from devstack.chart_values import (
 )
 from devstack.topology import repository
 from fx.settings import FxSettings
+from kurs.edges import EDGES
 from kurs.settings import ServiceSettings
 from kurs_operator.settings import OperatorSettings
 from payments.settings import PaymentsSettings
@@ -30,11 +34,12 @@ from risk.settings import RiskSettings
 from wallet.settings import WalletSettings
 
 Schema = dict[str, Any]
+EDGES_FILE = Path("service-lib/templates/_edges.tpl")
 
 _OWNED = frozenset(
     (
-        *("service", "host", "port", "instance", "database_url", "config_dir", "secrets_dir"),
-        "source_secret_hosts",
+        *("service", "host", "port", "instance", "config_dir", "secrets_dir"),
+        *("source_secret_hosts", "database_url", "database_url_file", "edge_keys_dir"),
         *("metrics_enabled", "trace_ratio", "otlp_endpoint", "drain_seconds"),
         *("quote_signing_keys_file", "quote_verify_keys_file", "api_keys_file"),
         *("fault_delay_seconds", "fault_error_ratio", "fault_unready"),
@@ -134,10 +139,21 @@ def rendered(schema: Schema) -> str:
 
 
 def main() -> int:
-    """Write every schema."""
+    """Write every schema, and the table of edges."""
+    charts = repository() / "charts"
     for chart, schema in schemas():
-        (repository() / "charts" / chart / "values.schema.json").write_text(rendered(schema))
+        (charts / chart / "values.schema.json").write_text(rendered(schema))
+    (charts / EDGES_FILE).write_text(edges_template())
     return 0
+
+
+def edges_template() -> str:
+    """Return the table of edges (kurs.edges) as a template of the library chart."""
+    edges = ",\n".join(f'  {{"from": "{caller}", "to": "{callee}"}}' for caller, callee in EDGES)
+    return (
+        "{{/* Who calls whom: written from kurs.edges by `make chart-schemas`. */}}\n\n"
+        f'{{{{- define "service-lib.edges" -}}}}\n[\n{edges}\n]\n{{{{- end }}}}\n'
+    )
 
 
 def _service(
