@@ -151,7 +151,8 @@ def test_a_stranger_within_the_namespace_reaches_nobody(
 def test_a_role_cannot_connect_to_the_database_of_another(dev: Installation) -> None:
     script = (
         "import asyncio, asyncpg, os, sys;"
-        "url = open(os.environ['KURS_DATABASE_URL_FILE']).read().strip().replace('+asyncpg', '').rsplit('/', 1)[0];"
+        "url = open(os.environ['KURS_DATABASE_URL_FILE']).read().strip();"
+        "url = url.replace('+asyncpg', '').rsplit('/', 1)[0];"
         "c = lambda: asyncpg.connect(url + '/' + sys.argv[1]);"
         "print(asyncio.run(c()) and 'connected')"
     )
