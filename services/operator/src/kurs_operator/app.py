@@ -1,6 +1,7 @@
 """The composition root of the operator: queue, watches and questions behind three probes."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from kurs_operator.documents import SERVICES
 from kurs_operator.handlers import registry
 from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.reconcile import Reconciler
-from kurs_operator.settings import OperatorSettings
+from kurs_operator.settings import CHANGE_TICKET, OperatorSettings
 from kurs_operator.wakeups import Wakeups
 from kurs_operator.watching import Watching, across
 
@@ -60,7 +61,15 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
         try:
             async with aiohttp.ClientSession() as session:
                 asker = Asker(session, signers)
-                run = _run(cluster, namespace, asker, engines, metrics, telemetry)
+                run = _run(
+                    cluster,
+                    namespace,
+                    asker,
+                    engines,
+                    metrics,
+                    telemetry,
+                    settings.change_ticket_pattern,
+                )
                 task = asyncio.create_task(run, name="operator")
                 yield
                 task.cancel()
@@ -91,10 +100,11 @@ async def _run(
     engines: list[Engine],
     metrics: OperatorMetrics,
     telemetry: Telemetry,
+    ticket: str,
 ) -> None:
     """Work until cancelled."""
     await wait_until_served(cluster, telemetry.logger.warning)
-    engine, acks = assemble(cluster, asker, metrics, telemetry)
+    engine, acks = assemble(cluster, asker, metrics, telemetry, ticket=ticket)
     wake = across(asyncio.get_running_loop(), engine.wakeups.wake)
     engine.watching = Watching(registry(wake), namespace)
     engine.task = asyncio.create_task(engine.wakeups.run(), name="queue")
@@ -115,6 +125,7 @@ def assemble(
     metrics: OperatorMetrics,
     telemetry: Telemetry,
     clock: Clock | None = None,
+    ticket: str = CHANGE_TICKET,
 ) -> tuple[Engine, Acknowledgements]:
     """Join the queue, the step and the questions."""
     parts: list[Engine] = []
@@ -133,7 +144,12 @@ def assemble(
 
     acks = Acknowledgements(ask, wake=wake, clock=clock)
     reconciler = Reconciler(
-        cluster, acks, metrics=metrics, telemetry=telemetry, clock=clock or SystemClock()
+        cluster,
+        acks,
+        metrics=metrics,
+        telemetry=telemetry,
+        clock=clock or SystemClock(),
+        ticket=re.compile(ticket),
     )
     engine = Engine(reconciler, Wakeups(step, on_fault=on_fault))
     parts.append(engine)

@@ -7,8 +7,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic.alias_generators import to_camel
 
 from kurs.clock import from_rfc3339
+from kurs.resources import Scope
 
 MAX_LAGGING = 10
+MAX_TICKETS = 20
+MAX_APPROVED = 100
 MAX_MESSAGE = 1024
 
 
@@ -130,7 +133,33 @@ class RateSourceStatus(ResourceStatus):
     last_rate_at: Stamp | None = None
 
 
+class ApprovedLimit(StatusModel):
+    """A limit by which a threshold declined when it was approved.
+
+    Minor units of `currency`, or a number of payments; of one payment, or within `window` seconds.
+    """
+
+    scope: Scope
+    currency: Short | None = None
+    window: Count | None = None
+    bound: Count
+    until: Stamp | None = None
+
+
+class Approval(StatusModel):
+    """What a threshold may be loosened from: its limits at its last ticket, or at its first day.
+
+    `tickets` were used, the newest last; `overrides` names the thresholds whose limits the last
+    one of them overrode.
+    """
+
+    tickets: Annotated[tuple[Short, ...], Field(max_length=MAX_TICKETS)] = ()
+    overrides: Annotated[tuple[Short, ...], Field(max_length=MAX_APPROVED)] = ()
+    limits: Annotated[tuple[ApprovedLimit, ...], Field(max_length=MAX_APPROVED)] = ()
+
+
 class ThresholdStatus(ResourceStatus):
     """The status of a RiskThreshold. `shadow` stands while the mode is Shadow."""
 
     shadow: ShadowCounts | None = None
+    approved: Approval | None = None

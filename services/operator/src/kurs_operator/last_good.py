@@ -23,7 +23,7 @@ def hold_last_good(
     Of two documents the newer generation counts, and of the same one the later document's: so a
     ConfigMap that was edited by hand does not stand against what was written into it.
     """
-    held = _in_force(documents)
+    held = in_force(documents)
     compiled: list[Content] = []
     spoilt: dict[str, Verdict] = {}
     for content in resources:
@@ -33,11 +33,8 @@ def hold_last_good(
             parse_resource(content)
         except InvalidResource as error:
             if good is not None and identity.uid:
-                generation, spec = good
-                # Who spoilt it is not who set what is in force.
-                metadata = {**content["metadata"], "generation": generation, "managedFields": []}
-                compiled.append({**content, "metadata": metadata, "spec": spec})
-                spoilt[identity.uid] = _kept(identity, error, generation)
+                compiled.append(restored(content, *good))
+                spoilt[identity.uid] = _kept(identity, error, good[0])
                 continue
         compiled.append(content)
     return compiled, spoilt
@@ -54,9 +51,17 @@ def _kept(identity: Identity, error: InvalidResource, generation: int) -> Verdic
     return replace(verdict, message=message, kept=generation)
 
 
-def _in_force(
+def restored(content: Content, generation: int, spec: Content) -> Content:
+    """Return a resource as it was in an earlier generation."""
+    # Who spoilt it is not who set what is in force.
+    metadata = {**content["metadata"], "generation": generation, "managedFields": []}
+    return {**content, "metadata": metadata, "spec": spec}
+
+
+def in_force(
     documents: Iterable[Document],
 ) -> dict[tuple[str, str, str], tuple[int, Content]]:
+    """Return generation and spec of all that documents hold, by kind, name and uid."""
     found: dict[tuple[str, str, str], tuple[int, Content]] = {}
     for document in documents:
         specs = {part.name: part.spec for part in _parts(document)}

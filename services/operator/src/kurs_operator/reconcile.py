@@ -4,6 +4,7 @@ Level-based: a step looks at what is there, not at what happened, so that a lost
 in the middle changes nothing about where it ends.
 """
 
+import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -12,10 +13,11 @@ from pydantic import ValidationError
 from kurs.clock import MICROS, Clock, from_rfc3339
 from kurs.resources import Document
 from kurs.telemetry import Telemetry, inject
+from kurs_operator.approvals import Approvals, compile_approved
 from kurs_operator.asking import Acknowledgements
 from kurs_operator.cluster import ClusterFault, ClusterPort, each
-from kurs_operator.compile import compile_resources
 from kurs_operator.conditions import (
+    Approval,
     ConditionType,
     Progress,
     RateSourceStatus,
@@ -28,6 +30,7 @@ from kurs_operator.fleet import Fleet, fleet
 from kurs_operator.last_good import hold_last_good, with_spoilt
 from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.pokes import Pokes
+from kurs_operator.settings import CHANGE_TICKET
 from kurs_operator.status import DEADLINE, Judged, deadline_of, notes, status_of
 from kurs_operator.verdict import Identity, Verdict
 from kurs_operator.view import RESYNC_SECONDS, View
@@ -79,8 +82,10 @@ class Reconciler:
         metrics: OperatorMetrics,
         telemetry: Telemetry,
         clock: Clock,
+        ticket: re.Pattern[str] = re.compile(CHANGE_TICKET),
     ) -> None:
         self._cluster = cluster
+        self._ticket = ticket
         self._acks = acks
         self._metrics = metrics
         self._tracer = telemetry.tracer
@@ -99,16 +104,18 @@ class Reconciler:
         """Do what is due; return in how many seconds to look again. Raises ClusterFault."""
         await self._view.refresh(woken)
         now = self._clock.now()
-        resources, spoilt = hold_last_good(self._view.resources(), self._documents())
-        compilation = compile_resources(resources, now=now)
+        documents, known = self._documents(), self._approvals()
+        resources, spoilt = hold_last_good(self._view.resources(), documents)
+        approved = compile_approved(resources, known, documents, now=now, ticket=self._ticket)
+        compilation = approved.compilation
         for name, service in SERVICES.items():
             await self._publish(service, compilation.documents[name])
         digests = {name: document.digest for name, document in self._written.items()}
         self._acks.follow(self._view.pods, digests)
         faults = await self._pokes.poke(self._view.pods, digests, self._acks.known)
-        verdicts = with_spoilt(compilation.verdicts, spoilt)
+        verdicts = with_spoilt(compilation.verdicts, {**approved.refused, **spoilt})
         self._log_faults(verdicts)
-        again, unwritten = await self._tell(verdicts, now)
+        again, unwritten = await self._tell(verdicts, approved.approvals, now)
         self.settled = True
         if faults or unwritten:
             raise (faults + unwritten)[0]
@@ -128,6 +135,18 @@ class Reconciler:
                 error=faults[identity],
             )
         self._faulty = frozenset(faults)
+
+    def _approvals(self) -> Approvals:
+        """Return with which limits each threshold was approved, as its status has it."""
+        bodies = self._view.bodies.get("RiskThreshold", {}).values()
+        known = {
+            Identity.of(body).uid: _previous("RiskThreshold", body.get("status")) for body in bodies
+        }
+        return {
+            uid: status.approved
+            for uid, status in known.items()
+            if isinstance(status, ThresholdStatus) and status.approved is not None
+        }
 
     def _documents(self) -> list[Document]:
         """Return what may hold a last good generation; what this process wrote comes last."""
@@ -165,7 +184,7 @@ class Reconciler:
         self._since[service.name] = self._clock.now()
 
     async def _tell(
-        self, verdicts: Iterable[Verdict], now: int
+        self, verdicts: Iterable[Verdict], approvals: Approvals, now: int
     ) -> tuple[float, list[ClusterFault]]:
         """Write the statuses that are not what they must be."""
         fleets = {
@@ -176,7 +195,7 @@ class Reconciler:
         for verdict in verdicts:
             identity = verdict.identity
             service = _service_of(identity)
-            judged = self._judged(verdict, service)
+            judged = self._judged(verdict, service, approvals.get(identity.uid))
             pods: Fleet = fleets[service.name]
             status = status_of(judged, pods, now)
             shown.append((identity, status))
@@ -193,7 +212,7 @@ class Reconciler:
         self._metrics.show(shown)
         return again, await each(calls)
 
-    def _judged(self, verdict: Verdict, service: Service) -> Judged:
+    def _judged(self, verdict: Verdict, service: Service, approval: Approval | None) -> Judged:
         body = self._view.body(verdict.identity)
         document = self._written.get(service.name)
         previous = _previous(verdict.identity.kind, body.get("status"))
@@ -204,6 +223,7 @@ class Reconciler:
             document.document.revision if document else "",
             previous,
             shadow=isinstance(spec, Mapping) and spec.get("mode") == "Shadow",
+            approval=approval,
             edited_at=edit.at if edit else None,
         )
 
@@ -258,4 +278,5 @@ def _turning_points(status: ResourceStatus) -> list[tuple[object, ...]]:
     turns: list[tuple[object, ...]] = [(c.type, c.status, c.reason) for c in status.conditions]
     rollout = status.propagation
     completed = rollout.completed_at if rollout else None
-    return [*turns, (status.observed_generation, completed)]
+    approved = status.approved if isinstance(status, ThresholdStatus) else None
+    return [*turns, (status.observed_generation, completed, approved)]

@@ -14,6 +14,7 @@ from kurs.clock import MICROS, from_rfc3339, to_rfc3339
 from kurs_operator.conditions import (
     MAX_LAGGING,
     MAX_MESSAGE,
+    Approval,
     Condition,
     ConditionType,
     LaggingPod,
@@ -48,6 +49,7 @@ class Judged:
     revision: str
     previous: ResourceStatus | None
     shadow: bool = False
+    approval: Approval | None = None
     edited_at: int | None = None
 
     @property
@@ -101,7 +103,9 @@ def status_of(judged: Judged, pods: Fleet, now: int) -> RateSourceStatus | Thres
             common | {"last_rate_at": _last_rate(judged.previous, reports)}
         )
     shadow = _shadow(reports) if judged.shadow else None
-    return ThresholdStatus.model_validate(common | {"shadow": shadow})
+    known = judged.previous.approved if isinstance(judged.previous, ThresholdStatus) else None
+    approved = judged.approval or known
+    return ThresholdStatus.model_validate(common | {"shadow": shadow, "approved": approved})
 
 
 def notes(previous: ResourceStatus | None, current: ResourceStatus) -> list[Note]:
@@ -261,7 +265,10 @@ def _ready(verdict: Verdict, found: dict[ConditionType, Finding]) -> Finding:
 
 _UNDER_WAY = frozenset({Progress.PROPAGATING, Progress.PENDING, Progress.NO_PODS})
 _STUCK = frozenset(
-    {Reason.INVALID, Reason.CONFLICTED, Reason.TOO_LARGE, Progress.TIMEOUT, Progress.REJECTED}
+    {
+        *(Reason.INVALID, Reason.CONFLICTED, Reason.TOO_LARGE, Reason.TICKET_REQUIRED),
+        *(Progress.TIMEOUT, Progress.REJECTED),
+    }
 )
 
 

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     INVALID = "Invalid"
     CONFLICTED = "Conflicted"
     TOO_LARGE = "TooLarge"
+    TICKET_REQUIRED = "TicketRequired"
 
 
 _ACCEPTANCES = frozenset(

@@ -1,0 +1,211 @@
+"""Loosening is judged on what is in force, whoever wrote which resource, since the last ticket."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from tests.operator.builders import threshold
+from tests.operator.small_cluster import Operator, SmallCluster, SmallPod
+
+from kurs.resources import RiskDocument
+
+
+@pytest.fixture
+def cluster() -> SmallCluster:
+    return SmallCluster([SmallPod("risk-0", "risk")])
+
+
+@pytest.fixture
+async def operator(cluster: SmallCluster) -> AsyncIterator[Operator]:
+    made = Operator(cluster)
+    yield made
+    await made.close()
+
+
+def limit(bound: int, name: str = "limits", **spec: Any) -> dict[str, Any]:
+    bounds = {"currency": "USD", "reviewAboveMinor": 1, "declineAboveMinor": bound}
+    return threshold(name, perPayment=bounds, **spec)
+
+
+def burst(count: int, window: str = "1h", name: str = "limits", **spec: Any) -> dict[str, Any]:
+    rule = {"name": "burst", "window": window, "maxCount": count, "action": "Decline"}
+    return threshold(name, perPayment=None, velocity=[rule], **spec)
+
+
+class Desk:
+    """Applies thresholds, and says what became of them."""
+
+    def __init__(self, cluster: SmallCluster, operator: Operator) -> None:
+        self.cluster = cluster
+        self.operator = operator
+
+    async def apply(self, *contents: Any) -> None:
+        for content in contents:
+            self.cluster.apply(content)
+        await self.operator.settle()
+
+    def accepted(self, name: str = "limits") -> tuple[str, str]:
+        return self.cluster.condition(f"RiskThreshold/{name}", "Accepted")
+
+    def message(self, name: str = "limits") -> str:
+        conditions = self.cluster.status(f"RiskThreshold/{name}")["conditions"]
+        return str(next(c["message"] for c in conditions if c["type"] == "Accepted"))
+
+    def in_force(self) -> dict[str, int]:
+        """Return the decline bound of each threshold in the document."""
+        document = RiskDocument.model_validate_json(self.cluster.texts["kurs-risk-config"])
+        return {
+            t.name: t.spec.per_payment.decline_above_minor
+            for t in document.payload.thresholds
+            if t.spec.per_payment
+        }
+
+
+@pytest.fixture
+def desk(cluster: SmallCluster, operator: Operator) -> Desk:
+    return Desk(cluster, operator)
+
+
+YES = ("True", "Accepted")
+NO = ("False", "TicketRequired")
+
+
+async def test_one_of_higher_priority_does_not_override_without_a_ticket(desk: Desk):
+    await desk.apply(limit(100))
+    await desk.apply(limit(10**12, "high", priority=900))
+
+    assert (desk.accepted(), desk.accepted("high")) == (YES, NO)
+    assert desk.in_force() == {"limits": 100}
+    assert "RiskThreshold/limits declines above 100 minor units of USD" in desk.message("high")
+    assert "it is not in force" in desk.message("high")
+
+    await desk.apply(limit(10**12, "high", priority=900, changeTicket="CHG-1"))
+    assert desk.accepted("high") == YES
+    assert desk.in_force() == {"high": 10**12}
+    again = Operator(desk.cluster, desk.operator.clock)
+    await again.settle()
+    await again.close()
+    assert desk.accepted("high") == YES
+
+    await desk.apply(limit(3 * 10**12, "high", priority=900, changeTicket="CHG-1"))
+    assert desk.accepted("high") == NO
+    assert desk.in_force() == {"high": 10**12}
+
+
+async def test_doubling_counts_from_the_last_ticket(desk: Desk):
+    for bound, ticket, verdict in (
+        (100, None, YES), (200, None, YES), (400, None, NO), (401, "CHG-1", YES),
+        (802, "CHG-1", YES), (1600, "CHG-1", NO), (1600, "CHG-2", YES), (3201, "CHG-1", NO),
+    ):  # fmt: skip
+        await desk.apply(limit(bound, changeTicket=ticket))
+        assert desk.accepted() == verdict, (bound, ticket)
+    assert desk.in_force() == {"limits": 1600}
+    assert "generation 7 stays in force" in desk.message()
+
+
+async def test_an_operator_that_starts_anew_counts_on(desk: Desk):
+    await desk.apply(limit(100))
+    await desk.apply(limit(200))
+    await desk.operator.close()
+
+    desk.operator = Operator(desk.cluster, desk.operator.clock)
+    await desk.apply(limit(400))
+    await desk.operator.close()
+
+    assert desk.accepted() == NO
+
+
+@pytest.mark.parametrize("text", ["please", "x", "approved-by-me"])
+async def test_not_any_text_is_a_ticket(desk: Desk, text: str):
+    await desk.apply(limit(100))
+    await desk.apply(limit(1000, changeTicket=text))
+
+    assert desk.accepted() == NO
+
+
+@pytest.mark.parametrize(
+    "looser",
+    [
+        threshold(perPayment=None), limit(100, scope={"currencies": ["USD"]}),
+        limit(100, effectiveUntil="2027-01-01T00:00:00Z"),
+        limit(100, effectiveFrom="2027-01-01T00:00:00Z"),
+        limit(100, effectiveUntil="2025-01-01T00:00:00Z"),
+        threshold(perPayment={"currency": "IDR", "reviewAboveMinor": 1, "declineAboveMinor": 9}),
+    ],
+)  # fmt: skip
+async def test_every_way_out_of_force_needs_one(desk: Desk, looser: dict[str, Any]):
+    await desk.apply(limit(100))
+    await desk.apply(looser)
+
+    assert desk.accepted() == NO
+    assert desk.in_force() == {"limits": 100}
+
+
+async def test_velocity_rules_are_limits_too(desk: Desk):
+    for count, window, verdict in (
+        (10, "1h", YES),
+        (10, "59m", NO),
+        (20, "2h", YES),
+        (21, "2h", NO),
+    ):
+        await desk.apply(burst(count, window))
+        assert desk.accepted() == verdict, (count, window)
+
+
+async def test_a_limit_may_move_to_others_that_state_it_together(desk: Desk):
+    both = {"currencies": ["USD", "IDR"]}
+    await desk.apply(limit(100, scope=both))
+    await desk.apply(
+        limit(100, "dollars", scope={"currencies": ["USD"]}),
+        limit(150, "rupiah", scope={"currencies": ["IDR"]}),
+    )
+    await desk.apply(threshold(perPayment=None, scope=both))
+
+    assert desk.accepted() == YES
+    assert set(desk.in_force()) == {"dollars", "rupiah"}
+
+
+async def test_brakes_ask_for_nothing_and_blame_nobody(desk: Desk):
+    await desk.apply(limit(100), limit(7, "other", scope={"currencies": ["IDR"]}))
+    for braked in (limit(100, suspend=True), limit(100, mode="Shadow")):
+        await desk.apply(braked)
+        assert desk.accepted()[0] == "True"
+        await desk.apply(limit(8, "other", scope={"currencies": ["IDR"]}))
+        assert desk.accepted("other") == YES
+
+    await desk.apply(limit(10_000))
+    assert desk.accepted() == NO
+    await desk.apply(limit(150))
+    assert desk.accepted() == YES
+
+    desk.cluster.delete("RiskThreshold/limits")
+    await desk.apply(limit(9, "other", scope={"currencies": ["IDR"]}))
+    assert desk.accepted("other") == YES
+
+
+async def test_nothing_large_drives_a_limit_out_of_the_document(desk: Desk):
+    await desk.apply(limit(100))
+    flood = [
+        threshold(
+            f"list-{n}",
+            priority=900,
+            mode="Shadow",
+            perPayment=None,
+            blocklist={"accounts": [f"ACC_{n:02}_{i:04}".ljust(64, "x") for i in range(2000)]},
+        )
+        for n in range(8)
+    ]
+    await desk.apply(*flood)
+
+    assert desk.accepted() == YES
+    assert desk.in_force() == {"limits": 100}
+
+
+async def test_what_was_in_force_before_there_were_approvals_is_approved(desk: Desk):
+    await desk.apply(limit(100, changeTicket="CHG-1"))
+    del desk.cluster.bodies["RiskThreshold/limits"]["status"]["approved"]
+    await desk.operator.settle()
+    await desk.apply(limit(300, changeTicket="CHG-1"))
+
+    assert desk.accepted() == NO
+    assert desk.cluster.status("RiskThreshold/limits")["approved"]["tickets"] == ["CHG-1"]
