@@ -13,7 +13,7 @@ from tests.signing import EdgeAuth
 
 from fx.app import create_app as create_fx
 from fx.settings import FxSettings
-from kurs.clock import MICROS, ManualClock
+from kurs.clock import MICROS, ManualClock, to_rfc3339
 from kurs.database import Database
 from kurs.migrations import migrate
 from kurs.quote_keys import ensure_key_files
@@ -115,7 +115,14 @@ class RiskApp:
         return await self.client.get(path, headers=caller(merchant))
 
     async def score(self, *, merchant: str = MERCHANT, **fields: Any) -> dict[str, Any]:
-        """Score one payment, which must succeed."""
+        """Decide on one payment for good, as payments does; shown as merchants see it."""
+        (result,) = await self.batch(item(merchant=merchant, **fields))
+        assert result.pop("status") == "scored", result
+        name = result["payment_id"].partition(":")[2]
+        return {**result, "payment_id": name, "decided_at": to_rfc3339(result["decided_at"])}
+
+    async def ask(self, *, merchant: str = MERCHANT, **fields: Any) -> dict[str, Any]:
+        """Ask what would be decided on one payment."""
         response = await self.post("/score", body(**fields), merchant=merchant)
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()

@@ -105,7 +105,7 @@ async def test_a_decision_can_be_read_with_its_inputs(small_risk: RiskApp) -> No
     now = small_risk.clock.now()
     opened = to_rfc3339(now - DAY)
     answer = await small_risk.score(
-        payment_id="p", amount="150.5", source_opened_at=opened, destination_currency="IDR"
+        payment_id="p", amount="150.5", source_opened_at=now - DAY, destination_currency="IDR"
     )
     stored = (await small_risk.get("/decisions/p")).json()
 
@@ -136,8 +136,8 @@ async def test_a_decision_can_be_read_with_its_inputs(small_risk: RiskApp) -> No
 
 
 async def test_a_moment_may_be_micros_or_text(small_risk: RiskApp) -> None:
-    as_text = await small_risk.score(payment_id="p", source_opened_at="1970-01-01T00:00:01Z")
-    as_micros = await small_risk.score(payment_id="p", source_opened_at=1_000_000)
+    as_text = await small_risk.ask(payment_id="p", source_opened_at="1970-01-01T00:00:01Z")
+    as_micros = await small_risk.ask(payment_id="p", source_opened_at=1_000_000)
 
     assert as_text == as_micros
 
@@ -147,10 +147,33 @@ async def test_the_same_payment_gets_the_same_decision_however_it_is_written(
 ) -> None:
     first = await small_risk.score(payment_id="p")
     small_risk.clock.advance(seconds=3600)
-    again = [await small_risk.score(payment_id="p", amount=a) for a in ("10", "10.0", 10)]
+    asked = [await small_risk.ask(payment_id="p", amount=a) for a in ("10", "10.0", 10)]
+    again = [await small_risk.score(payment_id="p", amount=a) for a in ("10", "10.0")]
 
-    assert again == [first] * 3
-    assert await small_risk.metric('risk_attempts_total{result="replayed"}') == 3
+    assert asked == [first] * 3
+    assert again == [first] * 2
+    assert await small_risk.metric('risk_attempts_total{result="replayed"}') == 2
+
+
+async def test_asking_stores_and_counts_nothing(small_risk: RiskApp, sqlite_url: str) -> None:
+    for number in range(20):
+        asked = await small_risk.ask(payment_id=f"p{number}")
+        assert asked["decision"] == "approve"
+
+    assert await rows(sqlite_url, COUNTS) == [(0, 0)]
+    assert (await small_risk.get("/decisions/p0")).status_code == 404
+
+
+async def test_what_was_asked_approves_nothing_after_a_blocklist(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    async with risk_app(sqlite_url, tmp_path / "config", risk_document()) as risk:
+        assert (await risk.ask(payment_id="p"))["decision"] == "approve"
+    async with risk_app(
+        sqlite_url, tmp_path / "config", risk_document(), blocked_accounts="alice"
+    ) as risk:
+        assert (await risk.ask(payment_id="p"))["decision"] == "decline"
+        assert (await risk.score(payment_id="p"))["decision"] == "decline"
 
 
 async def test_another_payment_under_a_used_id_is_a_conflict(

@@ -86,20 +86,22 @@ async def wallet_app(
     clock: ManualClock | None = None,
     instance: str = "wallet-0",
     interval: float = 3600,
+    **settings: Any,
 ) -> AsyncIterator[WalletApp]:
     """Run a wallet on the ledger at `url`.
 
-    Its background work runs once at the start, then every `interval` seconds.
+    Its background work runs once at the start, then every `interval` seconds. `settings` are more.
     """
     clock = clock or ManualClock()
     telemetry = Telemetry.for_tests("wallet")
-    settings = WalletSettings(
+    told = WalletSettings(
         database_url=url,
         instance=instance,
         hold_expiry_interval=interval,
         audit_interval=interval,
+        **settings,
     )
-    app = create_app(settings, clock=clock, telemetry=telemetry)
+    app = create_app(told, clock=clock, telemetry=telemetry)
     async with app.router.lifespan_context(app):
         wallet = WalletApp(url, app, clock, telemetry)
         async with wallet.client:

@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
-from tests.wallet.harness import WalletApp, count_rows, pay, wallet_app
+from sqlalchemy import text
+from tests.wallet.harness import WalletApp, caller, count_rows, pay, wallet_app
+
+from kurs.database import Database
 
 
 async def test_opening_answers_the_account_and_repeats(wallet: WalletApp) -> None:
@@ -19,6 +22,21 @@ async def test_opening_answers_the_account_and_repeats(wallet: WalletApp) -> Non
     }  # fmt: skip
     assert again.json() == first.json()
     assert (await wallet.get("/accounts/dave")).json() == first.json()
+
+
+async def test_an_account_says_by_whom_it_was_opened_first(
+    small_wallet: WalletApp, sqlite_ledger: str
+) -> None:
+    for key in ("k1", "k2"):
+        headers = {**caller("demo", "pay,read"), "x-kurs-key-id": key}
+        answer = await small_wallet.client.post(
+            "/accounts", json={"account_id": "dave"}, headers=headers
+        )
+        assert answer.status_code == 200
+    database = Database.open(sqlite_ledger)
+    query = text("SELECT opened_by FROM accounts WHERE account_id = 'dave'")
+    assert await database.read(lambda c: c.execute(query).scalar()) == "demo/k1"
+    await database.close()
 
 
 async def test_many_accounts_open_in_one_transaction(wallet: WalletApp) -> None:
@@ -83,6 +101,13 @@ async def test_an_overdraft_needs_the_role_operate(small_wallet: WalletApp) -> N
     body = {"account_id": "dave", "overdrafts": [{"currency": "USD", "amount": "50"}]}
     response = await small_wallet.post("/accounts", body, roles="pay")
     assert (response.status_code, response.json()["code"]) == (403, "forbidden")
+    assert (await small_wallet.get("/accounts/dave")).status_code == 404
+
+
+async def test_an_overdraft_has_a_ceiling(small_wallet: WalletApp) -> None:
+    absurd = {"account_id": "dave", "overdrafts": [{"currency": "USD", "amount": "92233720368547"}]}
+    response = await small_wallet.post("/accounts", absurd)
+    assert (response.status_code, response.json()["code"]) == (422, "ceiling_exceeded")
     assert (await small_wallet.get("/accounts/dave")).status_code == 404
 
 

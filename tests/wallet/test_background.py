@@ -106,7 +106,7 @@ async def test_the_audit_remembers_the_settled_past_and_finds_lost_money(
     assert value("wallet_ledger_imbalance", {"currency": "USD"}) == 0
     clean = text(
         "INSERT INTO transfers SELECT 'forged', kind, merchant, status, code, message, "
-        "field, content, NULL, reverses, hold_id, config_revision, context, created_at "
+        "field, content, NULL, reverses, hold_id, config_revision, context, created_at, actor "
         "FROM transfers WHERE transfer_id = 'p'"
     )
     await audited.database.write(lambda c: c.execute(clean))

@@ -1,7 +1,9 @@
 """Money from the outside world: repeatable, and only to one's own account."""
 
+import asyncio
+
 import pytest
-from tests.wallet.harness import WalletApp, count_rows, deposit
+from tests.wallet.harness import WalletApp, count_rows, deposit, wallet_app
 
 
 async def test_a_deposit_repeats_with_the_same_answer(wallet: WalletApp) -> None:
@@ -59,8 +61,64 @@ async def test_a_deposit_to_no_account_of_ones_own_stores_nothing(
     assert (await small_wallet.post("/deposits", deposit("d1", "alice", "1"))).status_code == 200
 
 
-async def test_a_deposit_beyond_64_bits_is_refused(small_wallet: WalletApp) -> None:
-    top = "92233720368547758.07"
-    response = await small_wallet.post("/deposits", deposit("d1", "alice", top))
-    assert (response.status_code, response.json()["code"]) == (422, "amount_overflow")
+async def test_one_absurd_deposit_blocks_the_currency_for_nobody(small_wallet: WalletApp) -> None:
+    for top in ("92233720368547758.07", "92233720368547657.00", "10000000000000000.00"):
+        response = await small_wallet.post("/deposits", deposit("d1", "alice", top))
+        assert (response.status_code, response.json()["code"]) == (422, "ceiling_exceeded")
+        assert response.json()["errors"][0]["field"] == "amount"
     assert await small_wallet.total("alice") == "100.00"
+    assert (await small_wallet.post("/deposits", deposit("d2", "bob", "1"))).status_code == 200
+
+
+CEILINGS = {
+    "deposit_max_minor": {"*": 100_00, "JPY": 1_000},
+    "deposit_daily_max_minor": {"*": 250_00, "JPY": 0},
+    "deposit_total_max_minor": {"*": 500_00},
+}
+
+
+async def refused(wallet: WalletApp, name: str, amount: str, currency: str = "EUR") -> str | None:
+    response = await wallet.post("/deposits", deposit(name, "alice", amount, currency))
+    if response.status_code == 200:
+        return None
+    assert (response.status_code, response.json()["code"]) == (422, "ceiling_exceeded")
+    return str(response.json()["detail"])
+
+
+async def test_deposits_have_ceilings_by_size_by_day_and_in_all(ledger_url: str) -> None:
+    async with wallet_app(ledger_url, **CEILINGS) as wallet:
+        await wallet.open("alice")
+        assert "of one deposit" in (await refused(wallet, "a", "100.01") or "")
+        for name in ("b", "c"):
+            assert await refused(wallet, name, "100.00") is None
+        assert "of a day" in (await refused(wallet, "d", "50.01") or "")
+        assert await refused(wallet, "d", "50.00") is None
+        assert "of a day" in (await refused(wallet, "e", "0.01") or "")
+        assert "of a day" in (await refused(wallet, "e", "1", "JPY") or "")
+        # What was deposited is answered again, and another currency has a room of its own.
+        assert await refused(wallet, "b", "100.00") is None
+        assert await refused(wallet, "f", "100.00", "CHF") is None
+        wallet.clock.advance(seconds=86_400)
+        for name in ("g", "h"):
+            assert await refused(wallet, name, "100.00") is None
+        assert await refused(wallet, "i", "50.00") is None
+        wallet.clock.advance(seconds=86_400)
+        assert "of all deposits" in (await refused(wallet, "j", "0.01") or "")
+        assert await wallet.total("alice", "EUR") == "500.00"
+
+
+async def test_two_processes_do_not_both_take_what_is_left(postgres_ledger: str) -> None:
+    async with (
+        wallet_app(postgres_ledger, instance="a", **CEILINGS) as one,
+        wallet_app(postgres_ledger, instance="b", **CEILINGS) as two,
+    ):
+        await one.open("alice")
+        made = await asyncio.gather(
+            *(
+                refused(wallet, f"{wallet is one}-{i}", "10.00")
+                for i in range(20)
+                for wallet in (one, two)
+            )
+        )
+        assert made.count(None) == 25
+        assert await two.total("alice", "EUR") == "250.00"

@@ -10,6 +10,7 @@ from kurs.telemetry import Telemetry
 from wallet.ledger import Ledger, Submission
 from wallet.metrics import WalletMetrics
 from wallet.schemas.batch import BATCH, to_transfer
+from wallet.settings import WalletSettings
 
 
 @pytest.mark.postgres
@@ -26,6 +27,7 @@ async def test_a_transfer_that_cannot_be_stored_leaves_its_neighbours_alone(
         telemetry=telemetry,
         metrics=WalletMetrics(telemetry),
         batch_metrics=BatchMetrics(telemetry.registry),
+        ceilings=WalletSettings().ceilings(),
     )
     items = BATCH.validate_python({"items": [cancel("a"), cancel("b"), cancel("c")]}).items
     transfers = [to_transfer(item) for item in items]

@@ -36,6 +36,7 @@ from wallet.metrics import WalletMetrics
 from wallet.schemas.batch import BATCH, to_transfer
 from wallet.schemas.public import AccountIn, DepositIn
 from wallet.service import Wallet
+from wallet.settings import WalletSettings
 from wallet.store import reports, tables
 
 Result = TypeVar("Result")
@@ -70,9 +71,12 @@ class LedgerMachine(RuleBasedStateMachine):
             telemetry=telemetry,
             metrics=WalletMetrics(telemetry),
             batch_metrics=BatchMetrics(telemetry.registry),
+            ceilings=WalletSettings().ceilings(),
         )
         directory = AccountDirectory(self.database)
-        self.wallet = Wallet(self.database, self.ledger, directory, self.clock)
+        ceiling = {"*": 10**12}
+        log = telemetry.logger
+        self.wallet = Wallet(self.database, self.ledger, directory, self.clock, log, ceiling)
 
     def wait(self, work: Awaitable[Result]) -> Result:
         self.unseen = True

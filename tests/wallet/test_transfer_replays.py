@@ -33,6 +33,13 @@ def statements() -> Iterator[list[str]]:
     event.remove(Engine, "before_cursor_execute", note)
 
 
+async def test_who_asked_is_kept_and_makes_no_other_transfer(small_wallet: WalletApp) -> None:
+    for actor in ("demo/k1", "demo/k2", None):
+        (result,) = await small_wallet.transfer({**cancel("x"), "actor": actor})
+        assert result["status"] == "applied"
+    assert result["stored"]["actor"] == "demo/k1"
+
+
 async def test_every_kind_is_replayed_with_what_is_stored(wallet: WalletApp) -> None:
     items = [
         pay("p", "alice", "bob", 5_00, quote_id="q", config_revision="r7", context={"a": [1, "é"]}),
@@ -61,7 +68,7 @@ async def test_a_replay_tells_what_was_asked(wallet: WalletApp) -> None:
 
     assert again["stored"] == {
         "kind": "post", "status": "applied", "code": None, "postings": item["postings"],
-        "quote_id": "q", "config_revision": "r7", "context": {"a": 1.5},
+        "quote_id": "q", "config_revision": "r7", "context": {"a": 1.5}, "actor": None,
     }  # fmt: skip
 
 

@@ -185,6 +185,8 @@ class JoinedGateway:
             "quote_signing_keys_file": self.folder / "quote-signing-keys.pem",
             "quote_verify_keys_file": self.folder / "quote-verify-keys.pem",
             "edge_keys_dir": self.folder / "edge-keys",
+            # One key does everything here, as on a laptop.
+            "four_eyes": False,
             "api_keys_file": self.folder / "api-keys.json",
             **self.overrides.get(name, {}),
         }

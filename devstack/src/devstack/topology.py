@@ -149,6 +149,8 @@ def service_environment(
 ) -> dict[str, str]:
     """Return the KURS_ variables of one process; `addresses` are base URLs by service name."""
     variables = {
+        # One key has every role here, and approves what it paid.
+        "KURS_FOUR_EYES": "false",
         "KURS_HOST": LOOPBACK,
         "KURS_PORT": str(port),
         "KURS_CONFIG_DIR": str(folder.config / service.name),

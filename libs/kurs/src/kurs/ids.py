@@ -28,6 +28,10 @@ LedgerAccountId = Annotated[
     str, StringConstraints(pattern=r"^(house:[a-z-]{1,40}|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$")
 ]
 """An account as postings name it: a customer's, or one of the house."""
+Actor = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[!-~]{1,64})?$")
+]
+"""Who acted: `merchant/key`."""
 IdempotencyKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
 
 

@@ -4,11 +4,11 @@ Problem
 ├── IdempotencyKeyInvalid 400      ├── PaymentIdTaken 409
 ├── IdempotencyKeyRequired 400     ├── OperationConflict 409
 ├── CursorInvalid 400              ├── KeyReused 422
-├── PaymentNotFound 404            └── AmountInvalid 422
-└── OperationInProgress 409
+├── FourEyes 403                   ├── AmountInvalid 422
+├── PaymentNotFound 404            └── OperationInProgress 409
 """
 
-from kurs.errors import BadRequest, Conflict, FieldError, NotFound, Unprocessable
+from kurs.errors import BadRequest, Conflict, FieldError, Forbidden, NotFound, Unprocessable
 
 
 class IdempotencyKeyInvalid(BadRequest):
@@ -58,6 +58,20 @@ class PaymentNotFound(NotFound):
 
     def __init__(self) -> None:
         super().__init__("there is no payment with this id")
+
+
+class FourEyes(Forbidden):
+    """Who paid does not decide on the payment: it takes another key of the merchant."""
+
+    code = "four_eyes"
+    title = "Four eyes"
+
+    def __init__(self) -> None:
+        hint = "decide with another key that has the role review"
+        super().__init__(
+            "this key made the payment, and four eyes decide: use another key of the merchant",
+            errors=[FieldError("Authorization", "the key that paid", hint)],
+        )
 
 
 class OperationInProgress(Conflict):

@@ -202,6 +202,7 @@ class PaymentFlow:
         return {
             "transfer_id": operation.operation_id,
             "merchant": payment.merchant,
+            "actor": operation.actor,
             **content,
         }
 

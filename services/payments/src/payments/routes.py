@@ -21,6 +21,7 @@ from payments.domain.payment import Payment
 from payments.errors import (
     AmountInvalid,
     CursorInvalid,
+    FourEyes,
     IdempotencyKeyInvalid,
     IdempotencyKeyRequired,
     KeyReused,
@@ -104,6 +105,8 @@ _ACTION = {
     **problem_responses(PaymentNotFound, OperationInProgress, OperationConflict, KeyReused),
 }
 
+_DECISION = {**_ACTION, **problem_responses(FourEyes)}
+
 
 @routes.post(
     "/payments",
@@ -120,7 +123,9 @@ async def pay(request: Request) -> Response:
     service: PaymentService = request.app.state.service
     request_id = edge_request_id(request.scope)
     payment, idempotency, fingerprint = _read(body, who, key, request_id, service)
-    told = await service.pay(payment, idempotency=idempotency, fingerprint=fingerprint)
+    told = await service.pay(
+        payment, actor=who.actor, idempotency=idempotency, fingerprint=fingerprint
+    )
     return _respond(told)
 
 
@@ -230,7 +235,7 @@ async def refund(
     return _respond(await service.act(Kind.REFUND, caller, payment_id, amount=amount, key=key))
 
 
-@routes.post("/payments/{payment_id}/approve", responses=_ACTION, response_class=Response)
+@routes.post("/payments/{payment_id}/approve", responses=_DECISION, response_class=Response)
 async def approve(
     payment_id: PaymentPath,
     caller: CallerDep,
@@ -238,11 +243,11 @@ async def approve(
     service: Service,
     _body: ActionRequest = _PLAIN,
 ) -> Response:
-    """Let a payment in review go through."""
-    return _respond(await service.act(Kind.APPROVE, caller, payment_id, key=key))
+    """Let a payment in review go through; not with the key that paid it."""
+    return _respond(await service.decide(Kind.APPROVE, caller, payment_id, key=key))
 
 
-@routes.post("/payments/{payment_id}/refuse", responses=_ACTION, response_class=Response)
+@routes.post("/payments/{payment_id}/refuse", responses=_DECISION, response_class=Response)
 async def refuse(
     payment_id: PaymentPath,
     caller: CallerDep,
@@ -250,8 +255,8 @@ async def refuse(
     service: Service,
     _body: ActionRequest = _PLAIN,
 ) -> Response:
-    """Refuse a payment in review; its funds are released."""
-    return _respond(await service.act(Kind.REFUSE, caller, payment_id, key=key))
+    """Refuse a payment in review; its funds are released. Not with the key that paid it."""
+    return _respond(await service.decide(Kind.REFUSE, caller, payment_id, key=key))
 
 
 def _read(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from opentelemetry.trace import get_current_span
 
+from kurs.audit_log import audit
 from kurs.batching import BatchMetrics
 from kurs.caller import Caller
 from kurs.clock import MICROS, Clock, monotonic
@@ -15,7 +16,7 @@ from kurs.telemetry import Telemetry, inject
 from payments.clients import AccountDirectory, Unanswered
 from payments.domain.operation import Answer, Kind, Operation, digest, operation_id
 from payments.domain.payment import Payment, Status
-from payments.errors import PaymentNotFound
+from payments.errors import FourEyes, PaymentNotFound
 from payments.feed import Feed
 from payments.flow import PaymentFlow, Settled
 from payments.metrics import PaymentMetrics, span_attributes
@@ -36,6 +37,7 @@ from payments.store.writes import (
 from payments.waves import Waves, give_way
 
 RUNNING = 202
+_DECIDED = {200: "done", 202: "open", 400: "failed"}
 
 
 class RefundNotPermitted(Forbidden):
@@ -89,10 +91,12 @@ class PaymentService:
         )
         self.close = self._writer.close
 
-    async def pay(self, payment: Payment, *, idempotency: str, fingerprint: str) -> Told:
+    async def pay(
+        self, payment: Payment, *, actor: str, idempotency: str, fingerprint: str
+    ) -> Told:
         """Make a payment once, however often it is asked for. Raises Problem.
 
-        Its active operation is the one to pay it.
+        Its active operation is the one to pay it, and `actor` who asks first.
         """
         assert payment.active_operation is not None
         operation = Operation(
@@ -102,7 +106,7 @@ class PaymentService:
             idempotency=idempotency,
             fingerprint=fingerprint,
             amount=payment.amount,
-            actor=payment.merchant,
+            actor=actor,
             created_at=payment.created_at,
             lease_until=self._lease(),
             traceparent=inject(),
@@ -134,6 +138,29 @@ class PaymentService:
             traceparent=inject(),
         )
         return await self._carry_out(Begin(operation), payment_id)
+
+    async def decide(self, kind: Kind, caller: Caller, payment_id: str, *, key: str) -> Told:
+        """Approve or refuse a payment in review: as `act`, and raises FourEyes."""
+        about = {"payment_id": payment_id, "actor": caller.actor}
+        if self._settings.four_eyes and await self._has_paid(caller, payment_id):
+            audit(self._log, kind.value, outcome="four_eyes", **about)
+            raise FourEyes
+        try:
+            told = await self.act(kind, caller, payment_id, key=key)
+        except Problem as problem:
+            audit(self._log, kind.value, outcome=problem.code, **about)
+            raise
+        audit(self._log, kind.value, outcome=_DECIDED[told.answer.status], **about)
+        return told
+
+    async def _has_paid(self, caller: Caller, payment_id: str) -> bool:
+        """Tell whether the caller's key made the payment.
+
+        Releases before this one stored no key with it; who made those nobody can tell any more.
+        """
+        name = operation_id(Kind.PAY, f"{caller.merchant}:{payment_id}")
+        paid = await self._database.read(lambda c: reads.find_operation(c, name))
+        return paid is not None and paid.actor == caller.actor
 
     async def check_refundable(self, caller: Caller, payment: Payment) -> None:
         """Raise RefundNotPermitted when the receiver is another merchant's account.
@@ -216,6 +243,7 @@ class PaymentService:
         self._log.info(
             "operation",
             kind=started.operation.kind.value,
+            actor=started.operation.actor,
             payment_id=started.payment.payment_id,
             status=settled.payment.status.value,
             answer=answer.status,

@@ -16,7 +16,8 @@ class PaymentsSettings(ServiceSettings):
     `payment_timeout`, so that nobody takes over what still runs. What sweepers have failed to
     finish `set_aside_attempts` times (an outage of another service does not count) is set aside
     and tried again only every `set_aside_seconds`. `quote_verify_keys_file` holds the public keys
-    of quotes (PEM, any number), read anew when it changes.
+    of quotes (PEM, any number), read anew when it changes. With `four_eyes` a payment under review
+    is approved or refused by another key than the one that made it.
     """
 
     service: str = "payments"
@@ -36,3 +37,4 @@ class PaymentsSettings(ServiceSettings):
     exchange_hold_seconds: float = 900.0
     give_up_seconds: float = 900.0
     reconcile_seconds: float = 30.0
+    four_eyes: bool = True

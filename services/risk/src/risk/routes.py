@@ -44,13 +44,15 @@ def scores_router(service: RiskService) -> APIRouter:
     """Return the public routes."""
     routes = router(tags=["risk"])
 
-    @routes.post("/score", summary="Decide on a payment", responses=_SCORE_PROBLEMS)
+    @routes.post(
+        "/score",
+        summary="What would be decided on a payment; nothing is stored or counted",
+        responses=_SCORE_PROBLEMS,
+    )
     async def score(request: ScoreRequest, caller: CallerDep) -> ScoreAnswer:
         deadline = current_deadline.get()
         order = Order(_attempt(request, caller), deadline.expires_at if deadline else None)
-        result = (await service.score([order]))[0]
-        if isinstance(result, Exception):
-            raise result
+        result = await service.judge(order)
         if isinstance(result, Conflict):
             raise _conflict(request, result)
         if isinstance(result, Skipped):

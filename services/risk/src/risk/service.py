@@ -79,6 +79,18 @@ class RiskService:
             self._count(result)
         return results
 
+    async def judge(self, order: Order) -> Result:
+        """Return what is decided on an attempt, or would be now; nothing is stored or counted.
+
+        A decision that is stored holds for its payment, whatever is asked. Raises NotConfigured.
+        """
+        self._in_force()
+        if order.expires_at is not None and order.expires_at <= monotonic():
+            return Skipped(order.attempt.payment_id)
+        return await self._database.read(
+            lambda c: self._batch(c, [order.attempt]).score(order.attempt)
+        )
+
     async def decision(self, merchant: str, payment_id: str) -> Decision:
         """Return the decision on a merchant's payment; raises DecisionNotFound."""
         find = partial(store.find_decision, payment_id=f"{merchant}:{payment_id}")
@@ -114,19 +126,22 @@ class RiskService:
     def _score(
         self, connection: Connection, attempts: Sequence[Attempt]
     ) -> list[Scored | Conflict]:
-        policy = self._in_force()
-        if policy.windows:
+        if self._in_force().windows:
             store.lock_accounts(connection, {a.counter_key for a in attempts})
+        batch = self._batch(connection, attempts)
+        results = [batch.score(attempt) for attempt in attempts]
+        store.add_counters(connection, batch.counters())
+        store.insert_decisions(connection, batch.decided)
+        return results
+
+    def _batch(self, connection: Connection, attempts: Sequence[Attempt]) -> Batch:
+        policy = self._in_force()
         # The moment is taken under the locks: who comes later also counts later.
         now = self._clock.now()
         known = store.load_decisions(connection, [a.payment_id for a in attempts])
         fresh = {a.counter_key for a in attempts if a.payment_id not in known}
         windows = store.load_windows(connection, fresh, policy.windows, now)
-        batch = Batch(policy, self._rates(now), now, known, windows)
-        results = [batch.score(attempt) for attempt in attempts]
-        store.add_counters(connection, batch.counters())
-        store.insert_decisions(connection, batch.decided)
-        return results
+        return Batch(policy, self._rates(now), now, known, windows)
 
     def _count(self, result: Result | Exception) -> None:
         if isinstance(result, Scored):

@@ -62,6 +62,7 @@ def stored_transfer(record: Record) -> dict[str, Any]:
         "quote_id": content.get("quote_id"),
         "config_revision": record.config_revision,
         "context": None if record.context is None else json.loads(record.context),
+        "actor": record.actor,
     }
 
 

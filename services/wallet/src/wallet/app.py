@@ -53,8 +53,16 @@ def create_app(
         telemetry=telemetry,
         metrics=metrics,
         batch_metrics=BatchMetrics(telemetry.registry),
+        ceilings=settings.ceilings(),
     )
-    wallet = Wallet(database, ledger, AccountDirectory(database), clock)
+    wallet = Wallet(
+        database,
+        ledger,
+        AccountDirectory(database),
+        clock,
+        telemetry.logger,
+        settings.overdraft_max_minor,
+    )
     expiry, audit = _background(settings, wallet, metrics, telemetry)
 
     @contextlib.asynccontextmanager

@@ -37,6 +37,7 @@ def _expiry(hold_id: str, merchant: str) -> Transfer:
         merchant=merchant,
         content=f'{{"kind":"{Kind.EXPIRY.value}"}}',
         hold_id=hold_id,
+        actor=f"{merchant}/expiry",
     )
 
 

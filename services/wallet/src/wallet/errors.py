@@ -2,7 +2,7 @@
 
 NotFound 404        AccountNotFound, TransferNotFound
 Conflict 409        AccountIdTaken, DepositConflict
-Unprocessable 422   BalanceOverflow
+Unprocessable 422   BalanceOverflow, CeilingExceeded
 """
 
 from kurs.errors import Conflict, NotFound, Unprocessable
@@ -34,6 +34,13 @@ class DepositConflict(Conflict):
 
     code = "deposit_conflict"
     title = "Deposit id used before"
+
+
+class CeilingExceeded(Unprocessable):
+    """More than may be deposited, or than an account may be overdrawn, in this currency."""
+
+    code = "ceiling_exceeded"
+    title = "Above the ceiling"
 
 
 class BalanceOverflow(Unprocessable):

@@ -11,10 +11,12 @@ from kurs.clock import Clock, monotonic
 from kurs.database import Database, Writer
 from kurs.errors import Problem
 from kurs.telemetry import Telemetry
+from wallet.domain.deposits import Ceilings
 from wallet.domain.evaluate import Evaluation
-from wallet.domain.transfers import Code, Outcome, Status, Transfer
+from wallet.domain.transfers import Code, Kind, Outcome, Status, Transfer
 from wallet.metrics import WalletMetrics
 from wallet.store import batch
+from wallet.store.deposits import Deposited
 
 MAX_BATCH = 1_000
 
@@ -40,11 +42,13 @@ class Ledger:
         telemetry: Telemetry,
         metrics: WalletMetrics,
         batch_metrics: BatchMetrics,
+        ceilings: Ceilings,
     ) -> None:
         self._clock = clock
         self._stripe = stripe
         self._telemetry = telemetry
         self._metrics = metrics
+        self._deposited = Deposited(ceilings)
         self._writer: Writer[Submission, Outcome] = Writer(
             database,
             self._apply,
@@ -109,7 +113,10 @@ class Ledger:
         if not transfers:
             return []
         now = self._clock.now()
+        coming = {t.postings[1].currency for t in transfers if t.kind is Kind.DEPOSIT}
+        rooms = self._deposited.rooms(connection, coming, now)
         view = batch.load(connection, transfers, self._stripe)
+        view.rooms = rooms
         evaluation = Evaluation(view, now)
         outcomes = evaluation.run(transfers)
         batch.save(connection, evaluation.changes, now, self._stripe)

@@ -11,7 +11,13 @@ from kurs.ids import LedgerAccountId
 from kurs.money import format_amount
 from kurs.routing import router
 from wallet import answers
-from wallet.errors import AccountIdTaken, AccountNotFound, BalanceOverflow, DepositConflict
+from wallet.errors import (
+    AccountIdTaken,
+    AccountNotFound,
+    BalanceOverflow,
+    CeilingExceeded,
+    DepositConflict,
+)
 from wallet.schemas.public import (
     AccountBalances,
     AccountOut,
@@ -44,7 +50,7 @@ def _add_accounts(routes: APIRouter, wallet: Wallet) -> None:
         "/accounts",
         summary="Open one account or many",
         response_model=AccountOut | list[AccountOut],
-        responses=problem_responses(Forbidden, AccountIdTaken),
+        responses=problem_responses(Forbidden, AccountIdTaken, CeilingExceeded),
     )
     async def open_accounts(body: AccountsIn, caller: CallerDep) -> AccountOut | list[AccountOut]:
         if isinstance(body, list):
@@ -91,7 +97,9 @@ def _add_deposits(routes: APIRouter, wallet: Wallet) -> None:
     @routes.post(
         "/deposits",
         summary="Put money into an account",
-        responses=problem_responses(AccountNotFound, DepositConflict, BalanceOverflow),
+        responses=problem_responses(
+            AccountNotFound, DepositConflict, CeilingExceeded, BalanceOverflow
+        ),
     )
     async def deposit(body: DepositIn, caller: CallerDep, response: Response) -> DepositOut:
         outcome, amount = await wallet.deposit(caller, body)

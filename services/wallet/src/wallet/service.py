@@ -3,19 +3,29 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
+from structlog.typing import FilteringBoundLogger
 
+from kurs.audit_log import audit
 from kurs.caller import Caller
 from kurs.clock import Clock
 from kurs.database import Database
-from kurs.errors import FieldError, Unavailable, Unprocessable
+from kurs.errors import FieldError, Problem, Unavailable, Unprocessable
 from kurs.ids import HOUSE_WORLD
 from kurs.money import InvalidAmount, parse_amount
 from wallet.directory import AccountDirectory
 from wallet.domain.content import posting_content
+from wallet.domain.deposits import ByCurrency, most
 from wallet.domain.transfers import Code, Kind, Outcome, Posting, Status, Transfer
-from wallet.errors import AccountIdTaken, AccountNotFound, BalanceOverflow, DepositConflict
+from wallet.errors import (
+    AccountIdTaken,
+    AccountNotFound,
+    BalanceOverflow,
+    CeilingExceeded,
+    DepositConflict,
+)
 from wallet.ledger import Ledger, Submission
 from wallet.schemas.public import AccountIn, DepositIn
 from wallet.store import reports
@@ -30,25 +40,28 @@ class Wallet:
     ledger: Ledger
     directory: AccountDirectory
     clock: Clock
+    log: FilteringBoundLogger
+    overdraft_ceiling: ByCurrency
 
     async def open_accounts(
         self, caller: Caller, wanted: Sequence[AccountIn], *, many: bool
     ) -> list[Account]:
         """Open accounts in one transaction, all or none; those open already stay as they are.
 
-        Raises AccountIdTaken for the first that exists with other content, and Forbidden for
-        overdrafts without the role `operate`. `many` tells how to name the fields.
+        Raises AccountIdTaken for the first that exists with other content, and for overdrafts
+        Forbidden without the role `operate` and CeilingExceeded. `many` tells how to name fields.
         """
-        if any(a.overdrafts for a in wanted):
-            caller.require("operate")
         now = self.clock.now()
         accounts = [
             Account(
                 a.account_id, caller.merchant, "customer", a.settlement_currency,
-                _limits(a, f"{i}." if many else ""), now,
+                _limits(a, f"{i}." if many else ""), now, caller.actor,
             )
             for i, a in enumerate(wanted)
         ]  # fmt: skip
+        overdrawn = [account for account in accounts if account.overdrafts]
+        if overdrawn:
+            self._allow_overdrafts(caller, overdrawn)
 
         def work(connection: Connection) -> list[Account]:
             stored = open_accounts(connection, accounts)
@@ -56,7 +69,26 @@ class Wallet:
                 _check_same(ours, theirs, f"{index}." if many else "")
             return stored
 
-        return await self.database.write(work)
+        opened = await self.database.write(work)
+        for account in overdrawn:
+            self._audit(
+                "overdraft", caller, "done",
+                account=account.account_id, minor=dict(account.overdrafts),
+            )  # fmt: skip
+        return opened
+
+    def _allow_overdrafts(self, caller: Caller, accounts: Sequence[Account]) -> None:
+        for account in accounts:
+            facts = {"account": account.account_id, "minor": dict(account.overdrafts)}
+            try:
+                caller.require("operate")
+                _check_ceiling(account, self.overdraft_ceiling)
+            except Problem as problem:
+                self._audit("overdraft", caller, problem.code, **facts)
+                raise
+
+    def _audit(self, action: str, caller: Caller, outcome: str, **facts: Any) -> None:
+        audit(self.log, action, actor=caller.actor, outcome=outcome, **facts)
 
     async def account(self, caller: Caller, account_id: str) -> Account:
         """Return an account of the caller's, or of the house for an operator.
@@ -93,17 +125,23 @@ class Wallet:
         """Move money from the outside world to an account of the caller's.
 
         Returns the outcome and the amount in minor units. Raises AccountNotFound,
-        DepositConflict and BalanceOverflow.
+        DepositConflict, CeilingExceeded and BalanceOverflow.
         """
         amount = _amount(deposit.amount, deposit.currency, "amount")
-        transfer = _deposit(caller.merchant, deposit, amount)
+        transfer = _deposit(caller, deposit, amount)
         outcome = (await self.ledger.submit([Submission(transfer)]))[0]
+        self._audit(
+            "deposit", caller, "replayed" if outcome.replayed else outcome.code or "done",
+            deposit=deposit.deposit_id, account=deposit.account_id,
+            currency=deposit.currency, minor=amount,
+        )  # fmt: skip
         if outcome.status is Status.APPLIED:
             return outcome, amount
         raise _deposit_problem(deposit, outcome)
 
 
-def _deposit(merchant: str, deposit: DepositIn, amount: int) -> Transfer:
+def _deposit(caller: Caller, deposit: DepositIn, amount: int) -> Transfer:
+    merchant = caller.merchant
     account_id, currency = deposit.account_id, deposit.currency
     postings = [Posting(HOUSE_WORLD, currency, -amount), Posting(account_id, currency, amount)]
     content = {
@@ -117,6 +155,7 @@ def _deposit(merchant: str, deposit: DepositIn, amount: int) -> Transfer:
         merchant=merchant,
         content=json.dumps(content, separators=(",", ":")),
         postings=postings,
+        actor=caller.actor,
     )
 
 
@@ -132,6 +171,8 @@ def _deposit_problem(deposit: DepositIn, outcome: Outcome) -> Exception:
     if outcome.status is Status.SKIPPED:
         return Unavailable(outcome.message or "")
     error = FieldError("amount", outcome.message or "", "deposit less")
+    if outcome.code == Code.CEILING:
+        return CeilingExceeded(error.message, errors=[error])
     return BalanceOverflow(error.message, errors=[error])
 
 
@@ -149,6 +190,14 @@ def _check_same(ours: Account, theirs: Account, prefix: str) -> None:
         message = f"the id {ours.account_id} is taken"
     error = FieldError(prefix + field, message, "use a new account_id")
     raise AccountIdTaken(message, errors=[error])
+
+
+def _check_ceiling(account: Account, ceiling: ByCurrency) -> None:
+    for currency, minor in account.overdrafts.items():
+        if minor > most(ceiling, currency):
+            said = f"above the ceiling of an overdraft in {currency}"
+            error = FieldError("overdrafts", said, "agree on less")
+            raise CeilingExceeded(said, errors=[error])
 
 
 def _limits(account: AccountIn, prefix: str) -> Mapping[str, int]:

@@ -1,8 +1,16 @@
 """Settings of the wallet, from `KURS_*` environment variables."""
 
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from kurs.settings import MEBIBYTE, ServiceSettings
+from wallet.domain.deposits import Ceilings
+
+# A ninetieth of what 64 bits hold: nothing can bring an account of the house near the edge.
+_MOST = 10**17
+MinorUnits = Annotated[int, Field(ge=0, le=_MOST)]
 
 
 class WalletSettings(ServiceSettings):
@@ -18,3 +26,15 @@ class WalletSettings(ServiceSettings):
     hold_expiry_interval: float = 1.0
     # Seconds between two sums over the ledger.
     audit_interval: float = 30.0
+    # Ceilings in minor units by currency, "*" for those that are not named: what one deposit may
+    # bring, those of a day (UTC), and all together; and how far one account may be overdrawn.
+    deposit_max_minor: dict[str, MinorUnits] = Field(default={"*": 10**14})
+    deposit_daily_max_minor: dict[str, MinorUnits] = Field(default={"*": 10**15})
+    deposit_total_max_minor: dict[str, MinorUnits] = Field(default={"*": 10**17})
+    overdraft_max_minor: dict[str, MinorUnits] = Field(default={"*": 10**12})
+
+    def ceilings(self) -> Ceilings:
+        """Return the bounds of deposits."""
+        return Ceilings(
+            self.deposit_max_minor, self.deposit_daily_max_minor, self.deposit_total_max_minor
+        )

@@ -108,7 +108,7 @@ def apply(connection: Connection, ops: Sequence[Op]) -> list[Outcome | Exception
     for i, op in finishes:
         if id(op) not in known:
             results[i] = VersionConflict()
-    created = [op.payment for (i, op) in claims if _is_fresh(results[i])]
+    created = [op for (i, op) in claims if _is_fresh(results[i])]
     _record_events(connection, created, recorded)
     return results
 
@@ -242,12 +242,9 @@ def _changes(finish: Finish) -> tuple[Any, ...]:
 
 
 def _record_events(
-    connection: Connection, created: Sequence[Payment], finishes: Sequence[Finish]
+    connection: Connection, created: Sequence[Claim], finishes: Sequence[Finish]
 ) -> None:
-    rows: list[tuple[Any, ...]] = [
-        (p.uid, p.merchant, None, p.status.value, "requested", p.merchant, p.created_at)
-        for p in created
-    ]
+    rows = [_request_row(claim) for claim in created]
     rows += [_move_row(f) for f in finishes if _is_move(f)]
     if not rows:
         return
@@ -256,6 +253,12 @@ def _record_events(
         # last one it saw would miss a smaller one that is committed later.
         connection.execute(text("SELECT pg_advisory_xact_lock(7236)"))
     insert_rows(connection, events, EVENT_COLUMNS, rows)
+
+
+def _request_row(claim: Claim) -> tuple[Any, ...]:
+    payment, actor = claim.payment, claim.operation.actor
+    begun = (None, payment.status.value, "requested")
+    return (payment.uid, payment.merchant, *begun, actor, payment.created_at)
 
 
 def _is_move(finish: Finish) -> bool:

@@ -84,7 +84,7 @@ class Evaluation:
             transfer.content,
             transfer.quote_id if applied else None,
             transfer.reverses, transfer.hold_id, transfer.config_revision, transfer.context,
-            self._now,
+            self._now, transfer.actor,
         )  # fmt: skip
         self._view.transfers[transfer.transfer_id] = record
         self.changes.transfers.append(record)
@@ -105,6 +105,8 @@ class Evaluation:
     def _deposit(self, transfer: Transfer) -> None:
         moves = rules.plan(transfer, self._view)
         rules.check_owner(moves, transfer.merchant)
+        _, arriving = transfer.postings
+        self._view.rooms[arriving.currency].take(arriving.amount)
         rules.check(moves)
         self._book(transfer, moves)
 

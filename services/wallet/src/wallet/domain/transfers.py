@@ -46,6 +46,7 @@ class Code(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     NOT_DUE = "not_due"
     FAILED = "ledger_failed"
+    CEILING = "ceiling_exceeded"
     INVALID = "invalid"
 
 
@@ -71,7 +72,8 @@ class Transfer:
     """One request to the ledger.
 
     `content` is the canonical JSON of everything that makes two requests the same; `context` is
-    the caller's own JSON, kept and given back, never compared. Postings sum to zero per currency.
+    the caller's own JSON, and `actor` who asked (`merchant/key`): both are kept and given back,
+    never compared. Postings sum to zero per currency.
     """
 
     transfer_id: str
@@ -85,6 +87,7 @@ class Transfer:
     reverses: str | None = None
     config_revision: str | None = None
     context: str | None = None
+    actor: str | None = None
 
     @property
     def burns_id(self) -> bool:
@@ -114,6 +117,8 @@ class Record(NamedTuple):
     config_revision: str | None
     context: str | None
     created_at: int
+    actor: str | None = None
+    """Who asked, `merchant/key`; earlier releases stored none."""
 
 
 class Outcome(NamedTuple):

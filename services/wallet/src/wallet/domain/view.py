@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kurs.money import MAX_MINOR
+from wallet.domain.deposits import Room
 from wallet.domain.transfers import Posting, Record
 
 Key = tuple[str, str]
@@ -116,6 +117,8 @@ class View:
     used_quotes: set[str] = field(default_factory=set)
     reversals: dict[str, list[Record]] = field(default_factory=dict)
     """Applied reversals by the transfer that they reverse."""
+    rooms: dict[str, Room] = field(default_factory=dict)
+    """What may still come from the outside world, by currency."""
 
 
 @dataclass(slots=True)

@@ -19,14 +19,14 @@ from pydantic import (
 )
 
 from kurs.batch_body import MAX_ITEMS
-from kurs.ids import AccountId, CurrencyCode, LedgerAccountId, MerchantId, TransferId
+from kurs.ids import AccountId, Actor, CurrencyCode, LedgerAccountId, MerchantId, TransferId
 from kurs.money import MAX_MINOR
 from wallet.domain.transfers import HoldTerms, Kind, Posting, Transfer
 from wallet.domain.view import unbalanced
 from wallet.schemas.public import MAX_ACCOUNTS, Request
 
 MAX_CONTEXT_BYTES = 8 * 1024
-_NOT_CONTENT = {"transfer_id", "context", "traceparent", "baggage", "deadline_ms"}
+_NOT_CONTENT = {"transfer_id", "actor", "context", "traceparent", "baggage", "deadline_ms"}
 _FAR_FUTURE = 2**53
 
 
@@ -82,6 +82,7 @@ class TransferIn(Request):
     transfer_id: TransferId
     merchant: MerchantId
     config_revision: _Revision | None = None
+    actor: Actor | None = Field(None, description="Who asked; stored, never compared.")
     context: Context | None = None
     traceparent: Annotated[str, StringConstraints(max_length=256)] | None = None
     baggage: Annotated[str, StringConstraints(max_length=256)] | None = None
@@ -156,6 +157,7 @@ class StoredTransfer(BaseModel):
     quote_id: str | None
     config_revision: str | None
     context: dict[str, Any] | None
+    actor: str | None
 
 
 class TransferResult(BaseModel):
@@ -219,6 +221,7 @@ def to_transfer(item: TransferIn) -> Transfer:
         reverses=item.reverses if isinstance(item, PostIn) else None,
         config_revision=item.config_revision,
         context=item.context,
+        actor=item.actor,
     )
 
 

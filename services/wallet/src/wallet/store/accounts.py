@@ -15,7 +15,10 @@ _BALANCE = tuple(column.name for column in balances.columns)
 
 
 class Account(NamedTuple):
-    """An account; `overdrafts` in minor units by currency, `opened_at` in microseconds."""
+    """An account; `overdrafts` in minor units by currency, `opened_at` in microseconds.
+
+    `opened_by` is who asked, `merchant/key`; earlier releases stored none.
+    """
 
     account_id: str
     merchant: str
@@ -23,6 +26,7 @@ class Account(NamedTuple):
     settlement_currency: str | None
     overdrafts: Mapping[str, int]
     opened_at: int
+    opened_by: str | None = None
 
 
 def open_accounts(connection: Connection, wanted: Sequence[Account]) -> list[Account]:
@@ -30,7 +34,7 @@ def open_accounts(connection: Connection, wanted: Sequence[Account]) -> list[Acc
 
     The caller compares: an account that existed is returned as it is, whoever owns it.
     """
-    rows = [(*a[:4], _dump(a.overdrafts), a.opened_at) for a in wanted]
+    rows = [(*a[:4], _dump(a.overdrafts), a.opened_at, a.opened_by) for a in wanted]
     rows.sort(key=itemgetter(0))
     insert_rows(connection, accounts, _ACCOUNT, rows, skip_existing=True)
     stored = find_accounts(connection, {a.account_id for a in wanted})
@@ -53,7 +57,7 @@ def find_accounts(connection: Connection, account_ids: Collection[str]) -> dict[
 def _account(row: Row[Any]) -> Account:
     return Account(
         row.account_id, row.merchant, row.kind, row.settlement_currency,
-        json.loads(row.overdrafts), row.opened_at,
+        json.loads(row.overdrafts), row.opened_at, row.opened_by,
     )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def positions(connection: Connection, account_id: str) -> list[Position]:
     """Return an account's balances by currency; stripes are summed."""
     query = (
         select(
-            balances.c.currency, *_sum(balances.c.posted), *_sum(balances.c.held),
+            balances.c.currency, *summed(balances.c.posted), *summed(balances.c.held),
             func.max(func.coalesce(balances.c.overdraft, 0)),
         )
         .where(balances.c.account_id == account_id)
@@ -54,7 +54,7 @@ def positions(connection: Connection, account_id: str) -> list[Position]:
         .order_by(balances.c.currency)
     )  # fmt: skip
     return [
-        Position(currency, _whole(high, low), _whole(held_high, held_low), overdraft)
+        Position(currency, whole(high, low), whole(held_high, held_low), overdraft)
         for currency, high, low, held_high, held_low, overdraft in connection.execute(query)
     ]
 
@@ -82,14 +82,14 @@ def currency_sums(connection: Connection) -> list[CurrencySum]:
     """Return every currency's sum over all postings, its accounts and its postings."""
     query = (
         select(
-            postings.c.currency, *_sum(postings.c.amount),
+            postings.c.currency, *summed(postings.c.amount),
             func.count(distinct(postings.c.account_id)), func.count(),
         )
         .group_by(postings.c.currency)
         .order_by(postings.c.currency)
     )  # fmt: skip
     return [
-        CurrencySum(currency, _whole(high, low), account_count, count)
+        CurrencySum(currency, whole(high, low), account_count, count)
         for currency, high, low, account_count, count in connection.execute(query)
     ]
 
@@ -97,13 +97,13 @@ def currency_sums(connection: Connection) -> list[CurrencySum]:
 def sums_between(connection: Connection, after: int, until: int | None) -> dict[str, int]:
     """Return the sum per currency of the postings with `after < entry_id` (`<= until`)."""
     query = (
-        select(postings.c.currency, *_sum(postings.c.amount))
+        select(postings.c.currency, *summed(postings.c.amount))
         .where(postings.c.entry_id > after)
         .group_by(postings.c.currency)
     )
     if until is not None:
         query = query.where(postings.c.entry_id <= until)
-    return {currency: _whole(high, low) for currency, high, low in connection.execute(query)}
+    return {currency: whole(high, low) for currency, high, low in connection.execute(query)}
 
 
 def last_entry_before(connection: Connection, after: int, created_before: int) -> int:
@@ -117,13 +117,13 @@ def last_entry_before(connection: Connection, after: int, created_before: int) -
 def house_positions(connection: Connection) -> list[tuple[str, str, int]]:
     """Return account, currency and whole balance of every account of the house."""
     query = (
-        select(balances.c.account_id, balances.c.currency, *_sum(balances.c.posted))
+        select(balances.c.account_id, balances.c.currency, *summed(balances.c.posted))
         .join(accounts, accounts.c.account_id == balances.c.account_id)
         .where(accounts.c.kind == "house")
         .group_by(balances.c.account_id, balances.c.currency)
     )
     return [
-        (account, currency, _whole(high, low))
+        (account, currency, whole(high, low))
         for account, currency, high, low in connection.execute(query)
     ]
 
@@ -168,11 +168,13 @@ def find_transfer(connection: Connection, transfer_id: str) -> Record | None:
 _OPEN: ColumnElement[bool] = holds.c.state == literal("held", literal_execute=True)
 
 
-def _sum(column: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
+def summed(column: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Return the two expressions that sum a column without leaving 64 bits; `whole` joins them."""
     high = func.sum(column.bitwise_rshift(literal(_LOW_BITS, Integer))).cast(BigInteger)
     low = func.sum(column.bitwise_and(_LOW_MASK)).cast(BigInteger)
     return high, low
 
 
-def _whole(high: int, low: int) -> int:
+def whole(high: int, low: int) -> int:
+    """Return the sum of what `summed` selects."""
     return (high << _LOW_BITS) + low

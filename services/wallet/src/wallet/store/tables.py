@@ -13,6 +13,7 @@ accounts = Table(
     Column("settlement_currency", Text),
     Column("overdrafts", Text),
     Column("opened_at", BigInteger),
+    Column("opened_by", Text),
 )
 
 # A customer has one row per currency, stripe 0. An account of the house has up to STRIPES of them,
@@ -45,6 +46,7 @@ transfers = Table(
     Column("config_revision", Text),
     Column("context", Text),
     Column("created_at", BigInteger),
+    Column("actor", Text),
 )
 
 postings = Table(
