@@ -4,6 +4,8 @@ import base64
 import json
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tests.charts.conftest import ENVIRONMENTS, Document, Render, of_kind
 
 from api_gateway.key_text import digest, key_id_of
@@ -58,12 +60,24 @@ def test_a_database_url_has_its_own_role_and_password(render: Render) -> None:
     secrets = of_kind(render("kurs", "dev"), "Secret")
     passwords = set()
     for name in ("wallet", "payments", "risk"):
-        made = content(secrets[f"{name}-database"])
-        expected = f"postgresql+asyncpg://{name}:{made['password']}@postgresql:5432/{name}"
-        assert made["url"] == expected
-        passwords.add(made["password"])
+        for role in (name, f"{name}_owner"):
+            made = content(secrets[f"{role.replace('_', '-')}-database"])
+            expected = f"postgresql+asyncpg://{role}:{made['password']}@postgresql:5432/{name}"
+            assert made["url"] == expected
+            passwords.add(made["password"])
 
-    assert len(passwords) == 3
+    assert len(passwords) == 6
+
+
+def test_the_ledger_s_heads_are_signed_by_a_key_that_only_the_wallet_has(render: Render) -> None:
+    documents = render("kurs", "dev")
+    made = of_kind(documents, "Secret")["kurs-ledger-key"]
+    key = load_pem_private_key(content(made)["ledger-signing-key.pem"].encode(), None)
+    assert isinstance(key, Ed25519PrivateKey)
+    for name, deployment in of_kind(documents, "Deployment").items():
+        volumes = deployment["spec"]["template"]["spec"]["volumes"]
+        secrets = [v["secret"]["secretName"] for v in volumes if "secret" in v]
+        assert ("kurs-ledger-key" in secrets) == (name == "wallet")
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -62,7 +62,7 @@ def make_secret(place: Installation, name: str, **held: str) -> None:
 
 def make_database_secrets(place: Installation, server: Installation) -> None:
     """Make the Secrets that name the databases of another namespace's server."""
-    for name in STORES:
+    for name in (*STORES, *(f"{store}-owner" for store in STORES)):
         url = server.secret(f"{name}-database")["url"]
         make_secret(
             place,
@@ -82,6 +82,8 @@ def make_keys(place: Installation) -> None:
     files = {"signing-keys.pem": private, "verify-keys.pem": public}
     literals = (f"--from-literal={key}={pem}" for key, pem in files.items())
     place.kubectl("create", "secret", "generic", "kurs-quote-keys", *literals)
+    literal = f"--from-literal=ledger-signing-key.pem={new_key_pair()[0]}"
+    place.kubectl("create", "secret", "generic", "kurs-ledger-key", literal)
 
 
 def make_rates(place: Installation) -> None:

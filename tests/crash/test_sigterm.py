@@ -133,7 +133,7 @@ async def test_the_wallet_answers_and_applies_every_transfer(stack: Stack) -> No
             {"account_id": account, "currency": "USD", "amount_minor": minor}
             for account, minor in legs
         ]
-        item = {"transfer_id": f"straight-{number}", "merchant": "demo", "kind": "post"}
+        item = {"transfer_id": f"pay:demo:straight-{number}", "merchant": "demo", "kind": "post"}
         return "/transfers/batch", {"items": [{**item, "postings": postings}]}
 
     sent = await stopped(stack, Load(direct_target(stack, "wallet"), transfer))
@@ -141,8 +141,10 @@ async def test_the_wallet_answers_and_applies_every_transfer(stack: Stack) -> No
     moved = await ledger(stack)
     for number, (_, told) in sent.answers.items():
         assert told["results"][0]["status"] == "applied"
-        assert moved[f"straight-{number}"] == ("applied", 2)
-    assert len([name for name in moved if name.startswith("straight-")]) == len(sent.answers)
+        assert moved[f"pay:demo:straight-{number}"] == ("applied", 2)
+    assert len([name for name in moved if name.startswith("pay:demo:straight-")]) == len(
+        sent.answers
+    )
 
 
 async def test_an_event_stream_ends_when_its_process_stops(stack: Stack) -> None:

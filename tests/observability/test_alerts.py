@@ -60,7 +60,9 @@ BATCHER = f'{N},pod="p",batcher="http-wallet"'
 STORIES = {
     "KursEdgeRefused": rate(f'kurs_edge_refusals_total{{{N},job="wallet",reason="mac"}}', 0, 5),
     "KursLedgerImbalance": level(f'wallet_ledger_imbalance{{{N},currency="USD"}}', 0, -5),
+    "KursLedgerTampered": level(f"wallet_ledger_findings{{{N}}}", 0, 2),
     "KursPaymentMissing": level(f"kurs_payments_missing{{{N}}}", 0, 1),
+    "KursUnknownTransfer": level(f"kurs_payments_unknown_transfers{{{N}}}", 0, 1),
     "KursCustomerBelowLimit": level(f"wallet_customers_below_limit{{{N}}}", 0, 1),
     "KursLedgerUnaudited": Story(
         {f"wallet_ledger_audit_timestamp_seconds{{{N}}}": "0+60x29"},

@@ -11,15 +11,17 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.wallet.harness import WalletApp, broken_invariants, wallet_app
+from tests.wallet.harness import SERVICE_ROLE, WalletApp, broken_invariants, wallet_app
 
 from kurs.migrations import migrate
-from wallet.migrations import VERSIONS
+from wallet.migrations import GRANTS, VERSIONS
 
 # Only a session that plays a replica's part may empty append-only tables.
 EMPTY = """
     SET session_replication_role = replica;
-    TRUNCATE balances, transfers, postings, holds;
+    TRUNCATE balances, transfers, postings, holds, links;
+    TRUNCATE chains;
+    INSERT INTO chains SELECT number, 0, 'genesis', 'genesis' FROM generate_series(0, 15) number;
     DELETE FROM accounts WHERE kind = 'customer';
 """
 
@@ -33,11 +35,13 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_server: str) -> Iterator[str]:
+    _run_sql(postgres_server, "postgres", f"CREATE ROLE {SERVICE_ROLE} LOGIN")
     _run_sql(postgres_server, "postgres", "CREATE DATABASE wallet_tests")
     url = f"postgresql+asyncpg://postgres@/wallet_tests?host={postgres_server}"
-    migrate(url, VERSIONS)
-    yield url
+    migrate(url, VERSIONS, grants=GRANTS, role=SERVICE_ROLE)
+    yield url.replace("postgres@", f"{SERVICE_ROLE}@")
     _run_sql(postgres_server, "postgres", "DROP DATABASE wallet_tests WITH (FORCE)")
+    _run_sql(postgres_server, "postgres", f"DROP ROLE {SERVICE_ROLE}")
 
 
 @pytest.fixture
@@ -50,7 +54,7 @@ def sqlite_ledger(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgres_ledger(migrated_postgres: str, postgres_server: str) -> str:
-    """An empty ledger on PostgreSQL."""
+    """An empty ledger on PostgreSQL, for the wallet's own role."""
     _run_sql(postgres_server, "wallet_tests", EMPTY)
     return migrated_postgres
 

@@ -15,8 +15,11 @@ from kurs.database import Database
 from kurs.telemetry import Telemetry
 from wallet.app import create_app
 from wallet.settings import WalletSettings
+from wallet.verification import verify
 
 MERCHANT = "demo"
+SERVICE_ROLE = "wallet_service"
+"""The role of the wallet on PostgreSQL; `owners` gives the URL of the role that migrates."""
 TABLES = ("accounts", "balances", "transfers", "postings", "holds")
 
 
@@ -169,7 +172,48 @@ def cancel(transfer_id: str, **more: Any) -> dict[str, Any]:
 
 
 def _item(kind: str, transfer_id: str, **more: Any) -> dict[str, Any]:
-    return {"transfer_id": transfer_id, "kind": kind, "merchant": MERCHANT, **more}
+    merchant = more.get("merchant", MERCHANT)
+    operation = _OPERATION.get(kind, kind)
+    if "reverses" in more:
+        operation = "refund"
+    for name in ("hold_id", "reverses"):
+        if more.get(name):
+            more[name] = named(more[name], merchant=merchant)
+    transfer_id = named(transfer_id, operation, merchant)
+    return {"transfer_id": transfer_id, "kind": kind, "merchant": merchant, **more}
+
+
+_OPERATION = {"post": "pay", "hold": "pay", "cancel": "pay"}
+
+
+def named(name: str, operation: str = "pay", merchant: str = MERCHANT) -> str:
+    """Return the id of a transfer as payments makes it, of the name of its payment."""
+    return name if ":" in name else f"{operation}:{merchant}:{name}"
+
+
+def owners(url: str) -> str:
+    """Return the URL of the owner of the tables at `url`; SQLite has no roles."""
+    return url.replace(f"{SERVICE_ROLE}@", "postgres@")
+
+
+async def tamper(url: str, *statements: str) -> None:
+    """Do what only the owner of the tables can, past their triggers."""
+
+    def work(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+        else:
+            triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            for (name,) in connection.execute(text(triggers)).all():
+                connection.execute(text(f"DROP TRIGGER {name}"))
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+    database = Database.open(owners(url))
+    try:
+        await database.write(work)
+    finally:
+        await database.close()
 
 
 async def count_rows(url: str) -> dict[str, int]:
@@ -192,7 +236,8 @@ async def broken_invariants(url: str) -> list[str]:
     """Return what does not hold of the whole ledger at `url`; an empty list is what must be."""
     database = Database.open(url)
     try:
-        return await database.read(find_broken)
+        report = await verify(database, {})
+        return [*await database.read(find_broken), *map(str, report.findings)]
     finally:
         await database.close()
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.wallet.harness import MERCHANT
+from tests.wallet.harness import MERCHANT, named
 
 from kurs.clock import ManualClock
 from wallet.domain.evaluate import Evaluation
@@ -38,8 +38,8 @@ class MemoryLedger:
 
     def expire(self, hold_id: str) -> Outcome:
         transfer = Transfer(
-            transfer_id=f"expire:{hold_id}", kind=Kind.EXPIRY, merchant=MERCHANT,
-            content="{}", hold_id=hold_id,
+            transfer_id=f"expire:{named(hold_id)}", kind=Kind.EXPIRY, merchant=MERCHANT,
+            content="{}", hold_id=named(hold_id),
         )  # fmt: skip
         return self._run([transfer])[0]
 

@@ -3,18 +3,18 @@
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from tests.wallet.harness import WalletApp, pay
+from tests.wallet.harness import WalletApp, owners, pay
 
 from kurs.database import Database
 
 
-@pytest.mark.parametrize("table", ["postings", "transfers"])
+@pytest.mark.parametrize("table", ["postings", "transfers", "links"])
 @pytest.mark.parametrize("change", ["UPDATE {} SET created_at = 0", "DELETE FROM {}"])
 async def test_the_database_refuses_to_change_history(
     wallet: WalletApp, ledger_url: str, table: str, change: str
 ) -> None:
     await wallet.transfer(pay("t", "alice", "bob", 1))
-    database = Database.open(ledger_url)
+    database = Database.open(owners(ledger_url))
     try:
         with pytest.raises(DBAPIError, match=f"{table} is append-only"):
             await database.write(lambda c: c.execute(text(change.format(table))))
@@ -24,7 +24,7 @@ async def test_the_database_refuses_to_change_history(
 
 @pytest.mark.postgres
 async def test_postgresql_refuses_to_empty_history(postgres_ledger: str) -> None:
-    database = Database.open(postgres_ledger)
+    database = Database.open(owners(postgres_ledger))
     try:
         with pytest.raises(DBAPIError, match="append-only"):
             await database.write(lambda c: c.execute(text("TRUNCATE postings")))
@@ -43,7 +43,7 @@ async def test_postgresql_refuses_to_empty_history(postgres_ledger: str) -> None
 async def test_the_database_keeps_the_limits_by_itself(
     wallet: WalletApp, ledger_url: str, change: str, constraint: str
 ) -> None:
-    database = Database.open(ledger_url)
+    database = Database.open(owners(ledger_url))
     try:
         with pytest.raises(DBAPIError, match=constraint):
             await database.write(lambda c: c.execute(text(change)))

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import pytest
 from sqlalchemy import Connection, text
-from tests.wallet.harness import WalletApp, hold, pay, wallet_app
+from tests.wallet.harness import WalletApp, hold, pay, tamper, wallet_app
 
 from kurs.clock import ManualClock
 from kurs.database import Database
 from kurs.telemetry import Telemetry
-from wallet.background import Audit
+from wallet.audit import Audit
 from wallet.metrics import WalletMetrics
 
 
@@ -26,7 +26,7 @@ class Audited(NamedTuple):
 async def audited(small_wallet: WalletApp, sqlite_ledger: str) -> AsyncIterator[Audited]:
     database = Database.open(sqlite_ledger)
     telemetry = Telemetry.for_tests("audit")
-    audit = Audit(database, small_wallet.clock, WalletMetrics(telemetry))
+    audit = Audit(database, small_wallet.clock, WalletMetrics(telemetry), telemetry.logger)
     yield Audited(audit, database, telemetry.registry.get_sample_value)
     await database.close()
 
@@ -39,7 +39,7 @@ async def test_an_expired_hold_is_released_and_recorded(ledger_url: str) -> None
         wallet.clock.advance(seconds=601)
         await wallet.nothing_held("alice")
 
-        record = (await wallet.client.get("/transfers/expire:h1")).json()
+        record = (await wallet.client.get("/transfers/expire:pay:demo:h1")).json()
         assert (record["status"], record["stored"]["kind"]) == ("applied", "expiry")
         series = 'wallet_transfers_total{code="",kind="expiry",status="applied"}'
         assert await wallet.metric(series) == 1
@@ -68,7 +68,7 @@ async def test_the_audit_reports_positions_and_holds(wallet: WalletApp, ledger_u
     )
     telemetry = Telemetry.for_tests("audit")
     database = Database.open(ledger_url)
-    audit = Audit(database, wallet.clock, WalletMetrics(telemetry))
+    audit = Audit(database, wallet.clock, WalletMetrics(telemetry), telemetry.logger)
 
     assert await audit.run() == {"USD": 0}
     value = telemetry.registry.get_sample_value
@@ -104,12 +104,7 @@ async def test_the_audit_remembers_the_settled_past_and_finds_lost_money(
     assert value("wallet_ledger_imbalance", {"currency": "USD"}) == 5
     await audited.audit.run()
     assert value("wallet_ledger_imbalance", {"currency": "USD"}) == 0
-    clean = text(
-        "INSERT INTO transfers SELECT 'forged', kind, merchant, status, code, message, "
-        "field, content, NULL, reverses, hold_id, config_revision, context, created_at, actor "
-        "FROM transfers WHERE transfer_id = 'p'"
-    )
-    await audited.database.write(lambda c: c.execute(clean))
+    await tamper(small_wallet.url, "DELETE FROM postings WHERE transfer_id = 'forged'")
 
 
 async def test_the_audit_reads_the_whole_ledger_once_an_hour(
@@ -127,7 +122,7 @@ async def test_the_audit_reads_the_whole_ledger_once_an_hour(
     await audited.database.write(lose)
     small_wallet.clock.advance(seconds=2_900)
     assert await audited.audit.run() == {"USD": 0}
-    small_wallet.clock.advance(seconds=100)
+    small_wallet.clock.advance(seconds=700)
     assert await audited.audit.run() == {"USD": -7}
     await audited.database.write(
         lambda c: c.execute(text("INSERT INTO postings SELECT * FROM kept"))

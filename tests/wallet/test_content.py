@@ -32,7 +32,7 @@ def test_what_travels_along_is_no_content(more: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("item", "change", "field"),
     [
-        (POST, {"merchant": "shop"}, "merchant"),
+        (POST, {"merchant": "shop", "transfer_id": "pay:shop:t"}, "merchant"),
         (POST, {"config_revision": "other"}, "config_revision"),
         (POST, {"config_revision": None}, "config_revision"),
         (POST, {"quote_id": "other"}, "quote_id"),

@@ -21,7 +21,18 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import Connection, select
-from tests.wallet.harness import cancel, capture, find_broken, fx, hold, leg, pay, post, void
+from tests.wallet.harness import (
+    MERCHANT,
+    cancel,
+    capture,
+    find_broken,
+    fx,
+    hold,
+    leg,
+    pay,
+    post,
+    void,
+)
 from tests.wallet.model import Model
 
 from kurs.batching import BatchMetrics
@@ -29,8 +40,8 @@ from kurs.caller import Caller
 from kurs.clock import ManualClock
 from kurs.database import Database
 from kurs.telemetry import Telemetry
-from wallet.background import release_expired
 from wallet.directory import AccountDirectory
+from wallet.expiry import release_expired
 from wallet.ledger import Ledger, Submission
 from wallet.metrics import WalletMetrics
 from wallet.schemas.batch import BATCH, to_transfer
@@ -171,13 +182,11 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.pending.append(post(self.name(), *legs, **more))
 
     @precondition(lambda self: self.model.asked)
-    @rule(pick=PICKS, change=st.sampled_from(["same", "same", "context", "merchant", "cancel"]))
+    @rule(pick=PICKS, change=st.sampled_from(["same", "same", "context", "cancel"]))
     def ask_again(self, pick: int, change: str) -> None:
         item = dict(self.earlier(pick))
         if change == "context":
             item["context"] = {"try": next(self.numbers)}
-        elif change == "merchant":
-            item["merchant"] = MERCHANTS[item["merchant"] == MERCHANTS[0]]
         elif change == "cancel":
             item = cancel(item["transfer_id"], merchant=item["merchant"])
         self.pending.append(item)
@@ -242,7 +251,9 @@ class LedgerMachine(RuleBasedStateMachine):
         """Queue an item, mostly by the owner of its source."""
         owner = self.model.owners[self.account(source)]
         stranger = MERCHANTS[owner == MERCHANTS[0]]
-        self.pending.append({**item, "merchant": stranger if source % 11 == 10 else owner})
+        merchant = stranger if source % 11 == 10 else owner
+        name = item["transfer_id"].replace(f":{MERCHANT}:", f":{merchant}:")
+        self.pending.append({**item, "transfer_id": name, "merchant": merchant})
 
 
 def run(url: str, examples: int) -> None:

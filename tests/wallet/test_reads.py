@@ -17,8 +17,8 @@ async def test_entries_come_newest_first_page_by_page(wallet: WalletApp) -> None
     ]  # fmt: skip
     assert seen[-1]["kind"] == "deposit"
     assert seen[0] == {
-        "entry_id": seen[0]["entry_id"], "transfer_id": "t6", "kind": "post", "currency": "USD",
-        "amount": "-0.07", "created_at": "2026-01-01T00:00:00.000000Z",
+        "entry_id": seen[0]["entry_id"], "transfer_id": "pay:demo:t6", "kind": "post",
+        "currency": "USD", "amount": "-0.07", "created_at": "2026-01-01T00:00:00.000000Z",
     }  # fmt: skip
 
 

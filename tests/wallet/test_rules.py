@@ -84,27 +84,27 @@ REFUSALS: list[tuple[str, Make, str, str | None, str]] = [
     (
         "a capture of nothing",
         lambda _: capture("x", "nothing", "alice", "bob", 1),
-        "hold_not_found", "hold_id", "there is no hold nothing",
+        "hold_not_found", "hold_id", "there is no hold pay:demo:nothing",
     ),
     (
         "a void of nothing",
         lambda _: void("x", "nothing"),
-        "hold_not_found", "hold_id", "there is no hold nothing",
+        "hold_not_found", "hold_id", "there is no hold pay:demo:nothing",
     ),
     (
         "a capture by another merchant",
-        lambda _: capture("x", "open", "alice", "bob", 1, merchant="shop"),
-        "hold_not_found", "hold_id", "there is no hold open",
+        lambda _: capture("x", "pay:demo:open", "alice", "bob", 1, merchant="shop"),
+        "hold_not_found", "hold_id", "there is no hold pay:demo:open",
     ),
     (
         "a capture of a closed hold",
         lambda _: capture("x", "closed", "alice", "bob", 1),
-        "hold_closed", "hold_id", "hold closed was voided before",
+        "hold_closed", "hold_id", "hold pay:demo:closed was voided before",
     ),
     (
         "a void of a closed hold",
         lambda _: void("x", "closed"),
-        "hold_closed", "hold_id", "hold closed was voided before",
+        "hold_closed", "hold_id", "hold pay:demo:closed was voided before",
     ),
     (
         "a capture of more than is held",
@@ -120,24 +120,25 @@ REFUSALS: list[tuple[str, Make, str, str | None, str]] = [
     (
         "a reversal of nothing",
         lambda _: pay("x", "bob", "alice", 1, reverses="nothing"),
-        "original_not_found", "reverses", "there is no applied transfer nothing to reverse",
+        "original_not_found", "reverses",
+        "there is no applied transfer pay:demo:nothing to reverse",
     ),
     (
         "a reversal of a hold",
         lambda _: pay("x", "bob", "alice", 1, reverses="open"),
-        "original_not_found", "reverses", "there is no applied transfer open to reverse",
+        "original_not_found", "reverses", "there is no applied transfer pay:demo:open to reverse",
     ),
     (
         "a reversal in the same direction",
         lambda _: pay("x", "alice", "bob", 1, reverses="paid"),
         "reversal_exceeds_original", "postings",
-        "more than is left to reverse of paid on alice in USD",
+        "more than is left to reverse of pay:demo:paid on alice in USD",
     ),
     (
         "a reversal that touches another account",
         lambda _: pay("x", "bob", "house:world", 1, reverses="paid"),
         "reversal_exceeds_original", "postings",
-        "more than is left to reverse of paid on house:world in USD",
+        "more than is left to reverse of pay:demo:paid on house:world in USD",
     ),
 ]  # fmt: skip
 

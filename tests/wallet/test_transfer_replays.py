@@ -79,7 +79,8 @@ async def test_another_content_is_a_conflict_that_names_the_field(wallet: Wallet
 
     stored = conflict.pop("stored")
     assert conflict == {
-        "transfer_id": "p", "status": "conflict", "replayed": True, "code": "transfer_id_reused",
+        "transfer_id": "pay:demo:p", "status": "conflict", "replayed": True,
+        "code": "transfer_id_reused",
         "field": "postings.0.amount_minor", "created_at": wallet.clock.now(),
         "message": "the id was used before with another postings.0.amount_minor",
     }  # fmt: skip
@@ -99,8 +100,8 @@ async def test_a_late_item_is_skipped_and_leaves_nothing(small_wallet: WalletApp
 
 
 async def test_a_stored_transfer_can_be_read(small_wallet: WalletApp) -> None:
-    (result,) = await small_wallet.transfer(pay("demo:p:1", "alice", "bob", 5_00))
-    response = await small_wallet.client.get("/transfers/demo:p:1")
+    (result,) = await small_wallet.transfer(pay("pay:demo:p1", "alice", "bob", 5_00))
+    response = await small_wallet.client.get("/transfers/pay:demo:p1")
     answer = response.json()
     stored = answer.pop("stored")
     assert answer == {**result, "replayed": True}
@@ -121,7 +122,8 @@ async def test_the_number_of_statements_does_not_grow_with_the_batch(
         assert {r["status"] for r in results} == {"applied"}
         counts.append(len([s for s in statements if not s.startswith("BEGIN")]))
 
-    assert counts == [5, 5], statements
+    # A link is one statement on PostgreSQL, and three without a round trip on SQLite.
+    assert counts == [expected := 6 if "postgresql" in wallet.url else 8, expected], statements
 
 
 async def test_every_kind_in_one_batch_takes_a_bounded_number_of_statements(
@@ -138,7 +140,7 @@ async def test_every_kind_in_one_batch_takes_a_bounded_number_of_statements(
         pay("r", "bob", "alice", 1, reverses="p"),
     )
     assert {r["status"] for r in results} == {"applied"}
-    assert len([s for s in statements if not s.startswith("BEGIN")]) <= 12, statements
+    assert len([s for s in statements if not s.startswith("BEGIN")]) <= 15, statements
 
 
 async def test_a_sampled_item_has_a_span_in_its_own_trace(small_wallet: WalletApp) -> None:
@@ -151,7 +153,7 @@ async def test_a_sampled_item_has_a_span_in_its_own_trace(small_wallet: WalletAp
     item, batch = spans["wallet transfer"], spans["wallet transaction"]
     assert item.context is not None
     assert f"{item.context.trace_id:032x}" == TRACEPARENT[3:35]
-    assert dict(item.attributes or {})["kurs.transfer_id"] == "p"
+    assert dict(item.attributes or {})["kurs.transfer_id"] == "pay:demo:p"
     assert f"{batch.links[0].context.trace_id:032x}" == TRACEPARENT[3:35]
 
 

@@ -23,7 +23,7 @@ async def test_an_fx_payment_is_one_transfer_of_five_postings(wallet: WalletApp)
     (result,) = await wallet.transfer(fx("t1", "alice", "carol", 10_00, quote_id="q1"))
 
     assert result == {
-        "transfer_id": "t1", "status": "applied", "replayed": False,
+        "transfer_id": "pay:demo:t1", "status": "applied", "replayed": False,
         "created_at": wallet.clock.now(),
     }  # fmt: skip
     assert await wallet.total("alice") == "90.00"
@@ -104,7 +104,8 @@ async def test_a_refusal_is_kept_and_burns_the_id(wallet: WalletApp) -> None:
     (again,) = await wallet.transfer(item)
 
     assert result == {
-        "transfer_id": "x", "status": "refused", "replayed": False, "code": "insufficient_funds",
+        "transfer_id": "pay:demo:x", "status": "refused", "replayed": False,
+        "code": "insufficient_funds",
         "field": "amount", "created_at": wallet.clock.now(),
         "message": "account alice has 100.00 USD available, 100.01 USD is needed",
     }  # fmt: skip

@@ -16,12 +16,18 @@ Secrets that must exist.
 {{- if .Chart.IsRoot }}
 {{- if eq .Values.database.kind "postgresql" }}
 {{- include "service-lib.requireSecret" (dict "root" $ "name" (include "service-lib.databaseSecret" .) "key" .Values.database.key "holds" "the URL of a database (database)") }}
+{{- if include "service-lib.databaseRole" . }}
+{{- include "service-lib.requireSecret" (dict "root" $ "name" (include "service-lib.ownerSecret" .) "key" .Values.database.key "holds" "the URL of the role that owns the tables (database.serviceRole)") }}
+{{- end }}
 {{- end }}
 {{- with .Values.quoteSigningKeys }}
 {{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the keys that quotes are signed with (quoteSigningKeys)") }}
 {{- end }}
 {{- with .Values.quoteVerifyKeys }}
 {{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the keys that quotes are checked with (quoteVerifyKeys)") }}
+{{- end }}
+{{- with .Values.ledgerKey }}
+{{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the key that signs the ledger's heads (ledgerKey)") }}
 {{- end }}
 {{- include "service-lib.requireEdgeKeys" (dict "root" $ "component" .Chart.Name) }}
 {{- with .Values.apiKeys }}

@@ -35,7 +35,7 @@ spec:
         - name: migrate
           {{- include "service-lib.containerSecurity" . | nindent 10 }}
           args: [migrate]
-          env: {{- include "service-lib.databaseEnv" . | trim | nindent 12 }}
+          env: {{- include "service-lib.migrationEnv" . | trim | nindent 12 }}
           volumeMounts:
             - {name: tmp, mountPath: /tmp}
             {{- include "service-lib.databaseMount" . | trim | nindent 12 }}
@@ -44,7 +44,17 @@ spec:
             limits: {memory: 256Mi}
       volumes:
         - {name: tmp, emptyDir: {sizeLimit: 16Mi}}
-        {{- include "service-lib.databaseVolume" . | trim | nindent 8 }}
+        - name: database
+          secret:
+            secretName: {{ include (ternary "service-lib.ownerSecret" "service-lib.databaseSecret" (ne (include "service-lib.databaseRole" .) "")) . }}
+            items: [{key: {{ .Values.database.key }}, path: {{ .Values.database.key }}}]
+{{- end }}
+{{- end }}
+
+{{- define "service-lib.migrationEnv" -}}
+{{- include "service-lib.databaseEnv" . }}
+{{- with include "service-lib.databaseRole" . }}
+- {name: KURS_DATABASE_SERVICE_ROLE, value: {{ . | quote }}}
 {{- end }}
 {{- end }}
 

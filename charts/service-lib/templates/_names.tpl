@@ -40,6 +40,15 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 {{- end }}
 
+{{- /* The service's own role, where another one owns the tables; else nothing. */ -}}
+{{- define "service-lib.databaseRole" -}}
+{{ ternary .Chart.Name .Values.database.serviceRole .Values.global.database.bundled }}
+{{- end }}
+
+{{- define "service-lib.ownerSecret" -}}
+{{ .Values.database.ownerSecret | default (printf "%s-owner-database" .Chart.Name) }}
+{{- end }}
+
 {{- define "service-lib.databaseSecret" -}}
 {{ .Values.database.existingSecret | default (printf "%s-database" .Chart.Name) }}
 {{- end }}

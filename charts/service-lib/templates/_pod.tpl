@@ -72,6 +72,9 @@ securityContext:
 {{- with .Values.quoteVerifyKeys }}
 - {name: KURS_QUOTE_VERIFY_KEYS_FILE, value: {{ printf "/etc/kurs/quote-keys/%s" .key | quote }}}
 {{- end }}
+{{- if .Values.ledgerKey }}
+- {name: KURS_LEDGER_SIGNING_KEY_FILE, value: {{ printf "/etc/kurs/ledger-key/%s" .Values.ledgerKey.key | quote }}}
+{{- end }}
 {{- if .Values.apiKeys }}
 - {name: KURS_API_KEYS_FILE, value: {{ printf "/etc/kurs/api-keys/%s" .Values.apiKeys.key | quote }}}
 {{- end }}
@@ -127,6 +130,9 @@ securityContext:
 {{- if or .Values.quoteSigningKeys .Values.quoteVerifyKeys }}
 - {name: quote-keys, mountPath: /etc/kurs/quote-keys, readOnly: true}
 {{- end }}
+{{- if .Values.ledgerKey }}
+- {name: ledger-key, mountPath: /etc/kurs/ledger-key, readOnly: true}
+{{- end }}
 {{- if .Values.apiKeys }}
 - {name: api-keys, mountPath: /etc/kurs/api-keys, readOnly: true}
 {{- end }}
@@ -149,6 +155,9 @@ securityContext:
 {{- with .Values.quoteSigningKeys | default .Values.quoteVerifyKeys }}
 # One entry alone: what only checks quotes never has a key that signs them.
 - {name: quote-keys, secret: {secretName: {{ .existingSecret }}, items: [{key: {{ .key }}, path: {{ .key }}}]}}
+{{- end }}
+{{- with .Values.ledgerKey }}
+- {name: ledger-key, secret: {secretName: {{ .existingSecret }}, items: [{key: {{ .key }}, path: {{ .key }}}]}}
 {{- end }}
 {{- with .Values.apiKeys }}
 # The digests alone: the gateway has no use for a key's text.

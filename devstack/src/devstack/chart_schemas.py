@@ -40,6 +40,7 @@ _OWNED = frozenset(
     (
         *("service", "host", "port", "instance", "config_dir", "secrets_dir"),
         *("source_secret_hosts", "database_url", "database_url_file", "edge_keys_dir"),
+        *("database_service_role", "ledger_signing_key_file"),
         *("metrics_enabled", "trace_ratio", "otlp_endpoint", "drain_seconds"),
         *("quote_signing_keys_file", "quote_verify_keys_file", "api_keys_file"),
         *("fault_delay_seconds", "fault_error_ratio", "fault_unready"),
@@ -107,7 +108,14 @@ _OWN: Mapping[str, tuple[type[ServiceSettings], tuple[str, ...], Schema]] = {
     "wallet": (
         WalletSettings,
         ("postgresql", "sqlite"),
-        {"quoteVerifyKeys": _QUOTE_VERIFY_KEYS},
+        {
+            "quoteVerifyKeys": _QUOTE_VERIFY_KEYS,
+            "ledgerKey": closed(
+                "The key that signs the ledger's heads.",
+                existingSecret=text("Secret that holds it.", least=1),
+                key=text("Its key, with an Ed25519 key as PEM.", least=1),
+            ),
+        },
     ),
     "risk": (RiskSettings, ("postgresql", "sqlite"), {"config": _DOCUMENT}),
 }

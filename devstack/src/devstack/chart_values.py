@@ -197,6 +197,10 @@ SERVICE: Schema = {
         kind=choice("", "none", "postgresql", "sqlite"),
         existingSecret=text("Secret with the URL; empty: <name of the chart>-database."),
         key=text("Its key.", least=1),
+        serviceRole=text(
+            "The role in the URL, where another one owns the tables; empty: the same."
+        ),
+        ownerSecret=text("Secret with the owner's URL; empty: <name of the chart>-owner-database."),
         migrationTimeoutSeconds=whole("Of the Job, its wait for the server included.", 30),
         volume=closed(
             "For sqlite.",

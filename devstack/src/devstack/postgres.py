@@ -24,16 +24,26 @@ class EmbeddedPostgres:
             ) from error
 
     def create_databases(self, names: Iterable[str]) -> None:
-        """Create those of the databases that do not exist."""
-        existing = self._server.psql("SELECT datname FROM pg_database;").split()
-        for name in names:
-            if name not in existing:
-                self._server.psql(f'CREATE DATABASE "{name}";')
+        """Create those of the databases that do not exist, each with a role of its name.
 
-    def url(self, database: str) -> str:
-        """Return the SQLAlchemy URL (asyncpg) of a database."""
+        The role owns nothing: the superuser migrates, and grants it what its service needs.
+        """
+        databases = self._server.psql("SELECT datname FROM pg_database;").split()
+        roles = self._server.psql("SELECT rolname FROM pg_roles;").split()
+        for name in names:
+            if name not in databases:
+                self._server.psql(f'CREATE DATABASE "{name}";')
+            if name not in roles:
+                self._server.psql(f'CREATE ROLE "{name}" LOGIN;')
+
+    def url(self, database: str, *, role: str = "") -> str:
+        """Return the SQLAlchemy URL (asyncpg) of a database, for its own role by default."""
         socket_folder = self._server.get_postmaster_info().socket_dir
-        return f"postgresql+asyncpg://postgres@/{database}?host={socket_folder}"
+        return f"postgresql+asyncpg://{role or database}@/{database}?host={socket_folder}"
+
+    def owner_url(self, database: str) -> str:
+        """Return its URL for the role that owns the tables and migrates them."""
+        return self.url(database, role="postgres")
 
     def cpu_seconds(self) -> float:
         """Return the CPU that the server and its backends have spent, ended ones included."""

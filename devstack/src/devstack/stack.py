@@ -221,8 +221,17 @@ class Stack:
             stop_all(migrations)
 
     def _migration(self, service: Service) -> ManagedProcess:
+        assert self._postgres is not None
+        database = f"kurs_{service.name}"
         return self._process(
-            f"{service.name}-migrate", service_command(service, "migrate"), service, None
+            f"{service.name}-migrate",
+            service_command(service, "migrate"),
+            service,
+            None,
+            {
+                "KURS_DATABASE_URL": self._postgres.owner_url(database),
+                "KURS_DATABASE_SERVICE_ROLE": database,
+            },
         )
 
     def _add_processes(self) -> None:
@@ -242,7 +251,12 @@ class Stack:
                 self.processes[name] = self._process(name, command, service, self._ports[name])
 
     def _process(
-        self, name: str, command: list[str], service: Service, port: int | None
+        self,
+        name: str,
+        command: list[str],
+        service: Service,
+        port: int | None,
+        own: Mapping[str, str] | None = None,
     ) -> ManagedProcess:
         variables = service_environment(
             service, self.folder, port or 0, self._addresses(name), self.database_url(service.name)
@@ -250,7 +264,9 @@ class Stack:
         return ManagedProcess(
             name,
             command,
-            environment=base_environment({**variables, "KURS_INSTANCE": name, **self._extra}),
+            environment=base_environment(
+                {**variables, "KURS_INSTANCE": name, **self._extra, **(own or {})}
+            ),
             folder=self._root,
             log=self.folder.logs / f"{name}.log",
             port=port,

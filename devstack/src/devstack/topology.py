@@ -11,7 +11,7 @@ from devstack.errors import StackError
 from devstack.ports import LOOPBACK
 from kurs.edges import EDGES
 from kurs.edges.keys import file_name
-from kurs.quote_keys import ensure_key_files
+from kurs.quote_keys import ensure_key_files, new_key_pair
 
 GATEWAY, PAYMENTS, FX, WALLET, RISK = "api-gateway", "payments", "fx", "wallet", "risk"
 OPERATOR = "operator"
@@ -42,7 +42,8 @@ DEFAULT_PORT = 8080
 _JOINING = frozenset(
     f"KURS_{name}"
     for name in (
-        *("SERVICE", "HOST", "PORT", "INSTANCE", "DATABASE_URL", "CONFIG_DIR"),
+        *("SERVICE", "HOST", "PORT", "INSTANCE", "CONFIG_DIR"),
+        *("DATABASE_URL", "DATABASE_SERVICE_ROLE", "LEDGER_SIGNING_KEY_FILE"),
         *("QUOTE_SIGNING_KEYS_FILE", "QUOTE_VERIFY_KEYS_FILE", "EDGE_KEYS_DIR", "API_KEYS_FILE"),
         *("PAYMENTS_URL", "FX_URL", "WALLET_URL", "RISK_URL"),
     )
@@ -102,6 +103,11 @@ class RunFolder:
         return self.path / "edge-keys"
 
     @property
+    def ledger_key(self) -> Path:
+        """The file with the key that signs the heads of the ledger."""
+        return self.path / "ledger-signing-key.pem"
+
+    @property
     def api_keys(self) -> Path:
         """The file with the entries of the accepted API keys (digests only)."""
         return self.path / "api-keys.json"
@@ -113,17 +119,18 @@ class RunFolder:
         for log in self.logs.glob("*.log"):
             log.write_bytes(b"")
         ensure_key_files(self.quote_signing_keys, self.quote_verify_keys)
+        _write_key(self.ledger_key, new_key_pair()[0])
         self.edge_keys.mkdir(mode=0o700, exist_ok=True)
         for edge in EDGES:
-            _write_key(self.edge_keys / file_name(edge))
+            _write_key(self.edge_keys / file_name(edge), secrets.token_hex(32) + "\n")
 
 
-def _write_key(file: Path) -> None:
+def _write_key(file: Path, key: str) -> None:
     if file.exists():
         return
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as text:
-        text.write(secrets.token_hex(32) + "\n")
+        text.write(key)
 
 
 def base_environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -157,6 +164,7 @@ def service_environment(
         "KURS_QUOTE_VERIFY_KEYS_FILE": str(folder.quote_verify_keys),
         "KURS_EDGE_KEYS_DIR": str(folder.edge_keys),
         "KURS_API_KEYS_FILE": str(folder.api_keys),
+        "KURS_LEDGER_SIGNING_KEY_FILE": str(folder.ledger_key),
     }
     if service.name == FX:
         variables["KURS_QUOTE_SIGNING_KEYS_FILE"] = str(folder.quote_signing_keys)

@@ -38,6 +38,17 @@ MUST_NEVER_BE = (
         ),
     ),
     _alert(
+        "LedgerTampered",
+        "critical",
+        "max by (namespace) (wallet_ledger_findings) > 0",
+        "0m",
+        _LEDGER,
+        (
+            "The ledger of {{ $labels.namespace }} was touched",
+            "{{ $value }} things are not as they were committed; the wallet's log names them.",
+        ),
+    ),
+    _alert(
         "PaymentMissing",
         "critical",
         "max by (namespace) (kurs_payments_missing) > 0",
@@ -46,6 +57,17 @@ MUST_NEVER_BE = (
         (
             "A captured payment is not in the ledger of {{ $labels.namespace }}",
             "{{ $value }} payments were answered as CAPTURED, and the wallet has no such transfer.",
+        ),
+    ),
+    _alert(
+        "UnknownTransfer",
+        "critical",
+        "max by (namespace) (kurs_payments_unknown_transfers) > 0",
+        "0m",
+        _LEDGER,
+        (
+            "The ledger of {{ $labels.namespace }} has a transfer that no payment asked for",
+            "{{ $value }} transfers came past payments; its log names them.",
         ),
     ),
     _alert(

@@ -8,6 +8,7 @@ start in any order: each waits for the one before it.
 import asyncio
 import sys
 import zlib
+from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from kurs.clock import monotonic
 from kurs.database import Database, DatabaseUnavailable, is_retryable, sqlite_engine
+from kurs.grants import Grants, grant
 from kurs.settings import CannotRun
 
 WAIT_SECONDS = 90.0
@@ -38,11 +40,19 @@ class NoConnection(CannotRun):
     """The database cannot be reached, or lets this program not in."""
 
 
-def migrate(url: str, versions: Path, *, wait_seconds: float = WAIT_SECONDS) -> None:
+def migrate(
+    url: str,
+    versions: Path,
+    *,
+    grants: Grants | None = None,
+    role: str = "",
+    wait_seconds: float = WAIT_SECONDS,
+) -> None:
     """Bring the database at `url` to the newest of `versions` (a folder of alembic revisions).
 
     A schema that is newer than `versions` stays as it is: so it is when a release is rolled back.
-    Raises NoConnection when the server is not there for `wait_seconds`, or refuses.
+    On PostgreSQL the service's `role`, if there is one, gets `grants`. Raises NoConnection when the
+    server is not there for `wait_seconds`, or refuses, and RoleUnfit.
     """
     if make_url(url).get_backend_name() == "sqlite":
         Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +61,8 @@ def migrate(url: str, versions: Path, *, wait_seconds: float = WAIT_SECONDS) -> 
             _upgrade(connection, versions)
         engine.dispose()
     else:
-        asyncio.run(_migrate_postgresql(url, versions, wait_seconds))
+        work = partial(_upgrade, versions=versions, grants=grants or {}, role=role)
+        asyncio.run(_migrate_postgresql(url, work, wait_seconds))
 
 
 async def ensure_schema(
@@ -72,6 +83,13 @@ async def ensure_schema(
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
+async def require_schema(database: Database, versions: Path) -> None:
+    """Raise SchemaOutdated unless the database has a schema that this program can read."""
+    obstacle = await _obstacle(database, versions)
+    if obstacle is not None:
+        raise SchemaOutdated(obstacle)
+
+
 async def _obstacle(database: Database, versions: Path) -> str | None:
     """Return why the schema cannot be used, or None."""
     try:
@@ -88,14 +106,16 @@ async def _obstacle(database: Database, versions: Path) -> str | None:
     return None
 
 
-async def _migrate_postgresql(url: str, versions: Path, wait_seconds: float) -> None:
+async def _migrate_postgresql(
+    url: str, work: Callable[[Connection], None], wait_seconds: float
+) -> None:
     engine = create_async_engine(url)
     try:
         connection = await _connect(engine, wait_seconds)
         async with aclosing(connection), connection.begin():
             lock = zlib.crc32(b"kurs-migrations")
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
-            await connection.run_sync(partial(_upgrade, versions=versions))
+            await connection.run_sync(work)
     finally:
         await engine.dispose()
 
@@ -128,7 +148,9 @@ def _current_revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _upgrade(connection: Connection, versions: Path) -> None:
+def _upgrade(
+    connection: Connection, versions: Path, grants: Grants | None = None, role: str = ""
+) -> None:
     config = _config(versions)
     current = _current_revision(connection)
     if current is not None and current not in _known(ScriptDirectory.from_config(config)):
@@ -136,6 +158,8 @@ def _upgrade(connection: Connection, versions: Path) -> None:
         return
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    if role:
+        grant(connection, role, grants or {})
 
 
 def _known(scripts: ScriptDirectory) -> frozenset[str]:

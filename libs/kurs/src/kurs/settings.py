@@ -34,6 +34,8 @@ class ServiceSettings(BaseSettings):
     database_url: str = ""
     database_url_file: Path | None = None
     """Holds the URL where none is set: in a cluster a mounted Secret."""
+    database_service_role: str = ""
+    """Whom `migrate` lets work with the tables, and change nothing else; on PostgreSQL only."""
     config_dir: Path = Path("var/config")
     log_level: str = "info"
     metrics_enabled: bool = True

@@ -12,7 +12,15 @@ _CONSERVED = (
         "none",
         "max(abs(wallet_ledger_imbalance{@}))",
         limits=_NEVER,
-        span=6,
+        span=4,
+    ),
+    number(
+        "Was the ledger touched?",
+        "What the audit found that is not as it was committed; the log names it.",
+        "none",
+        "max(wallet_ledger_findings{@})",
+        limits=_NEVER,
+        span=4,
     ),
     number(
         "Is a paid payment missing?",
@@ -20,7 +28,15 @@ _CONSERVED = (
         "none",
         "max(kurs_payments_missing{@})",
         limits=_NEVER,
-        span=6,
+        span=4,
+    ),
+    number(
+        "Is a transfer unknown to payments?",
+        "Transfers in the ledger that no payment asked for.",
+        "none",
+        "max(kurs_payments_unknown_transfers{@})",
+        limits=_NEVER,
+        span=4,
     ),
     number(
         "Is a customer below the limit?",
@@ -28,7 +44,7 @@ _CONSERVED = (
         "none",
         "max(wallet_customers_below_limit{@})",
         limits=_NEVER,
-        span=6,
+        span=4,
     ),
     number(
         "When was that looked at?",
@@ -36,7 +52,7 @@ _CONSERVED = (
         "s",
         "time() - max(wallet_ledger_audit_timestamp_seconds{@})",
         limits={"yellow": 90, "red": 300},
-        span=6,
+        span=4,
     ),
 )
 
@@ -85,6 +101,12 @@ _TRANSFERS = (
         ),
     ),
     chart(
+        "How long are the hash chains?",
+        "Links of each chain, one per committed batch; a chain only grows.",
+        "none",
+        Query("max by (chain) (wallet_ledger_head_sequence{@})", "{{chain}}"),
+    ),
+    chart(
         "Are payments looked up again?",
         "Captured payments asked for in the ledger, by result.",
         "ops",
@@ -117,14 +139,12 @@ _DECISIONS = (
         "By result; `replayed` were decided before.",
         "ops",
         rate("risk_attempts_total", "result"),
-        span=12,
     ),
     chart(
         "How old are the rates that limits compare by?",
         "Seconds since fx last confirmed them.",
         "s",
         Query("max by (instance) (risk_rates_age_seconds{@})", "{{instance}}"),
-        span=12,
         limits={"red": 300},
     ),
 )

@@ -10,7 +10,7 @@ from kurs.migrations import migrate
 from kurs.server import main
 from payments.app import create_app
 from payments.commands import list_set_aside, resume
-from payments.migrations import VERSIONS
+from payments.migrations import GRANTS, VERSIONS
 from payments.settings import PaymentsSettings
 
 if __name__ == "__main__":
@@ -18,7 +18,9 @@ if __name__ == "__main__":
     main(
         settings,
         lambda: create_app(settings),
-        migrate=lambda: migrate(settings.database_url, VERSIONS),
+        migrate=lambda: migrate(
+            settings.database_url, VERSIONS, grants=GRANTS, role=settings.database_service_role
+        ),
         commands={
             "set-aside": partial(list_set_aside, settings),
             "resume": partial(resume, settings),

@@ -26,6 +26,7 @@ from payments.reconciler import Reconciler
 from payments.routes import routes
 from payments.service import PaymentService
 from payments.settings import PaymentsSettings
+from payments.strangers import Strangers
 from payments.sweeper import Sweeper
 
 
@@ -74,6 +75,7 @@ def create_app(
     app.state.feed = parts.feed
     app.state.sweeper = parts.sweeper
     app.state.reconciler = parts.reconciler
+    app.state.strangers = parts.strangers
     return app
 
 
@@ -87,6 +89,7 @@ class _Parts:
     service: PaymentService
     sweeper: Sweeper
     reconciler: Reconciler
+    strangers: Strangers
 
     async def close(self) -> None:
         """Wait for what is under way, the service first: it goes through the clients."""
@@ -128,23 +131,28 @@ def _assemble(
         telemetry=telemetry,
         clock=clock,
     )
+    wallet = dependencies.accounts.client
     reconciler = Reconciler(
-        database=database,
-        wallet=dependencies.accounts.client,
-        metrics=metrics,
-        telemetry=telemetry,
-        clock=clock,
+        database=database, wallet=wallet, metrics=metrics, telemetry=telemetry, clock=clock
     )
-    return _Parts(database, dependencies, feed, service, sweeper, reconciler)
+    strangers = Strangers(
+        database=database, wallet=wallet, metrics=metrics, telemetry=telemetry, clock=clock
+    )
+    return _Parts(database, dependencies, feed, service, sweeper, reconciler, strangers)
 
 
 def _heartbeats(
     parts: _Parts, settings: PaymentsSettings, telemetry: Telemetry
-) -> tuple[Heartbeat, Heartbeat]:
-    sweep, look = parts.sweeper.sweep, parts.reconciler.look
+) -> tuple[Heartbeat, ...]:
+    looks = {"reconciliation": parts.reconciler.look, "strangers": parts.strangers.look}
     return (
-        Heartbeat("sweep", sweep, seconds=settings.sweep_seconds, telemetry=telemetry),
-        Heartbeat("reconciliation", look, seconds=settings.reconcile_seconds, telemetry=telemetry),
+        Heartbeat(
+            "sweep", parts.sweeper.sweep, seconds=settings.sweep_seconds, telemetry=telemetry
+        ),
+        *(
+            Heartbeat(name, look, seconds=settings.reconcile_seconds, telemetry=telemetry)
+            for name, look in looks.items()
+        ),
     )
 
 

@@ -48,6 +48,10 @@ class PaymentMetrics:
             "kurs_payments_missing",
             "Captured payments that the ledger does not have; anything but 0 is lost money",
         )
+        self.unknown_transfers = telemetry.gauge(
+            "kurs_payments_unknown_transfers",
+            "Transfers in the ledger that no payment asked for; anything but 0 was forged",
+        )
         self.oldest_pending = telemetry.gauge(
             "kurs_payments_oldest_pending_seconds",
             "Age of the oldest unfinished operation that is not set aside.",

@@ -3,12 +3,14 @@
 from kurs.migrations import migrate
 from kurs.server import main
 from risk.app import create_app
-from risk.migrations import VERSIONS
+from risk.migrations import GRANTS, VERSIONS
 from risk.settings import RiskSettings
 
 settings = RiskSettings()
 main(
     settings,
     lambda: create_app(settings),
-    migrate=lambda: migrate(settings.database_url, VERSIONS),
+    migrate=lambda: migrate(
+        settings.database_url, VERSIONS, grants=GRANTS, role=settings.database_service_role
+    ),
 )

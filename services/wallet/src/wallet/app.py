@@ -17,11 +17,14 @@ from kurs.heartbeat import Heartbeat, beating
 from kurs.http import Transport
 from kurs.migrations import ensure_schema
 from kurs.telemetry import Telemetry
-from wallet.background import Audit, release_expired
+from wallet.audit import Audit
 from wallet.directory import AccountDirectory
+from wallet.domain.heads import read_private_key
+from wallet.expiry import release_expired
 from wallet.ledger import Ledger
 from wallet.metrics import WalletMetrics
 from wallet.migrations import VERSIONS
+from wallet.publication import HeadPublisher
 from wallet.routes import merchant_routes
 from wallet.schemas.batch import AccountLookup, TransferBatch
 from wallet.service import Wallet
@@ -63,13 +66,13 @@ def create_app(
         telemetry.logger,
         settings.overdraft_max_minor,
     )
-    expiry, audit = _background(settings, wallet, metrics, telemetry)
+    expiry, *others = _background(settings, wallet, metrics, telemetry)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             await ensure_schema(database, settings.database_url, VERSIONS)
-            async with beating(expiry, audit):
+            async with beating(expiry, *others):
                 yield
         finally:
             await ledger.close()
@@ -97,16 +100,30 @@ def stripe_of(instance: str) -> int:
 
 def _background(
     settings: WalletSettings, wallet: Wallet, metrics: WalletMetrics, telemetry: Telemetry
-) -> tuple[Heartbeat, Heartbeat]:
-    audit = Audit(wallet.database, wallet.clock, metrics)
+) -> tuple[Heartbeat, ...]:
+    """Return what works beside the requests, the release of holds first."""
+    key_file = settings.ledger_signing_key_file
+    key = None if key_file is None else read_private_key(key_file)
+    database, clock = wallet.database, wallet.clock
+    audit = Audit(
+        database,
+        clock,
+        metrics,
+        telemetry.logger,
+        whole_seconds=settings.audit_whole_interval,
+    )
+    heads = HeadPublisher(database, clock, metrics, telemetry.logger, key)
     return (
         Heartbeat(
             "hold expiry",
-            lambda: release_expired(wallet.database, wallet.ledger, wallet.clock),
+            lambda: release_expired(database, wallet.ledger, clock),
             seconds=settings.hold_expiry_interval,
             telemetry=telemetry,
         ),
         Heartbeat("audit", audit.run, seconds=settings.audit_interval, telemetry=telemetry),
+        Heartbeat(
+            "ledger head", heads.publish, seconds=settings.head_interval, telemetry=telemetry
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from kurs.clock import MICROS
 from kurs.money import exponent
 from kurs.telemetry import Telemetry
+from wallet.domain.heads import Head
 from wallet.domain.transfers import Outcome
 
 
@@ -38,6 +39,26 @@ class WalletMetrics:
             "When the ledger was last summed up; the process' start before the first time",
         )
 
+        self.findings = telemetry.gauge(
+            "wallet_ledger_findings",
+            "What the audit found that is not as it was committed; anything but 0 was touched",
+        )
+        self.unlinked = telemetry.gauge(
+            "wallet_ledger_unlinked_transfers",
+            "Transfers from before there were hash chains that are not sealed yet",
+        )
+        self._head_sequence = telemetry.gauge(
+            "wallet_ledger_head_sequence", "Number of the last link of a hash chain", ("chain",)
+        )
+        self._head_fingerprint = telemetry.gauge(
+            "wallet_ledger_head_fingerprint",
+            "The first 48 bits of the hash of a chain's last link, as a number",
+            ("chain",),
+        )
+        self._head_at = telemetry.gauge(
+            "wallet_ledger_head_timestamp_seconds", "When the ledger's head was last published"
+        )
+
     def count(self, outcomes: Iterable[Outcome]) -> None:
         """Count the answers of a batch."""
         totals = Counter(
@@ -50,6 +71,13 @@ class WalletMetrics:
     def audit_begins(self, now: int) -> None:
         """Let the age of the last audit count from `now`, in microseconds, until there is one."""
         self._audited.set(now / MICROS)
+
+    def report_head(self, head: Head) -> None:
+        """Publish where the hash chains end."""
+        for chain, (sequence, hash_) in head.tips.items():
+            self._head_sequence.labels(str(chain)).set(sequence)
+            self._head_fingerprint.labels(str(chain)).set(int(hash_[:12], 16))
+        self._head_at.set(head.at / MICROS)
 
     def report_audit(
         self,

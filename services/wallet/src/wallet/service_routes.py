@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
 from kurs.batch_body import Misfit, read_batch, read_items
 from kurs.clock import monotonic
-from kurs.errors import Unavailable, problem_responses
+from kurs.errors import Unavailable, Unprocessable, problem_responses
 from kurs.ids import TransferId
 from kurs.routing import router
 from wallet import answers
@@ -18,7 +18,9 @@ from wallet.errors import TransferNotFound
 from wallet.ledger import Submission
 from wallet.schemas import batch
 from wallet.service import Wallet
+from wallet.store import chain as chain_store
 from wallet.store import reports
+from wallet.store.tables import STRIPES
 
 _KINDS = frozenset(kind.value for kind in Kind)
 
@@ -68,7 +70,41 @@ def service_routes(wallet: Wallet) -> APIRouter:
             raise TransferNotFound(f"there is no transfer {transfer_id}")
         return _json(answers.transfer_result(stored_outcome(record)))
 
+    _add_chains(routes, wallet)
     return routes
+
+
+def _add_chains(routes: APIRouter, wallet: Wallet) -> None:
+    @routes.get("/chains", summary="The hash chains over all transfers, and where each ends")
+    async def chains() -> batch.Chains:
+        tips = await wallet.database.read(chain_store.read_tips)
+        return batch.Chains(chains={tip.chain: tip.sequence for tip in tips})
+
+    @routes.get(
+        "/chains/{chain}/transfers",
+        summary="Transfers of one chain in the order of their commits",
+        responses=problem_responses(Unprocessable),
+    )
+    async def chained(
+        chain: Annotated[int, Path(ge=-1, lt=STRIPES)],
+        after: Annotated[int, Query(ge=0, le=2**53, description="A link's number.")] = 0,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 500,
+    ) -> batch.ChainPage:
+        records, until = await wallet.database.read(
+            lambda c: chain_store.records_after(c, chain, after, limit)
+        )
+        return batch.ChainPage(
+            until=until,
+            transfers=[
+                batch.ChainedTransfer(
+                    transfer_id=record.transfer_id,
+                    kind=record.kind,
+                    merchant=record.merchant,
+                    created_at=record.created_at,
+                )
+                for record in records
+            ],
+        )
 
 
 def _submission(item: batch.TransferIn, arrived: float) -> Submission:

@@ -26,6 +26,12 @@ class WalletSettings(ServiceSettings):
     hold_expiry_interval: float = 1.0
     # Seconds between two sums over the ledger.
     audit_interval: float = 30.0
+    # Seconds between two looks that compare the whole ledger: 25 µs of CPU a transfer.
+    audit_whole_interval: float = 3_600.0
+    # Seconds between two signed heads of the ledger's chains.
+    head_interval: float = 60.0
+    # The Ed25519 key that signs them (PEM, PKCS 8); without one heads are published unsigned.
+    ledger_signing_key_file: Path | None = None
     # Ceilings in minor units by currency, "*" for those that are not named: what one deposit may
     # bring, those of a day (UTC), and all together; and how far one account may be overdrawn.
     deposit_max_minor: dict[str, MinorUnits] = Field(default={"*": 10**14})

@@ -104,6 +104,8 @@ EDGES: Final[Mapping[Edge, tuple[Route, ...]]] = {
         Route("POST", "/transfers/batch"),
         Route("POST", "/accounts/lookup"),
         Route("GET", "/transfers/{transfer_id}"),
+        Route("GET", "/chains"),
+        Route("GET", "/chains/{chain}/transfers"),
     ),
     (RISK, FX): (Route("GET", "/rates"),),
     (OPERATOR, FX): (Route("GET", "/internal/config"),),

@@ -2,5 +2,17 @@
 
 from pathlib import Path
 
+from payments.store.tables import CHANGING_COLUMNS
+
 VERSIONS = Path(__file__).parent / "versions"
 """Where alembic finds the revisions."""
+
+GRANTS = {
+    "payments": f"SELECT, INSERT, UPDATE ({', '.join(CHANGING_COLUMNS)}, version)",
+    "operations": "SELECT, INSERT, UPDATE (lease_until, attempts, answer_status, answer, failures, "
+    "set_aside_at)",
+    "payment_events": "SELECT, INSERT",
+    "ledger_cursors": "SELECT, INSERT, UPDATE (link)",
+    "unknown_transfers": "SELECT, INSERT, DELETE",
+}
+"""What payments' own role may do, by table."""

@@ -14,6 +14,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     RowMapping,
+    SmallInteger,
     String,
     Table,
 )
@@ -88,6 +89,24 @@ events = Table(
     Column("cause", String, nullable=False),
     Column("actor", String, nullable=False),
     Column("at", BigInteger, nullable=False),
+)
+
+# How far the ledger's chains were compared with operations, and what had none.
+ledger_cursors = Table(
+    "ledger_cursors",
+    metadata,
+    Column("chain", SmallInteger, primary_key=True),
+    Column("link", BigInteger, nullable=False),
+)
+
+unknown_transfers = Table(
+    "unknown_transfers",
+    metadata,
+    Column("transfer_id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("merchant", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("found_at", BigInteger, nullable=False),
 )
 
 _FIXED_COLUMNS = (

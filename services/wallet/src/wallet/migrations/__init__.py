@@ -4,3 +4,14 @@ from pathlib import Path
 
 VERSIONS = Path(__file__).parent / "versions"
 """Where alembic finds the revisions."""
+
+GRANTS = {
+    "accounts": "SELECT, INSERT",
+    "balances": "SELECT, INSERT, UPDATE (posted, held)",
+    "transfers": "SELECT, INSERT",
+    "postings": "SELECT, INSERT",
+    "holds": "SELECT, INSERT, UPDATE (state, closed_by)",
+    "chains": "SELECT, UPDATE (sequence, hash)",
+    "links": "SELECT, INSERT",
+}
+"""What the wallet's own role may do, by table."""

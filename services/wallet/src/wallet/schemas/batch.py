@@ -6,7 +6,7 @@ pydantic's core, and from there to the domain's transfers.
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -15,7 +15,9 @@ from pydantic import (
     Field,
     StringConstraints,
     TypeAdapter,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
 )
 
 from kurs.batch_body import MAX_ITEMS
@@ -77,10 +79,16 @@ _Postings = Annotated[
 
 
 class TransferIn(Request):
-    """What every item has. Its id is the caller's, and is used once for ever."""
+    """What every item has. Its id is the caller's, and is used once for ever.
 
-    transfer_id: TransferId
+    It begins with the operation and the merchant that it is for, `pay:shop:`, so that no caller can
+    take or burn an id of another merchant's.
+    """
+
+    OPERATIONS: ClassVar[tuple[str, ...]] = ()
+
     merchant: MerchantId
+    transfer_id: TransferId
     config_revision: _Revision | None = None
     actor: Actor | None = Field(None, description="Who asked; stored, never compared.")
     context: Context | None = None
@@ -94,9 +102,24 @@ class TransferIn(Request):
         description="Left when sent; passed: the item is skipped.",
     )
 
+    @field_validator("transfer_id")
+    @classmethod
+    def _names_its_merchant(cls, transfer_id: str, info: ValidationInfo) -> str:
+        operation, _, rest = transfer_id.partition(":")
+        merchant = info.data.get("merchant")
+        if merchant is None:
+            return transfer_id
+        whose, _, what = rest.partition(":")
+        if operation in cls.OPERATIONS and whose == merchant and what:
+            return transfer_id
+        allowed = " or ".join(f"{known}:{merchant}:" for known in cls.OPERATIONS)
+        raise ValueError(f"the id begins with {allowed}")
+
 
 class PostIn(TransferIn):
     """Moves money at once."""
+
+    OPERATIONS = ("pay", "refund")
 
     kind: Literal["post"]
     postings: _Postings
@@ -106,6 +129,8 @@ class PostIn(TransferIn):
 
 class HoldIn(TransferIn):
     """Sets money aside until it is captured, voided or expires."""
+
+    OPERATIONS = ("pay",)
 
     kind: Literal["hold"]
     account_id: AccountId
@@ -118,6 +143,8 @@ class HoldIn(TransferIn):
 class CaptureIn(TransferIn):
     """Ends a hold by postings that debit the held account; the rest is released."""
 
+    OPERATIONS = ("capture", "approve")
+
     kind: Literal["capture"]
     hold_id: TransferId
     postings: _Postings
@@ -126,12 +153,16 @@ class CaptureIn(TransferIn):
 class VoidIn(TransferIn):
     """Ends a hold and releases all of it."""
 
+    OPERATIONS = ("void", "refuse", "expire")
+
     kind: Literal["void"]
     hold_id: TransferId
 
 
 class CancelIn(TransferIn):
     """Burns a transfer id: nothing moves, and no later transfer can use it."""
+
+    OPERATIONS = ("pay", "refund", "capture", "approve", "void", "refuse", "expire")
 
     kind: Literal["cancel"]
 
@@ -199,6 +230,28 @@ class FoundAccounts(BaseModel):
     """One account per id, in order; null where there is none."""
 
     accounts: list[FoundAccount | None]
+
+
+class Chains(BaseModel):
+    """The number of the last link of each chain; a link is one committed batch."""
+
+    chains: dict[int, int]
+
+
+class ChainedTransfer(BaseModel):
+    """A stored transfer, applied or refused."""
+
+    transfer_id: str
+    kind: str
+    merchant: str
+    created_at: int = Field(description="Microseconds since the epoch.")
+
+
+class ChainPage(BaseModel):
+    """Whole links, as many as have `limit` transfers, but always one; in order of commit."""
+
+    until: int = Field(description="The number of the last link; `after`, when there is none.")
+    transfers: list[ChainedTransfer]
 
 
 BATCH: TypeAdapter[TransferBatch] = TypeAdapter(TransferBatch)

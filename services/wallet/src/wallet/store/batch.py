@@ -2,7 +2,8 @@
 
 Every batch makes the same few statements whatever its size. The order in which rows are locked is
 the same in every process: balances by key, then originals of reversals, then new transfers by id,
-then new balances by key. So two processes on one PostgreSQL wait for each other but do not cross.
+then new balances by key, then the tip of the stripe's chain. So two processes on one PostgreSQL
+wait for each other but do not cross.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,7 @@ from kurs.database import RetryTransaction
 from wallet.domain.transfers import Record, Transfer
 from wallet.domain.view import Balance, Changes, Hold, HoldState, Key, View, is_house
 from wallet.store import tables
+from wallet.store.chain import append_link
 from wallet.store.statements import fetch, fetch_balances, statements
 
 _RECORD = tuple(column.name for column in tables.transfers.columns)
@@ -56,6 +58,8 @@ def save(connection: Connection, changes: Changes, created_at: int, stripe: int)
     insert_rows(connection, tables.postings, _POSTING, rows)
     _save_balances(connection, changes.touched, stripe)
     _save_holds(connection, changes)
+    if records:
+        append_link(connection, stripe, records, created_at)
 
 
 def _keys(transfers: Iterable[Transfer]) -> set[Key]:
@@ -108,7 +112,7 @@ def _load_records(connection: Connection, view: View, transfers: Sequence[Transf
 def _load_reversals(connection: Connection, view: View, originals: set[str]) -> None:
     lock = statements(connection).lock_transfers
     if lock:
-        # Two reversals of one original may share no customer's balance, so its row is the lock.
+        # Two reversals of one original may share no customer's balance, so its name is the lock.
         fetch(connection, lock, originals)
     for row in fetch(connection, statements(connection).reversals, originals):
         record = Record(*row)

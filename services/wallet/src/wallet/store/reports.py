@@ -146,6 +146,11 @@ def customers_below_limit(connection: Connection) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def count_transfers(connection: Connection) -> int:
+    """Return how many transfers are stored."""
+    return int(connection.execute(select(func.count()).select_from(transfers)).scalar_one())
+
+
 def due_holds(connection: Connection, now: int, limit: int) -> list[tuple[str, str]]:
     """Return ids and merchants of open holds that have expired, the longest expired first."""
     query = (

@@ -34,7 +34,10 @@ class Statements:
     holds: str
     """Hold ids -> holds."""
     lock_transfers: str
-    """Transfer ids -> nothing of use; the rows are locked in key order."""
+    """Transfer ids -> nothing of use; no other process goes on with one of them until the commit.
+
+    A lock by name: to lock a row takes the right to change it, which the service does not have.
+    """
     reversals: str
     """Transfer ids -> the applied records that reverse one of them."""
 
@@ -80,8 +83,8 @@ POSTGRESQL = Statements(
     f"UNION ALL SELECT {_RECORD} FROM transfers WHERE {_any_array('quote_id', 2)}",
     accounts=f"SELECT account_id, merchant FROM accounts WHERE {_any_array('account_id')}",
     holds=f"SELECT {_HOLD} FROM holds WHERE {_any_array('hold_id')}",
-    lock_transfers="SELECT transfer_id FROM transfers "
-    f"WHERE {_any_array('transfer_id')} ORDER BY transfer_id FOR UPDATE",
+    lock_transfers="SELECT pg_advisory_xact_lock(key) FROM (SELECT hashtextextended(id, 0) AS key "
+    "FROM unnest($1::text[]) id ORDER BY 1) AS ordered",
     reversals=f"SELECT {_RECORD} FROM transfers WHERE {_any_array('reverses')} "
     "AND reverses IS NOT NULL AND status = 'applied'",
 )  # fmt: skip

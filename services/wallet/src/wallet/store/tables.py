@@ -1,6 +1,6 @@
 """The tables as queries see them; the migrations create them, with their checks and triggers."""
 
-from sqlalchemy import BigInteger, Column, MetaData, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, MetaData, SmallInteger, Table, Text
 
 metadata = MetaData()
 
@@ -71,6 +71,27 @@ holds = Table(
     Column("state", Text),
     Column("expires_at", BigInteger),
     Column("closed_by", Text),
+)
+
+# What wallet/domain/chain.py says of them.
+chains = Table(
+    "chains",
+    metadata,
+    Column("chain", SmallInteger, primary_key=True),
+    Column("sequence", BigInteger),
+    Column("hash", Text),
+    Column("genesis", Text),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("chain", SmallInteger, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("hash", Text),
+    Column("transfers", Integer),
+    Column("entries", Text),
+    Column("created_at", BigInteger),
 )
 
 STRIPES = 16

@@ -1,0 +1,101 @@
+"""The other way round: looks for transfers in the ledger that no payment asked for.
+
+Whoever reaches the wallet past payments leaves one. The wallet's transfers are read in the order of
+their commits, chain by chain, a bounded number at each look; how far is kept in the database, and
+so are those that were found, until their operation is there. Deposits and the release of expired
+holds are the wallet's own.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kurs.clock import Clock
+from kurs.database import Database
+from kurs.http import ServiceClient, TransportError
+from kurs.telemetry import Telemetry
+from payments.metrics import PaymentMetrics
+from payments.store import ledger_reads
+from payments.store.ledger_reads import Unknown
+
+_PAGE = 500
+_PAGES = 20
+"""How many pages, of 500 transfers each, a look reads at most: 333 transfers a second."""
+_OWN = frozenset({"deposit", "expiry"})
+_RECHECKED = 100
+
+
+class Strangers:
+    """Reads the wallet's chains of transfers and compares them with operations.
+
+    An operation is committed before its transfer is asked for, so it is there when that is seen.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        wallet: ServiceClient,
+        metrics: PaymentMetrics,
+        telemetry: Telemetry,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._wallet = wallet
+        self._metrics = metrics
+        self._log = telemetry.logger
+        self._clock = clock
+
+    async def look(self) -> None:
+        """Compare what is new, and count the transfers without a payment."""
+        left = _PAGES
+        cursors = await self._database.read(ledger_reads.cursors)
+        for chain, end in await self._ends():
+            # A ledger that was restored is shorter than it was.
+            place = min(cursors.get(chain, 0), end)
+            while left and place < end:
+                left -= 1
+                following = await self._compare(chain, place)
+                if following == place:
+                    break
+                place = following
+        unknown = await self._database.write(lambda c: ledger_reads.forget_known(c, _RECHECKED))
+        self._metrics.unknown_transfers.set(unknown)
+
+    async def _ends(self) -> list[tuple[int, int]]:
+        """Return the last link of each chain; nothing when the wallet does not answer."""
+        answer = await self._ask("/chains")
+        ends: Mapping[str, int] = {} if answer is None else answer["chains"]
+        return sorted((int(chain), end) for chain, end in ends.items())
+
+    async def _compare(self, chain: int, after: int) -> int:
+        """Compare the next page of a chain and return the last link; `after` if there is none."""
+        page = await self._ask(f"/chains/{chain}/transfers?after={after}&limit={_PAGE}")
+        if page is None:
+            return after
+        until = int(page["until"])
+        theirs = _not_own(page["transfers"])
+        now = self._clock.now()
+        unknown = await self._database.write(
+            lambda c: ledger_reads.record_page(c, chain, until, theirs, now)
+        )
+        for transfer_id, kind, merchant, _ in unknown:
+            self._log.error(
+                "transfer without a payment", transfer_id=transfer_id, kind=kind, merchant=merchant
+            )
+        return until
+
+    async def _ask(self, path: str) -> Mapping[str, Any] | None:
+        try:
+            answer = await self._wallet.request("GET", path, retryable=True)
+        except TransportError:
+            return None
+        found: Mapping[str, Any] | None = answer.json() if answer.status == 200 else None
+        return found
+
+
+def _not_own(transfers: Sequence[Mapping[str, Any]]) -> list[Unknown]:
+    return [
+        (t["transfer_id"], t["kind"], t["merchant"], t["created_at"])
+        for t in transfers
+        if t["kind"] not in _OWN
+    ]

@@ -1,0 +1,152 @@
+"""`python -m wallet verify` and `seal`: what a person does with a ledger from the outside.
+
+Exit codes of verify: 0 nothing was touched, 1 something was, 2 the command cannot run.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
+
+from kurs.clock import SystemClock, to_rfc3339
+from kurs.database import Database, DatabaseUnavailable
+from kurs.migrations import require_schema
+from kurs.settings import CannotRun
+from wallet.domain.heads import find_heads, published, read_public_key
+from wallet.migrations import VERSIONS
+from wallet.seal import seal
+from wallet.settings import WalletSettings
+from wallet.verification import Report, verify
+from wallet.walk import Finding, Published
+
+_TOUCHED, _CANNOT = 1, 2
+
+
+def verify_command(settings: WalletSettings, arguments: Sequence[str]) -> None:
+    """Verify the ledger at the settings' database URL, print what was found, and exit."""
+    parser = argparse.ArgumentParser(
+        "python -m wallet verify",
+        description="Walk the ledger's hash chains and compare contents, balances and postings.",
+        epilog="The database is that of KURS_DATABASE_URL; reading it is enough.",
+    )
+    parser.add_argument(
+        "--head",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="published heads: logs, a ConfigMap, or any text that has them; may be repeated",
+    )
+    parser.add_argument(
+        "--key",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PEM",
+        help="the key that signed the heads, public or private; may be repeated "
+        "(default: KURS_LEDGER_SIGNING_KEY_FILE)",
+    )
+    options = parser.parse_args(arguments)
+    keys = options.key or [f for f in [settings.ledger_signing_key_file] if f is not None]
+    try:
+        report = asyncio.run(_verify(settings.database_url, _published(options.head, keys)))
+    except (CannotRun, DatabaseUnavailable, OSError, ValueError) as error:
+        sys.stderr.write(f"wallet: {error}\n")
+        sys.exit(_CANNOT)
+    if options.head and not keys:
+        sys.stdout.write("The signatures of the heads were not checked: name a key with --key.\n")
+    sys.stdout.write(_text(settings.database_url, report))
+    sys.exit(_TOUCHED if report.findings else 0)
+
+
+def seal_command(settings: WalletSettings, arguments: Sequence[str]) -> None:
+    """List the transfers from before there were links in a chain of their own, and close it."""
+    parser = argparse.ArgumentParser(
+        "python -m wallet seal",
+        description="Bring the transfers that an older release made into the hash chain, once no "
+        "process of it runs any more. From then on a transfer without a link is a finding.",
+    )
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="also where this was done before: after a rollback; needs the owner's URL",
+    )
+    options = parser.parse_args(arguments)
+
+    async def run() -> int:
+        async with _opened(settings.database_url) as database:
+            return await seal(database, SystemClock(), again=options.again)
+
+    try:
+        sealed = asyncio.run(run())
+    except (DatabaseUnavailable, DBAPIError) as error:
+        raise CannotRun(str(getattr(error, "orig", error))) from error
+    sys.stdout.write(f"Sealed: {sealed} transfers from before there were links.\n")
+
+
+async def _verify(url: str, known: Published) -> Report:
+    async with _opened(url) as database:
+        return await verify(database, known, on_progress=_show_progress)
+
+
+@asynccontextmanager
+async def _opened(url: str) -> AsyncIterator[Database]:
+    """Open a database that has a schema which this program can read; raises SchemaOutdated."""
+    database = Database.open(url)
+    try:
+        await require_schema(database, VERSIONS)
+        yield database
+    finally:
+        await database.close()
+
+
+def _published(files: Sequence[Path], keys: Sequence[Path]) -> Published:
+    public = [read_public_key(key) for key in keys]
+    known: dict[tuple[int, int], str] = {}
+    for file in files:
+        found = published(find_heads(file.read_text("utf-8"), public))
+        if not found:
+            raise ValueError(f"{file} has no head in it: kurs-head.<payload>.<signature>")
+        known = found | known
+    return known
+
+
+def _show_progress(done: int, total: int) -> None:
+    """Show on a terminal how far the walk is; in a pipe nothing."""
+    if sys.stderr.isatty():
+        filled = 30 * done // max(1, total)
+        bar = "█" * filled + "·" * (30 - filled)
+        sys.stderr.write(f"\r{bar} {done:,} of {total:,} transfers\x1b[K")
+        if done >= total:
+            sys.stderr.write("\n")
+
+
+def _text(url: str, report: Report) -> str:
+    read = f"{report.transfers:,} transfers in {report.links:,} links"
+    lines = [f"Ledger {make_url(url).database}: {read}."]
+    if report.unlinked:
+        lines.append(
+            f"{report.unlinked:,} transfers are from before there were links and not covered: "
+            "run `python -m wallet seal` once."
+        )
+    if not report.findings:
+        lines.append("Nothing was touched.")
+    else:
+        first = next((f for f in report.findings if f.transfer_id is not None), None)
+        if first is not None:
+            lines.append(f"TOUCHED: the first transfer is {first.transfer_id}.")
+        else:
+            lines.append("TOUCHED:")
+        lines += [_line(finding) for finding in report.findings]
+    return "\n".join(lines) + "\n"
+
+
+def _line(finding: Finding) -> str:
+    where = [finding.transfer_id] if finding.transfer_id is not None else []
+    when = [to_rfc3339(finding.at)] if finding.at else []
+    return "  " + ": ".join([*when, *where, finding.what])

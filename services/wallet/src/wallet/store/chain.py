@@ -1,0 +1,129 @@
+"""Adds links to the chains, and reads them back.
+
+A chain's tip is one row that each batch of its stripe moves on as the last thing but its commit:
+two processes on one stripe wait there for each other, for the length of a commit, and never fork
+the chain. Links themselves are append-only.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from kurs.bulk import rows_with
+from wallet.domain.chain import HISTORY, entries_digest, link_hash, read_entries, write_entries
+from wallet.domain.transfers import Record
+from wallet.store.tables import chains, links, transfers
+
+# One round trip; an UPDATE that waited for another process's sees what that one wrote.
+_APPEND_POSTGRESQL = """
+WITH tip AS (
+    UPDATE chains SET sequence = sequence + 1, hash = encode(sha256(convert_to(
+        chain || ':' || sequence + 1 || ':' || hash || ':' || $2::text, 'UTF8')), 'hex')
+    WHERE chain = $1 RETURNING chain, sequence, hash)
+INSERT INTO links (chain, sequence, hash, transfers, entries, created_at)
+SELECT chain, sequence, hash, $3::integer, $4::text, $5::bigint FROM tip
+"""
+_TIP_SQLITE = "SELECT sequence, hash FROM chains WHERE chain = ?"
+_LINK_SQLITE = """
+INSERT INTO links (chain, sequence, hash, transfers, entries, created_at)
+VALUES (?, ?, ?, ?, ?, ?)
+"""
+_MOVE_SQLITE = "UPDATE chains SET sequence = ?, hash = ? WHERE chain = ?"
+
+
+class Tip(NamedTuple):
+    """Where a chain ends: the number of its last link and that one's hash.
+
+    `genesis` is what stands for the hash before link 1: random, so no two ledgers share a chain.
+    `last` is the number of the last link that is there: the same.
+    """
+
+    chain: int
+    sequence: int
+    hash: str
+    genesis: str
+    last: int
+
+
+class Link(NamedTuple):
+    """One committed batch; `created_at` in microseconds."""
+
+    chain: int
+    sequence: int
+    hash: str
+    transfers: int
+    entries: str
+    created_at: int
+
+
+def append_link(
+    connection: Connection, chain: int, records: Sequence[Record], created_at: int
+) -> None:
+    """Add a link over the records of a batch, in the transaction that stores them."""
+    entries = write_entries(records)
+    digest = entries_digest(entries)
+    if connection.dialect.name == "postgresql":
+        values = (chain, digest, len(records), entries, created_at)
+        added = connection.exec_driver_sql(_APPEND_POSTGRESQL, values).rowcount
+        assert added == 1, f"there is no chain {chain}"
+        return
+    sequence, previous = connection.exec_driver_sql(_TIP_SQLITE, (chain,)).one()
+    sequence += 1
+    hash_ = link_hash(chain, sequence, previous, digest)
+    row = (chain, sequence, hash_, len(records), entries, created_at)
+    connection.exec_driver_sql(_LINK_SQLITE, row)
+    connection.exec_driver_sql(_MOVE_SQLITE, (sequence, hash_, chain))
+
+
+def read_tips(connection: Connection) -> list[Tip]:
+    """Return the tips of all chains."""
+    last = select(func.max(links.c.sequence)).where(links.c.chain == chains.c.chain)
+    query = select(chains, func.coalesce(last.scalar_subquery(), 0)).order_by(chains.c.chain)
+    return [Tip(*row) for row in connection.execute(query)]
+
+
+def links_after(
+    connection: Connection, chain: int, sequence: int, *, until: int, transfers: int
+) -> list[Link]:
+    """Return the next links of a chain after a sequence, up to and with `until`.
+
+    As many as list `transfers` in all, but always one, if there is one.
+    """
+    between = (links.c.chain == chain, links.c.sequence > sequence, links.c.sequence <= until)
+    sizes = select(links.c.sequence, links.c.transfers).where(*between)
+    last, room = sequence, transfers
+    for following, size in connection.execute(sizes.order_by(links.c.sequence).limit(transfers)):
+        if last != sequence and size > room:
+            break
+        last, room = following, room - max(1, size)
+    query = select(links).where(*between, links.c.sequence <= last).order_by(links.c.sequence)
+    return [Link(*row) for row in connection.execute(query)]
+
+
+def records_after(
+    connection: Connection, chain: int, sequence: int, limit: int
+) -> tuple[list[Record], int]:
+    """Return the transfers of a chain's next links, in order, and the last of these links.
+
+    A link is seen only when those before it are: its chain's tip is locked until the commit.
+    """
+    found = links_after(connection, chain, sequence, until=2**53, transfers=limit)
+    ids = [transfer_id for link in found for transfer_id in read_entries(link.entries)]
+    stored = records_by_id(connection, ids) if ids else {}
+    until = found[-1].sequence if found else sequence
+    return [stored[transfer_id] for transfer_id in ids if transfer_id in stored], until
+
+
+def records_by_id(connection: Connection, ids: Collection[str]) -> dict[str, Record]:
+    """Return the stored transfers that have one of these ids."""
+    rows = rows_with(connection, transfers, "transfer_id", ids)
+    return {row["transfer_id"]: Record(**row) for row in rows}
+
+
+def is_sealed(connection: Connection) -> bool:
+    """Tell whether no transfer may be without a link: see HISTORY."""
+    if connection.execute(select(chains).where(chains.c.chain == HISTORY)).first() is None:
+        return True
+    closing = select(links.c.sequence).where(links.c.chain == HISTORY, links.c.transfers == 0)
+    return connection.execute(closing).first() is not None

@@ -1,0 +1,119 @@
+"""Verifies a ledger: the chains, and every sum and content against the postings.
+
+`python -m wallet verify` does all of it at once, from the outside; the running audit in parts.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from kurs.database import Database
+from wallet.store import checks, reports
+from wallet.store.chain import is_sealed
+from wallet.walk import ChainWalk, Finding, Published
+
+_MOST = 100
+"""How many findings of each kind are named; where there are more, the first ones matter."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a verification saw. `unlinked` transfers are from before there were links."""
+
+    transfers: int = 0
+    links: int = 0
+    unlinked: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Keep findings, the oldest transfers first, and not more than 100."""
+        self.findings = sorted([*self.findings, *findings], key=_age)[:_MOST]
+
+
+def _age(finding: Finding) -> tuple[bool, int]:
+    return finding.transfer_id is None, finding.at
+
+
+async def verify(
+    database: Database,
+    published: Published,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Verify the whole ledger; `on_progress` gets the transfers compared and their number."""
+    report = Report()
+    total = await database.read(reports.count_transfers)
+    walk = ChainWalk(database, published, page=2_000)
+    await walk.begin()
+    report.add(walk.lost())
+    while not walk.done:
+        report.add(await walk.step())
+        if on_progress is not None:
+            on_progress(walk.walked, total)
+    report.transfers = walk.walked
+    report.links = sum(tip.sequence for tip in walk.tips)
+    report.unlinked, unlinked = await find_unlinked(database, by_count=False)
+    report.add(unlinked)
+    report.add(await compare_sums(database))
+    return report
+
+
+async def find_unlinked(database: Database, *, by_count: bool) -> tuple[int, list[Finding]]:
+    """Return how many transfers are from before there were links, and those that must not be.
+
+    Once the chains are sealed a transfer without a link was not made by the wallet. `by_count`
+    looks for them only where there are more transfers than links list.
+    """
+    count, sealed = await database.read(lambda c: (checks.count_unlinked(c), is_sealed(c)))
+    if not sealed:
+        return count, []
+    if by_count and count <= 0:
+        return 0, []
+    return 0, await _findings(database, _unlinked)
+
+
+async def compare_sums(database: Database) -> list[Finding]:
+    """Compare contents, balances and holds with the postings of the whole ledger."""
+    return await _findings(database, _compare_sums)
+
+
+async def _findings(
+    database: Database, work: Callable[[Connection], Iterator[Finding]]
+) -> list[Finding]:
+    """Run a comparison; what was touched so that it is no JSON any more is a finding itself."""
+    try:
+        return await database.read(lambda c: list(work(c)))
+    except DBAPIError as error:
+        return [Finding(f"what is stored cannot be compared: {error.orig}")]
+
+
+def _unlinked(connection: Connection) -> Iterator[Finding]:
+    checks.read_whole_tables(connection)
+    for transfer_id, at in checks.unlinked(connection, _MOST):
+        yield Finding("the transfer is in no link: the wallet did not make it", transfer_id, at)
+
+
+def _compare_sums(connection: Connection) -> Iterator[Finding]:
+    checks.read_whole_tables(connection)
+    for found in checks.wrong_postings(connection, _MOST):
+        off = _money(found.off, found.currency)
+        what = f"its postings on {found.account_id} are {off} off what it asked for"
+        if not found.off:
+            what = f"its postings on {found.account_id} are not those that it asked for"
+        yield Finding(what, found.transfer_id, found.created_at)
+    for unequal in checks.wrong_balances(connection, _MOST):
+        off = _money(unequal.off, unequal.currency)
+        yield Finding(f"the balance of {unequal.account_id} is {off} off its postings")
+    for unequal in checks.wrong_holds(connection, _MOST):
+        off = _money(unequal.off, unequal.currency)
+        yield Finding(f"{unequal.account_id} holds {off} more than its open holds")
+    for currency, minor in reports.sums_between(connection, 0, None).items():
+        if minor:
+            yield Finding(f"all postings sum to {_money(minor, currency)}, not to zero")
+
+
+def _money(minor: int, currency: str) -> str:
+    # A currency that was touched may be none.
+    return f"{minor} minor units of {currency}"
