@@ -622,3 +622,22 @@ async def test_a_forged_document_that_cannot_be_read_is_repaired(
         await operator.step("ConfigMap")
 
         assert cluster.texts["kurs-fx-config"] == text
+
+
+async def test_each_edit_leaves_one_audit_line_with_its_author_and_its_outcome(
+    cluster: SmallCluster, operator: Operator
+):
+    operator.reconciler._logger = logger = CapturingLogger()
+    cluster.apply(threshold(metadata=edited(operator, ago=0)))
+    await operator.settle()
+    await operator.settle()
+    loose = {"currency": "USD", "reviewAboveMinor": 1, "declineAboveMinor": 10**12}
+    cluster.apply(threshold(perPayment=loose, metadata=edited(operator, ago=0)))
+    await operator.settle()
+
+    lines = [call.kwargs for call in logger.calls if "audit" in call.args]
+    told = [(x["actor"], x["resource"], x["generation"], x["outcome"]) for x in lines]
+    assert told == [
+        ("kubectl", LIMITS, 1, "Accepted"),
+        ("kubectl", LIMITS, 2, "TicketRequired"),
+    ]

@@ -239,6 +239,12 @@ def _operator() -> Schema:
             "Resources to begin with.",
             enabled=flag("Whether those of global.environment are installed."),
         ),
+        "admissionPolicies": closed(
+            "Rules of the API server beyond RBAC.", enabled=flag("Whether they are rendered.")
+        ),
+        "clusterRoles": closed(
+            "What people are given.", enabled=flag("Whether they are rendered.")
+        ),
         "crds": closed("The definitions.", upgrade=flag("Whether a Job brings them up to date.")),
         "alerts": closed(
             "A PrometheusRule.",

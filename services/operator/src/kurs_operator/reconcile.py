@@ -7,10 +7,12 @@ in the middle changes nothing about where it ends.
 import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
-from kurs.clock import MICROS, Clock, from_rfc3339
+from kurs.audit_log import audit
+from kurs.clock import MICROS, Clock, from_rfc3339, to_rfc3339
 from kurs.resources import Document
 from kurs.telemetry import Telemetry, inject
 from kurs_operator.approvals import Approvals, compile_approved
@@ -217,12 +219,12 @@ class Reconciler:
         document = self._written.get(service.name)
         previous = _previous(verdict.identity.kind, body.get("status"))
         edited = previous and previous.observed_generation != verdict.identity.generation
-        edit, spec = last_edit(body) if edited else None, body.get("spec")
+        edit = last_edit(body) if edited else None
         return Judged(
             verdict,
             document.document.revision if document else "",
             previous,
-            shadow=isinstance(spec, Mapping) and spec.get("mode") == "Shadow",
+            shadow=_spec(body).get("mode") == "Shadow",
             approval=approval,
             edited_at=edit.at if edit else None,
         )
@@ -235,6 +237,25 @@ class Reconciler:
         told_at = self._told_at.get(turn.identity.uid, 0)
         return MINOR_SECONDS - (self._clock.now() - told_at) / MICROS
 
+    def _audit(self, turn: _Turn, body: Mapping[str, Any]) -> None:
+        """Log who edited a resource, once for each generation that is seen."""
+        identity, before = turn.identity, turn.previous
+        if before is not None and before.observed_generation == identity.generation:
+            return
+        edit = last_edit(body)
+        accepted = turn.status.condition(ConditionType.ACCEPTED)
+        audit(
+            self._logger,
+            "edit",
+            actor=edit.by if edit else "unknown",
+            outcome=accepted.reason if accepted else "unknown",
+            resource=str(identity),
+            uid=identity.uid,
+            generation=identity.generation,
+            edited_at=to_rfc3339(edit.at) if edit else None,
+            ticket=_spec(body).get("changeTicket"),
+        )
+
     async def _write(self, turn: _Turn) -> None:
         identity = turn.identity
         content = turn.status.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -246,10 +267,16 @@ class Reconciler:
             self._metrics.reconciles.labels(identity.kind, result).inc()
         self._view.replace(identity, body)
         self._told_at[identity.uid] = self._clock.now()
+        self._audit(turn, body)
         if (seconds := turn.took) is not None:
             self._metrics.propagation.labels(identity.kind).observe(seconds)
         for note in notes(turn.previous, turn.status):
             await self._cluster.post_event(identity, note)
+
+
+def _spec(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    spec = body.get("spec")
+    return spec if isinstance(spec, Mapping) else {}
 
 
 def _service_of(identity: Identity) -> Service:

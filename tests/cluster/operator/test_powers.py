@@ -1,0 +1,91 @@
+"""What the operator's account may not do, and who may give a ticket: judged by the API server."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from tests.cluster.installation import Installation
+from tests.cluster.operator.resources import Resources, threshold
+from tests.cluster.shell import CommandFailed, eventually
+
+EDITOR = ("--as=ann", "--as-group=risk-desk")
+APPROVER = ("--as=bob", "--as-group=risk-committee")
+
+
+def patch(operated: Installation, kind: str, name: str, change: object, *who: str) -> None:
+    operated.kubectl("patch", kind, name, "--type=merge", "-p", json.dumps(change), *who)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metadata": {"labels": {"app.kubernetes.io/component": "gateway"}}},
+        {"metadata": {"annotations": {"other": "x"}}},
+        {"metadata": {"finalizers": ["kurs.dev/x"]}},
+        {"spec": {"containers": [{"name": "fx", "image": "other"}]}},
+        {"spec": {"activeDeadlineSeconds": 1}},
+    ],
+    ids=["label", "annotation", "finalizer", "image", "deadline"],
+)
+def test_the_operators_account_changes_nothing_of_a_pod_but_its_annotation(
+    operated: Installation, change: object
+) -> None:
+    account = f"--as=system:serviceaccount:{operated.namespace}:kurs-operator"
+    pod, wallet = operated.ready_pods("fx")[0], operated.ready_pods("wallet")[0]
+    poke = {"metadata": {"annotations": {"kurs.dev/config-digest": "x"}}}
+
+    patch(operated, "pod", pod, poke, account)
+    with pytest.raises(CommandFailed, match="the operator changes no"):
+        patch(operated, "pod", pod, change, account)
+    with pytest.raises(CommandFailed, match="pods of fx and risk alone"):
+        patch(operated, "pod", wallet, poke, account)
+
+
+@pytest.fixture
+def bound(operated: Installation) -> Iterator[None]:
+    """An editor of limits, and an approver who is one, too."""
+    grants = (
+        ("editors", "kurs-limits-editor", "risk-desk"),
+        ("approving-editors", "kurs-limits-editor", "risk-committee"),
+        ("approvers", "kurs-approver", "risk-committee"),
+    )
+    for name, role, group in grants:
+        grant = ("rolebinding", name, f"--clusterrole={role}", f"--group={group}")
+        operated.kubectl("create", *grant)
+    yield
+    operated.kubectl("delete", "rolebinding", *(name for name, _, _ in grants))
+
+
+@pytest.mark.usefixtures("bound")
+def test_only_who_may_override_gives_a_ticket_or_uses_the_brakes(
+    operated: Installation, desk: Resources
+) -> None:
+    desk.apply(threshold("guarded", mode="Enforce", scope={"currencies": ["SEK"]}))
+    desk.wait_ready("RiskThreshold", "guarded")
+    powers = [{"changeTicket": "CHG-1"}, {"suspend": True}, {"mode": "Shadow"}]
+
+    for spec in powers:
+        with pytest.raises(CommandFailed, match="needs the verb override"):
+            patch(operated, "rth", "guarded", {"spec": spec}, *EDITOR)
+    with pytest.raises(CommandFailed, match="needs the verb override"):
+        operated.kubectl("delete", "rth", "guarded", *EDITOR)
+    patch(operated, "rth", "guarded", {"spec": {"priority": 7}}, *EDITOR)
+    for spec in powers:
+        patch(operated, "rth", "guarded", {"spec": spec}, *APPROVER)
+
+
+def test_one_of_higher_priority_overrides_by_a_ticket_alone(desk: Resources) -> None:
+    scope = {"scope": {"currencies": ["SEK"]}, "mode": "Enforce"}
+    loose = {"currency": "USD", "reviewAboveMinor": 1, "declineAboveMinor": 10**12}
+    desk.apply(threshold("strict", **scope))
+    desk.wait_ready("RiskThreshold", "strict")
+
+    desk.apply(threshold("loose", **scope, perPayment=loose, priority=900))
+    desk.wait_for("RiskThreshold", "loose", "Accepted", "False", "TicketRequired")
+    desk.wait_ready("RiskThreshold", "strict")
+    desk.apply(threshold("loose", **scope, perPayment=loose, priority=900, changeTicket="CHG-1"))
+    desk.wait_ready("RiskThreshold", "loose")
+    eventually(
+        "the override",
+        lambda: "strict" not in {s["name"] for s in desk.document("risk")["sources"]},
+    )
