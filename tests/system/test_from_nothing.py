@@ -70,6 +70,7 @@ def target_of(template: str) -> str:
         template.replace("{payment_id}", "p1")
         .replace("{account_id}", "alice")
         .replace("{transfer_id}", "x1")
+        .replace("{chain}", "0")
     )
 
 
