@@ -44,7 +44,7 @@ class EdgeForbidden(Forbidden):
 def edge_request_id(scope: Scope) -> str:
     """Return what tells this request from every other, and is the same when it is replayed."""
     proof: Proof = scope[_SCOPE_KEY]
-    return proof.request_id
+    return proof.request_id.decode("latin-1")
 
 
 class EdgeRefusals:

@@ -30,7 +30,6 @@ The deadline and trace headers are not covered: they decide nothing that is stor
 """
 
 import hmac
-import re
 from collections.abc import Callable, MutableMapping
 from hashlib import sha256
 from random import getrandbits
@@ -49,10 +48,7 @@ _NO_BODY = sha256().hexdigest()
 _MERCHANT, _ROLES = map(COVERED_HEADERS.index, (MERCHANT_HEADER, ROLES_HEADER))
 _PLACES = {name.encode(): i for i, name in enumerate((*COVERED_HEADERS, EDGE_HEADER.lower()))}
 _LINES = 3 + len(COVERED_HEADERS)
-_HEADER = re.compile(
-    rb"(v1 ([a-z-]{1,32}) ([0-9]{1,17}) ([0-9a-f]{16}) ([0-9a-f]{64}))"
-    rb" ([0-9a-f]{64}(?:,[0-9a-f]{64})?)"
-)
+_PARTS, _MOST_MACS = 6, 2
 
 
 class Refused(Exception):
@@ -68,8 +64,8 @@ class Proof(NamedTuple):
     """What a valid header says: who calls, which one request this is, and its body's hash."""
 
     caller: str
-    request_id: str
-    body_hash: str
+    request_id: bytes
+    body_hash: bytes
     merchant: bytes | None
     roles: bytes | None
 
@@ -115,11 +111,13 @@ class Verifier:
         header = values.pop()
         if header is None:
             raise Refused("missing", "no X-Kurs-Edge header", "call through the api-gateway")
-        match = _HEADER.fullmatch(header)
-        if match is None:
+        parts = header.split(b" ")
+        if len(parts) != _PARTS or parts[0] != b"v1" or not parts[2].isdigit():
             raise Refused("malformed", "X-Kurs-Edge cannot be read", "kurs.edges.mac describes it")
-        head, name, time, nonce, body_hash, macs = match.groups()
-        caller = name.decode()
+        # What else these hold is compared with what was signed, or is not looked at before.
+        _, name, time, nonce, body_hash, macs = parts
+        head = header[: -len(macs) - 1]
+        caller = name.decode("latin-1")
         keys = self._keys(caller)
         if keys is None:
             raise Refused("caller", "this service has no such caller", "see the table of edges")
@@ -127,8 +125,8 @@ class Verifier:
             hint = "both ends of the edge need the same key, and nothing between them may change it"
             raise Refused("mac", "the MAC is not of this request and a key of this edge", hint)
         self._require_recent(int(time))
-        request_id = f"{caller} {time.decode()} {nonce.decode()}"
-        return Proof(caller, request_id, body_hash.decode(), values[_MERCHANT], values[_ROLES])
+        request_id = b" ".join((name, time, nonce))
+        return Proof(caller, request_id, body_hash, values[_MERCHANT], values[_ROLES])
 
     def _require_recent(self, time: int) -> None:
         off = self._clock.now() - time
@@ -161,10 +159,11 @@ def _text(head: bytes, callee: bytes, scope: Scope, values: list[bytes | None]) 
 def _proven(text: bytes, macs: bytes, keys: Keys) -> bool:
     if text.count(b"\n") != _LINES:
         return False
+    given = macs.split(b",")[:_MOST_MACS]
     own = [hmac.digest(key, text, "sha256").hex().encode() for key in keys]
-    return any(hmac.compare_digest(mac, known) for mac in macs.split(b",") for known in own)
+    return any(hmac.compare_digest(mac, known) for mac in given for known in own)
 
 
-def body_fits(body: bytes, body_hash: str) -> bool:
+def body_fits(body: bytes, body_hash: bytes) -> bool:
     """Return whether these are the bytes that were signed."""
-    return (sha256(body).hexdigest() if body else _NO_BODY) == body_hash
+    return (sha256(body).hexdigest() if body else _NO_BODY).encode() == body_hash
