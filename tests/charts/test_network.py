@@ -115,3 +115,10 @@ def test_named_clients_are_the_only_ones_of_the_gateway(render: Render) -> None:
 
     assert all(rule.get("from") for rule in policy["spec"]["ingress"])
     assert {"ipBlock": {"cidr": "192.0.2.0/24"}} in policy["spec"]["ingress"][0]["from"]
+
+
+def test_the_picture_of_the_edges_is_the_table() -> None:
+    page = (CHARTS.parent / "docs" / "architecture.md").read_text()
+    drawn = page.split("## Who may call whom")[1].split("```")[1].splitlines()[2:]
+
+    assert [line.strip() for line in drawn] == [f"{a} --> {b}" for a, b in EDGES]

@@ -26,7 +26,10 @@ EDGES = SERVICE_EDGES | {
     ("risk-migration", "postgresql"),
     ("api-gateway-test", "api-gateway"),
 }
-SHORT_LIVED = ("payments-migration", "wallet-migration", "risk-migration", "api-gateway-test")
+SHORT_LIVED = (
+    *("payments-migration", "wallet-migration", "risk-migration"),
+    *("api-gateway-test", "wallet-test"),
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Who calls: the identity that the gateway established and passes on in headers.
 
-The headers are trusted because only the gateway reaches the services (network policy), and the
-gateway drops any that a client sends.
+The headers are trusted because the gateway's proof covers them (kurs.edges), and the gateway drops
+any that a client sends.
 """
 
 import re
