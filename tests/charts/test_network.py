@@ -80,6 +80,31 @@ def test_nobody_else_is_let_in(render: Render, environment: str) -> None:
     assert strangers == {("operator", "fx"), ("operator", "risk"), ("test", "api-gateway")}
 
 
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_prometheus_reaches_the_operations_port_alone(render: Render, environment: str) -> None:
+    documents = render("kurs", environment)
+    policies = of_kind(documents, "NetworkPolicy")
+    for service in (*SERVICES, "kurs-operator"):
+        rules = [
+            rule["ports"]
+            for rule in policies[service]["spec"]["ingress"]
+            if any("namespaceSelector" in peer for peer in rule.get("from", []))
+        ]
+        assert rules == [[{"port": 9464}]], service
+    for monitor in of_kind(documents, "ServiceMonitor").values():
+        assert [e["port"] for e in monitor["spec"]["endpoints"]] == ["operations"]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_no_service_for_callers_has_the_operations_port(render: Render, environment: str) -> None:
+    services = of_kind(render("kurs", environment), "Service")
+    for name in SERVICES:
+        assert [p["name"] for p in services[name]["spec"]["ports"]] == ["http"]
+        apart = services[f"{name}-operations"]["spec"]
+        assert apart["clusterIP"] == "None"
+        assert [p["port"] for p in apart["ports"]] == [9464]
+
+
 def test_a_bundled_database_lets_in_its_services_only(render: Render) -> None:
     policy = of_kind(render("kurs", "dev"), "NetworkPolicy")["postgresql"]["spec"]
     allowed = {peer for rule in policy["ingress"] for peer in peers(rule, "from")}

@@ -70,8 +70,15 @@ def test_probes_ask_their_own_paths(render: Render, environment: str) -> None:
             container[f"{probe}Probe"]["httpGet"]["path"]
             for probe in ("startup", "readiness", "liveness")
         ]
+        ports = {
+            container[f"{probe}Probe"]["httpGet"]["port"]
+            for probe in ("startup", "readiness", "liveness")
+        }
         assert paths == ["/healthz", "/readyz", "/healthz"]
-        assert container["ports"][0]["name"] == "http"
+        assert ports == {"operations"}
+        assert [p["name"] for p in container["ports"]] == ["http", "operations"]
+        variables = {e["name"]: e.get("value") for e in container["env"]}
+        assert variables["KURS_OPERATIONS_PORT"] == str(container["ports"][1]["containerPort"])
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

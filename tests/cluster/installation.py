@@ -171,7 +171,7 @@ class Installation:
     def _has_rates(self) -> bool:
         script = (
             "import json, urllib.request as u;"
-            "print(json.load(u.urlopen('http://127.0.0.1:8084/readyz'))['rates'])"
+            "print(json.load(u.urlopen('http://127.0.0.1:9464/readyz'))['rates'])"
         )
         pods = self.ready_pods("risk")
         return bool(pods) and all(self.python(pod, script).strip() == "True" for pod in pods)

@@ -89,6 +89,14 @@ def test_a_service_reaches_no_api_server_and_nothing_outside(
     assert "open" not in tried.values(), tried
 
 
+def test_a_stranger_reaches_no_operations_port(
+    dev: Installation, stranger: Installation, targets: dict[str, str]
+) -> None:
+    operations = [f"{targets[name].partition(':')[0]}:9464" for name in SERVICES]
+
+    assert "open" not in attempt(stranger, "stranger", *operations).values()
+
+
 def test_a_stranger_reaches_the_gateway_only(
     dev: Installation, stranger: Installation, targets: dict[str, str]
 ) -> None:

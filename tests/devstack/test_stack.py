@@ -1,7 +1,10 @@
 """The stack for real: five processes that start, survive kills, and are all gone afterwards."""
 
 import asyncio
+import json
 import signal
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +77,24 @@ async def test_payments_outlive_a_killed_service(
     assert summary.count == len(ROWS)
     assert summary.unresolved == 0
     assert stack.processes["wallet"].pid != before
+
+
+def test_probes_and_metrics_have_ports_of_their_own(stack: Stack) -> None:
+    for service in SERVICES:
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert status(stack.operations_url(service.name) + path) == 200
+            balanced = service.name == "api-gateway" and path != "/metrics"
+            assert (status(stack.url(service.name) + path) == 200) is balanced
+    with urllib.request.urlopen(stack.url("api-gateway") + "/readyz") as answer:
+        assert json.load(answer) == {"status": "ready"}
+
+
+def status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        return refused.code
 
 
 def test_the_key_is_private_and_in_no_log(stack: Stack) -> None:

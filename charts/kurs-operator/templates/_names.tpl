@@ -11,7 +11,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end }}
 
-{{/* The port of its probes and metrics. */}}
+{{/* The port that it would answer callers on; it has none, and nobody is let in. */}}
 {{- define "operator.port" -}}
 8085
 {{- end }}

@@ -45,14 +45,16 @@ spec:
       containers:
         - name: {{ .Chart.Name }}
           {{- include "service-lib.containerSecurity" . | nindent 10 }}
-          ports: [{name: http, containerPort: {{ include "service-lib.port" . }}}]
+          ports:
+            - {name: http, containerPort: {{ include "service-lib.port" . }}}
+            - {name: operations, containerPort: {{ include "service-lib.operationsPort" . }}}
           env: {{- include "service-lib.env" . | nindent 12 }}
           volumeMounts: {{- include "service-lib.volumeMounts" . | nindent 12 }}
           resources: {{- toYaml .Values.resources | nindent 12 }}
           {{- with .Values.probes }}
-          startupProbe: {{- mergeOverwrite (dict "httpGet" (dict "path" "/healthz" "port" "http")) .startup | toYaml | nindent 12 }}
-          readinessProbe: {{- mergeOverwrite (dict "httpGet" (dict "path" "/readyz" "port" "http")) .readiness | toYaml | nindent 12 }}
-          livenessProbe: {{- mergeOverwrite (dict "httpGet" (dict "path" "/healthz" "port" "http")) .liveness | toYaml | nindent 12 }}
+          startupProbe: {{- mergeOverwrite (dict "httpGet" (dict "path" "/healthz" "port" "operations")) .startup | toYaml | nindent 12 }}
+          readinessProbe: {{- mergeOverwrite (dict "httpGet" (dict "path" "/readyz" "port" "operations")) .readiness | toYaml | nindent 12 }}
+          livenessProbe: {{- mergeOverwrite (dict "httpGet" (dict "path" "/healthz" "port" "operations")) .liveness | toYaml | nindent 12 }}
           {{- end }}
           lifecycle: {preStop: {sleep: {seconds: {{ .Values.shutdown.preStopSeconds }}}}}
       volumes: {{- include "service-lib.volumes" . | nindent 8 }}
@@ -86,6 +88,22 @@ spec:
       {{- with .Values.service.nodePort }}
       nodePort: {{ . }}
       {{- end }}
+{{- end }}
+
+{{/* Apart from the Service that callers use: that one may be open to the world. */}}
+{{- define "service-lib.operations-service" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ .Chart.Name }}-operations
+  labels: {{- include "service-lib.labels" . | nindent 4 }}
+spec:
+  clusterIP: None
+  # Metrics of a pod that is not ready are wanted most.
+  publishNotReadyAddresses: true
+  selector: {{- include "service-lib.selector" . | nindent 4 }}
+  ports:
+    - {name: operations, port: {{ include "service-lib.operationsPort" . }}, targetPort: operations, appProtocol: http}
 {{- end }}
 
 {{- define "service-lib.account" -}}

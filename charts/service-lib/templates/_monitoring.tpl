@@ -16,6 +16,6 @@ spec:
   selector:
     matchLabels: {{- include "service-lib.selector" . | nindent 6 }}
   endpoints:
-    - {port: http, path: /metrics, interval: {{ .Values.serviceMonitor.interval }}}
+    - {port: operations, path: /metrics, interval: {{ .Values.serviceMonitor.interval }}}
 {{- end }}
 {{- end }}

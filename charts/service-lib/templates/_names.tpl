@@ -30,6 +30,11 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ index (include "service-lib.ports" . | fromJson) .Chart.Name }}
 {{- end }}
 
+{{/* Of probes and metrics, the same in every pod. */}}
+{{- define "service-lib.operationsPort" -}}
+9464
+{{- end }}
+
 {{- define "service-lib.image" -}}
 {{- $image := .Values.image -}}
 {{- $repository := $image.repository | default (printf "kurs/%s" .Chart.Name) -}}

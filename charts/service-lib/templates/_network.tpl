@@ -33,7 +33,7 @@ spec:
     - {ports: [{port: {{ $port }}}], from: [{podSelector: {matchLabels: {{ include "service-lib.peer" . }}}}]}
     {{- end }}
     {{- with $network.prometheus }}
-    - {ports: [{port: {{ $port }}}], from: {{ toJson . }}}
+    - {ports: [{port: {{ include "service-lib.operationsPort" $root }}}], from: {{ toJson . }}}
     {{- end }}
     {{- with $root.Values.networkPolicy.extraIngress }}
     {{- toYaml . | nindent 4 }}

@@ -54,6 +54,7 @@ securityContext:
 {{- define "service-lib.env" -}}
 - {name: KURS_HOST, value: 0.0.0.0}
 - {name: KURS_PORT, value: {{ include "service-lib.port" . | quote }}}
+- {name: KURS_OPERATIONS_PORT, value: {{ include "service-lib.operationsPort" . | quote }}}
 - {name: KURS_DRAIN_SECONDS, value: {{ .Values.shutdown.drainSeconds | quote }}}
 {{- with .Values.global.telemetry }}
 - {name: KURS_TRACE_RATIO, value: {{ .traceRatio | quote }}}

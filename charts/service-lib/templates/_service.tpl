@@ -7,7 +7,7 @@ Everything that a service is. A chart calls it once:
 {{- define "service-lib.service" -}}
 {{- $root := .root -}}
 {{- include "service-lib.checks" $root }}
-{{- range list "account" "network-service" "deployment" "volumeClaim" "migration" "autoscaler" "disruptionBudget" "monitoring" }}
+{{- range list "account" "network-service" "operations-service" "deployment" "volumeClaim" "migration" "autoscaler" "disruptionBudget" "monitoring" }}
 {{- with include (printf "service-lib.%s" .) $root | trim }}
 ---
 {{ . }}

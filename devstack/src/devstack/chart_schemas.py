@@ -38,7 +38,7 @@ EDGES_FILE = Path("service-lib/templates/_edges.tpl")
 
 _OWNED = frozenset(
     (
-        *("service", "host", "port", "instance", "config_dir", "secrets_dir"),
+        *("service", "host", "port", "operations_port", "instance", "config_dir", "secrets_dir"),
         *("source_secret_hosts", "database_url", "database_url_file", "edge_keys_dir"),
         *("database_service_role", "ledger_signing_key_file"),
         *("metrics_enabled", "trace_ratio", "otlp_endpoint", "drain_seconds"),

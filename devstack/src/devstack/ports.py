@@ -18,8 +18,8 @@ _chooser = random.SystemRandom()
 
 def first_port(text: str) -> int:
     """Read the first of five ports in a row, for argparse."""
-    if not text.isdigit() or not 1 <= int(text) <= 65_531:
-        raise argparse.ArgumentTypeError("the first of five ports, from 1 to 65531")
+    if not text.isdigit() or not 1 <= int(text) <= 64_531:
+        raise argparse.ArgumentTypeError("the first of five ports, from 1 to 64531")
     return int(text)
 
 
@@ -34,14 +34,18 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_ports(count: int) -> list[int]:
-    """Return `count` different free ports; raises StackError when the machine has none."""
+def free_ports(count: int, beside: int = 0) -> list[int]:
+    """Return `count` different free ports; raises StackError when the machine has none.
+
+    With `beside` the port so much above each is free, too.
+    """
     found: set[int] = set()
     for _ in range(1000):
         if len(found) == count:
             break
-        port = _chooser.randint(_FIRST, _LAST)
-        if port not in found and is_free(port):
+        port = _chooser.randint(_FIRST, _LAST - beside)
+        both = {port, port + beside}
+        if not both & (found | {other + beside for other in found}) and all(map(is_free, both)):
             found.add(port)
     if len(found) < count:
         raise StackError(f"no {count} free ports between {_FIRST} and {_LAST}; end some servers")
@@ -57,7 +61,8 @@ def require_free(port: int, name: str) -> None:
     what = f"end it with `kill {holder.pid}`" if holder else "end the program that listens there"
     raise StackError(
         f"port {port}, which {name} needs, is in use {who}: {what}, or choose other ports "
-        f"with `--port N` (the gateway listens on N, the services on N+1 to N+4)"
+        f"with `--port N` (the gateway listens on N, the services on N+1 to N+4, probes and "
+        f"metrics on N+1000 to N+1004)"
     )
 
 

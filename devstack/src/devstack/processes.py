@@ -17,7 +17,10 @@ _OTHERS = 0o077
 
 
 class ManagedProcess:
-    """A program that this process started and alone ends, by its own pid."""
+    """A program that this process started and alone ends, by its own pid.
+
+    Its probes are on `operations_port` if it has one, else on `port`.
+    """
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class ManagedProcess:
         folder: Path,
         log: Path,
         port: int | None = None,
+        operations_port: int | None = None,
     ) -> None:
         self.name = name
         self.command = list(command)
@@ -35,6 +39,7 @@ class ManagedProcess:
         self.folder = folder
         self.log = log
         self.port = port
+        self.probe_port = operations_port or port
         self._child: subprocess.Popen[bytes] | None = None
         self._spent = 0.0
 

@@ -32,7 +32,7 @@ def wait_ready(
     while pending:
         for process in list(pending):
             _require_alive(process)
-            ready, answers[process.name] = probe(process.port or 0)
+            ready, answers[process.name] = probe(process.probe_port or 0)
             if ready:
                 pending.remove(process)
                 on_ready(process.name)
@@ -63,7 +63,7 @@ def wait_settled(processes: Sequence[ManagedProcess], seconds: float) -> bool:
     False when `seconds` pass first: no rates at all is a state that somebody may want to look at.
     """
     deadline = time.monotonic() + seconds
-    ports = [process.port for process in processes if process.port is not None]
+    ports = [process.probe_port for process in processes if process.probe_port is not None]
     while not all(_reports_true(port) for port in ports):
         if time.monotonic() > deadline:
             return False

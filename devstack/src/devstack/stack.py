@@ -27,6 +27,7 @@ from devstack.processes import ManagedProcess, stop_all
 from devstack.readiness import wait_ready, wait_settled
 from devstack.topology import (
     GATEWAY,
+    OPERATIONS,
     OPERATOR,
     PAYMENTS,
     REPLICATED,
@@ -106,6 +107,7 @@ class Stack:
         try:
             for name, port in self._ports.items():
                 require_free(port, name)
+                require_free(port + OPERATIONS, name)
             self.folder.path.mkdir(parents=True, exist_ok=True)
             self.folder.prepare()
             self._api_key_file = ensure_dev_key(self.folder.path)
@@ -143,6 +145,10 @@ class Stack:
     def url(self, name: str) -> str:
         """Return the base URL of a process, such as `http://127.0.0.1:8083` for `wallet`."""
         return f"http://{LOOPBACK}:{self._ports[name]}"
+
+    def operations_url(self, name: str) -> str:
+        """Return the base URL of the probes and metrics of a process."""
+        return f"http://{LOOPBACK}:{self._ports[name] + OPERATIONS}"
 
     @property
     def api_key_file(self) -> Path:
@@ -270,6 +276,7 @@ class Stack:
             folder=self._root,
             log=self.folder.logs / f"{name}.log",
             port=port,
+            operations_port=port and port + OPERATIONS,
         )
 
     def _addresses(self, name: str) -> dict[str, str]:
@@ -297,5 +304,5 @@ def _process_names(service: str, replicas: Mapping[str, int]) -> list[str]:
 def _assigned_ports(given: Mapping[str, int], replicas: Mapping[str, int]) -> dict[str, int]:
     names = [n for service in SERVICES for n in _process_names(service.name, replicas)]
     missing = [name for name in names if name not in given]
-    free = dict(zip(missing, free_ports(len(missing)), strict=True))
+    free = dict(zip(missing, free_ports(len(missing), beside=OPERATIONS), strict=True))
     return {name: given[name] if name in given else free[name] for name in names}

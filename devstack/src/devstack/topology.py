@@ -39,10 +39,12 @@ SERVICES = (
     Service(GATEWAY, "api_gateway", 0),
 )
 DEFAULT_PORT = 8080
+OPERATIONS = 1000
+"""From a service's port to the one of its probes and metrics."""
 _JOINING = frozenset(
     f"KURS_{name}"
     for name in (
-        *("SERVICE", "HOST", "PORT", "INSTANCE", "CONFIG_DIR"),
+        *("SERVICE", "HOST", "PORT", "OPERATIONS_PORT", "INSTANCE", "CONFIG_DIR"),
         *("DATABASE_URL", "DATABASE_SERVICE_ROLE", "LEDGER_SIGNING_KEY_FILE"),
         *("QUOTE_SIGNING_KEYS_FILE", "QUOTE_VERIFY_KEYS_FILE", "EDGE_KEYS_DIR", "API_KEYS_FILE"),
         *("PAYMENTS_URL", "FX_URL", "WALLET_URL", "RISK_URL"),
@@ -160,6 +162,7 @@ def service_environment(
         "KURS_FOUR_EYES": "false",
         "KURS_HOST": LOOPBACK,
         "KURS_PORT": str(port),
+        "KURS_OPERATIONS_PORT": str(port + OPERATIONS if port else 0),
         "KURS_CONFIG_DIR": str(folder.config / service.name),
         "KURS_QUOTE_VERIFY_KEYS_FILE": str(folder.quote_verify_keys),
         "KURS_EDGE_KEYS_DIR": str(folder.edge_keys),

@@ -13,10 +13,11 @@ _HEAD = """\
 
 Written from the code by `make observability`; a test holds this page to it.
 
-Every process answers `/metrics`, as OpenMetrics with exemplars when asked for. Prometheus adds
-`namespace`, `job` (the service), `pod` and `instance` when it scrapes. Labels are few by rule: no
-id of a payment, a merchant or a customer's account is ever one. The only accounts that are named
-are those of the house. Seconds are seconds, amounts are in major units unless said otherwise.
+Every process answers `/metrics` on its operations port, as OpenMetrics with exemplars when asked
+for. Prometheus adds `namespace`, `job` (the service), `pod` and `instance` when it scrapes. Labels
+are few by rule: no id of a payment, a merchant or a customer's account is ever one. The only
+accounts that are named are those of the house. Seconds are seconds, amounts are in major units
+unless said otherwise.
 
 What they mean together is on the dashboards; what to do about them is in
 [the runbooks](../observability/runbooks).

@@ -143,7 +143,7 @@ class Resources:
         [pod] = self.installation.ready_pods("operator")
         script = (
             "import urllib.request as u; "
-            "print(u.urlopen('http://127.0.0.1:8085/metrics').read().decode())"
+            "print(u.urlopen('http://127.0.0.1:9464/metrics').read().decode())"
         )
         lines = self.installation.python(pod, script).splitlines()
         return sum(float(x.split()[-1]) for x in lines if x.startswith((f"{name} ", f"{name}{{")))

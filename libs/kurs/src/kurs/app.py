@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
@@ -20,13 +20,12 @@ from kurs.errors import (
 )
 from kurs.faults import FaultInjection, has_faults
 from kurs.layers import AnswerError, BodyLimit, Layer, ServiceApp
+from kurs.operations import Readiness, Report, balancer_routes, operations_routes
 from kurs.serving.port import Bounds, Port
 from kurs.settings import ServiceSettings
-from kurs.telemetry import CLIENT_GONE, Telemetry, TelemetryMiddleware, render_metrics
+from kurs.telemetry import CLIENT_GONE, Telemetry, TelemetryMiddleware
 from kurs.validation import refusal
 
-Readiness = Callable[[], Mapping[str, bool]]
-Report = Callable[[], Mapping[str, object]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -40,10 +39,15 @@ def create_app(
     report: Report = dict,
     front: Layer | None = None,
     guard: Layer | None = None,
+    balanced: bool = False,
     trust_traceparent: bool = True,
     take_baggage: bool = True,
 ) -> FastAPI:
-    """Return an app with `/healthz`, `/readyz`, `/metrics`, `/openapi.json` and problem handlers.
+    """Return an app with `/openapi.json` and problem handlers.
+
+    `app.state.operations` is the app with `/healthz`, `/readyz` and `/metrics`: this one, or one of
+    its own for the operations port when there is one. Then this one answers none of them, but for
+    `balanced` the first two, without what they rest on.
 
     `readiness` names each thing that the service needs and says whether it is there; `report` adds
     to the answer of `/readyz` what does not decide. `front` is a layer right behind the telemetry.
@@ -70,9 +74,44 @@ def create_app(
     app.state.telemetry = telemetry
     app.state.port = _port(settings, telemetry)
     _add_error_handlers(app, answer_error)
-    app.include_router(_operations(telemetry, readiness, report))
+    app.state.operations = _add_operations(
+        app, settings, telemetry, readiness, report, balanced=balanced
+    )
     _document_problems(app)
     return app
+
+
+def _add_operations(
+    app: ServiceApp,
+    settings: ServiceSettings,
+    telemetry: Telemetry,
+    readiness: Readiness,
+    report: Report,
+    *,
+    balanced: bool,
+) -> FastAPI:
+    """Add probes and metrics to the app of the port that has them, and return that."""
+
+    def checks() -> Mapping[str, bool]:
+        return {**readiness(), "serving": not app.state.draining}
+
+    apart: ServiceApp | None = None
+    if settings.operations_port:
+        answer_error = _error_answers(telemetry)
+        apart = ServiceApp(
+            title=app.title,
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+            layers=_faults(settings),
+            answer_error=answer_error,
+        )
+        _add_error_handlers(apart, answer_error)
+        if balanced:
+            app.include_router(balancer_routes(checks))
+    chosen = apart or app
+    chosen.include_router(operations_routes(telemetry, checks, report))
+    return chosen
 
 
 def problem_response(problem: Problem) -> Response:
@@ -96,12 +135,14 @@ def _port(settings: ServiceSettings, telemetry: Telemetry) -> Port:
 def _layers(
     settings: ServiceSettings, tracing: Layer, front: Layer | None, guard: Layer | None
 ) -> list[Layer]:
-    layers = [tracing]
-    if has_faults(settings):
-        layers.append(partial(FaultInjection, settings=settings))
+    layers = [tracing, *_faults(settings)]
     if front is not None:
         layers.append(front)
     return [*layers, guard or partial(BodyLimit, limit=settings.max_body_bytes)]
+
+
+def _faults(settings: ServiceSettings) -> list[Layer]:
+    return [partial(FaultInjection, settings=settings)] if has_faults(settings) else []
 
 
 def _error_answers(telemetry: Telemetry) -> AnswerError:
@@ -130,28 +171,6 @@ def _add_error_handlers(app: FastAPI, answer_error: AnswerError) -> None:
 
     for kind in (Problem, RequestValidationError, HTTPException, ClientDisconnect, Exception):
         app.add_exception_handler(kind, on_error)
-
-
-def _operations(telemetry: Telemetry, readiness: Readiness, report: Report) -> APIRouter:
-    routes = APIRouter(tags=["operations"])
-
-    @routes.get("/healthz", summary="Does the process live?")
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @routes.get("/readyz", summary="Can it do its work?", responses={503: {}})
-    async def readyz(request: Request, response: Response) -> dict[str, Any]:
-        checks = {**readiness(), "serving": not request.app.state.draining}
-        ready = all(checks.values())
-        response.status_code = 200 if ready else 503
-        return {"status": "ready" if ready else "not ready", "checks": checks, **report()}
-
-    @routes.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
-    async def metrics(request: Request) -> Response:
-        body, media_type = render_metrics(telemetry.registry, request.headers.get("accept", ""))
-        return Response(body, headers={"content-type": media_type})
-
-    return routes
 
 
 def _document_problems(app: FastAPI) -> None:

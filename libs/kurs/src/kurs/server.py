@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import resource
 import signal
@@ -17,10 +18,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from kurs.serving.connection import Connection
-from kurs.serving.port import Port
+from kurs.serving.port import Bounds, Port
 from kurs.serving.watchdog import Watchdog
 from kurs.settings import CannotRun, ServiceSettings
 from kurs.telemetry.metrics import stop_counting
+
+logger = logging.getLogger(__name__)
 
 IN_FLIGHT_SECONDS = 12
 """How long requests in flight may take after the last one was accepted: longer than any caller
@@ -44,20 +47,48 @@ class DrainingServer(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, app: FastAPI, drain_seconds: float, watchdog: Watchdog
+        self, config: uvicorn.Config, app: FastAPI, settings: ServiceSettings, watchdog: Watchdog
     ) -> None:
         super().__init__(config)
         self._state = app.state
-        self._drain_seconds = drain_seconds
-        self._port: Port = app.state.port
+        self._drain_seconds = settings.drain_seconds
+        self._operations_port = settings.operations_port
+        operations = Port(
+            Bounds.of_operations(settings), app.state.port.count, app.state.operations
+        )
+        self._ports: tuple[Port, Port] = (app.state.port, operations)
         self._watchdog = watchdog
         self.starts_anew = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen on the operations port too, once the service listens on its own."""
+        await super().startup(sockets)
+        if not self._operations_port or self.should_exit:
+            return
+        protocol = partial(
+            Connection,
+            self.config,
+            self.server_state,
+            self.lifespan.state,
+            port=self._ports[1],
+        )
+        loop = asyncio.get_running_loop()
+        try:
+            server = await loop.create_server(protocol, self.config.host, self._operations_port)
+        except OSError as error:
+            logger.error("no operations port: %s", error)
+            self.started = False
+            self.should_exit = True
+            await self.lifespan.shutdown()
+            return
+        self.servers.append(server)
 
     async def on_tick(self, counter: int) -> bool:
         """Do what uvicorn does ten times a second, and end overdue connections now and then."""
         self._watchdog.beat()
         if counter % _TICKS_PER_SWEEP == 0:
-            self._port.sweep(asyncio.get_running_loop().time())
+            for port in self._ports:
+                port.sweep(asyncio.get_running_loop().time())
         return await super().on_tick(counter)
 
     @contextlib.contextmanager
@@ -163,7 +194,7 @@ def main(
         backlog=2048,
     )
     _allow_files(settings.max_connections)
-    server = DrainingServer(config, app, settings.drain_seconds, _watchdog(settings, app))
+    server = DrainingServer(config, app, settings, _watchdog(settings, app))
     _settle_garbage_collector()
     server.run()
     if not server.started:

@@ -30,6 +30,8 @@ class ServiceSettings(BaseSettings):
     service: str = "kurs"
     host: str = "127.0.0.1"
     port: int = 8000
+    operations_port: int = Field(default=0, ge=0, le=65_535)
+    """Of probes and metrics alone; 0: they are on the port of the service."""
     instance: str = ""
     database_url: str = ""
     database_url_file: Path | None = None

@@ -107,7 +107,9 @@ class Kurs(System):
 
     def counters(self) -> Counters:
         """See System."""
-        return scrape({service.name: self._stack.url(service.name) for service in SERVICES})
+        return scrape(
+            {service.name: self._stack.operations_url(service.name) for service in SERVICES}
+        )
 
     def complaints(self) -> list[str]:
         """See System."""

@@ -65,6 +65,7 @@ def create_app(
         readiness=lambda: {"keys": keys.loaded},
         report=lambda: {"upstreams": upstreams.states()},
         front=_front(gate, upstreams, metrics, telemetry, lambda: app.state.draining),
+        balanced=True,
         trust_traceparent=settings.trust_traceparent,
         take_baggage=False,
     )

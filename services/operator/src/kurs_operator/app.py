@@ -89,7 +89,7 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
         lifespan=lifespan,
         readiness=readiness,
     )
-    app.include_router(liveness_router(engines))
+    app.state.operations.include_router(liveness_router(engines))
     return app
 
 

@@ -66,6 +66,8 @@ class Connection(HttpToolsProtocol):
         port: Port,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        if port.app is not None:
+            self.app = port.app
         self._port = port
         self._bounds = port.bounds
         self._due = 0.0

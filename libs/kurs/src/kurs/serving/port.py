@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
+from uvicorn._types import ASGI3Application
+
 from kurs.settings import ServiceSettings
 
+_OPERATIONS_CONNECTIONS = 64
 _IPV6_SITE_BITS = 64
 
 
@@ -32,6 +35,15 @@ class Bounds:
             connections_per_address=settings.max_connections_per_address,
         )
 
+    @classmethod
+    def of_operations(cls, settings: ServiceSettings) -> "Bounds":
+        """Return those of its operations port: places that the main port's clients cannot take."""
+        return replace(
+            cls.of(settings),
+            connections=_OPERATIONS_CONNECTIONS,
+            connections_per_address=_OPERATIONS_CONNECTIONS,
+        )
+
 
 class Guest(Protocol):
     """A connection, as its port sees it."""
@@ -45,9 +57,15 @@ class Guest(Protocol):
 
 
 class Port:
-    """The connections of one listening port. `count(code)` is told why one was refused or ended."""
+    """The connections of one listening port. `count(code)` is told why one was refused or ended.
 
-    def __init__(self, bounds: Bounds, count: Callable[[str], None]) -> None:
+    `app` answers on it, if it is another than the server's.
+    """
+
+    def __init__(
+        self, bounds: Bounds, count: Callable[[str], None], app: ASGI3Application | None = None
+    ) -> None:
+        self.app = app
         self.bounds = bounds
         self.count = count
         self._guests: dict[Guest, str] = {}

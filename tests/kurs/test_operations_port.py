@@ -1,0 +1,107 @@
+"""Probes and metrics have a port of their own, which the clients of the other cannot fill."""
+
+import json
+import os
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from socket import create_connection
+
+import pytest
+
+from devstack.ports import LOOPBACK, free_ports
+from devstack.processes import ManagedProcess, stop_all
+from devstack.readiness import wait_ready
+from devstack.topology import OPERATIONS
+
+_SECONDS = 60
+_SERVICE = Path(__file__).with_name("served.py")
+_CONNECTIONS = 20
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[ManagedProcess]:
+    (port,) = free_ports(1, beside=OPERATIONS)
+    process = ManagedProcess(
+        "served",
+        [sys.executable, str(_SERVICE)],
+        environment={
+            **os.environ,
+            "KURS_PORT": str(port),
+            "KURS_OPERATIONS_PORT": str(port + OPERATIONS),
+            "KURS_DRAIN_SECONDS": "1",
+            "KURS_MAX_CONNECTIONS": str(_CONNECTIONS),
+        },
+        folder=tmp_path,
+        log=tmp_path / "log",
+        port=port,
+        operations_port=port + OPERATIONS,
+    )
+    process.start()
+    try:
+        wait_ready([process], _SECONDS)
+        yield process
+    finally:
+        stop_all([process])
+
+
+def ask(port: int | None, path: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{port}{path}", timeout=_SECONDS) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read()
+
+
+def test_each_port_answers_its_own_and_nothing_else(service: ManagedProcess) -> None:
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert ask(service.probe_port, path)[0] == 200
+        assert ask(service.port, path)[0] == 404
+    assert ask(service.port, "/sleep?seconds=0") == (200, b'"slept"')
+    for path in ("/sleep?seconds=0", "/openapi.json", "/docs", "/internal/config"):
+        status, body = ask(service.probe_port, path)
+        assert (status, json.loads(body)["code"]) == (404, "not_found")
+    assert b"http_server_open_connections" in ask(service.probe_port, "/metrics")[1]
+
+
+def test_clients_of_the_main_port_take_no_place_of_the_other(service: ManagedProcess) -> None:
+    with ExitStack() as opened:
+        for _ in range(_CONNECTIONS + 5):
+            opened.enter_context(create_connection((LOOPBACK, service.port), timeout=_SECONDS))
+        assert ask(service.probe_port, "/readyz")[0] == 200
+        text = ask(service.probe_port, "/metrics")[1].decode()
+    assert f"http_server_open_connections {_CONNECTIONS}.0" in text
+    assert 'http_server_connections_ended_total{code="too_many_connections"} 5.0' in text
+
+
+def test_a_process_that_stops_says_so_there(service: ManagedProcess) -> None:
+    service.signal(signal.SIGTERM)
+    deadline = time.monotonic() + _SECONDS
+    while ask(service.probe_port, "/readyz")[0] != 503:
+        assert time.monotonic() < deadline
+    assert service.wait(_SECONDS)
+    assert service.exit_code == 0
+
+
+def test_a_taken_port_is_named(service: ManagedProcess, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    second = ManagedProcess(
+        "second",
+        service.command,
+        environment={**service.environment, "KURS_PORT": str(port)},
+        folder=tmp_path,
+        log=tmp_path / "second.log",
+        port=port,
+    )
+    second.start()
+    try:
+        assert second.wait(_SECONDS)
+        assert second.exit_code == 3
+        assert "no operations port" in second.log_end()
+    finally:
+        stop_all([second])
