@@ -193,9 +193,9 @@ def failure_answer(failure: Failure) -> FailureAnswer:
 def _exchange_answer(exchange: Exchange) -> ExchangeAnswer:
     return ExchangeAnswer.model_construct(
         quote_id=exchange.quote_id,
-        mid=str(exchange.mid),
+        mid=f"{exchange.mid:f}",
         spread_bps=exchange.spread_bps,
-        rate=str(exchange.rate),
+        rate=f"{exchange.rate:f}",
         source=exchange.source,
         as_of=to_rfc3339(exchange.as_of),
         config_revision=exchange.config_revision,
