@@ -1,7 +1,7 @@
 # Everything a person does with Kurs starts here: `make help`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PACKAGES := libs/kurs services/api-gateway services/payments services/fx services/wallet services/risk services/operator loadtest devstack observability
+PACKAGES := libs/kurs services/api-gateway services/payments services/fx services/wallet services/risk services/operator loadtest devstack observability simulation
 DEPLOYABLES := api-gateway payments fx wallet risk operator
 PYTHON ?= python3
 VENV := .venv
@@ -154,6 +154,12 @@ chart-schemas: $(ENVIRONMENT) ## write the value schemas and the golden output o
 .PHONY: test
 test: $(ENVIRONMENT) ## run every test that this machine can run
 	@$(BIN)/pytest -m "not long" $(TEST)
+
+SEEDS ?= 12
+.PHONY: simulate
+simulate: $(ENVIRONMENT) ## run the gateway in virtual time with everything going wrong: SEEDS= SEED= HOURS= FAULTS=
+	@$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) \
+	  $(if $(HOURS),--hours $(HOURS)) $(if $(PAYMENTS),--payments $(PAYMENTS)) $(if $(FAULTS),--faults $(FAULTS)) $(SIMULATE)
 
 .PHONY: test-integration-docker
 test-integration-docker: ## the tests of whole stacks, on SQLite and PostgreSQL, in a container: TEST="tests/wallet -x"

@@ -1,0 +1,114 @@
+"""`make simulate`: runs one seed after the other, and tells the first broken promise as a story."""
+
+import argparse
+import os
+import sys
+import time
+
+from rich.console import Console
+
+from loadtest.progress import track
+from simulation import mutants
+from simulation.plan import Plan, Trouble, draw
+
+_HASH_SEED = "PYTHONHASHSEED"
+
+
+def main() -> int:
+    """Run the command line; 0 when every promise held, 1 when one broke."""
+    options = _parser().parse_args()
+    if os.environ.get(_HASH_SEED) != "0":
+        # The order of sets is part of a world: only a new interpreter can fix it.
+        os.environ[_HASH_SEED] = "0"
+        os.execv(sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]])  # noqa: S606
+    if options.mutant:
+        mutants.plant(options.mutant)
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Not before a mutant is planted.
+    from simulation.run import Outcome, prepared_folder, run
+    from simulation.shrink import shrink
+    from simulation.story import tell_failure, tell_success
+
+    console = Console()
+    seeds = (
+        [options.seed]
+        if options.seed is not None
+        else range(options.first, options.first + options.seeds)
+    )
+    done: list[Outcome] = []
+    begun = time.process_time()
+    with prepared_folder() as prepared, track(console, "seeds", len(seeds)) as progress:
+        for seed in seeds:
+            outcome = run(_plan(seed, options), prepared)
+            if outcome.broken is not None:
+                promise = outcome.broken.promise
+
+                def breaks(plan: Plan, promise: str = promise) -> bool:
+                    again = run(plan, prepared).broken
+                    return again is not None and again.promise == promise
+
+                shortest = outcome
+                if options.shrink:
+                    shortest = run(shrink(outcome.plan, breaks), prepared)
+                tell_failure(console, outcome, shortest, _command(seed, options))
+                return 1
+            done.append(outcome)
+            progress.step()
+            if options.cpu_seconds and time.process_time() - begun > options.cpu_seconds:
+                break
+    tell_success(console, done, time.process_time() - begun)
+    if options.seed is not None:
+        console.print(f"trace {done[0].trace}", highlight=False)
+    return 0
+
+
+def _plan(seed: int, options: argparse.Namespace) -> Plan:
+    return draw(
+        seed,
+        seconds=options.hours * 3600,
+        payments=options.payments,
+        troubles=_troubles(options.faults),
+        faults=options.troubles,
+    )
+
+
+def _troubles(text: str) -> frozenset[Trouble]:
+    if text in ("all", "none"):
+        return frozenset(Trouble) if text == "all" else frozenset()
+    return frozenset(Trouble(name) for name in text.split(","))
+
+
+def _command(seed: int, options: argparse.Namespace) -> str:
+    plain = _parser().parse_args([])
+    given = {
+        "HOURS": (options.hours, plain.hours),
+        "FAULTS": (options.faults, plain.faults),
+        "PAYMENTS": (options.payments, plain.payments),
+    }
+    changed = "".join(
+        f" {name}={value}" for name, (value, usual) in given.items() if value != usual
+    )
+    return f"make simulate SEED={seed}{changed}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
+    parser.add_argument("--seed", type=int, help="run this one only, and print its trace's hash")
+    parser.add_argument("--first", type=int, default=1, help="the first of several seeds")
+    parser.add_argument("--seeds", type=int, default=12)
+    parser.add_argument("--hours", type=float, default=1 / 60, help="virtual hours with faults")
+    parser.add_argument("--payments", type=int, default=100, help="sessions of a seed")
+    parser.add_argument("--troubles", type=int, default=25, help="faults of a seed")
+    known = ", ".join(Trouble)
+    parser.add_argument("--faults", default="all", help=f"all, none, or some of: {known}")
+    parser.add_argument("--cpu-seconds", type=float, default=0, help="stop after so much CPU")
+    parser.add_argument("--mutant", help="plant a fault into the shipped code first")
+    parser.add_argument("--no-shrink", dest="shrink", action="store_false")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,265 @@
+"""The clients of a world: they ask, repeat when they hear nothing, race each other, and remember.
+
+A client repeats a request under the same key until its answer is final or its patience ends, as
+docs/api.md tells it to.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from kurs.http import Request, Response, TransportError
+from simulation.network import Network
+from simulation.oracle.promise import BrokenPromise
+from simulation.plan import ACCOUNTS, FUNDS, Ending, Quoted, Session
+
+DECIMALS = {"USD": 2, "IDR": 2, "JPY": 0, "BHD": 3}
+GATEWAY = "http://gateway.world"
+_REQUEST_SECONDS = 12.0
+_PATIENCE_SECONDS = 45.0
+_AGAIN_SECONDS = 0.4
+_LATE_QUOTE_SECONDS = 70.0
+_NOT_YET = {202, 429, 500, 502, 503, 504}
+
+
+def major(minor: int, currency: str) -> str:
+    """Return minor units as the decimal text of a request."""
+    return str(Decimal(minor).scaleb(-DECIMALS[currency]))
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request under one key: its content, every final answer, how often it was sent."""
+
+    content: bytes
+    answers: list[tuple[int, bytes]] = field(default_factory=list)
+    sent: int = 0
+
+
+@dataclass
+class Clients:
+    """All clients of one run, with one API key; `tell` gets a line for each answer."""
+
+    network: Network
+    key: str
+    tell: Any
+    asked: dict[str, Asked] = field(default_factory=dict)
+    quotes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    events: list[tuple[int, str, str]] = field(default_factory=list)
+    requests: int = 0
+
+    async def fund(self) -> None:
+        """Open every account and put its first money into it."""
+        accounts = [
+            {"account_id": name, **({"settlement_currency": settles} if settles else {})}
+            for name, settles in ACCOUNTS.items()
+        ]
+        await self.must("POST", "/accounts", accounts)
+        for name in ACCOUNTS:
+            for currency, minor in FUNDS.items():
+                deposit = {
+                    "deposit_id": f"{name}-{currency}",
+                    "account_id": name,
+                    "currency": currency,
+                    "amount": major(minor, currency),
+                }
+                await self.must("POST", "/deposits", deposit)
+
+    async def must(self, method: str, path: str, body: Any = None) -> Any:
+        """Return the JSON of a request that succeeds sooner or later."""
+        while True:
+            answer = await self._try(method, path, body, {})
+            if answer is not None and answer.status == 200:
+                return answer.json()
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def play(self, session: Session, begins: float) -> None:
+        """Do what a session says, as far as it goes; plans begin at `begins`."""
+        await asyncio.sleep(begins + session.at - asyncio.get_running_loop().time())
+        body = await self._payment(session)
+        if body is None:
+            return
+        racers = [
+            self._ask(f"pay {session.number}", "/payments", body) for _ in range(session.racers)
+        ]
+        paid = (await asyncio.gather(*racers))[0]
+        if session.other:
+            await self._send_other(session, body)
+        for _ in range(session.replays):
+            await asyncio.sleep(session.pause)
+            paid = await self._ask(f"pay {session.number}", "/payments", body) or paid
+        await asyncio.sleep(session.pause)
+        if paid is not None:
+            await self._go_on(session, paid)
+
+    async def follow(self) -> None:
+        """Follow the events from the first one on, through every loss of the connection."""
+        after = 0
+        while True:
+            headers = {"last-event-id": str(after), "accept": "text/event-stream"}
+            request = self._request("GET", "/payments/events", None, headers)
+            try:
+                async with self.network.stream(request) as answer:
+                    if answer.status == 200:
+                        after = await self._read_events(answer.chunks, after)
+            except (TransportError, TimeoutError):
+                pass
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _read_events(self, chunks: Any, after: int) -> int:
+        text = b""
+        try:
+            async for chunk in chunks:
+                text += chunk
+                while b"\n\n" in text:
+                    block, _, text = text.partition(b"\n\n")
+                    fields = dict(
+                        line.split(": ", 1) for line in block.decode().splitlines() if ": " in line
+                    )
+                    if "data" in fields:
+                        after = int(fields["id"])
+                        event = json.loads(fields["data"])
+                        self.events.append((after, event["payment_id"], event["to"]))
+        except TransportError:
+            pass
+        return after
+
+    async def _payment(self, session: Session) -> dict[str, Any] | None:
+        body: dict[str, Any] = {
+            "payment_id": f"p{session.number}",
+            "amount": major(session.amount, session.currency),
+            "currency": session.currency,
+            "source_account": session.source,
+            "destination_account": session.destination,
+            "capture": session.capture.value,
+        }
+        if session.destination_currency is not None:
+            body["destination_currency"] = session.destination_currency
+        if session.quoted is not Quoted.NONE:
+            quote = await self._quote(session)
+            if quote is None:
+                return None
+            body["quote"] = quote["quote"]
+        return body
+
+    async def _quote(self, session: Session) -> Any:
+        wanted = {
+            "source_currency": session.currency,
+            "destination_currency": session.destination_currency,
+            "source_amount": major(session.amount, session.currency),
+        }
+        answer = await self._try("POST", "/quotes", wanted, {})
+        if answer is None or answer.status != 200:
+            return None
+        quote = answer.json()
+        self.quotes[f"p{session.number}"] = quote
+        if session.quoted is Quoted.LATE:
+            await asyncio.sleep(_LATE_QUOTE_SECONDS)
+        if session.quoted is Quoted.TWICE:
+            first = {
+                "payment_id": f"q{session.number}",
+                "amount": wanted["source_amount"],
+                "currency": session.currency,
+                "source_account": session.source,
+                "destination_account": session.destination,
+                "destination_currency": session.destination_currency,
+                "quote": quote["quote"],
+            }
+            await self._ask(f"pay q{session.number}", "/payments", first)
+        return quote
+
+    async def _send_other(self, session: Session, body: Mapping[str, Any]) -> None:
+        other = {**body, "amount": major(session.amount + 1, session.currency)}
+        answer = await self._try("POST", "/payments", other, {})
+        if answer is not None and answer.status in (200, 400) and "payment_id" in answer.json():
+            key = f"pay {session.number}"
+            if self.asked[key].answers:
+                raise BrokenPromise(
+                    "another request under a used key was paid", f"p{session.number}"
+                )
+
+    async def _go_on(self, session: Session, paid: Mapping[str, Any]) -> None:
+        path = f"/payments/p{session.number}"
+        if paid.get("status") == "REVIEW":
+            act = "approve" if session.approve else "refuse"
+            paid = await self._ask(f"{act} {session.number}", f"{path}/{act}", {}) or paid
+        elif paid.get("status") == "AUTHORIZED":
+            paid = await self._end_hold(session, path) or paid
+        if paid.get("status") != "CAPTURED":
+            return
+        captured = Decimal(paid["captured_amount"])
+        for number, share in enumerate(session.refunds):
+            minor = int(captured.scaleb(DECIMALS[session.currency]) * share / 100)
+            if minor:
+                name = f"refund {session.number} {number}"
+                body = {"amount": major(minor, session.currency)}
+                await self._ask(name, f"{path}/refunds", body, key=name.replace(" ", "-"))
+                await asyncio.sleep(session.pause / 4)
+
+    async def _end_hold(self, session: Session, path: str) -> Any:
+        number = session.number
+        match session.ending:
+            case Ending.CAPTURE:
+                return await self._ask(f"capture {number}", f"{path}/capture", {})
+            case Ending.PART:
+                part = {"amount": major(max(1, session.amount // 3), session.currency)}
+                return await self._ask(f"capture {number}", f"{path}/capture", part)
+            case Ending.VOID:
+                return await self._ask(f"void {number}", f"{path}/void", {})
+        return None
+
+    async def _ask(self, name: str, path: str, body: Any, *, key: str = "") -> Any:
+        """Return the final answer's JSON, None when patience ended first."""
+        asked = self.asked.setdefault(name, Asked(json.dumps(body).encode()))
+        headers = {"idempotency-key": key} if key else {}
+        ends = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+        while asyncio.get_running_loop().time() < ends:
+            asked.sent += 1
+            answer = await self._try("POST", path, body, headers)
+            if answer is not None and not _is_open(answer):
+                return self._remember(name, asked, answer)
+            await asyncio.sleep(_AGAIN_SECONDS)
+        return None
+
+    def _remember(self, name: str, asked: Asked, answer: Response) -> Any:
+        told = (answer.status, answer.body)
+        final = answer.status == 200 or (answer.status == 400 and b'"FAILED"' in answer.body)
+        if final:
+            if asked.answers and asked.answers[0] != told:
+                raise BrokenPromise(
+                    "an answer once given is given again, byte for byte",
+                    f"{name}: first {asked.answers[0]}, now {told}",
+                )
+            asked.answers.append(told)
+        content = answer.json()
+        self.tell(f"{name}: {answer.status} {content.get('status', content.get('code'))}")
+        return content
+
+    async def _try(
+        self, method: str, path: str, body: Any, headers: Mapping[str, str]
+    ) -> Response | None:
+        self.requests += 1
+        try:
+            return await self.network.send(self._request(method, path, body, headers))
+        except TransportError:
+            return None
+
+    def _request(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Request:
+        request = Request(method, GATEWAY + path, timeout=_REQUEST_SECONDS, target="gateway")
+        request.headers["authorization"] = f"Bearer {self.key}"
+        for name, value in headers.items():
+            request.headers[name] = value
+        if body is not None:
+            request.body = json.dumps(body).encode()
+            request.headers["content-type"] = "application/json"
+        return request
+
+
+def _is_open(answer: Response) -> bool:
+    """Whether the same request is to be sent again."""
+    if answer.status in _NOT_YET:
+        return True
+    return answer.status == 409 and answer.json().get("code") == "operation_in_progress"

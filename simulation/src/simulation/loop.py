@@ -1,0 +1,207 @@
+"""The event loop of a simulated world: virtual time, a seed that chooses, processes that can die.
+
+Everything runs in one thread. Time stands still while something is ready and jumps to the next
+timer when nothing is. Among tasks that are ready at once the seed chooses which goes first; other
+callbacks keep their order, since asyncio promises it. What runs in an executor elsewhere (the
+database above all) runs here, as one step of the process that asked for it.
+
+A process that dies stops between two steps, as `kill -9` stops it: nothing of it runs again, no
+`finally` and no `except` either.
+"""
+
+import asyncio
+import random
+from asyncio import Handle, TimerHandle
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+from simulation.process import PROCESS, Process, ProcessDied
+
+Args = TypeVarTuple("Args")
+Returned = TypeVar("Returned")
+Execute = Callable[[Process | None, Callable[[], Any]], Any]
+Pauses = Callable[[Process | None], tuple[float, float]]
+
+
+class Stalled(RuntimeError):
+    """Nothing is ready and no timer is set: whoever is waited for never comes."""
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """Runs a world. `chance` decides the order of tasks; `execute` runs blocking work inline."""
+
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__()
+        self._chance = chance
+        self._virtual = 0.0
+        self._clock_resolution = 1e-6
+        self._selector = _NoSockets(self)
+        self._frozen: dict[Process, list[Handle]] = {}
+        self.steps = 0
+        self.execute: Execute = lambda _, work: work()
+        self.pauses: Pauses = lambda _: (0.0, 0.0)
+
+    def time(self) -> float:
+        """Return the world's seconds."""
+        return self._virtual
+
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[Args]], object],
+        *args: *Args,
+        context: Context | None = None,
+    ) -> Handle:
+        """Schedule a step, unless its process is dead."""
+        handle = super().call_soon(callback, *args, context=context)
+        return self._unless_dead(handle)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Args]], object],
+        *args: *Args,
+        context: Context | None = None,
+    ) -> TimerHandle:
+        """Schedule a timer, unless its process is dead; its seconds pass at the process's rate."""
+        process = process_of(context)
+        if process is not None and process.rate != 1.0:
+            when = self._virtual + (when - self._virtual) / process.rate
+        handle = super().call_at(when, callback, *args, context=context)
+        self._unless_dead(handle)
+        return handle
+
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[Unpack[Args]], object],
+        *args: *Args,
+        context: Context | None = None,
+    ) -> Handle:
+        """Schedule a step: there is one thread."""
+        return self.call_soon(callback, *args, context=context)
+
+    def run_in_executor(  # type: ignore[override]  # the same, of any arguments
+        self,
+        executor: Any,  # noqa: ARG002 - there is one thread
+        func: Callable[..., Returned],
+        *args: Any,
+    ) -> "asyncio.Future[Returned]":
+        """Run blocking work a moment later, whole; who died meanwhile never sees how it ended."""
+        done: asyncio.Future[Returned] = self.create_future()
+        process = PROCESS.get(None)
+        before, after = self.pauses(process)
+
+        def work() -> None:
+            try:
+                result = self.execute(process, lambda: func(*args))
+            except ProcessDied:
+                return
+            except Exception as error:
+                self.call_later(after, _fail, done, error)
+            else:
+                self.call_later(after, _succeed, done, result)
+
+        self.call_later(before, work)
+        return done
+
+    def forget(self, process: Process) -> None:
+        """Drop every step and timer of a process that died."""
+        self._frozen.pop(process, None)
+        for handle in [*self._ready, *self._scheduled]:  # type: ignore[attr-defined]
+            if handle._context.get(PROCESS, None) is process:
+                handle.cancel()
+
+    def freeze(self, process: Process) -> None:
+        """Let nothing of a process go on until it is thawed, as SIGSTOP does."""
+        self._frozen.setdefault(process, [])
+
+    def thaw(self, process: Process) -> None:
+        """Let a frozen process go on."""
+        self._ready.extend(self._frozen.pop(process, ()))  # type: ignore[attr-defined]
+
+    def choose(self) -> None:
+        """Put the tasks that are ready into the seed's order, and the frozen ones aside."""
+        ready = self._ready  # type: ignore[attr-defined]
+        if self._frozen:
+            self._set_aside()
+        self.steps += len(ready)
+        if len(ready) < 2:
+            return
+        places = [i for i, handle in enumerate(ready) if _is_step(handle)]
+        if len(places) < 2:
+            return
+        steps = [ready[i] for i in places]
+        self._chance.shuffle(steps)
+        for place, step in zip(places, steps, strict=True):
+            ready[place] = step
+
+    def jump(self) -> None:
+        """Go to the next timer; raises Stalled when there is none."""
+        scheduled = self._scheduled  # type: ignore[attr-defined]
+        if not scheduled:
+            raise Stalled("nothing is ready and nothing is to come")
+        self._virtual = max(self._virtual, scheduled[0]._when)
+
+    def _set_aside(self) -> None:
+        ready = self._ready  # type: ignore[attr-defined]
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            aside = self._frozen.get(handle._context.get(PROCESS, None))
+            (ready if aside is None else aside).append(handle)
+
+    def _unless_dead(self, handle: Handle) -> Handle:
+        process = handle._context.get(PROCESS, None)  # type: ignore[attr-defined]
+        if process is not None and not process.alive:
+            handle.cancel()
+        return handle
+
+    def _process_events(self, event_list: list[Any]) -> None:
+        """Do nothing: there are no sockets."""
+
+    def _write_to_self(self) -> None:
+        """Do nothing: nobody sleeps."""
+
+
+class _NoSockets:
+    """What the loop waits at: time passes here."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+
+    def select(self, timeout: float | None) -> list[Any]:
+        if timeout == 0:
+            self._loop.choose()
+        else:
+            self._loop.jump()
+        return []
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def process_of(context: Context | None) -> Process | None:
+    """Return the process that a context belongs to (the present one without)."""
+    return PROCESS.get(None) if context is None else context.get(PROCESS, None)
+
+
+def context_of(process: Process) -> Context:
+    """Return a context in which everything belongs to `process`."""
+    context = copy_context()
+    context.run(PROCESS.set, process)
+    return context
+
+
+def _succeed(done: "asyncio.Future[Any]", result: object) -> None:
+    if not done.done():
+        done.set_result(result)
+
+
+def _fail(done: "asyncio.Future[Any]", error: Exception) -> None:
+    if not done.done():
+        done.set_exception(error)
+
+
+def _is_step(handle: Handle) -> bool:
+    callback = handle._callback  # type: ignore[attr-defined]
+    owner = getattr(callback, "__self__", None)
+    return isinstance(owner, asyncio.Task) or type(callback).__name__ == "TaskStepMethWrapper"

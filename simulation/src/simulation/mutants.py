@@ -1,0 +1,155 @@
+"""Faults planted into the shipped code, one at a time, to see that the simulator finds them.
+
+A mutant replaces a piece of a module's text while it is imported; nothing on disk changes. A piece
+that is no longer there is an error: a mutant has to follow the code.
+"""
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+from dataclasses import dataclass
+from types import ModuleType
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One fault: in `module`, `old` becomes `new`."""
+
+    module: str
+    old: str
+    new: str
+
+
+MUTANTS: dict[str, Mutant] = {
+    "a takeover fails without burning the id": Mutant(
+        "payments.flow",
+        "        if fresh:\n            return self._failed(payment, refusal.failure)",
+        "        if True:\n            return self._failed(payment, refusal.failure)",
+    ),
+    "an outcome is adopted without its rate": Mutant(
+        "payments.adoption",
+        "exchange=None if exchange is None else read_exchange(exchange),",
+        "exchange=None,",
+    ),
+    "an adopted hold forgets when it ends": Mutant(
+        "payments.adoption",
+        'hold_expires_at=_moment(context["hold_expires_at"]),',
+        "hold_expires_at=None,",
+    ),
+    "a slow driver is not fenced off": Mutant(
+        "payments.store.writes",
+        'keys = ("uid", "version")\n    rows = [_changes(finish) for finish in fresh.values()]',
+        'keys = ("uid",)\n    rows = [(r[0], *r[2:]) for r in map(_changes, fresh.values())]',
+    ),
+    "other content under a used key is the same request": Mutant(
+        "payments.store.writes",
+        "    if earlier.fingerprint != repeated.fingerprint:\n        return KeyReused()\n",
+        "",
+    ),
+    "an outcome that changes nothing of the status has no event": Mutant(
+        "payments.store.writes",
+        "    return refunded or finish.after.status",
+        "    return finish.after.status",
+    ),
+    "refunds may exceed what is left": Mutant(
+        "payments.store.writes", "    if amount > _whole(kind, payment):", "    if False:"
+    ),
+    "an operation may begin beside another one": Mutant(
+        "payments.store.writes",
+        "    if payment.active_operation is not None:\n        return OperationInProgress()\n",
+        "",
+    ),
+    "what still runs is taken over by a repeat": Mutant(
+        "payments.store.writes",
+        "    if earlier.lease_until > repeated.created_at:\n        return OperationInProgress()\n",
+        "",
+    ),
+    "a follower skips an event": Mutant(
+        "payments.store.reads",
+        "events.c.sequence > sequence)",
+        "events.c.sequence > sequence + (sequence % 7 == 6))",
+    ),
+    "overdue holds are left as they are": Mutant(
+        "payments.store.reads",
+        "payments.c.hold_expires_at < now,",
+        "payments.c.hold_expires_at < 0,",
+    ),
+    "a hold is captured after its end": Mutant(
+        "wallet.domain.holds",
+        " or (hold.state is HoldState.HELD and hold.expires_at <= now)",
+        "",
+    ),
+    "a closed hold is captured once more": Mutant(
+        "wallet.domain.holds", "    if hold.state is not HoldState.HELD:", "    if False:"
+    ),
+    "what is held can be spent": Mutant(
+        "wallet.domain.view",
+        "return self.posted - self.held + self.overdraft",
+        "return self.posted + self.overdraft",
+    ),
+    "a debit is not held to the balance": Mutant(
+        "wallet.domain.postings",
+        "            if balance.available + free + amount < 0:",
+        "            if False:",
+    ),
+    "a capture releases nothing": Mutant(
+        "wallet.domain.evaluate",
+        "        self._weigh(hold, -hold.amount)",
+        "        self._weigh(hold, 0)",
+    ),
+    "a used id is used again": Mutant(
+        "wallet.domain.evaluate",
+        "    if known.kind == Kind.CANCEL and transfer.kind is not Kind.CANCEL:",
+        "    if False:",
+    ),
+    "reversals are not counted": Mutant(
+        "wallet.domain.reversals",
+        "            left[key] = left.get(key, 0) - amount\n\n    def _left_of",
+        "            pass\n\n    def _left_of",
+    ),
+}
+
+
+class _Planter(importlib.abc.MetaPathFinder):
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+
+    def find_spec(
+        self,
+        name: str,
+        path: object = None,  # noqa: ARG002 - the protocol of a finder
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Return the spec of the mutated module, None for every other."""
+        if name != self._mutant.module:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        spec.loader = _Loader(name, spec.origin, self._mutant)
+        return spec
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    def __init__(self, name: str, path: str, mutant: Mutant) -> None:
+        super().__init__(name, path)
+        self._mutant = mutant
+
+    def get_code(self, fullname: str) -> object:  # type: ignore[override]  # always from the text
+        """Compile the mutated text; raises ValueError when the piece is not there once."""
+        text = self.get_data(self.path).decode()
+        if text.count(self._mutant.old) != 1:
+            raise ValueError(f"{fullname} has not exactly one {self._mutant.old!r}")
+        return compile(text.replace(self._mutant.old, self._mutant.new), self.path, "exec")
+
+
+def plant(name: str) -> None:
+    """Let the mutant of that name grow when its module is imported; raises KeyError.
+
+    Raises ValueError when it was imported before: nothing would grow.
+    """
+    if MUTANTS[name].module in sys.modules:
+        raise ValueError(f"{MUTANTS[name].module} is there already")
+    sys.meta_path.insert(0, _Planter(MUTANTS[name]))

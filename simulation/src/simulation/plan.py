@@ -1,0 +1,206 @@
+"""What a seed draws before anything runs: who asks for what, and what goes wrong when.
+
+A plan is data, so that a failing one can be cut down: sessions and faults are dropped until none
+can go without the failure going, too.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from simulation.topology import REPLICAS, STORES
+
+ACCOUNTS: dict[str, str | None] = {
+    "ann": None, "ben": "IDR", "cai": "JPY", "dee": "USD", "eve": "BHD", "fay": None,
+}  # fmt: skip
+"""The accounts of a world, with the currency that each settles in."""
+FUNDS = {"USD": 12_000_00, "IDR": 160_000_000_00, "JPY": 1_500_000, "BHD": 4_000_000}
+"""What each account begins with, in minor units."""
+
+
+class Capture(StrEnum):
+    """When a payment takes the money."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+class Ending(StrEnum):
+    """What a client does with a payment that is held."""
+
+    CAPTURE = "capture"
+    PART = "part"
+    VOID = "void"
+    LEAVE = "leave"
+
+
+class Quoted(StrEnum):
+    """How a client uses a quote of its own."""
+
+    NONE = "none"
+    ONCE = "once"
+    TWICE = "twice"
+    LATE = "late"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What one client does about one payment, from its first request to the last refund.
+
+    Amounts are in minor units, moments and waits in seconds. `racers` clients send the same
+    request at once; `other` sends other content under the same key; `refunds` are shares of what
+    was captured, in percent.
+    """
+
+    number: int
+    at: float
+    source: str
+    destination: str
+    currency: str
+    destination_currency: str | None
+    amount: int
+    capture: Capture
+    ending: Ending
+    quoted: Quoted
+    racers: int
+    other: bool
+    replays: int
+    refunds: tuple[int, ...]
+    approve: bool
+    pause: float
+
+
+class Trouble(StrEnum):
+    """What can go wrong; each can be switched off by its name."""
+
+    KILL = "kill"
+    KILL_INSIDE = "kill-inside"
+    TERMINATE = "terminate"
+    FREEZE = "freeze"
+    PART = "part"
+    LOSE = "lose"
+    LATE = "late"
+    DOUBLE = "double"
+    RESET = "reset"
+    CLOCK_STEP = "clock-step"
+    CLOCK_RATE = "clock-rate"
+    DATABASE_GONE = "database-gone"
+    DATABASE_READ_ONLY = "database-read-only"
+    DATABASE_SLOW = "database-slow"
+    EDIT = "edit"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One trouble: from `at` on for `seconds`; `target` is a process, a link or a service.
+
+    `much` is how bad, 0 to 1; what it means is the trouble's.
+    """
+
+    at: float
+    trouble: Trouble
+    target: str
+    seconds: float
+    much: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole run: `seconds` of it, then the faults end and everything settles."""
+
+    seed: int
+    seconds: float
+    sessions: tuple[Session, ...]
+    faults: tuple[Fault, ...]
+
+
+LINKS = (
+    "client>gateway", "gateway>payments", "gateway>wallet", "gateway>fx", "payments>risk",
+    "payments>fx", "payments>wallet", "risk>fx",
+)  # fmt: skip
+
+
+def draw(
+    seed: int, *, seconds: float, payments: int, troubles: frozenset[Trouble], faults: int
+) -> Plan:
+    """Return the plan of a seed: `payments` sessions and `faults` faults over `seconds`."""
+    chance = random.Random(f"plan {seed}")
+    sessions = sorted(
+        (_session(chance, number, seconds) for number in range(payments)), key=lambda s: s.at
+    )
+    wrong = sorted(_faults(chance, troubles, faults, seconds), key=lambda f: f.at)
+    return Plan(seed, seconds, tuple(sessions), tuple(wrong))
+
+
+def _session(chance: random.Random, number: int, seconds: float) -> Session:
+    source, destination = chance.sample(list(ACCOUNTS), 2)
+    if chance.random() < 0.02:
+        destination = source
+    currency = chance.choice(list(FUNDS))
+    crosses = chance.random() < 0.5
+    wanted = chance.choice([c for c in FUNDS if c != currency]) if crosses else None
+    manual = chance.random() < 0.3
+    quoted = Quoted.NONE
+    if wanted is not None and not manual and chance.random() < 0.3:
+        quoted = chance.choice([Quoted.ONCE, Quoted.ONCE, Quoted.TWICE, Quoted.LATE])
+    return Session(
+        number=number,
+        at=chance.uniform(0, seconds),
+        source=source,
+        destination=destination,
+        currency=currency,
+        destination_currency=wanted,
+        amount=_amount(chance, currency),
+        capture=Capture.MANUAL if manual else Capture.AUTOMATIC,
+        ending=chance.choice(list(Ending)),
+        quoted=quoted,
+        racers=chance.choice((1, 1, 1, 2, 3)),
+        other=chance.random() < 0.1,
+        replays=chance.choice((0, 0, 1, 2)),
+        refunds=_refunds(chance),
+        approve=chance.random() < 0.6,
+        pause=chance.choice((0.0, 0.05, 1.0, 8.0, 30.0)),
+    )
+
+
+def _amount(chance: random.Random, currency: str) -> int:
+    """From dust to more than there is: accounts run dry, and some payments are reviewed."""
+    most = FUNDS[currency]
+    share = chance.choice((0.0005, 0.01, 0.1, 0.4, 0.9, 1.5))
+    return 1 if chance.random() < 0.05 else max(1, round(most * share * chance.random()))
+
+
+def _refunds(chance: random.Random) -> tuple[int, ...]:
+    return chance.choice(((), (), (), (100,), (50, 50), (33, 33, 34), (70, 70), (1,)))
+
+
+def _faults(
+    chance: random.Random, troubles: frozenset[Trouble], count: int, seconds: float
+) -> Iterator[Fault]:
+    if not troubles:
+        return
+    kinds = sorted(troubles)
+    for _ in range(count):
+        trouble = chance.choice(kinds)
+        yield Fault(
+            at=chance.uniform(0, seconds),
+            trouble=trouble,
+            target=_target(chance, trouble),
+            seconds=chance.choice((0.05, 0.5, 2.0, 10.0, 25.0)),
+            much=chance.random(),
+        )
+
+
+def _target(chance: random.Random, trouble: Trouble) -> str:
+    if trouble in (Trouble.PART, Trouble.LOSE, Trouble.LATE, Trouble.DOUBLE, Trouble.RESET):
+        return chance.choice(LINKS)
+    if trouble in (
+        Trouble.DATABASE_GONE, Trouble.DATABASE_READ_ONLY, Trouble.DATABASE_SLOW,
+    ):  # fmt: skip
+        return chance.choice(STORES)
+    if trouble is Trouble.EDIT:
+        return chance.choice(("fx", "risk"))
+    services = STORES if trouble is Trouble.KILL_INSIDE else tuple(REPLICAS)
+    service = chance.choice(services)
+    return f"{service}-{chance.randint(1, REPLICAS[service])}"

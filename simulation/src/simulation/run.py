@@ -1,0 +1,211 @@
+"""Runs one plan from its first request to the judgement, and tells it as a story."""
+
+import asyncio
+import gc
+import hashlib
+import importlib
+import logging
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from api_gateway.keys import ensure_dev_key
+from kurs.clock import read_monotonic_from
+from kurs.migrations import migrate
+from kurs.quote_keys import ensure_key_files
+from kurs.testing.edges import write_keys
+from kurs_operator.local import main as compile_resources
+from simulation.clients import Clients
+from simulation.documents import write_resources
+from simulation.faults import Faults
+from simulation.loop import Stalled, VirtualLoop
+from simulation.network import Network
+from simulation.oracle.ledger import LedgerOracle
+from simulation.oracle.payments import PaymentOracle, check_told
+from simulation.oracle.promise import BrokenPromise
+from simulation.plan import ACCOUNTS, FUNDS, Plan
+from simulation.process import WorldClock
+from simulation.topology import STORES
+from simulation.world import EPOCH_US, World
+
+_WARM_SECONDS = 6.0
+SETTLE_SECONDS = 200.0
+"""How long a world has after its last fault: longer than a payment is tried and a hold lives."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a plan: how it ended, what was counted, and the story line by line."""
+
+    plan: Plan
+    broken: BrokenPromise | None
+    story: list[str]
+    trace: str
+    seconds: float
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def run(plan: Plan, prepared: Path) -> Outcome:
+    """Run a plan on what `prepare` made; the same plan gives the same outcome, byte for byte."""
+    with _own_chance(plan.seed), tempfile.TemporaryDirectory(dir=prepared) as folder:
+        return _Run(plan, prepared, Path(folder)).whole()
+
+
+@contextmanager
+def prepared_folder() -> Iterator[Path]:
+    """Make what all worlds begin with: databases, documents, a key; in memory where that can be."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own in it
+    parent = memory if memory.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="kurs-world-", dir=parent) as name:
+        folder = Path(name)
+        for number, resources in enumerate(write_resources(folder / "resources"), start=1):
+            out = folder / "documents" / str(number)
+            compile_resources(["--samples", str(resources), "--out", str(out), "--once"])
+        ensure_dev_key(folder)
+        _write_quote_key(folder / "quote-signing-keys.pem")
+        write_keys(folder / "edge-keys")
+        ensure_key_files(folder / "quote-signing-keys.pem", folder / "quote-verify-keys.pem")
+        for service in STORES:
+            versions = importlib.import_module(f"{service}.migrations").VERSIONS
+            migrate(f"sqlite:///{folder / service}.db", versions)
+        yield folder
+
+
+def _write_quote_key(file: Path) -> None:
+    """Write the same key for every world, since quotes are part of what is compared."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+class _Run:
+    def __init__(self, plan: Plan, prepared: Path, folder: Path) -> None:
+        seed = plan.seed
+        self.plan = plan
+        self.story: list[str] = []
+        self.loop = VirtualLoop(random.Random(f"order {seed}"))
+        self.network = Network(random.Random(f"network {seed}"))
+        self.clock = WorldClock(EPOCH_US, self.loop.time)
+        self.world = World(
+            random.Random(f"world {seed}"), self.loop, folder, self.clock, self.network, prepared
+        )
+        key = (prepared / "api-key").read_text("ascii").strip()
+        self.clients = Clients(self.network, key, self.tell)
+        self.faults = Faults(self.world, random.Random(f"faults {seed}"), self.tell)
+        self.ledger = LedgerOracle(folder / "wallet.db")
+        self.payments = PaymentOracle(folder / "payments.db")
+        self.broken: BrokenPromise | None = None
+        self.world.on_commit.append(self._committed)
+
+    def tell(self, line: str) -> None:
+        """Add a line to the story, with the world's time."""
+        self.story.append(f"{self.loop.time():10.4f} {line}")
+
+    def whole(self) -> Outcome:
+        """Run to the end; a broken promise ends it at once."""
+        asyncio.set_event_loop(self.loop)
+        read_monotonic_from(self.clock.monotonic)
+        stop = self.world.watch_statements()
+        try:
+            self.loop.run_until_complete(self._live())
+        except BrokenPromise as broken:
+            self.broken = self.broken or broken
+        except Stalled as error:
+            self.broken = BrokenPromise("something always goes on", str(error))
+        except RuntimeError:
+            # The loop was stopped by a promise that was broken inside of a commit.
+            if self.broken is None:
+                raise
+        finally:
+            stop()
+        outcome = self._outcome()
+        self.ledger.close()
+        self.payments.close()
+        self.loop.close()
+        return outcome
+
+    async def _live(self) -> None:
+        await self.world.start()
+        await asyncio.sleep(_WARM_SECONDS)
+        await self.clients.fund()
+        begins = self.loop.time()
+        follower = self.loop.create_task(self.clients.follow())
+        await asyncio.gather(
+            *(self.clients.play(session, begins) for session in self.plan.sessions),
+            *(self.faults.strike(fault, begins) for fault in self.plan.faults),
+        )
+        await self.faults.settle()
+        self.tell("all faults have ended")
+        await asyncio.sleep(SETTLE_SECONDS)
+        follower.cancel()
+        self._judge()
+
+    def _committed(self, service: str) -> None:
+        if service != "wallet":
+            return
+        try:
+            self.ledger.at_commit()
+        except BrokenPromise as broken:
+            self.broken = self.broken or broken
+            self.loop.stop()
+
+    def _judge(self) -> None:
+        self.ledger.at_end()
+        self.payments.at_end()
+        check_told(self.clients.asked, self.payments.payments(), self.clients.quotes)
+        self._check_balances()
+        seen, there = self.clients.events, self.payments.events()
+        if seen != there:
+            missing = [event for event in there if event not in seen][:3]
+            raise BrokenPromise(
+                "a follower misses no event", f"{len(seen)} of {len(there)}: {missing}"
+            )
+
+    def _check_balances(self) -> None:
+        """Hold every account to its deposits and to what its payments say that they moved."""
+        moved, held = self.payments.moved(), self.ledger.balances()
+        for account in ACCOUNTS:
+            for currency, funds in FUNDS.items():
+                wanted = funds + moved.get((account, currency), 0)
+                if held.get((account, currency), 0) != wanted:
+                    seen = f"{account} {currency}: has {held.get((account, currency), 0)}, {wanted}"
+                    raise BrokenPromise("money moves exactly as its payments say", seen)
+
+    def _outcome(self) -> Outcome:
+        counts = Counter({f"fault {name}": n for name, n in self.faults.counts.items()})
+        counts.update({f"message {name}": n for name, n in self.network.counts.items()})
+        # Not the token of a quote: it is salted by chance that no seed owns.
+        rows = [
+            [row[name] for name in row.keys() if name != "quote"]  # noqa: SIM118 - a row is no dict
+            for row in self.payments.payments().values()
+        ]
+        counts.update(f"payment {row['status']}" for row in self.payments.payments().values())
+        counts.update(
+            requests=self.clients.requests, commits=self.ledger.commits, deaths=self.world.deaths,
+            payments=len(rows), steps=self.loop.steps,
+        )  # fmt: skip
+        told = "\n".join([*self.story, repr(rows), repr(self.payments.events())])
+        trace = hashlib.sha256(told.encode()).hexdigest()
+        return Outcome(self.plan, self.broken, self.story, trace, self.loop.time(), counts)
+
+
+@contextmanager
+def _own_chance(seed: int) -> Iterator[None]:
+    """Let everything that draws draw from the seed, and keep what is logged to ourselves."""
+    random.seed(f"process {seed}")
+    logging.disable(logging.CRITICAL)
+    gc.disable()
+    try:
+        yield
+    finally:
+        read_monotonic_from(time.monotonic)
+        logging.disable(logging.NOTSET)
+        gc.enable()
+        gc.collect()

@@ -1,0 +1,266 @@
+"""A world: the shipped apps of all five services as processes, on real SQL, in virtual time."""
+
+import asyncio
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
+from starlette.types import Message
+
+from api_gateway.app import create_app as create_gateway
+from api_gateway.settings import GatewaySettings
+from fx.app import create_app as create_fx
+from fx.settings import FxSettings
+from kurs.clock import MICROS
+from kurs.telemetry import Telemetry
+from payments.app import create_app as create_payments
+from payments.settings import PaymentsSettings
+from risk.app import create_app as create_risk
+from risk.settings import RiskSettings
+from simulation.exchange import Served
+from simulation.loop import VirtualLoop, context_of
+from simulation.network import Network, addresses
+from simulation.process import PROCESS, Process, ProcessDied, WorldClock
+from simulation.topology import REPLICAS, SERVICES, STORES
+from wallet.app import create_app as create_wallet
+from wallet.settings import WalletSettings
+
+EPOCH_US = 1_767_225_600 * MICROS
+"""Where every world begins: 2026-01-01T00:00:00Z."""
+_CREATE: dict[str, tuple[Callable[..., FastAPI], type[Any]]] = {
+    "gateway": (create_gateway, GatewaySettings),
+    "payments": (create_payments, PaymentsSettings),
+    "fx": (create_fx, FxSettings),
+    "wallet": (create_wallet, WalletSettings),
+    "risk": (create_risk, RiskSettings),
+}
+# Shorter than as shipped, so that a world sees the end of what it begins.
+_PATIENCE: dict[str, dict[str, Any]] = {
+    # One key does everything here.
+    "payments": {
+        "four_eyes": False,
+        "give_up_seconds": 60.0,
+        "exchange_hold_seconds": 60.0,
+        "hold_seconds": 120.0,
+    },
+}
+_CRASH_SECONDS = (0.5, 4.0)
+_DATABASE_SECONDS = (0.0002, 0.004)
+
+
+@dataclass(slots=True)
+class Database:
+    """What a service's database does now: refuse everything, refuse writes, take its time."""
+
+    gone: bool = False
+    read_only: bool = False
+    slow_seconds: float = 0.0
+
+    def check(self, sql: str) -> None:
+        """Raise what the driver would, when it refuses a statement."""
+        if self.gone:
+            raise OperationalError(sql, {}, sqlite3.OperationalError("database is locked"))
+        if self.read_only and not sql.lstrip().upper().startswith(("SELECT", "BEGIN", "PRAGMA")):
+            why = sqlite3.OperationalError("attempt to write a readonly database")
+            raise OperationalError(sql, {}, why)
+
+
+@dataclass
+class World:
+    """The processes of one run. `folder` holds their files; what is on disk survives a death."""
+
+    chance: random.Random
+    loop: VirtualLoop
+    folder: Path
+    clock: WorldClock
+    network: Network
+    prepared: Path
+    processes: dict[str, Process] = field(default_factory=dict)
+    databases: dict[str, Database] = field(default_factory=dict)
+    doomed: dict[Process, int] = field(default_factory=dict)
+    """Processes that die inside of a transaction: how many statements they still get."""
+    on_commit: list[Callable[[str], None]] = field(default_factory=list)
+    deaths: int = 0
+    _apps: dict[Process, FastAPI] = field(default_factory=dict)
+    _lives: dict[Process, "asyncio.Task[None]"] = field(default_factory=dict)
+    _stop: dict[Process, "asyncio.Queue[Message]"] = field(default_factory=dict)
+    unhandled: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.loop.execute, self.loop.pauses = self._execute, self._pauses
+        self.databases = {name: Database() for name in STORES}
+        for service in ("fx", "risk"):
+            for number in range(1, REPLICAS[service] + 1):
+                first = self.prepared / "documents" / "1" / service / "config.json"
+                self._show(f"{service}-{number}", first)
+        for name in STORES:
+            shutil.copy(self.prepared / f"{name}.db", self.folder / f"{name}.db")
+
+    async def start(self) -> None:
+        """Start every process, the ones that others wait for first."""
+        for service in ("wallet", "fx", "risk", "payments", "gateway"):
+            for number in range(1, REPLICAS[service] + 1):
+                await self.boot(f"{service}-{number}")
+
+    async def boot(self, name: str) -> None:
+        """Start the next incarnation of a process, and serve it when it has started."""
+        before = self.processes.get(name)
+        process = Process(name, before.incarnation + 1 if before else 1)
+        if before is not None:
+            process.offset_us, process.rate = before.offset_us, before.rate
+            self._apps.pop(before, None)
+        process.since = process.passed = self.loop.time()
+        self.processes[name] = process
+        self._lives[process] = self.loop.create_task(
+            self._live(process), context=context_of(process)
+        )
+        await process.turned.wait()
+        if not process.alive and not self._served(process):
+            # It ended before it served, as it does without its database: it is started once more.
+            await asyncio.sleep(self.chance.uniform(*_CRASH_SECONDS))
+            await self.boot(name)
+
+    async def replace(self, process: Process) -> None:
+        """Send SIGTERM: it turns unready, ends what it began, goes, and the next one starts."""
+        app = self._apps[process]
+        app.state.draining = True
+        for served in self._served(process):
+            served.ready = False
+            while served.open and process.alive:  # noqa: ASYNC110 - as a server looks, too
+                await asyncio.sleep(0.1)
+        if process.alive:
+            self._stop[process].put_nowait({"type": "lifespan.shutdown"})
+            await asyncio.wait([self._lives[process]], timeout=30)
+        self.kill(process)
+        await self.boot(process.name)
+
+    def edit(self, service: str, chance: random.Random) -> None:
+        """Put another document before one replica of a service, or before all of them."""
+        numbers = range(1, REPLICAS[service] + 1)
+        chosen = [chance.choice(numbers)] if chance.random() < 0.5 else list(numbers)
+        document = chance.choice(sorted(self.prepared.glob(f"documents/*/{service}/config.json")))
+        for number in chosen:
+            self._show(f"{service}-{number}", document)
+
+    def _show(self, name: str, document: Path) -> None:
+        folder = self.folder / "config" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = folder / ".config.json"
+        shutil.copy(document, fresh)
+        fresh.replace(folder / "config.json")
+
+    def _served(self, process: Process) -> list[Served]:
+        return [s for s in self.network.served.get(process.service, ()) if s.process is process]
+
+    def kill(self, process: Process) -> None:
+        """End a process between two of its steps; what it had not committed is gone."""
+        if not process.alive:
+            return
+        process.alive = False
+        process.turned.set()
+        process.ended.set()
+        self.deaths += 1
+        self.loop.forget(process)
+        self.network.drop(process)
+
+    async def _live(self, process: Process) -> None:
+        app = self._apps[process] = self._create(process)
+        to_app = self._stop[process] = asyncio.Queue()
+        state: dict[str, Any] = {}
+
+        async def told(message: Message) -> None:
+            if message["type"] != "lifespan.startup.complete":
+                return
+            served = Served(process, app, state=state)
+            self.network.served.setdefault(process.service, []).append(served)
+            process.turned.set()
+
+        to_app.put_nowait({"type": "lifespan.startup"})
+        scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": state}
+        try:
+            await app(scope, to_app.get, told)
+        except Exception:
+            self.kill(process)
+
+    def _create(self, process: Process) -> FastAPI:
+        create, settings = _CREATE[process.service]
+        own = settings(**self._settings(process))
+        telemetry = Telemetry.of(own)
+        return create(
+            own,
+            clock=self.clock,
+            transport=self.network,
+            telemetry=telemetry,
+        )
+
+    def _settings(self, process: Process) -> dict[str, Any]:
+        urls = {f"{name}_url": url for name, url in addresses(SERVICES).items()}
+        return {
+            **urls,
+            "service": process.service,
+            "instance": process.name,
+            "database_url": f"sqlite:///{self.folder / process.service}.db",
+            "config_dir": self.folder / "config" / process.name,
+            "quote_signing_keys_file": self.prepared / "quote-signing-keys.pem",
+            "edge_keys_dir": self.prepared / "edge-keys",
+            "quote_verify_keys_file": self.prepared / "quote-verify-keys.pem",
+            "api_keys_file": self.prepared / "api-keys.json",
+            "rate_limit": "100000/second",
+            "log_level": "critical",
+            "trace_ratio": 0.01,
+            **_PATIENCE.get(process.service, {}),
+        }
+
+    def _pauses(self, process: Process | None) -> tuple[float, float]:
+        slow = 0.0
+        if process is not None and process.service in self.databases:
+            slow = self.databases[process.service].slow_seconds
+        first, second = (self.chance.uniform(*_DATABASE_SECONDS) for _ in range(2))
+        return first + slow, second
+
+    def _execute(self, process: Process | None, work: Callable[[], Any]) -> Any:
+        """Run blocking work of a process to its end, or to the statement at which it dies."""
+        if process is None:
+            return work()
+        try:
+            result = work()
+        except ProcessDied:
+            self.kill(process)
+            raise
+        if process.service in STORES:
+            for look in self.on_commit:
+                look(process.service)
+        if self.doomed.pop(process, None) is not None:
+            # It committed, and dies before anybody learns of it.
+            self.kill(process)
+            raise ProcessDied
+        return result
+
+    def before_statement(self, *statement: Any) -> None:
+        """Let a process die inside of a transaction, or its database refuse; before each statement.
+
+        The arguments are those of SQLAlchemy's `before_cursor_execute`.
+        """
+        process = PROCESS.get(None)
+        if process is None or process.service not in self.databases:
+            return
+        self.databases[process.service].check(statement[2])
+        if process not in self.doomed:
+            return
+        self.doomed[process] -= 1
+        if self.doomed[process] < 0:
+            del self.doomed[process]
+            raise ProcessDied
+
+    def watch_statements(self) -> Callable[[], None]:
+        """Begin to see every statement; returns what ends it."""
+        event.listen(Engine, "before_cursor_execute", self.before_statement)
+        return lambda: event.remove(Engine, "before_cursor_execute", self.before_statement)
