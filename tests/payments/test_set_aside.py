@@ -37,7 +37,7 @@ SAID = {
     "captured_amount": 1000,
     "hold_expires_at": None,
 }
-POSTINGS = [
+POSTINGS: list[dict[str, Any]] = [
     {"account_id": "alice", "currency": "USD", "amount_minor": -1000},
     {"account_id": "bob", "currency": "USD", "amount_minor": 1000},
 ]
@@ -228,7 +228,9 @@ async def test_a_row_that_cannot_be_read_stops_no_other(
 
 async def test_a_capture_under_whose_id_another_stands_stays_open(gateway: JoinedGateway) -> None:
     assert (await gateway.call("POST", "/payments", body(capture="manual"))).status == 200
-    await post(gateway, transfer_id="capture:demo:p1", kind="post", postings=POSTINGS)
+    half = [{**leg, "amount_minor": leg["amount_minor"] // 2} for leg in POSTINGS]
+    other = {"kind": "capture", "hold_id": "pay:demo:p1", "postings": half}
+    await post(gateway, transfer_id="capture:demo:p1", **other)
 
     told = await gateway.call("POST", "/payments/p1/capture", {})
 
