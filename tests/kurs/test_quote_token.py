@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kurs.quote_keys import ensure_key_files
-from kurs.quote_token import MAX_TOKEN_LENGTH, InvalidToken, Quote, QuoteSigner, QuoteVerifier
+from kurs.quote_token import (
+    MAX_TOKEN_LENGTH,
+    InvalidToken,
+    Quote,
+    QuoteSigner,
+    QuoteVerifier,
+    read_token,
+)
 from kurs.telemetry import Telemetry
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -185,3 +192,10 @@ def test_two_quotes_never_share_a_payload(keys: Pair, field: str) -> None:
 def test_a_name_too_long_for_a_token_is_refused_when_signing(keys: Pair) -> None:
     with pytest.raises(ValueError, match="longer than"):
         keys.sign(replace(QUOTE, source="s" * 2000))
+
+
+def test_a_token_can_be_read_without_a_key_but_only_as_a_quote(token: str) -> None:
+    assert read_token(token) == QUOTE
+    for text in ("", "q2.", "q1" + token[2:], "q2.bm9uc2Vuc2U.AAAA", "q2.A.A", "é"):
+        with pytest.raises(InvalidToken):
+            read_token(text)

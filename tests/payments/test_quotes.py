@@ -21,10 +21,11 @@ QUOTE = Quote(
 
 
 def test_a_payment_arrives_as_the_quote_says() -> None:
-    priced = exchanged(PAYMENT, QUOTE)
+    priced = exchanged(PAYMENT, QUOTE, "token")
 
     assert priced.destination_amount == 1_592_000_00
     assert priced.exchange is not None
+    assert priced.quote == "token"
     assert (priced.exchange.mid, priced.exchange.quote_id) == (Decimal(16000), "fxq_1")
 
 
@@ -33,6 +34,6 @@ def test_a_quote_whose_worth_at_mid_fits_no_posting_is_refused() -> None:
     quote = replace(QUOTE, source_minor=minor, destination_minor=minor * 15920)
 
     with pytest.raises(Refusal) as refusal:
-        exchanged(replace(PAYMENT, amount=minor), quote)
+        exchanged(replace(PAYMENT, amount=minor), quote, "token")
 
     assert refusal.value.failure.code is FailureCode.AMOUNT_TOO_LARGE

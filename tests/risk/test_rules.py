@@ -217,3 +217,32 @@ def test_a_stored_decision_lists_the_strongest_reasons_and_says_how_many_more() 
     assert stored[-1]["message"] == (
         f"and {len(verdict.reasons) - MAX_REASONS + 1} more, none of more points"
     )
+
+
+@pytest.mark.parametrize(
+    ("exposure", "rule"),
+    [
+        ((), []),
+        ((("USD", 100_00),), []),
+        ((("USD", 100_01),), [("exposure", 100)]),
+        ((("USD", 50_00), ("EUR", 40_00)), []),
+        ((("USD", 50_00), ("EUR", 40_01)), [("exposure", 100)]),
+        ((("IDR", 1_600_000_01),), [("exposure", 100)]),
+        ((("USD", 10**25),), [("exposure", 100)]),
+        ((("JPY", 1),), [("missing_rate", 50)]),
+    ],
+)
+def test_what_is_open_across_currencies_is_summed_in_the_reference_currency(
+    exposure: tuple[tuple[str, int], ...], rule: list[tuple[str, int]]
+) -> None:
+    rules = policy(standard={"exposure": {"currency": "USD", "maxMinor": 100_00}})
+
+    assert found(judge(rules, attempt(exposure=exposure))) == rule
+
+
+def test_an_exposure_counts_what_its_scope_covers() -> None:
+    scope = {"currencies": ["USD"]}
+    ceiling = {"currency": "USD", "maxMinor": 100_00}
+    rules = policy(standard={"scope": scope, "exposure": ceiling})
+
+    assert found(judge(rules, attempt(currency="USD", exposure=(("EUR", 10**9),)))) == []

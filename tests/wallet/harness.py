@@ -9,6 +9,7 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import Connection, text
 from tests.signing import EdgeAuth
+from tests.wallet import quotes
 
 from kurs.clock import ManualClock
 from kurs.database import Database
@@ -100,6 +101,7 @@ async def wallet_app(
     told = WalletSettings(
         database_url=url,
         instance=instance,
+        quote_verify_keys_file=quotes.VERIFY_KEYS,
         hold_expiry_interval=interval,
         audit_interval=interval,
         **settings,
@@ -134,7 +136,7 @@ def pay(transfer_id: str, source: str, to: str, amount: int, **more: Any) -> dic
 
 
 def fx(transfer_id: str, source: str, to: str, usd: int, **more: Any) -> dict[str, Any]:
-    """Pay `usd` cents as 16,000 times as much IDR less 0.5 %, as five postings."""
+    """Pay `usd` cents as 16,000 times as much IDR less 0.5 %, by a quote, as five postings."""
     gross = usd * 16_000
     spread = gross // 200
     legs = (
@@ -144,6 +146,28 @@ def fx(transfer_id: str, source: str, to: str, usd: int, **more: Any) -> dict[st
         leg(to, gross - spread, "IDR"),
         leg("house:fx-revenue", spread, "IDR"),
     )
+    more = {"quote_id": f"fxq_{transfer_id}", **more}
+    signed = quotes.quote(more["quote_id"], more.get("merchant", MERCHANT), usd, gross - spread)
+    return post(transfer_id, *legs, **{"quote": quotes.sign(signed), **more})
+
+
+def fx_back(
+    transfer_id: str, original: dict[str, Any], usd: int, before: int, **more: Any
+) -> dict[str, Any]:
+    """Give `usd` cents of an `fx` back at its rate, after `before` cents were given back."""
+    paid, _, gross, received, _ = (leg["amount_minor"] for leg in original["postings"])
+    payer, receiver = (original["postings"][i]["account_id"] for i in (0, 3))
+    mid = gross * (before + usd) // paid - gross * before // paid
+    # Rounded up: the receiver never gives less than arrived for it.
+    given = -(received * (before + usd) // paid) + received * before // paid
+    legs = (
+        leg(payer, usd),
+        leg("house:liquidity", -usd),
+        leg("house:liquidity", mid, "IDR"),
+        leg(receiver, -given, "IDR"),
+        leg("house:fx-revenue", given - mid, "IDR"),
+    )
+    more = {"merchant": original["merchant"], "reverses": original["transfer_id"], **more}
     return post(transfer_id, *legs, **more)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.wallet.harness import MERCHANT, named
+from tests.wallet.quotes import verify
 
 from kurs.clock import ManualClock
 from wallet.domain.evaluate import Evaluation
@@ -27,7 +28,7 @@ class MemoryLedger:
 
     def submit(self, *items: dict[str, Any]) -> list[Outcome]:
         batch = BATCH.validate_python({"items": list(items)})
-        return self._run([to_transfer(item) for item in batch.items])
+        return self._run([to_transfer(item, verify) for item in batch.items])
 
     def ask(self, item: dict[str, Any]) -> Outcome:
         return self.submit(item)[0]
@@ -35,6 +36,12 @@ class MemoryLedger:
     def apply(self, *items: dict[str, Any]) -> None:
         outcomes = self.submit(*items)
         assert [o.status for o in outcomes] == ["applied"] * len(items), outcomes
+
+    def fund(self, account_id: str, minor: int, currency: str = "USD") -> None:
+        """Put money into an account, as a deposit does."""
+        for account, amount in (("house:world", -minor), (account_id, minor)):
+            self._add(account, currency)
+            self.view.balances[account, currency].post(amount)
 
     def expire(self, hold_id: str) -> Outcome:
         transfer = Transfer(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LIMITLESS = {"house:world", "house:liquidity", "house:fx-revenue"}
-VOLATILE = ("context", "traceparent", "deadline_ms")
+VOLATILE = ("context", "quote", "traceparent", "deadline_ms")
 Key = tuple[str, str]
 
 
@@ -100,7 +100,10 @@ class Model:
             if -moved[key] > hold["amount_minor"]:
                 return "capture_exceeds_hold"
             freed = {key: hold["amount_minor"]}
-        if item.get("reverses") is not None and (code := self._reversal_refusal(item, moved)):
+        if item.get("reverses") is not None:
+            if code := self._reversal_refusal(item, moved):
+                return code
+        elif code := self._house_refusal(item, moved):
             return code
         for key, amount in moved.items():
             free = self.available(key) + freed.get(key, 0)
@@ -122,15 +125,61 @@ class Model:
             if other.get("reverses") == item["reverses"] and self.answers[other_id][0] == "applied":
                 for key, amount in net(other).items():
                     left[key] = left.get(key, 0) - amount
-        house = {currency for account, currency in left if account in LIMITLESS}
-        customers = any(account not in LIMITLESS for account, _ in moved)
+        if original in self.conversions():
+            return self._refund_refusal(original, moved)
         for key, amount in moved.items():
-            if customers and key[0] in LIMITLESS and key[1] in house:
-                continue
             low, high = sorted((0, left.get(key, 0)))
             if not low <= amount <= high:
                 return "reversal_exceeds_original"
         return None
+
+    def conversions(self) -> list[dict[str, Any]]:
+        """Return what was paid by a quote."""
+        return [
+            item
+            for transfer_id, item in self.asked.items()
+            if len(item.get("postings", ())) == 5
+            and "reverses" not in item
+            and self.answers[transfer_id][0] == "applied"
+        ]
+
+    def given_back(self, original: dict[str, Any]) -> int:
+        """Return how much of a conversion the payer got back, in minor units."""
+        return sum(
+            other["postings"][0]["amount_minor"]
+            for other_id, other in self.asked.items()
+            if other.get("reverses") == original["transfer_id"]
+            and self.answers[other_id][0] == "applied"
+        )
+
+    def _refund_refusal(self, original: dict[str, Any], moved: dict[Key, int]) -> str | None:
+        payer, _, worth, arrived, _ = original["postings"]
+        paid, before = -payer["amount_minor"], self.given_back(original)
+        back = moved.get((payer["account_id"], payer["currency"]), 0)
+        if not 0 < back <= paid - before:
+            return "reversal_exceeds_original"
+
+        def step(whole: int) -> int:
+            return whole * (before + back) // paid - whole * before // paid
+
+        # Rounding down a negative amount takes at least what arrived for it.
+        given, mid = step(-arrived["amount_minor"]), step(-worth["amount_minor"])
+        wanted = {
+            (payer["account_id"], "USD"): back,
+            ("house:liquidity", "USD"): -back,
+            ("house:liquidity", "IDR"): mid,
+            (arrived["account_id"], "IDR"): given,
+            ("house:fx-revenue", "IDR"): -given - mid,
+        }
+        same = {k: v for k, v in wanted.items() if v} == {k: v for k, v in moved.items() if v}
+        return None if same else "house_debit_forbidden"
+
+    def _house_refusal(self, item: dict[str, Any], moved: dict[Key, int]) -> str | None:
+        """Every payment by a quote is made as the quote allows, so its presence decides."""
+        if "quote" in item:
+            return None
+        debited = any(amount < 0 and key[0] in LIMITLESS for key, amount in moved.items())
+        return "house_debit_forbidden" if debited else None
 
     def _apply(self, item: dict[str, Any]) -> None:
         if item.get("quote_id") is not None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.wallet.harness import capture, hold, leg, pay, post
 from tests.wallet.memory import MemoryLedger
+from tests.wallet.quotes import verify
 
 from wallet.domain.content import first_difference
 from wallet.schemas.batch import BATCH, to_transfer
@@ -17,7 +18,7 @@ CAPTURE = capture("t", "h", "alice", "bob", 5)
 
 
 def content(item: dict[str, Any]) -> str:
-    return to_transfer(BATCH.validate_python({"items": [item]}).items[0]).content
+    return to_transfer(BATCH.validate_python({"items": [item]}).items[0], verify).content
 
 
 @pytest.mark.parametrize(

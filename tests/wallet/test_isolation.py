@@ -2,6 +2,7 @@
 
 import pytest
 from tests.wallet.harness import cancel
+from tests.wallet.quotes import verify
 
 from kurs.batching import BatchMetrics
 from kurs.clock import ManualClock
@@ -30,7 +31,7 @@ async def test_a_transfer_that_cannot_be_stored_leaves_its_neighbours_alone(
         ceilings=WalletSettings().ceilings(),
     )
     items = BATCH.validate_python({"items": [cancel("a"), cancel("b"), cancel("c")]}).items
-    transfers = [to_transfer(item) for item in items]
+    transfers = [to_transfer(item, verify) for item in items]
     transfers[1].merchant = "nul\0"
 
     outcomes = await ledger.submit([Submission(transfer) for transfer in transfers])

@@ -27,6 +27,7 @@ from tests.wallet.harness import (
     capture,
     find_broken,
     fx,
+    fx_back,
     hold,
     leg,
     pay,
@@ -34,6 +35,7 @@ from tests.wallet.harness import (
     void,
 )
 from tests.wallet.model import Model
+from tests.wallet.quotes import verify
 
 from kurs.batching import BatchMetrics
 from kurs.caller import Caller
@@ -142,7 +144,23 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(source=PICKS, to=PICKS, amount=AMOUNTS)
     def ask_fx_payment(self, source: int, to: int, amount: int) -> None:
-        self.ask(fx(self.name(), self.account(source), self.account(to), amount), source)
+        payer, receiver = self.account(source), self.account(to)
+        # A quote is its merchant's, so a stranger brings one of its own.
+        owner = self.model.owners[payer]
+        stranger = MERCHANTS[owner == MERCHANTS[0]]
+        merchant = stranger if source % 11 == 10 else owner
+        self.pending.append(fx(self.name(), payer, receiver, amount, merchant=merchant))
+
+    @precondition(lambda self: self.model.conversions())
+    @rule(pick=PICKS, percent=st.integers(1, 110), before=st.none() | st.integers(0, 60_00))
+    def ask_refund(self, pick: int, percent: int, before: int | None) -> None:
+        """Mostly of what is left just now; what is pending may come in between."""
+        made = self.model.conversions()
+        original = made[pick % len(made)]
+        paid = -original["postings"][0]["amount_minor"]
+        if before is None:
+            before = self.model.given_back(original)
+        self.pending.append(fx_back(self.name(), original, max(1, paid * percent // 100), before))
 
     @rule(source=PICKS, amount=AMOUNTS | st.just(100_00), seconds=st.integers(0, 60))
     def ask_hold(self, source: int, amount: int, seconds: int) -> None:
@@ -199,7 +217,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def submit(self) -> None:
         batch = BATCH.validate_python({"items": self.pending})
-        submissions = [Submission(to_transfer(item)) for item in batch.items]
+        submissions = [Submission(to_transfer(item, verify)) for item in batch.items]
         outcomes = self.wait(self.ledger.submit(submissions))
         expected = [self.model.answer(item, self.clock.now()) for item in self.pending]
         assert [(o.status, o.code, o.replayed) for o in outcomes] == expected

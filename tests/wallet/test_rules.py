@@ -1,11 +1,13 @@
 """The rules of the ledger in memory: every refusal, and what a batch does to a view."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from tests.wallet.harness import cancel, capture, hold, leg, pay, post, void
 from tests.wallet.memory import MemoryLedger
+from tests.wallet.quotes import quote, sign
 
 from kurs.clock import ManualClock
 
@@ -16,9 +18,8 @@ Make = Callable[[ManualClock], dict[str, Any]]
 def ledger() -> MemoryLedger:
     """Alice and bob (merchant demo) with 100.00 USD each, carol (merchant shop) with nothing."""
     ledger = MemoryLedger({"alice": "demo", "bob": "demo", "carol": "shop"})
-    ledger.apply(
-        pay("in-1", "house:world", "alice", 100_00), pay("in-2", "house:world", "bob", 100_00)
-    )
+    for account in ("alice", "bob"):
+        ledger.fund(account, 100_00)
     return ledger
 
 
@@ -195,11 +196,13 @@ def test_reversals_count_within_a_batch(ledger: MemoryLedger) -> None:
 
 def test_a_part_of_a_conversion_may_leave_a_unit_with_the_house(ledger: MemoryLedger) -> None:
     """10.00 USD bought 160 JPY without a spread; 0.01 of it back costs the receiver a whole yen."""
+    signed = quote("q", "demo", 10_00, 160, pair=("USD", "JPY"), mid=Decimal(16))
     ledger.apply(
         post(
             "p",
             leg("alice", -10_00), leg("house:liquidity", 10_00),
             leg("house:liquidity", -160, "JPY"), leg("bob", 160, "JPY"),
+            quote_id="q", quote=sign(signed),
         )
     )  # fmt: skip
     dust = (
@@ -212,11 +215,14 @@ def test_a_part_of_a_conversion_may_leave_a_unit_with_the_house(ledger: MemoryLe
     assert ledger.ask(post("r2", *more_than_paid, reverses="p")).code == "reversal_exceeds_original"
 
 
-def test_a_transfer_within_the_house_is_reversed_once(ledger: MemoryLedger) -> None:
-    ledger.apply(pay("p", "house:world", "house:liquidity", 100))
-    ledger.apply(pay("r1", "house:liquidity", "house:world", 100, reverses="p"))
-    again = ledger.ask(pay("r2", "house:liquidity", "house:world", 1, reverses="p"))
-    assert again.code == "reversal_exceeds_original"
+def test_a_balance_stays_within_64_bits(ledger: MemoryLedger) -> None:
+    ledger.fund("alice", 2**63 - 1 - 200_00)
+    ledger.apply(pay("fits", "bob", "alice", 100_00))
+    # Another process's stripe of the outside world.
+    ledger.view.balances["house:world", "USD"].posted = 0
+    ledger.fund("bob", 1)
+
+    assert ledger.ask(pay("x", "bob", "alice", 1)).code == "amount_overflow"
 
 
 def test_an_overdraft_is_the_limit() -> None:

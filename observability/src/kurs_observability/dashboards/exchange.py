@@ -38,6 +38,25 @@ _QUOTES = (
         stacked=True,
     ),
     chart(
+        "What is held open against the house?",
+        "Holds across currencies, whose rate is fixed until they end; in major units.",
+        "none",
+        Query("max by (currency) (kurs_payments_exposure{@})", "{{currency}}"),
+        span=12,
+    ),
+    chart(
+        "What is given back, at which rate?",
+        "Refunds across currencies per second, in major units: the payment's rate, or the present.",
+        "none",
+        rate(
+            "kurs_payments_refunded_amount_total",
+            "currency",
+            "rate",
+            more='rate!="none"',
+        ),
+        span=12,
+    ),
+    chart(
         "What is quoted, by whose rate?",
         "Quotes given, by pair and source.",
         "reqps",

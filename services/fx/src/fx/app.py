@@ -6,15 +6,17 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from fx.board import RateBoard
+from fx.domain.open_quotes import OpenQuotes
 from fx.metrics import FxMetrics
 from fx.routes import quotes_router, rates_router
-from fx.service import RateService
+from fx.service import QuoteLimit, RateService
 from fx.settings import FxSettings
 from kurs.app import create_app as create_kurs_app
 from kurs.clock import Clock, SystemClock
 from kurs.documents import DocumentWatcher, config_router
 from kurs.edges import Edges
 from kurs.http import Transport
+from kurs.money import exponent
 from kurs.quote_token import QuoteSigner
 from kurs.resources import FxDocument
 from kurs.telemetry import Telemetry
@@ -38,6 +40,7 @@ def create_app(
     service = RateService(
         board,
         signer=QuoteSigner(settings.quote_signing_keys_file, telemetry),
+        limit=_limit(settings),
         ttl_seconds=settings.quote_ttl_seconds,
         clock=clock,
         telemetry=telemetry,
@@ -68,3 +71,11 @@ def create_app(
     app.include_router(quotes_router(service))
     app.include_router(config_router(watcher, board.reports))
     return app
+
+
+def _limit(settings: FxSettings) -> QuoteLimit | None:
+    if not settings.open_quotes_max:
+        return None
+    currency = settings.open_quotes_currency
+    most = settings.open_quotes_max * 10 ** exponent(currency)
+    return QuoteLimit(currency, OpenQuotes(most))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from fx.domain.refusals import Refusal
-from kurs.errors import FieldError, Problem, Unavailable, Unprocessable
+from kurs.errors import FieldError, Problem, TooManyRequests, Unavailable, Unprocessable
 from kurs.money import InvalidAmount
 
 
@@ -42,6 +42,13 @@ class StaleRateProblem(Unavailable):
     title = "Rate too old"
 
 
+class ExposureExceededProblem(TooManyRequests):
+    """More would be quoted to the merchant at once than it may have open."""
+
+    code = "exposure_exceeded"
+    title = "Too much quoted at once"
+
+
 class NoRatesProblem(Unavailable):
     """There is no configuration yet."""
 
@@ -57,6 +64,7 @@ _BY_CODE: Mapping[str, type[Problem]] = {
         AmountTooSmallProblem,
         AmountTooLargeProblem,
         StaleRateProblem,
+        ExposureExceededProblem,
     )
 }
 

@@ -10,6 +10,7 @@ from fx.domain.refusals import Refusal
 from fx.errors import (
     AmountTooLargeProblem,
     AmountTooSmallProblem,
+    ExposureExceededProblem,
     NoRatesProblem,
     PairNotSupportedProblem,
     SameCurrencyProblem,
@@ -90,7 +91,10 @@ def quotes_router(service: RateService) -> APIRouter:
     @routes.post(
         "/quotes",
         summary="Fix a rate for a while",
-        responses={**_PRICE_PROBLEMS, **problem_responses(MerchantRequired)},
+        responses={
+            **_PRICE_PROBLEMS,
+            **problem_responses(MerchantRequired, ExposureExceededProblem),
+        },
     )
     async def quote(order: QuoteRequest, caller: CallerDep) -> QuoteAnswer:
         return QuoteAnswer(**_quote(service, order, caller.merchant))

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from fx.board import RateBoard
+from fx.domain.open_quotes import OpenQuotes
 from fx.domain.pricing import Side, destination_for, price
 from fx.domain.refusals import Refusal
 from fx.domain.table import PairRate, RateTable
@@ -15,7 +16,14 @@ from fx.schemas import QuoteItem
 from kurs.batch_body import Misfit
 from kurs.clock import MICROS, Clock, to_rfc3339
 from kurs.ids import new_id
-from kurs.money import InvalidAmount, UnknownCurrency, format_amount, parse_amount
+from kurs.money import (
+    InvalidAmount,
+    Rounding,
+    UnknownCurrency,
+    convert,
+    format_amount,
+    parse_amount,
+)
 from kurs.quote_token import Quote, QuoteSigner
 from kurs.telemetry import Telemetry
 
@@ -35,6 +43,13 @@ class Order(NamedTuple):
     minor: int
 
 
+class QuoteLimit(NamedTuple):
+    """What one merchant may have quoted at once, in minor units of `currency`."""
+
+    currency: str
+    open: OpenQuotes
+
+
 class RateService:
     """Prices conversions from the board's table and signs what it promises."""
 
@@ -43,6 +58,7 @@ class RateService:
         board: RateBoard,
         *,
         signer: QuoteSigner,
+        limit: QuoteLimit | None,
         ttl_seconds: int,
         clock: Clock,
         telemetry: Telemetry,
@@ -50,6 +66,7 @@ class RateService:
     ) -> None:
         self._board = board
         self._signer = signer
+        self._limit = limit
         self._ttl = ttl_seconds * MICROS
         self._clock = clock
         self._telemetry = telemetry
@@ -104,7 +121,11 @@ class RateService:
     def quote(self, order: Order) -> Members:
         """Return a signed quote; raises Refusal."""
         try:
-            quote = self._promise(self._table(), order, self._clock.now())
+            table, now = self._table(), self._clock.now()
+            quote = self._promise(table, order, now)
+            if self._limit is not None:
+                worth = self._worth(table, quote, now)
+                self._limit.open.add(order.merchant, worth, now, quote.expires_at)
         except Refusal as refusal:
             self._metrics.quoted(refusal.code)
             raise
@@ -171,6 +192,17 @@ class RateService:
             return _refused("refused", "unknown_currency", str(error), unknown)
         except NotOneAmount as error:
             return _refused("refused", "validation_failed", str(error), "source_amount")
+
+    def _worth(self, table: RateTable, quote: Quote, now: int) -> int:
+        """Return what a quote is worth in the limit's currency; raises Refusal without a rate."""
+        assert self._limit is not None
+        reference = self._limit.currency
+        if quote.source_currency == reference:
+            return quote.source_minor
+        if quote.destination_currency == reference:
+            return quote.destination_minor
+        pair = table.select(quote.source_currency, reference, now)
+        return convert(quote.source_minor, quote.source_currency, reference, pair.mid, Rounding.UP)
 
     def _promise(self, table: RateTable, order: Order, now: int) -> Quote:
         source, destination = order.source_currency, order.destination_currency

@@ -104,6 +104,8 @@ def _limits(spec: RiskThresholdSpec) -> frozenset[str]:
     limits = {f"velocity {rule.name}" for rule in spec.velocity}
     if spec.per_payment is not None:
         limits.add("perPayment")
+    if spec.exposure is not None:
+        limits.add("exposure")
     if spec.new_account is not None:
         limits.add("newAccount")
     return frozenset(limits)

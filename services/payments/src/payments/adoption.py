@@ -10,6 +10,7 @@ from typing import Any
 
 from payments.domain.failure import Failure, FailureCode, read_failure
 from payments.domain.payment import Payment, Status
+from payments.domain.refunds import Rate, Refund, at_payments_rate
 from payments.store.tables import exchange_values, read_exchange
 
 _STATUSES = {
@@ -33,6 +34,8 @@ def outcome_context(moved: Payment) -> dict[str, Any]:
         "destination_amount": moved.destination_amount,
         "captured_amount": moved.captured_amount,
         "hold_expires_at": moved.hold_expires_at,
+        # What a later capture is made by; a post has been made by it already.
+        "quote": None if moved.status is Status.CAPTURED else moved.quote,
     }
 
 
@@ -63,9 +66,47 @@ def adopted(payment: Payment, stored: Mapping[str, Any], *, at: int) -> Payment:
             destination_amount=_number(context["destination_amount"]),
             captured_amount=_number(context["captured_amount"]),
             hold_expires_at=_moment(context["hold_expires_at"]),
+            quote=context.get("quote") or payment.quote,
         )
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise Unreadable(f"what is stored does not tell the outcome: {error!r}") from error
+
+
+def refund_context(refund: Refund) -> dict[str, Any]:
+    """Return what another process needs to adopt the transfer of a refund."""
+    return {
+        "given": refund.given,
+        "rate": refund.rate,
+        "exchange": None if refund.exchange is None else exchange_values(refund.exchange),
+    }
+
+
+def adopted_refund(
+    payment: Payment, amount: int, refund: Refund | None, stored: Mapping[str, Any] | None
+) -> Refund:
+    """Return the refund that stands in the ledger: `refund` unless an earlier one is `stored`.
+
+    Raises Unreadable where what is stored is no refund, or does not say which.
+    """
+    if stored is None:
+        if refund is None:
+            raise Unreadable("an earlier refund without what is stored")
+        return refund
+    if stored["kind"] != "post":
+        raise Unreadable(f"a {stored['kind']} is no refund")
+    context = stored.get("context")
+    if context is None:
+        # Releases without such a context knew one rate.
+        return at_payments_rate(payment, amount, returns_spread=True)
+    try:
+        rate, exchange = context["rate"], context["exchange"]
+        return Refund(
+            _number(context["given"]),
+            None if rate is None else Rate(rate),
+            None if exchange is None else read_exchange(exchange),
+        )
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise Unreadable(f"what is stored does not tell the refund: {error!r}") from error
 
 
 def _cancelled(payment: Payment, context: Mapping[str, Any], at: int) -> Payment:

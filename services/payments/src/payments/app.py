@@ -16,8 +16,9 @@ from kurs.http import AiohttpTransport, ServiceClient, Transport
 from kurs.migrations import ensure_schema
 from kurs.quote_token import QuoteVerifier
 from kurs.telemetry import Telemetry
-from payments.assessment import Dependencies
+from payments.assessment import Assessor, Dependencies
 from payments.clients import AccountDirectory, BatchClient
+from payments.exposure import Exposure
 from payments.feed import Feed
 from payments.flow import PaymentFlow
 from payments.metrics import PaymentMetrics
@@ -112,9 +113,10 @@ def _assemble(
     feed = Feed(database, draining)
     dependencies = _dependencies(settings, transport, telemetry, batches, edges)
     quotes = QuoteVerifier(settings.quote_verify_keys_file, telemetry)
+    exposure = Exposure(database, settings, clock)
     service = PaymentService(
         database=database,
-        flow=PaymentFlow(dependencies, settings, clock, quotes),
+        flow=PaymentFlow(dependencies, settings, clock, Assessor(dependencies, quotes, exposure)),
         accounts=dependencies.accounts,
         feed=feed,
         settings=settings,
@@ -126,6 +128,7 @@ def _assemble(
     sweeper = Sweeper(
         service=service,
         database=database,
+        exposure=exposure,
         settings=settings,
         metrics=metrics,
         telemetry=telemetry,

@@ -1,12 +1,13 @@
 """What is asked before money moves: are the accounts open, what says risk, what is the rate?"""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from kurs.http import Deadline
 from kurs.money import format_amount
-from kurs.quote_token import InvalidToken, Quote, QuoteVerifier
+from kurs.quote_token import InvalidToken, Quote, QuoteVerifier, read_token
 from payments.clients import AccountDirectory, BatchClient, Unanswered, Unusable
 from payments.domain.failure import FailureCode, Refusal, refusal_of
 from payments.domain.payment import Payment
@@ -25,12 +26,25 @@ class Dependencies:
     wallet: BatchClient
 
 
+ExposureOf = Callable[[str], Awaitable[Mapping[str, int]]]
+"""Asks what a merchant holds open across currencies, what it asks for now included."""
+_EXPOSURE = "exposure"
+
+
+class Priced(NamedTuple):
+    """A quote, and the token that it was read from."""
+
+    quote: Quote
+    token: str
+
+
 class Assessor:
     """Asks the wallet for the parties, and risk and fx at the same time."""
 
-    def __init__(self, services: Dependencies, quotes: QuoteVerifier) -> None:
+    def __init__(self, services: Dependencies, quotes: QuoteVerifier, exposure: ExposureOf) -> None:
         self._services = services
         self._quotes = quotes
+        self._exposure = exposure
 
     async def assess(self, payment: Payment, deadline: Deadline) -> tuple[Payment, Refusal | None]:
         """Return the payment with risk and rate, and why it is refused, if it is."""
@@ -43,6 +57,9 @@ class Assessor:
         known: dict[str, Any] = {"destination_currency": currency, "risk": risk}
         payment = replace(payment, **known)
         if risk["decision"] == "decline":
+            if any(reason["rule"] == _EXPOSURE for reason in risk["reasons"]):
+                message = "more would be held open across currencies than is allowed at once"
+                return payment, Refusal(FailureCode.EXPOSURE_EXCEEDED, message)
             reasons = ", ".join(reason["message"] for reason in risk["reasons"])
             return payment, Refusal(FailureCode.RISK_DECLINED, reasons or "declined by risk")
         if isinstance(quote, Refusal):
@@ -50,7 +67,7 @@ class Assessor:
         if quote is None:
             return replace(payment, destination_amount=payment.amount), None
         try:
-            return exchanged(payment, quote), None
+            return exchanged(payment, *quote), None
         except Refusal as refusal:
             return payment, refusal
 
@@ -70,7 +87,7 @@ class Assessor:
 
     async def _judge(
         self, payment: Payment, opened_at: int, currency: str, deadline: Deadline
-    ) -> tuple[dict[str, Any], Quote | Refusal | None]:
+    ) -> tuple[dict[str, Any], Priced | Refusal | None]:
         if currency == payment.currency and payment.quote is None:
             return await self._score(payment, opened_at, currency, deadline), None
         # Both answers are awaited even if one fails, so that no task is left behind.
@@ -88,7 +105,7 @@ class Assessor:
     async def _score(
         self, payment: Payment, opened_at: int, currency: str, deadline: Deadline
     ) -> dict[str, Any]:
-        item = {
+        item: dict[str, Any] = {
             "payment_id": payment.uid,
             "merchant": payment.merchant,
             "amount": _major(payment),
@@ -98,6 +115,11 @@ class Assessor:
             "destination_account": payment.destination_account,
             "source_opened_at": opened_at,
         }
+        if payment.capture == "manual" and currency != payment.currency:
+            item["exposure"] = [
+                {"currency": held, "amount_minor": amount}
+                for held, amount in (await self._exposure(payment.merchant)).items()
+            ]
         result = await self._services.risk.call(item, deadline)
         if result["status"] != "scored":
             raise refusal_of(result.get("code"), result.get("message"))
@@ -105,22 +127,38 @@ class Assessor:
             raise Unusable("risk", f"decided {result['decision']!r}")
         return {key: result[key] for key in ("decision", "score", "reasons", "config_revision")}
 
-    async def _price(self, payment: Payment, currency: str, deadline: Deadline) -> Quote:
+    async def _price(self, payment: Payment, currency: str, deadline: Deadline) -> Priced:
         if payment.quote is not None:
-            return accept_quote(payment, currency, self._quotes)
+            return Priced(accept_quote(payment, currency, self._quotes), payment.quote)
         item = {
             "merchant": payment.merchant,
             "source_currency": payment.currency,
             "destination_currency": currency,
             "source_amount": _major(payment),
         }
+        return await self._ask_price(item, deadline)
+
+    async def price_back(self, payment: Payment, amount: int, deadline: Deadline) -> Priced:
+        """Return what it costs now to give `amount` (minor units of the source) back.
+
+        Raises Refusal when fx gives no price, and Unanswered.
+        """
+        item = {
+            "merchant": payment.merchant,
+            "source_currency": payment.destination_currency,
+            "destination_currency": payment.currency,
+            "destination_amount": format_amount(amount, payment.currency),
+        }
+        return await self._ask_price(item, deadline)
+
+    async def _ask_price(self, item: dict[str, Any], deadline: Deadline) -> Priced:
         result = await self._services.fx.call(item, deadline)
         if result["status"] != "quoted":
             raise refusal_of(result.get("code"), result.get("message"))
         try:
-            return self._quotes.verify(result["quote"])
+            return Priced(read_token(result["quote"]), result["quote"])
         except InvalidToken as error:
-            # fx of another release, or with a key that this service does not know yet.
+            # fx of another release.
             raise Unanswered("fx", str(error)) from error
 
 

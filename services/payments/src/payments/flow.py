@@ -5,20 +5,27 @@ outcome, because the ledger keeps the first transfer under an operation's id: wh
 sent is adopted, and before a taken-over payment fails, its id is burnt in the ledger.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kurs.clock import MICROS, Clock
 from kurs.http import Deadline
-from kurs.quote_token import QuoteVerifier
-from payments.adoption import Unreadable, adopted, failure_context, outcome_context
+from payments.adoption import (
+    Unreadable,
+    adopted,
+    adopted_refund,
+    failure_context,
+    outcome_context,
+    refund_context,
+)
 from payments.assessment import Assessor, Dependencies
 from payments.clients import Unanswered, Unusable
 from payments.domain.failure import Failure, FailureCode, Refusal, refusal_of
 from payments.domain.operation import Kind, Operation, operation_id
 from payments.domain.payment import Payment, Status
-from payments.domain.postings import Posting, capture_postings, refund_postings
+from payments.domain.postings import Posting, capture_postings
+from payments.domain.refunds import Refund, at_payments_rate, at_present_rate, is_late
 from payments.settings import PaymentsSettings
 from payments.store.leases import Started
 from payments.waves import together
@@ -33,6 +40,7 @@ class Settled:
     payment: Payment
     cause: str
     failure: Failure | None = None
+    refund: Refund | None = None
 
 
 class PaymentFlow:
@@ -43,9 +51,9 @@ class PaymentFlow:
         dependencies: Dependencies,
         settings: PaymentsSettings,
         clock: Clock,
-        quotes: QuoteVerifier,
+        assessor: Assessor,
     ) -> None:
-        self._assessor = Assessor(dependencies, quotes)
+        self._assessor = assessor
         self._wallet = dependencies.wallet
         self._settings = settings
         self._clock = clock
@@ -61,7 +69,7 @@ class PaymentFlow:
             case Kind.VOID | Kind.REFUSE | Kind.EXPIRE:
                 return await self._release(payment, operation, deadline)
             case Kind.REFUND:
-                return await self._refund(payment, operation, deadline)
+                return await self._refund(started, deadline)
 
     async def _pay(
         self, payment: Payment, operation: Operation, deadline: Deadline, *, fresh: bool
@@ -93,6 +101,8 @@ class PaymentFlow:
         if payment.exchange is not None:
             item["quote_id"] = payment.exchange.quote_id
             item["config_revision"] = payment.exchange.config_revision
+            if moved.status is Status.CAPTURED:
+                item["quote"] = payment.quote
         result = await self._wallet.call(item, deadline)
         if result["status"] == "applied" and not result["replayed"]:
             return Settled(moved, "paid")
@@ -138,6 +148,8 @@ class PaymentFlow:
             hold_id=operation_id(Kind.PAY, payment),
             postings=_wire(capture_postings(payment, operation.amount)),
         )
+        if payment.exchange is not None:
+            item["quote"] = payment.quote
         result = await self._wallet.call(item, deadline)
         at = self._clock.now()
         if _applied(result):
@@ -173,22 +185,62 @@ class PaymentFlow:
             return payment.move(Status.EXPIRED, at=at)
         return payment.fail(FailureCode.REVIEW_EXPIRED, "nobody decided in time", at=at)
 
-    async def _refund(self, payment: Payment, operation: Operation, deadline: Deadline) -> Settled:
+    async def _refund(self, started: Started, deadline: Deadline) -> Settled:
+        payment, operation = started.payment, started.operation
+        try:
+            refund = await self._refund_of(payment, operation, deadline)
+        except Refusal as refusal:
+            if started.fresh:
+                return Settled(payment, "refused", refusal.failure)
+            # Whoever drove it before may have had a price.
+            item = self._item(payment, operation, kind="cancel")
+            result = await self._wallet.call(item, deadline)
+            if result["status"] == "applied":
+                return Settled(payment, "refused", refusal.failure)
+            return self._refunded(payment, operation, None, result)
         item = self._item(
             payment,
             operation,
             kind="post",
-            postings=_wire(refund_postings(payment, operation.amount)),
+            postings=_wire(refund.postings),
             reverses=_captured_by(payment),
+            context=refund_context(refund),
         )
+        if refund.quote is not None and refund.exchange is not None:
+            item["quote"], item["quote_id"] = refund.quote, refund.exchange.quote_id
         result = await self._wallet.call(item, deadline)
-        if not _applied(result):
+        return self._refunded(payment, operation, refund, result)
+
+    async def _refund_of(
+        self, payment: Payment, operation: Operation, deadline: Deadline
+    ) -> Refund:
+        window = round(self._settings.refund_rate_window_seconds * MICROS)
+        if is_late(payment, operation.created_at, window):
+            priced = await self._assessor.price_back(payment, operation.amount, deadline)
+            return at_present_rate(payment, *priced)
+        spread = self._settings.refund_returns_spread
+        return at_payments_rate(payment, operation.amount, returns_spread=spread)
+
+    def _refunded(
+        self,
+        payment: Payment,
+        operation: Operation,
+        refund: Refund | None,
+        result: Mapping[str, Any],
+    ) -> Settled:
+        """Take what the ledger holds under the refund's id: this one, or that of a first drive."""
+        if result["status"] == "refused" or not _stands(result):
             return Settled(payment, "refused", _refusal(result).failure)
+        try:
+            made = adopted_refund(payment, operation.amount, refund, result.get("stored"))
+        except Unreadable as error:
+            raise Unusable("wallet", str(error)) from error
         refunded = payment.refunded_amount + operation.amount
         whole = refunded == payment.captured_amount
         status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
         at = self._clock.now()
-        return Settled(payment.move(status, at=at, refunded_amount=refunded), "refund")
+        moved = payment.move(status, at=at, refunded_amount=refunded)
+        return Settled(moved, "refund", refund=made)
 
     def _failed(self, payment: Payment, failure: Failure) -> Settled:
         at = self._clock.now()
@@ -253,5 +305,5 @@ def _refusal(result: Mapping[str, Any]) -> Refusal:
     return refusal_of(refused.get("code"), refused.get("message"))
 
 
-def _wire(postings: list[Posting]) -> list[dict[str, Any]]:
+def _wire(postings: Iterable[Posting]) -> list[dict[str, Any]]:
     return [posting._asdict() for posting in postings]

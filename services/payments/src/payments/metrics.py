@@ -2,6 +2,8 @@
 merchant is one; spans have them all.
 """
 
+from collections.abc import Mapping
+
 from kurs.clock import MICROS
 from kurs.money import exponent
 from kurs.telemetry import Telemetry
@@ -22,6 +24,11 @@ class PaymentMetrics:
             "kurs_payments_captured_amount_total",
             "Captured amounts in major units of the currency.",
             ["currency"],
+        )
+        self._refunds = telemetry.counter(
+            "kurs_payments_refunded_amount_total",
+            "Refunded amounts in major units: at the payment's rate, the present one, or none.",
+            ["currency", "rate"],
         )
         self._duration = telemetry.histogram(
             "kurs_payments_duration_seconds", "From the intent to the recorded outcome.", ["status"]
@@ -52,6 +59,12 @@ class PaymentMetrics:
             "kurs_payments_unknown_transfers",
             "Transfers in the ledger that no payment asked for; anything but 0 was forged",
         )
+        self._exposure = telemetry.gauge(
+            "kurs_payments_exposure",
+            "Amounts held across currencies at a fixed rate, in major units of the paid currency",
+            ["currency"],
+        )
+        self._exposed: set[str] = set()
         self.oldest_pending = telemetry.gauge(
             "kurs_payments_oldest_pending_seconds",
             "Age of the oldest unfinished operation that is not set aside.",
@@ -60,6 +73,18 @@ class PaymentMetrics:
             "kurs_payments_operations_set_aside",
             "Operations that could not be finished many times over and wait for a person",
         )
+
+    def report_exposure(self, held: Mapping[str, int]) -> None:
+        """Publish what is held open across currencies; minor units by currency."""
+        for currency in {*self._exposed, *held}:
+            major = held.get(currency, 0) / 10 ** exponent(currency)
+            self._exposure.labels(currency).set(major)
+        self._exposed.update(held)
+
+    def refunded(self, payment: Payment, minor: int, rate: str | None) -> None:
+        """Count what was given back, in minor units; `rate` is None within one currency."""
+        major = minor / 10 ** exponent(payment.currency)
+        self._refunds.labels(payment.currency, rate or "none").inc(major)
 
     def finished(self, kind: Kind, before: Payment, after: Payment) -> None:
         """Count an outcome."""

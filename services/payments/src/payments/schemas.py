@@ -124,12 +124,20 @@ RefundState = Literal["SUCCEEDED", "FAILED", "PROCESSING"]
 
 
 class RefundAnswer(BaseModel):
-    """A refund, and the payment after it."""
+    """A refund, and the payment after it.
+
+    `destination_amount` is what the receiver gave back. Across currencies `rate` says which rate
+    was used, the payment's or the present one, and `fx` what it was; they are null until known.
+    """
 
     refund_id: str
     status: RefundState
     amount: str
     currency: str
+    destination_amount: str | None
+    destination_currency: str | None
+    rate: Literal["payment", "present"] | None
+    fx: ExchangeAnswer | None
     failure: FailureAnswer | None
     payment: PaymentAnswer
 
@@ -170,7 +178,7 @@ def payment_answer(payment: Payment) -> PaymentAnswer:
         destination_account=payment.destination_account,
         destination_amount=format_amount(arrives, bought) if bought and arrives else None,
         destination_currency=bought,
-        fx=None if exchange is None else _exchange_answer(exchange),
+        fx=None if exchange is None else exchange_answer(exchange),
         risk=payment.risk,
         failure=None if failure is None else failure_answer(failure),
         capture=payment.capture,
@@ -190,7 +198,8 @@ def failure_answer(failure: Failure) -> FailureAnswer:
     return FailureAnswer.model_construct(code=failure.code.value, message=failure.message)
 
 
-def _exchange_answer(exchange: Exchange) -> ExchangeAnswer:
+def exchange_answer(exchange: Exchange) -> ExchangeAnswer:
+    """Return a rate as callers see it."""
     return ExchangeAnswer.model_construct(
         quote_id=exchange.quote_id,
         mid=f"{exchange.mid:f}",

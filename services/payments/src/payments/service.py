@@ -20,7 +20,13 @@ from payments.errors import FourEyes, PaymentNotFound
 from payments.feed import Feed
 from payments.flow import PaymentFlow, Settled
 from payments.metrics import PaymentMetrics, span_attributes
-from payments.schemas import RefundAnswer, RefundState, failure_answer, payment_answer
+from payments.schemas import (
+    RefundAnswer,
+    RefundState,
+    exchange_answer,
+    failure_answer,
+    payment_answer,
+)
 from payments.settings import PaymentsSettings
 from payments.store import reads
 from payments.store.leases import Started
@@ -267,6 +273,8 @@ class PaymentService:
             raise Unanswered("database", problem.detail) from problem
         self._feed.wake()
         self._metrics.finished(operation.kind, before, after)
+        if settled.refund is not None:
+            self._metrics.refunded(after, operation.amount, settled.refund.rate)
         return answer
 
     async def _answer_of_another(self, started: Started) -> Answer:
@@ -309,11 +317,18 @@ def _refund_answer(
     operation: Operation, payment: Payment, state: RefundState, settled: Settled | None
 ) -> bytes:
     failure = settled.failure if settled else None
+    made = settled.refund if settled else None
+    bought = payment.destination_currency
+    exchange = made.exchange if made else None
     answer = RefundAnswer.model_construct(
         refund_id=f"rfd_{operation.operation_id.rsplit(':', 1)[1]}",
         status=state,
         amount=format_amount(operation.amount, payment.currency),
         currency=payment.currency,
+        destination_amount=format_amount(made.given, bought) if made and bought else None,
+        destination_currency=bought,
+        rate=made.rate.value if made and made.rate else None,
+        fx=None if exchange is None else exchange_answer(exchange),
         failure=None if failure is None else failure_answer(failure),
         payment=payment_answer(payment),
     )

@@ -17,7 +17,9 @@ class PaymentsSettings(ServiceSettings):
     finish `set_aside_attempts` times (an outage of another service does not count) is set aside
     and tried again only every `set_aside_seconds`. `quote_verify_keys_file` holds the public keys
     of quotes (PEM, any number), read anew when it changes. With `four_eyes` a payment under review
-    is approved or refused by another key than the one that made it.
+    is approved or refused by another key than the one that made it. A refund across currencies goes
+    at the payment's rate for `refund_rate_window_seconds` after the payment was made, and returns
+    the spread if `refund_returns_spread`; later it goes at the present rate.
     """
 
     service: str = "payments"
@@ -36,5 +38,7 @@ class PaymentsSettings(ServiceSettings):
     hold_seconds: float = 7 * 24 * 3600.0
     exchange_hold_seconds: float = 900.0
     give_up_seconds: float = 900.0
+    refund_rate_window_seconds: float = 30 * 24 * 3600.0
+    refund_returns_spread: bool = True
     reconcile_seconds: float = 30.0
     four_eyes: bool = True

@@ -9,6 +9,7 @@ from kurs.database import Database
 from kurs.telemetry import Telemetry, carry_merchant, extract
 from payments.clients import Unanswered, Unusable
 from payments.domain.payment import Payment
+from payments.exposure import Exposure
 from payments.metrics import PaymentMetrics
 from payments.service import PaymentService
 from payments.settings import PaymentsSettings
@@ -29,6 +30,7 @@ class Sweeper:
         *,
         service: PaymentService,
         database: Database,
+        exposure: Exposure,
         settings: PaymentsSettings,
         metrics: PaymentMetrics,
         telemetry: Telemetry,
@@ -36,6 +38,7 @@ class Sweeper:
     ) -> None:
         self._service = service
         self._database = database
+        self._exposure = exposure
         self._settings = settings
         self._metrics = metrics
         self._log = telemetry.logger
@@ -106,3 +109,4 @@ class Sweeper:
         oldest = now if left.oldest is None else left.oldest
         self._metrics.oldest_pending.set(max(0, now - oldest) / MICROS)
         self._metrics.set_aside.set(left.set_aside)
+        self._metrics.report_exposure(await self._exposure.of_all())

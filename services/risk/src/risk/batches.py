@@ -128,6 +128,7 @@ def _order(item: ScoreItem, arrived: float) -> Order | Refused:
         item.destination_account,
         item.destination_currency,
         item.source_opened_at,
+        tuple((open_.currency, open_.amount_minor) for open_ in item.exposure),
     )
     expires_at = None if item.deadline_ms is None else arrived + item.deadline_ms / 1000
     return Order(attempt, expires_at, item.traceparent, item.baggage)

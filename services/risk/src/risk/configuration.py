@@ -14,6 +14,7 @@ from risk.domain.outcome import Marks, Outcome
 from risk.domain.policy import (
     AmountLimit,
     AmountSum,
+    Exposure,
     NewAccount,
     Policy,
     Scope,
@@ -73,6 +74,7 @@ def _limits(threshold: Threshold) -> Limits:
         priority=spec.priority,
         amount=_amount(spec),
         velocity=tuple(_velocity(spec)),
+        exposure=_exposure(spec),
         on_missing=_ON_MISSING[spec.on_missing_data],
         new_account=NewAccount(new.max_age, new.points) if new else None,
         blocked=frozenset(listed.accounts if listed else ()),
@@ -91,6 +93,11 @@ def _amount(spec: RiskThresholdSpec) -> AmountLimit | None:
     if bounds is None:
         return None
     return AmountLimit(bounds.currency, bounds.review_above_minor, bounds.decline_above_minor)
+
+
+def _exposure(spec: RiskThresholdSpec) -> Exposure | None:
+    bound = spec.exposure
+    return None if bound is None else Exposure(bound.currency, bound.max_minor)
 
 
 def _velocity(spec: RiskThresholdSpec) -> Iterator[VelocityLimit]:

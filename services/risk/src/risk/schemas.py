@@ -67,6 +67,13 @@ class ScoreRequest(_Request):
     source_opened_at: Moment | None = Field(None, description=Opened)
 
 
+class OpenAmount(_Request):
+    """What a merchant holds open of one currency, in minor units; a sum may exceed 64 bits."""
+
+    currency: CurrencyCode
+    amount_minor: Annotated[int, Field(strict=True, gt=0, lt=10**30)]
+
+
 class ScoreItem(_Request):
     """One payment of a batch; `payment_id` is "<merchant>:<payment_id>"."""
 
@@ -78,6 +85,9 @@ class ScoreItem(_Request):
     destination_account: AccountId
     destination_currency: CurrencyCode | None = Field(None, description=Received)
     source_opened_at: Micros | None = Field(None, description=Opened)
+    exposure: Annotated[tuple[OpenAmount, ...], Field(max_length=200)] = Field(
+        (), description="What the merchant holds open across currencies, with this payment."
+    )
     traceparent: Annotated[str, StringConstraints(max_length=256)] | None = None
     baggage: Annotated[str, StringConstraints(max_length=256)] | None = None
     deadline_ms: Annotated[int, Field(strict=True, ge=0, le=_DAY_MS)] | None = Field(

@@ -16,6 +16,7 @@ from kurs.edges import Edges
 from kurs.heartbeat import Heartbeat, beating
 from kurs.http import Transport
 from kurs.migrations import ensure_schema
+from kurs.quote_token import QuoteVerifier
 from kurs.telemetry import Telemetry
 from wallet.audit import Audit
 from wallet.directory import AccountDirectory
@@ -49,6 +50,7 @@ def create_app(
     edges = Edges("wallet", settings, clock=clock, telemetry=telemetry)
     database = Database.open(settings.database_url, telemetry)
     metrics = WalletMetrics(telemetry)
+    quotes = QuoteVerifier(settings.quote_verify_keys_file, telemetry)
     ledger = Ledger(
         database,
         clock=clock,
@@ -87,7 +89,7 @@ def create_app(
         readiness=lambda: {"database": expiry.healthy},
         guard=edges.guard,
     )
-    app.include_router(service_routes(wallet))
+    app.include_router(service_routes(wallet, quotes))
     app.include_router(merchant_routes(wallet))
     _document_batches(app)
     return app

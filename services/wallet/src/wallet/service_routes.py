@@ -10,6 +10,7 @@ from kurs.batch_body import Misfit, read_batch, read_items
 from kurs.clock import monotonic
 from kurs.errors import Unavailable, Unprocessable, problem_responses
 from kurs.ids import TransferId
+from kurs.quote_token import InvalidToken, QuoteVerifier
 from kurs.routing import router
 from wallet import answers
 from wallet.domain.evaluate import stored_outcome
@@ -25,7 +26,7 @@ from wallet.store.tables import STRIPES
 _KINDS = frozenset(kind.value for kind in Kind)
 
 
-def service_routes(wallet: Wallet) -> APIRouter:
+def service_routes(wallet: Wallet, quotes: QuoteVerifier) -> APIRouter:
     """Return the routes that only services call, over one wallet."""
     routes = router(tags=["between services"], responses=problem_responses(Unavailable))
 
@@ -37,8 +38,9 @@ def service_routes(wallet: Wallet) -> APIRouter:
     )
     async def transfers(request: Request) -> Response:
         arrived = monotonic()
-        items = read_items(batch.BATCH, batch.ITEM, await request.body(), tags=_KINDS)
-        fit = [_submission(item, arrived) for item in items if not isinstance(item, Misfit)]
+        read = read_items(batch.BATCH, batch.ITEM, await request.body(), tags=_KINDS)
+        items = [i if isinstance(i, Misfit) else _submission(i, arrived, quotes) for i in read]
+        fit = [item for item in items if isinstance(item, Submission)]
         outcomes = iter(await wallet.ledger.submit(fit))
         results = [
             answers.unreadable(item)
@@ -107,9 +109,16 @@ def _add_chains(routes: APIRouter, wallet: Wallet) -> None:
         )
 
 
-def _submission(item: batch.TransferIn, arrived: float) -> Submission:
+def _submission(
+    item: batch.TransferIn, arrived: float, quotes: QuoteVerifier
+) -> Submission | Misfit:
+    try:
+        transfer = batch.to_transfer(item, quotes.verify)
+    except InvalidToken as error:
+        # Nothing is kept of it: keys that are out of step may be in step the next time.
+        return Misfit({"transfer_id": item.transfer_id}, "quote", str(error))
     expires = None if item.deadline_ms is None else arrived + item.deadline_ms / 1000
-    return Submission(batch.to_transfer(item), expires, item.traceparent, item.baggage)
+    return Submission(transfer, expires, item.traceparent, item.baggage)
 
 
 def _json(answer: dict[str, Any]) -> Response:

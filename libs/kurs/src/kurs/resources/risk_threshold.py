@@ -105,6 +105,17 @@ class Velocity(StrictModel):
         return self
 
 
+class Exposure(StrictModel):
+    """The most that one merchant may hold open across currencies, in minor units of `currency`.
+
+    What is held open is worth what the rate makes of it until it is captured or released: the
+    house carries that. A payment that would open more is declined.
+    """
+
+    currency: Currency
+    max_minor: Annotated[Minor, Field(ge=1)]
+
+
 class NewAccount(StrictModel):
     """Points for a payment from an account that was opened less than `maxAge` ago."""
 
@@ -144,6 +155,7 @@ class RiskThresholdSpec(StrictModel):
     priority: Priority = DEFAULT_PRIORITY
     per_payment: PerPayment | None = None
     velocity: Annotated[tuple[Velocity, ...], Field(max_length=20)] = ()
+    exposure: Exposure | None = None
     new_account: NewAccount | None = None
     blocklist: Blocklist | None = None
     score: Score = Score()

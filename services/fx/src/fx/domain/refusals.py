@@ -5,7 +5,8 @@ Refusal
 ├── PairNotSupported   no source knows the pair
 ├── StaleRate          sources know it, none recently enough
 ├── AmountTooSmall     the amount converts to nothing
-└── AmountTooLarge     an amount does not fit 64 bits of minor units
+├── AmountTooLarge     an amount does not fit 64 bits of minor units
+└── ExposureExceeded   too much is quoted to one merchant at once
 """
 
 from typing import ClassVar
@@ -51,3 +52,9 @@ class AmountTooLarge(Refusal):
     """The other side of the conversion does not fit 64 bits of minor units."""
 
     code = "amount_too_large"
+
+
+class ExposureExceeded(Refusal):
+    """More would be quoted to one merchant at once than is allowed."""
+
+    code = "exposure_exceeded"

@@ -10,6 +10,7 @@ class FailureCode(StrEnum):
 
     INSUFFICIENT_FUNDS = "insufficient_funds"
     RISK_DECLINED = "risk_declined"
+    EXPOSURE_EXCEEDED = "exposure_exceeded"
     ACCOUNT_NOT_FOUND = "account_not_found"
     SAME_ACCOUNT = "same_account"
     STALE_RATE = "stale_rate"

@@ -59,7 +59,8 @@ class Payment:
 
     `destination_currency` is None until it is known: the request may leave it to the
     destination's settlement currency. `version` counts the writes, `active_operation` is the one
-    operation in progress, `lease_until` when another process may take that over.
+    operation in progress, `quote` the signed quote that was brought, or that it was made by,
+    `lease_until` when another process may take that over.
     """
 
     merchant: str

@@ -1,4 +1,4 @@
-"""The postings of a payment, a capture and a refund: sums are zero in every currency."""
+"""The postings of a payment and a capture: sums are zero in every currency."""
 
 from typing import NamedTuple
 
@@ -64,17 +64,11 @@ def capture_postings(payment: Payment, amount: int) -> list[Posting]:
     legs = full_legs(payment).part(amount)
     if legs.destination == 0:
         raise Refusal(FailureCode.AMOUNT_TOO_SMALL, "the amount converts to nothing")
-    return _postings(payment, legs)
+    return conversion_postings(payment, legs)
 
 
-def refund_postings(payment: Payment, amount: int) -> list[Posting]:
-    """Return the postings that give `amount` back, after what was refunded before."""
-    whole = captured_legs(payment)
-    step = whole.returned(payment.refunded_amount, amount)
-    return [Posting(p.account_id, p.currency, -p.amount_minor) for p in _postings(payment, step)]
-
-
-def _postings(payment: Payment, legs: Legs) -> list[Posting]:
+def conversion_postings(payment: Payment, legs: Legs) -> list[Posting]:
+    """Return the postings of these legs from the payer to the receiver."""
     source, target = payment.source_account, payment.destination_account
     if payment.exchange is None:
         return [

@@ -38,12 +38,24 @@ def accept_quote(payment: Payment, destination_currency: str, quotes: QuoteVerif
     return quote
 
 
-def exchanged(payment: Payment, quote: Quote) -> Payment:
-    """Return the payment with what arrives at the quote's rate.
+def exchanged(payment: Payment, quote: Quote, token: str) -> Payment:
+    """Return the payment with what arrives at the quote's rate, and the quote itself.
 
     Raises Refusal `amount_too_large` when a leg of it does not fit 64 bits.
     """
-    exchange = Exchange(
+    priced = replace(
+        payment,
+        destination_amount=quote.destination_minor,
+        exchange=exchange_of(quote),
+        quote=token,
+    )
+    full_legs(priced)
+    return priced
+
+
+def exchange_of(quote: Quote) -> Exchange:
+    """Return what is kept and told of a quote."""
+    return Exchange(
         quote_id=quote.quote_id,
         mid=quote.mid,
         spread_bps=quote.spread_bps,
@@ -52,6 +64,3 @@ def exchanged(payment: Payment, quote: Quote) -> Payment:
         as_of=quote.as_of,
         config_revision=quote.config_revision,
     )
-    priced = replace(payment, destination_amount=quote.destination_minor, exchange=exchange)
-    full_legs(priced)
-    return priced

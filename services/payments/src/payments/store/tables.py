@@ -111,11 +111,11 @@ unknown_transfers = Table(
 
 _FIXED_COLUMNS = (
     "uid", "merchant", "payment_id", "amount", "currency", "source_account",
-    "destination_account", "capture", "quote", "description", "metadata", "trace_id", "version",
+    "destination_account", "capture", "description", "metadata", "trace_id", "version",
     "created_at",
 )  # fmt: skip
 CHANGING_COLUMNS = (
-    "status", "destination_currency", "destination_amount", "exchange", "risk", "failure",
+    "status", "quote", "destination_currency", "destination_amount", "exchange", "risk", "failure",
     "captured_amount", "refunded_amount", "hold_expires_at", "active_operation", "updated_at",
 )  # fmt: skip
 PAYMENT_COLUMNS = _FIXED_COLUMNS + CHANGING_COLUMNS
@@ -135,7 +135,6 @@ def payment_values(payment: Payment) -> tuple[Any, ...]:
         payment.source_account,
         payment.destination_account,
         payment.capture,
-        payment.quote,
         payment.description,
         json.dumps(payment.metadata),
         payment.trace_id,
@@ -150,6 +149,7 @@ def changing_values(payment: Payment) -> tuple[Any, ...]:
     exchange, risk, failure = payment.exchange, payment.risk, payment.failure
     return (
         payment.status.value,
+        payment.quote,
         payment.destination_currency,
         payment.destination_amount,
         None if exchange is None else json.dumps(exchange_values(exchange)),

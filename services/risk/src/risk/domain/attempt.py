@@ -26,6 +26,9 @@ class Attempt(NamedTuple):
     destination_account: str
     destination_currency: str | None = None
     source_opened_at: int | None = None
+    exposure: tuple[tuple[str, int], ...] = ()
+    """What its merchant holds open across currencies, this one included: currencies and minor
+    units. It is no part of what makes two attempts the same."""
 
     @property
     def counter_key(self) -> str:

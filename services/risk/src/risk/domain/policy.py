@@ -73,6 +73,14 @@ class VelocityLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposure:
+    """The most that a merchant may hold open across currencies, in minor units of `reference`."""
+
+    reference: str
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewAccount:
     """Points for a source account younger than `max_age_seconds`."""
 
@@ -91,6 +99,7 @@ class Threshold:
     priority: int = 0
     amount: AmountLimit | None = None
     velocity: tuple[VelocityLimit, ...] = ()
+    exposure: Exposure | None = None
     on_missing: Outcome = Outcome.REVIEW
     new_account: NewAccount | None = None
     blocked: frozenset[str] = frozenset()

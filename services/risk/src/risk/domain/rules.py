@@ -11,6 +11,7 @@ from risk.domain.outcome import MAX_SCORE, Outcome
 from risk.domain.policy import (
     AmountLimit,
     AmountSum,
+    Exposure,
     NewAccount,
     Policy,
     Threshold,
@@ -25,9 +26,11 @@ NEW_ACCOUNT = "new_account"
 AMOUNT = "amount"
 VELOCITY_COUNT = "velocity_count"
 VELOCITY_AMOUNT = "velocity_amount"
+EXPOSURE = "exposure"
 MISSING_RATE = "missing_rate"
 RULES = (
-    SAME_PARTY, BLOCKLIST, NEW_ACCOUNT, AMOUNT, VELOCITY_COUNT, VELOCITY_AMOUNT, MISSING_RATE,
+    SAME_PARTY, BLOCKLIST, NEW_ACCOUNT, AMOUNT, VELOCITY_COUNT, VELOCITY_AMOUNT, EXPOSURE,
+    MISSING_RATE,
 )  # fmt: skip
 """Every rule's name, as it stands in reasons and metrics."""
 
@@ -79,6 +82,8 @@ def threshold_reasons(threshold: Threshold, case: Case) -> list[Reason]:
             found.append(_velocity_count(threshold, limit, limit.max_count, case))
         if limit.max_amount is not None:
             found.append(_velocity_amount(threshold, limit, limit.max_amount, case, missing))
+    if threshold.exposure is not None and case.attempt.exposure:
+        found.append(_exposure(threshold, threshold.exposure, case, missing))
     if missing:
         found.append(_missing_rate(threshold, missing))
     return [reason for reason in found if reason is not None]
@@ -166,6 +171,24 @@ def _velocity_amount(
         f"{_window(threshold, limit)}"
     )
     return Reason(VELOCITY_AMOUNT, threshold.marks.points(limit.action), message)
+
+
+def _exposure(
+    threshold: Threshold, limit: Exposure, case: Case, missing: set[Pair]
+) -> Reason | None:
+    total = 0
+    for currency, amount in case.attempt.exposure:
+        if not threshold.scope.counts(currency):
+            continue
+        factor = case.rates.factor(currency, limit.reference)
+        if factor is None:
+            missing.add((currency, limit.reference))
+        else:
+            total += factor.convert(amount)
+    if total <= limit.maximum:
+        return None
+    message = f"more would be open across currencies than {threshold.name} allows at once"
+    return Reason(EXPOSURE, threshold.marks.points(Outcome.DECLINE), message)
 
 
 def _missing_rate(threshold: Threshold, pairs: set[Pair]) -> Reason:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from wallet.domain import postings as rules
 from wallet.domain.content import first_difference
+from wallet.domain.conversions import check_captured, check_quoted, check_unquoted
 from wallet.domain.holds import check_open, open_hold
 from wallet.domain.reversals import Reversals
 from wallet.domain.transfers import (
@@ -98,7 +99,11 @@ class Evaluation:
     def _post(self, transfer: Transfer) -> None:
         moves = rules.plan(transfer, self._view)
         if transfer.reverses is not None:
-            self._reversals.check(transfer)
+            self._reversals.check(transfer, self._now)
+        elif transfer.quote is not None:
+            check_quoted(transfer, self._now)
+        else:
+            check_unquoted(transfer)
         rules.check(moves)
         self._book(transfer, moves)
 
@@ -128,6 +133,10 @@ class Evaluation:
         moves = rules.plan(transfer, self._view)
         balance = self._view.balances[hold.key]
         rules.check_capture(hold, -moves.get(balance, 0))
+        if transfer.quote is not None:
+            check_captured(transfer, hold, self._view.transfers.get(hold.hold_id))
+        else:
+            check_unquoted(transfer)
         rules.check(moves, released=(balance, hold.amount))
         self._close(hold, HoldState.CAPTURED, transfer)
         self._book(transfer, moves)

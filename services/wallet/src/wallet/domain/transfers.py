@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from kurs.quote_token import Quote
+
 
 class Kind(StrEnum):
     """What a transfer does."""
@@ -34,6 +36,9 @@ class Code(StrEnum):
     ACCOUNT_NOT_FOUND = "account_not_found"
     AMOUNT_OVERFLOW = "amount_overflow"
     QUOTE_ALREADY_USED = "quote_already_used"
+    QUOTE_EXPIRED = "quote_expired"
+    QUOTE_MISMATCH = "quote_mismatch"
+    HOUSE_DEBIT_FORBIDDEN = "house_debit_forbidden"
     HOLD_NOT_FOUND = "hold_not_found"
     HOLD_EXPIRED = "hold_expired"
     HOLD_CLOSED = "hold_closed"
@@ -74,6 +79,7 @@ class Transfer:
     `content` is the canonical JSON of everything that makes two requests the same; `context` is
     the caller's own JSON, and `actor` who asked (`merchant/key`): both are kept and given back,
     never compared. Postings sum to zero per currency.
+    `quote` is signed by fx, which whoever made the transfer has verified.
     """
 
     transfer_id: str
@@ -84,6 +90,7 @@ class Transfer:
     hold: HoldTerms | None = None
     hold_id: str | None = None
     quote_id: str | None = None
+    quote: Quote | None = None
     reverses: str | None = None
     config_revision: str | None = None
     context: str | None = None

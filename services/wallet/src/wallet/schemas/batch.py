@@ -5,7 +5,7 @@ pydantic's core, and from there to the domain's transfers.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -23,12 +23,16 @@ from pydantic import (
 from kurs.batch_body import MAX_ITEMS
 from kurs.ids import AccountId, Actor, CurrencyCode, LedgerAccountId, MerchantId, TransferId
 from kurs.money import MAX_MINOR
+from kurs.quote_token import MAX_TOKEN_LENGTH, Quote
 from wallet.domain.transfers import HoldTerms, Kind, Posting, Transfer
 from wallet.domain.view import unbalanced
 from wallet.schemas.public import MAX_ACCOUNTS, Request
 
 MAX_CONTEXT_BYTES = 8 * 1024
-_NOT_CONTENT = {"transfer_id", "actor", "context", "traceparent", "baggage", "deadline_ms"}
+# Of a quote the content has the id: transfers of releases without tokens stay what they are.
+_NOT_CONTENT = {
+    "transfer_id", "actor", "context", "quote", "traceparent", "baggage", "deadline_ms",
+}  # fmt: skip
 _FAR_FUTURE = 2**53
 
 
@@ -50,6 +54,11 @@ Context = Annotated[
     WithJsonSchema({"type": "object", "description": "Stored and given back, never compared."}),
 ]
 _Minor = Annotated[int, Field(strict=True, ge=-MAX_MINOR, le=MAX_MINOR)]
+_Token = Annotated[
+    str,
+    StringConstraints(max_length=MAX_TOKEN_LENGTH),
+    Field(description="Signed by fx; without it no account of the house is debited."),
+]
 _PositiveMinor = Annotated[int, Field(strict=True, gt=0, le=MAX_MINOR)]
 _Revision = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
@@ -124,6 +133,7 @@ class PostIn(TransferIn):
     kind: Literal["post"]
     postings: _Postings
     quote_id: TransferId | None = None
+    quote: _Token | None = None
     reverses: TransferId | None = Field(None, description="The transfer of which this gives back.")
 
 
@@ -148,6 +158,7 @@ class CaptureIn(TransferIn):
     kind: Literal["capture"]
     hold_id: TransferId
     postings: _Postings
+    quote: _Token | None = None
 
 
 class VoidIn(TransferIn):
@@ -259,8 +270,8 @@ ITEM: TypeAdapter[TransferItem] = TypeAdapter(TransferItem)
 LOOKUP: TypeAdapter[AccountLookup] = TypeAdapter(AccountLookup)
 
 
-def to_transfer(item: TransferIn) -> Transfer:
-    """Return the domain's transfer of a validated item."""
+def to_transfer(item: TransferIn, verify: Callable[[str], Quote]) -> Transfer:
+    """Return the domain's transfer of a validated item; raises what `verify` does of its quote."""
     assert isinstance(item, PostIn | HoldIn | CaptureIn | VoidIn | CancelIn)
     return Transfer(
         transfer_id=item.transfer_id,
@@ -271,11 +282,17 @@ def to_transfer(item: TransferIn) -> Transfer:
         hold=_terms(item) if isinstance(item, HoldIn) else None,
         hold_id=item.hold_id if isinstance(item, CaptureIn | VoidIn) else None,
         quote_id=item.quote_id if isinstance(item, PostIn | HoldIn) else None,
+        quote=_quote(item, verify),
         reverses=item.reverses if isinstance(item, PostIn) else None,
         config_revision=item.config_revision,
         context=item.context,
         actor=item.actor,
     )
+
+
+def _quote(item: TransferIn, verify: Callable[[str], Quote]) -> Quote | None:
+    token = item.quote if isinstance(item, PostIn | CaptureIn) else None
+    return None if token is None else verify(token)
 
 
 def _legs(postings: Sequence[PostingIn]) -> list[Posting]:

@@ -101,6 +101,8 @@ def _add_unused_balances(connection: Connection, view: View, keys: set[Key]) -> 
 def _load_records(connection: Connection, view: View, transfers: Sequence[Transfer]) -> None:
     ids = {t.transfer_id for t in transfers}
     ids.update(t.reverses for t in transfers if t.reverses is not None)
+    # A capture by a quote is compared with what its hold was made by.
+    ids.update(t.hold_id for t in transfers if t.hold_id is not None and t.quote is not None)
     quotes = {t.quote_id for t in transfers if t.quote_id is not None}
     for row in fetch(connection, statements(connection).known_transfers, ids, quotes):
         record = Record(*row)
