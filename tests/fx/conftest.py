@@ -122,6 +122,7 @@ class Fx:
         self.clock = clock
         self._folder = folder
         self._transport = AsgiTransport({"http://fx": app})
+        self.roles = ",".join(ROLES)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Fx"]:
@@ -147,6 +148,7 @@ class Fx:
 
     async def _send(self, method: str, path: str, body: bytes | None) -> Response:
         headers = CIMultiDict({"content-type": "application/json", **CALLER})
+        headers["x-kurs-roles"] = self.roles
         EdgeSigning(self.clock).sign("fx", method, path, headers, body)
         return await self._transport.send(Request(method, f"http://fx{path}", headers, body))
 

@@ -48,6 +48,16 @@ def test_what_is_no_number_spoils_its_currency_alone(value: Any) -> None:
     assert rates == {"USD": "NaN", "IDR": "20000"}
 
 
+@pytest.mark.parametrize("number", ["1e999999999", "1e-999999999", "9" * 5_000, '"1e999999999"'])
+def test_a_number_is_bounded_before_anything_computes_with_it(number: str) -> None:
+    body = f'{{"rates": {{"USD": {number}, "IDR": 20000}}}}'.encode()
+
+    assert read(body, "rates") == {"USD": "NaN", "IDR": "20000"}
+    # What a function makes of it is no rate, or an answer that cannot be read; never a number.
+    with suppress(SourceError):
+        assert read(body, "{USD: ceil(rates.USD)}") == {"USD": "NaN"}
+
+
 @pytest.mark.parametrize(
     ("body", "path"),
     [

@@ -111,14 +111,19 @@ async def test_a_payment_whose_id_was_cancelled_by_hand_has_failed(
     assert await sweep(gateway) == 0
 
 
-async def test_a_reason_of_a_later_release_is_kept_in_words(gateway: JoinedGateway) -> None:
+async def test_a_reason_of_a_later_release_is_told_as_one_without_a_code(
+    gateway: JoinedGateway,
+) -> None:
     failure = {"code": "moon_phase", "message": "full moon"}
     await post(gateway, kind="cancel", context={"risk": SAID["risk"], "failure": failure})
 
     told = (await gateway.call("POST", "/payments", body())).json()
 
-    assert told["failure"] == {"code": "refused", "message": "moon_phase: full moon"}
-    assert told["risk"] == SAID["risk"]
+    assert told["failure"] == {
+        "code": "refused",
+        "message": "refused for a reason that has no code here",
+    }
+    assert told["risk"] == {"decision": "approve", "score": 0, "reasons": []}
 
 
 def without(name: str) -> dict[str, Any]:

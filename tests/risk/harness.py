@@ -147,7 +147,8 @@ class RiskApp:
 
 def caller(merchant: str) -> dict[str, str]:
     """Return the headers that say who calls, with a key that has every role."""
-    return {"x-kurs-merchant": merchant, "x-kurs-key-id": "k1", "x-kurs-roles": ",".join(ROLES)}
+    roles = ",".join({*ROLES, "audit"})
+    return {"x-kurs-merchant": merchant, "x-kurs-key-id": "k1", "x-kurs-roles": roles}
 
 
 def write(folder: Path, text: str) -> None:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from fractions import Fraction
 
 from prometheus_client import CollectorRegistry
+from structlog import get_logger
 
 from kurs.batching import BatchMetrics
 from kurs.clock import Clock
@@ -43,6 +44,7 @@ async def service_on(
         clock=clock,
         metrics=RiskMetrics(Telemetry.for_tests("risk")),
         batch_metrics=BatchMetrics(CollectorRegistry()),
+        logger=get_logger("risk"),
     )
     try:
         yield service

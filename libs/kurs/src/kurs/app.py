@@ -19,7 +19,7 @@ from kurs.errors import (
     problem_for_status,
 )
 from kurs.faults import FaultInjection, has_faults
-from kurs.layers import AnswerError, BodyLimit, Layer, ServiceApp
+from kurs.layers import AnswerError, BodyLimit, Layer, NoStore, ServiceApp
 from kurs.operations import Readiness, Report, balancer_routes, operations_routes
 from kurs.serving.port import Bounds, Port
 from kurs.settings import ServiceSettings
@@ -135,7 +135,7 @@ def _port(settings: ServiceSettings, telemetry: Telemetry) -> Port:
 def _layers(
     settings: ServiceSettings, tracing: Layer, front: Layer | None, guard: Layer | None
 ) -> list[Layer]:
-    layers = [tracing, *_faults(settings)]
+    layers: list[Layer] = [tracing, NoStore, *_faults(settings)]
     if front is not None:
         layers.append(front)
     return [*layers, guard or partial(BodyLimit, limit=settings.max_body_bytes)]

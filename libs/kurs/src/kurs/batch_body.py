@@ -3,7 +3,14 @@
 from collections.abc import Collection
 from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 from kurs.decoder import bound_batch
 from kurs.validation import field_errors, findings, refusal, validate
@@ -12,6 +19,16 @@ Item = TypeVar("Item")
 Parsed = TypeVar("Parsed")
 MAX_ITEMS = 1_000
 """The most items of one batch."""
+_DAY_MS = 86_400_000
+
+Traceparent = Annotated[
+    str, StringConstraints(pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+]
+"""The trace that an item belongs to (https://www.w3.org/TR/trace-context/)."""
+Baggage = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{0,256}$")]
+"""What the trace is about (see `kurs.telemetry.baggage`)."""
+_LEFT = "Left when sent; passed: the item is skipped."
+DeadlineMs = Annotated[int, Field(strict=True, ge=0, le=_DAY_MS, description=_LEFT)]
 
 
 class Misfit(NamedTuple):

@@ -39,6 +39,11 @@ class Caller:
         """Return what events name as the one who acted."""
         return f"{self.merchant}/{self.key_id}" if self.key_id else self.merchant
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether it is told figures of limits and names inside the house (role `audit`)."""
+        return "audit" in self.roles
+
     def require(self, role: str) -> None:
         """Raise Forbidden unless the caller's key has `role`."""
         if role not in self.roles:
@@ -46,7 +51,10 @@ class Caller:
 
 
 _MERCHANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_MOST_CHARACTERS = {KEY_ID_HEADER: 64, ROLES_HEADER: 200}
+_SHAPES = {
+    KEY_ID_HEADER: re.compile(r"[!-~]{0,64}"),
+    ROLES_HEADER: re.compile(r"[a-z,]{0,200}"),
+}
 
 
 async def caller(request: Request) -> Caller:
@@ -76,7 +84,7 @@ def _caller(merchant: str, key_id: str, roles: str) -> Caller:
 
 def _short(headers: Mapping[str, str], name: str) -> str:
     text = headers.get(name, "")
-    if len(text) > _MOST_CHARACTERS[name]:
+    if not _SHAPES[name].fullmatch(text):
         raise _unknown(name)
     return text
 

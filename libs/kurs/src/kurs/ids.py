@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from kurs.decoder import Number
 from kurs.money import UnknownCurrency, exponent
@@ -21,6 +22,8 @@ HOUSE_WORLD = "house:world"
 _CallerId = StringConstraints(pattern=CALLER_ID_PATTERN)
 AccountId = Annotated[str, _CallerId]
 PaymentId = Annotated[str, _CallerId]
+RESERVED_PAYMENT_IDS = frozenset({"events"})
+"""What stands beside `{payment_id}` in a path; a test holds it to the routes."""
 DepositId = Annotated[str, _CallerId]
 MerchantId = Annotated[str, _CallerId]
 TransferId = Annotated[str, StringConstraints(pattern=TRANSFER_ID_PATTERN)]
@@ -32,7 +35,16 @@ Actor = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[!-~]{1,64})?$")
 ]
 """Who acted: `merchant/key`."""
-IdempotencyKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
+
+
+def _not_reserved(payment_id: str) -> str:
+    if payment_id in RESERVED_PAYMENT_IDS:
+        message = "{id} is a path of the API itself: such a payment could not be read"
+        raise PydanticCustomError("reserved_id", message, {"id": payment_id})
+    return payment_id
+
+
+NewPaymentId = Annotated[PaymentId, AfterValidator(_not_reserved)]
 
 
 def _known(code: str) -> str:

@@ -4,7 +4,7 @@ The framework's own way from a request to a route costs more than what a direct 
 of CPU); so its layers come last, for the routes that need them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -20,6 +20,7 @@ AnswerError = Callable[[Request, Exception], Response]
 Direct = dict[tuple[str, str], JsonRoute]
 """Direct routes by method and path."""
 _FAULT = 500
+_NO_STORE = (b"cache-control", b"no-store")
 
 
 class ServiceApp(FastAPI):
@@ -34,7 +35,8 @@ class ServiceApp(FastAPI):
         self._layers = layers
         self._answer_error = answer_error
         self._direct: Direct = {}
-        super().__init__(**options)
+        # The Location of such a redirect would repeat whatever Host the client sent.
+        super().__init__(redirect_slashes=False, **options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request; FastAPI's own entry looks for instrumentation every time (7 µs)."""
@@ -86,6 +88,36 @@ class DirectRoutes:
                 # The framework raises a fault again, and the telemetry sees it; here it ends.
                 get_current_span().record_exception(error)
         await response(scope, receive, send)
+
+
+class NoStore:
+    """ASGI middleware that lets nobody keep an answer: balances are not for caches.
+
+    What has an ETag (the console, the API's page) says itself how it may be kept.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with a `send` that adds the header."""
+
+        async def unstored(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = _unstored(message.get("headers", ()))
+            await send(message)
+
+        await self._app(scope, receive, unstored)
+
+
+def _unstored(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    kept = list(headers)
+    names = [name for name, _ in kept]
+    if b"etag" in names:
+        return kept
+    if b"cache-control" in names:
+        kept = [field for field in kept if field[0] != b"cache-control"]
+    return [*kept, _NO_STORE]
 
 
 class BodyLimitExceeded(HTTPException):

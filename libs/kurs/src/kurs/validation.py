@@ -24,6 +24,7 @@ _HINTS = {
     "string_pattern_mismatch": "use the characters and the length that the pattern allows",
     "enum": "use one of the named values",
     "literal_error": "use one of the named values",
+    "reserved_id": "choose another id",
     "too_long": "send fewer items",
     "too_short": "send at least one item",
 }

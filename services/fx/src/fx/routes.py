@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
@@ -32,7 +32,7 @@ from fx.schemas import (
 )
 from fx.service import NotOneAmount, Order, RateService, fixed_side
 from kurs.batch_body import read_items
-from kurs.caller import CallerDep, MerchantRequired
+from kurs.caller import ROLES_HEADER, CallerDep, MerchantRequired
 from kurs.clock import monotonic
 from kurs.direct import json_body
 from kurs.errors import FieldError, Unprocessable, problem_responses
@@ -51,6 +51,8 @@ _PRICE_PROBLEMS = problem_responses(
     StaleRateProblem,
     NoRatesProblem,
 )
+# Risk asks without a caller.
+Roles = Annotated[str, Header(alias=ROLES_HEADER, include_in_schema=False)]
 _BATCH = TypeAdapter(QuoteBatch)
 _ITEM = TypeAdapter(QuoteItem)
 
@@ -78,8 +80,8 @@ def rates_router(service: RateService) -> APIRouter:
             raise refusal_problem(refusal, fields) from None
 
     @routes.get("/rates", summary="All quoted pairs and their sources")
-    async def rates() -> RatesAnswer:
-        return RatesAnswer(**service.rates())
+    async def rates(roles: Roles = "") -> RatesAnswer:
+        return RatesAnswer(**service.rates(full="audit" in roles.split(",")))
 
     return routes
 

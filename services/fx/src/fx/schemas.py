@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kurs.batch_body import MAX_ITEMS
+from kurs.batch_body import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
 from kurs.ids import AmountIn, CurrencyCode, MerchantId
 from kurs.resources import LastEdit
 
@@ -45,9 +45,9 @@ class QuoteItem(_Request):
     destination_currency: Annotated[str, Field(max_length=64)]
     source_amount: Annotated[str, Field(max_length=64)] | None = None
     destination_amount: Annotated[str, Field(max_length=64)] | None = None
-    traceparent: Annotated[str, Field(max_length=64)] | None = None
-    baggage: Annotated[str, Field(max_length=256)] | None = None
-    deadline_ms: Annotated[int, Field(strict=True)] | None = None
+    traceparent: Traceparent | None = None
+    baggage: Baggage | None = None
+    deadline_ms: DeadlineMs | None = None
 
 
 class QuoteBatch(_Request):

@@ -97,24 +97,27 @@ class RateService:
             "config_revision": table.revision,
         }
 
-    def rates(self) -> Members:
-        """Return every quoted pair with the rate in force, and the state of each source."""
+    def rates(self, *, full: bool = False) -> Members:
+        """Return every quoted pair with the rate in force, and the state of each source.
+
+        `full` is with what is wrong with a source in words, which name its host.
+        """
         table, now, document = self._table(), self._clock.now(), self._board.document
         listed = (_listed(table, base, quote, now) for base, quote in table.pairs())
         return {
             "rates": [rate for rate in listed if rate is not None],
             "config_revision": table.revision,
             "last_edit": document and document.last_edit(),
-            "sources": [self._source(feed) for feed in self._board.feeds],
+            "sources": [self._source(feed, full=full) for feed in self._board.feeds],
         }
 
-    def _source(self, feed: Feed) -> Members:
-        healthy, _, error = self._board.state(feed)
+    def _source(self, feed: Feed, *, full: bool) -> Members:
+        healthy, reason, error = self._board.state(feed)
         return {
             "name": feed.configured.name,
             "type": feed.configured.spec.type,
             "healthy": healthy,
-            "error": error,
+            "error": error if full else reason or error,
             "as_of": None if feed.as_of is None else _moment(feed.as_of),
         }
 

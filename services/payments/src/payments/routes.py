@@ -139,7 +139,8 @@ async def list_payments(
     wanted = Filter(caller.merchant, query.stored_status, query.account, query.cursor, query.limit)
     page = await service.list(wanted)
     return PaymentPage(
-        items=[payment_answer(payment) for payment in page.items], next_cursor=page.next_cursor
+        items=[payment_answer(payment, full=caller.sees_all) for payment in page.items],
+        next_cursor=page.next_cursor,
     )
 
 
@@ -164,7 +165,7 @@ async def follow_events(
         if event is None:
             yield ServerSentEvent(comment="idle")
             continue
-        data = event_answer(event).model_dump_json(by_alias=True)
+        data = event_answer(event, full=caller.sees_all).model_dump_json(by_alias=True)
         yield ServerSentEvent(raw_data=data, event="payment", id=str(event.sequence))
 
 
@@ -177,7 +178,7 @@ async def read_payment(
     payment_id: PaymentPath, caller: CallerDep, service: Service
 ) -> PaymentAnswer:
     """Return a payment."""
-    return payment_answer(await service.find(caller, payment_id))
+    return payment_answer(await service.find(caller, payment_id), full=caller.sees_all)
 
 
 @routes.post("/payments/{payment_id}/capture", responses=_ACTION, response_class=Response)

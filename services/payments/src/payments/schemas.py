@@ -1,11 +1,13 @@
 """The bodies of the payments API."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from kurs.clock import to_rfc3339
-from kurs.ids import AccountId, AmountIn, CurrencyCode, PaymentId
+from kurs.findings import told
+from kurs.ids import AccountId, AmountIn, CurrencyCode, NewPaymentId
 from kurs.money import format_amount
 from kurs.quote_token import MAX_TOKEN_LENGTH
 from payments.domain.failure import Failure
@@ -25,7 +27,7 @@ class PaymentRequest(_Body):
     """A payment to make. Without `destination_currency` the destination's settlement currency
     holds, or, if it has none, the paid one."""
 
-    payment_id: PaymentId | None = None
+    payment_id: NewPaymentId | None = None
     amount: AmountIn
     currency: CurrencyCode
     source_account: AccountId
@@ -162,8 +164,11 @@ class EventAnswer(BaseModel):
     payment: PaymentAnswer
 
 
-def payment_answer(payment: Payment) -> PaymentAnswer:
-    """Return a payment as callers see it; RECEIVED is PROCESSING to them."""
+def payment_answer(payment: Payment, *, full: bool = False) -> PaymentAnswer:
+    """Return a payment as callers see it; RECEIVED is PROCESSING to them.
+
+    `full` is with figures of limits, for the role `audit`.
+    """
     exchange, failure, currency = payment.exchange, payment.failure, payment.currency
     bought = payment.destination_currency
     arrives = arriving_amount(payment)
@@ -179,8 +184,8 @@ def payment_answer(payment: Payment) -> PaymentAnswer:
         destination_amount=format_amount(arrives, bought) if bought and arrives else None,
         destination_currency=bought,
         fx=None if exchange is None else exchange_answer(exchange),
-        risk=payment.risk,
-        failure=None if failure is None else failure_answer(failure),
+        risk=payment.risk if full or payment.risk is None else _risk_answer(payment.risk),
+        failure=None if failure is None else failure_answer(failure, full=full),
         capture=payment.capture,
         captured_amount=format_amount(payment.captured_amount, currency),
         refunded_amount=format_amount(payment.refunded_amount, currency),
@@ -193,9 +198,15 @@ def payment_answer(payment: Payment) -> PaymentAnswer:
     )
 
 
-def failure_answer(failure: Failure) -> FailureAnswer:
-    """Return a failure as callers see it."""
-    return FailureAnswer.model_construct(code=failure.code.value, message=failure.message)
+def failure_answer(failure: Failure, *, full: bool = False) -> FailureAnswer:
+    """Return a failure as callers see it; `full` is for the role `audit`."""
+    message = failure.message if full else failure.told
+    return FailureAnswer.model_construct(code=failure.code.value, message=message)
+
+
+def _risk_answer(risk: Mapping[str, Any]) -> dict[str, Any]:
+    decision, score = risk["decision"], risk["score"]
+    return {"decision": decision, "score": score, "reasons": told(risk["reasons"])}
 
 
 def exchange_answer(exchange: Exchange) -> ExchangeAnswer:
@@ -211,8 +222,8 @@ def exchange_answer(exchange: Exchange) -> ExchangeAnswer:
     )
 
 
-def event_answer(event: Event) -> EventAnswer:
-    """Return an event as the stream sends it."""
+def event_answer(event: Event, *, full: bool = False) -> EventAnswer:
+    """Return an event as the stream sends it; `full` is for the role `audit`."""
     return EventAnswer.model_construct(
         sequence=event.sequence,
         payment_id=event.payment.payment_id,
@@ -221,5 +232,5 @@ def event_answer(event: Event) -> EventAnswer:
         cause=event.cause,
         actor=event.actor,
         at=to_rfc3339(event.at),
-        payment=payment_answer(event.payment),
+        payment=payment_answer(event.payment, full=full),
     )

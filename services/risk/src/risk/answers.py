@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from kurs.clock import to_rfc3339
+from kurs.findings import told
 from kurs.money import format_amount
 from kurs.resources import RiskDocument
 from risk.domain.decision import Decision
@@ -23,12 +24,18 @@ def score_answer(decision: Decision) -> ScoreAnswer:
     return ScoreAnswer(**_common(decision))
 
 
-def decision_answer(decision: Decision) -> DecisionAnswer:
-    """Return a decision with its inputs and what shadow thresholds would have said."""
+def decision_answer(decision: Decision, *, full: bool) -> DecisionAnswer:
+    """Return a decision with its inputs.
+
+    `full` is with figures and what shadow thresholds would have said, for the role `audit`.
+    """
     inputs = json.loads(decision.inputs)
     opened = inputs.get("source_opened_at")
+    common = _common(decision)
+    if not full:
+        common["reasons"] = [ReasonOut(**r) for r in told(json.loads(decision.reasons))]
     return DecisionAnswer(
-        **_common(decision),
+        **common,
         inputs=InputsOut(
             amount=format_amount(inputs["amount_minor"], inputs["currency"]),
             currency=inputs["currency"],
@@ -37,7 +44,7 @@ def decision_answer(decision: Decision) -> DecisionAnswer:
             destination_currency=inputs.get("destination_currency"),
             source_opened_at=_moment(opened),
         ),
-        shadow=[ShadowOut(**found) for found in json.loads(decision.shadow)],
+        shadow=[ShadowOut(**found) for found in json.loads(decision.shadow) if full],
     )
 
 

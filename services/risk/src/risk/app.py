@@ -141,5 +141,6 @@ def _assemble(
         clock=clock,
         metrics=metrics,
         batch_metrics=BatchMetrics(telemetry.registry),
+        logger=telemetry.logger,
     )
     return _Parts(metrics, rates, configuration, watcher, database, cleanup, service)

@@ -67,7 +67,8 @@ def scores_router(service: RiskService) -> APIRouter:
     async def decision(
         payment_id: Annotated[PaymentId, Path()], caller: CallerDep
     ) -> DecisionAnswer:
-        return answers.decision_answer(await service.decision(caller.merchant, payment_id))
+        found = await service.decision(caller.merchant, payment_id)
+        return answers.decision_answer(found, full=caller.sees_all)
 
     return routes
 

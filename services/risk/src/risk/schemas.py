@@ -15,13 +15,12 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from kurs.batch_body import MAX_ITEMS
+from kurs.batch_body import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
 from kurs.clock import from_rfc3339
 from kurs.ids import AccountId, AmountIn, CurrencyCode, MerchantId, PaymentId, TransferId
 from kurs.resources import LastEdit, Mode
 
 _YEAR_10000 = 253_402_300_800_000_000
-_DAY_MS = 86_400_000
 
 
 def _moment(value: Any) -> Any:
@@ -88,11 +87,9 @@ class ScoreItem(_Request):
     exposure: Annotated[tuple[OpenAmount, ...], Field(max_length=200)] = Field(
         (), description="What the merchant holds open across currencies, with this payment."
     )
-    traceparent: Annotated[str, StringConstraints(max_length=256)] | None = None
-    baggage: Annotated[str, StringConstraints(max_length=256)] | None = None
-    deadline_ms: Annotated[int, Field(strict=True, ge=0, le=_DAY_MS)] | None = Field(
-        None, description="Left when sent; passed: the item is skipped."
-    )
+    traceparent: Traceparent | None = None
+    baggage: Baggage | None = None
+    deadline_ms: DeadlineMs | None = None
 
 
 class ScoreBatch(_Request):
@@ -144,7 +141,10 @@ class InputsOut(BaseModel):
 
 
 class DecisionAnswer(ScoreAnswer):
-    """A stored decision with its inputs."""
+    """A stored decision with its inputs.
+
+    Without the role `audit` the messages are fixed sentences, and `shadow` is empty.
+    """
 
     inputs: InputsOut
     shadow: list[ShadowOut]

@@ -5,6 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection
+from structlog.typing import FilteringBoundLogger
 
 from kurs.batching import BatchMetrics
 from kurs.clock import Clock, monotonic
@@ -13,6 +14,8 @@ from risk import store
 from risk.domain.attempt import Attempt
 from risk.domain.batch import Batch, Conflict, Scored
 from risk.domain.decision import Decision
+from risk.domain.evaluation import Verdict
+from risk.domain.outcome import Outcome
 from risk.domain.policy import Policy
 from risk.domain.rates import RateTable
 from risk.errors import DecisionNotFound, NotConfigured
@@ -54,12 +57,14 @@ class RiskService:
         clock: Clock,
         metrics: RiskMetrics,
         batch_metrics: BatchMetrics,
+        logger: FilteringBoundLogger,
     ) -> None:
         self._database = database
         self._policy = policy
         self._rates = rates
         self._clock = clock
         self._metrics = metrics
+        self._logger = logger
         self._writer: Writer[Order, Result] = Writer(
             database,
             self._apply,
@@ -143,11 +148,22 @@ class RiskService:
         windows = store.load_windows(connection, fresh, policy.windows, now)
         return Batch(policy, self._rates(now), now, known, windows)
 
+    def _tell(self, decision: Decision, verdict: Verdict) -> None:
+        """Log why a payment is not approved: merchants are told the rules, not the figures."""
+        if verdict.outcome is not Outcome.APPROVE:
+            self._logger.info(
+                "payment not approved",
+                payment_id=decision.payment_id,
+                decision=decision.outcome,
+                reasons=[reason.message for reason in verdict.reasons],
+            )
+
     def _count(self, result: Result | Exception) -> None:
         if isinstance(result, Scored):
             self._metrics.attempt("replayed" if result.verdict is None else "scored")
             if result.verdict is not None:
                 self._metrics.verdict(result.verdict)
+                self._tell(result.decision, result.verdict)
         elif isinstance(result, Conflict):
             self._metrics.attempt("conflict")
         else:

@@ -10,6 +10,7 @@ from jmespath.exceptions import JMESPathError
 
 from fx.domain.rates import Observation
 from fx.sources.base import SourceError, SourceFault
+from kurs.decoder import Number
 from kurs.money import is_known
 from kurs.resources import expression_for
 
@@ -45,7 +46,7 @@ def parse(
 def _load(body: bytes) -> Any:
     try:
         return json.loads(
-            body, parse_float=Decimal, parse_int=Decimal, parse_constant=lambda _: None
+            body, parse_float=_number, parse_int=_number, parse_constant=lambda _: None
         )
     except (ValueError, RecursionError):
         raise _malformed("the answer is not JSON") from None
@@ -63,9 +64,14 @@ def _decimal(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, Decimal | str | int | float):
         return _NOT_A_RATE
     try:
-        return Decimal(str(value)) if len(str(value)) <= 64 else _NOT_A_RATE
-    except InvalidOperation:
+        return _number(str(value))
+    except (InvalidOperation, ValueError):
         return _NOT_A_RATE
+
+
+def _number(text: str) -> Decimal:
+    # A function of JMESPath such as `ceil` would write 1e999999999 out.
+    return Decimal(text) if Number(text).is_bounded else _NOT_A_RATE
 
 
 def _malformed(message: str) -> SourceError:

@@ -28,12 +28,26 @@ class FailureCode(StrEnum):
     REFUSED = "refused"
 
 
+_TOLD: Mapping[FailureCode, str] = {
+    FailureCode.RISK_DECLINED: "declined by risk; risk.reasons names the rules",
+    FailureCode.STALE_RATE: "the rate is too old to pay at",
+    FailureCode.TIMED_OUT: "there was no outcome in time; nothing was taken",
+    FailureCode.REFUSED: "refused for a reason that has no code here",
+}
+"""Where the explanation speaks of the house: its limits, its services, its sources."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A reason with its explanation."""
 
     code: FailureCode
     message: str
+
+    @property
+    def told(self) -> str:
+        """The explanation as merchants see it."""
+        return _TOLD.get(self.code, self.message)
 
 
 class Refusal(Exception):

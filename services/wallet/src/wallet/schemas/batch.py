@@ -20,7 +20,7 @@ from pydantic import (
     field_validator,
 )
 
-from kurs.batch_body import MAX_ITEMS
+from kurs.batch_body import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
 from kurs.ids import AccountId, Actor, CurrencyCode, LedgerAccountId, MerchantId, TransferId
 from kurs.money import MAX_MINOR
 from kurs.quote_token import MAX_TOKEN_LENGTH, Quote
@@ -60,7 +60,7 @@ _Token = Annotated[
     Field(description="Signed by fx; without it no account of the house is debited."),
 ]
 _PositiveMinor = Annotated[int, Field(strict=True, gt=0, le=MAX_MINOR)]
-_Revision = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+_Revision = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
 
 
 class PostingIn(Request):
@@ -101,15 +101,9 @@ class TransferIn(Request):
     config_revision: _Revision | None = None
     actor: Actor | None = Field(None, description="Who asked; stored, never compared.")
     context: Context | None = None
-    traceparent: Annotated[str, StringConstraints(max_length=256)] | None = None
-    baggage: Annotated[str, StringConstraints(max_length=256)] | None = None
-    deadline_ms: int | None = Field(
-        None,
-        strict=True,
-        ge=0,
-        le=_FAR_FUTURE,
-        description="Left when sent; passed: the item is skipped.",
-    )
+    traceparent: Traceparent | None = None
+    baggage: Baggage | None = None
+    deadline_ms: DeadlineMs | None = None
 
     @field_validator("transfer_id")
     @classmethod

@@ -1,0 +1,214 @@
+"""No input stops a service: every field of every route of every service, public and internal.
+
+The routes are the apps' own, so that a new one is tested by itself. Each hostile value is answered
+by a problem within 50 ms of CPU, and after all of them the databases hold what they held before.
+"""
+
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from time import process_time
+from urllib.parse import quote
+
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.system.hostile import (
+    ENCODINGS,
+    NUMERALS,
+    PARAMETERS,
+    VALUES,
+    Operation,
+    filled,
+    operations,
+)
+
+from api_gateway.route_table import ROUTES
+from devstack.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, JoinedGateway
+from kurs.http import Response
+from kurs.testing.problems import assert_problem
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SAMPLES = Path(__file__).parents[1] / "data" / "resources"
+BASES = {"payments": PAYMENTS, "fx": FX, "wallet": WALLET, "risk": RISK, "api-gateway": GATEWAY}
+CALLER = {
+    "x-kurs-merchant": "demo",
+    "x-kurs-key-id": "k1",
+    "x-kurs-roles": "pay,read,refund,review,operate,treasury,audit",
+    "idempotency-key": "hostile",
+    "content-type": "application/json",
+}
+PUBLIC = {(route.method, route.template) for route in ROUTES}
+CPU_SECONDS = 0.05
+HEADERS = ["x-request-deadline", "traceparent", "baggage", "tracestate", "accept", "content-type"]
+
+
+class Hostile:
+    """A gateway, and what is asked of each answer."""
+
+    def __init__(self, gateway: JoinedGateway) -> None:
+        self.gateway = gateway
+        self.operations = operations(gateway.apps)
+
+    async def send(
+        self, base: str, operation: Operation, target: str, body: bytes | None, **headers: str
+    ) -> Response:
+        """Send it; the answer must cost little CPU (a busy machine is given a few tries)."""
+        own = {**CALLER, **{name.replace("_", "-"): text for name, text in headers.items()}}
+        if base == GATEWAY:
+            own = {n: text for n, text in own.items() if not n.startswith("x-kurs-")}
+            own["authorization"] = f"Bearer {self.gateway.key}"
+        seconds = 1.0
+        for _ in range(5):
+            start = process_time()
+            answer = await self.gateway.send(base, operation.method, target, body, own)
+            seconds = min(seconds, process_time() - start)
+            if seconds < CPU_SECONDS:
+                return answer
+        raise AssertionError(f"{seconds * 1000:.0f} ms of CPU: {operation} {(body or b'')[:200]!r}")
+
+    async def refuse_body(self, operation: Operation, body: bytes, value: str) -> None:
+        """Send a body to the service, and through the gateway where that is public."""
+        for base in bases(operation):
+            answer = await self.send(base, operation, operation.target(), body)
+            case = f"{operation.service} {operation.path} {value[:60]!r} in {body[:300]!r}"
+            if operation.is_batch and answer.status == 200:
+                states = {result["status"] for result in answer.json()["results"]}
+                assert states <= {"refused", "skipped"}, case
+            else:
+                assert_problem(answer, case=case)
+
+
+def bases(operation: Operation) -> list[str]:
+    """Return where an operation is sent to."""
+    public = (operation.method, operation.path) in PUBLIC
+    return [BASES[operation.service], *([GATEWAY] if public else [])]
+
+
+def stored(folder: Path) -> dict[str, list[str]]:
+    """Return all that the services have stored."""
+    found = {}
+    for file in sorted(folder.glob("*.db")):
+        with sqlite3.connect(file) as connection:
+            found[file.name] = list(connection.iterdump())
+    return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hostile(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hostile]:
+    folder = tmp_path_factory.mktemp("hostile") / "kurs"
+    async with JoinedGateway(folder, SAMPLES) as gateway:
+        await gateway.open_and_fund("alice", USD="1000.00")
+        await gateway.open_and_fund("bob")
+        hostile = Hostile(gateway)
+        before = stored(folder)
+        assert len(before) == 3
+        yield hostile
+        assert gateway.transport.errors == []
+        assert stored(folder) == before
+
+
+def places(hostile: Hostile) -> Iterator[tuple[Operation, str]]:
+    for operation in hostile.operations:
+        for text in operation.marked():
+            yield operation, text
+
+
+async def test_the_routes_are_the_services_own(hostile: Hostile) -> None:
+    with_bodies = {(o.service, o.path) for o in hostile.operations if o.bodies}
+    assert {("payments", "/payments"), ("wallet", "/transfers/batch"), ("fx", "/quotes")} <= (
+        with_bodies
+    )
+    assert all(o.bodies or o.method == "GET" or o.service == "api-gateway"
+               for o in hostile.operations)  # fmt: skip
+    documented = {(o.method, o.path) for o in hostile.operations}
+    assert documented >= PUBLIC
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda text: ascii(text[:24]))
+async def test_no_value_of_a_field_stops_a_service(hostile: Hostile, value: str) -> None:
+    for operation, text in places(hostile):
+        if body := filled(text, value):
+            await hostile.refuse_body(operation, body, value)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+async def test_bodies_are_utf_8(hostile: Hostile, encoding: str) -> None:
+    for operation in hostile.operations:
+        for body in operation.bodies:
+            await hostile.refuse_body(operation, json.dumps(body).encode(encoding), encoding)
+
+
+async def test_names_occur_once_in_public_bodies(hostile: Hostile) -> None:
+    for operation in hostile.operations:
+        if (operation.method, operation.path) in PUBLIC and operation.bodies:
+            await hostile.refuse_body(operation, b'{"a": 1, "a": 2}', "a name twice")
+
+
+@pytest.mark.parametrize("value", [*PARAMETERS, *NUMERALS], ids=lambda text: ascii(text[:24]))
+async def test_no_parameter_stops_a_service(hostile: Hostile, value: str) -> None:
+    encoded = value if value.startswith("%") else quote(value, safe="")
+    for operation in hostile.operations:
+        for where, name, is_number in operation.parameters:
+            if where == "header" or (value in NUMERALS and not is_number):
+                continue
+            for base in bases(operation):
+                body = b"{}" if operation.bodies else None
+                target = operation.target(name, encoded)
+                answer = await hostile.send(base, operation, target, body)
+                assert_problem(answer, case=f"{operation} {name}={value[:60]!r}")
+
+
+async def test_many_parameters_cost_little(hostile: Hostile) -> None:
+    query = "&".join(f"p{i}" for i in range(1_000))
+    for operation in hostile.operations:
+        if operation.method == "GET" and not operation.path.endswith("/events"):
+            for base in bases(operation):
+                answer = await hostile.send(base, operation, f"{operation.path}?{query}", None)
+                assert answer.status < 500, operation
+
+
+@pytest.mark.parametrize("value", [*PARAMETERS, *NUMERALS], ids=lambda text: ascii(text[:24]))
+async def test_no_header_stops_a_service(hostile: Hostile, value: str) -> None:
+    """What is no number, key or trace is refused or not taken; a stream does not begin with it."""
+    text = value.encode().decode("latin-1")
+    for operation in hostile.operations:
+        if operation.method != "GET":
+            continue
+        numbers = [n for where, n, is_number in operation.parameters if where == "header"]
+        others = [] if numbers else HEADERS
+        for name in (*numbers, *others):
+            for base in bases(operation):
+                header = {name.replace("-", "_"): text}
+                answer = await hostile.send(base, operation, operation.target(), None, **header)
+                if name in numbers:
+                    assert_problem(answer, case=f"{operation} {name}: {value[:60]!r}")
+                assert answer.status < 500, (operation, name, value)
+
+
+@pytest.mark.parametrize("value", PARAMETERS, ids=lambda text: ascii(text[:24]))
+async def test_the_caller_is_whom_the_gateway_names(hostile: Hostile, value: str) -> None:
+    text = value.encode().decode("latin-1")
+    for operation in hostile.operations:
+        # An event stream does not end by itself.
+        own = operation.service != "api-gateway" and not operation.path.endswith("/events")
+        if not own or (operation.method, operation.path) not in PUBLIC:
+            continue
+        for name in ("x_kurs_merchant", "x_kurs_key_id", "x_kurs_roles"):
+            base, body = BASES[operation.service], b"{}" if operation.bodies else None
+            answer = await hostile.send(base, operation, operation.target(), body, **{name: text})
+            assert answer.status < 500, (operation, name, value)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(drawn=st.data())
+async def test_no_drawn_value_stops_a_service(hostile: Hostile, drawn: st.DataObject) -> None:
+    operation, text = drawn.draw(st.sampled_from(list(places(hostile))))
+    value = drawn.draw(
+        st.sampled_from(VALUES) | st.from_regex(r"-?[0-9]{20,60}([eE][+-]?[0-9]{2,12})?")
+    )
+    if body := filled(text, value):
+        await hostile.refuse_body(operation, body, value)
