@@ -12,11 +12,12 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_gateway.app import create_app
+from api_gateway.key_entry import KeyEntry, render_entries
 from api_gateway.keys import issue
-from api_gateway.keystore import KeyEntry, render_entries
 from api_gateway.route_table import SERVICES
 from api_gateway.settings import GatewaySettings
 from kurs.http import Request, Response
+from kurs.roles import ROLES
 from kurs.telemetry import Telemetry
 from kurs.testing.asgi import AsgiTransport
 
@@ -97,19 +98,23 @@ class Gateway:
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.keys_file = folder / "api-keys.json"
         self.entries: list[KeyEntry] = []
-        self.key = self.add_key("shop", "pay", "read", "operate")
+        self.key = self.add_key("shop", *ROLES)
         self.services = {name: Service() for name in SERVICES}
         urls = {name: f"http://{name}.test" for name in SERVICES}
         self.transport = AsgiTransport({urls[name]: app for name, app in self.services.items()})
+        clock = settings.pop("clock", None)
         self.telemetry = settings.pop("telemetry", None) or Telemetry.for_tests("api-gateway")
         self.settings = GatewaySettings(
             api_keys_file=self.keys_file,
-            api_keys_poll_seconds=0.01,
-            **{f"{name}_url": url for name, url in urls.items()},
-            **settings,
+            **{
+                "api_keys_poll_seconds": 0.01,
+                "platform_merchants": "shop",
+                **{f"{name}_url": url for name, url in urls.items()},
+                **settings,
+            },
         )
         self.app: FastAPI = create_app(
-            self.settings, transport=self.transport, telemetry=self.telemetry
+            self.settings, clock=clock, transport=self.transport, telemetry=self.telemetry
         )
         self.transport.mount(GATEWAY, self.app)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.api_gateway.harness import Gateway, MakeGateway, problem, until
 
-from api_gateway.keystore import InvalidKeysFile, KeyStore, read_entries
+from api_gateway.key_entry import InvalidKeysFile, read_entries
+from api_gateway.keystore import KeyStore
 
 
 async def test_a_new_key_works_without_a_restart_beside_the_old_one(gateway: Gateway) -> None:
@@ -112,6 +113,9 @@ GOOD = {"id": "k1", "merchant": "shop", "roles": ["pay"], "sha256": "0" * 64}
         ([{**GOOD, "id": "K_1"}], "0.id: "),
         ([{**GOOD, "rolls": []}], "0.rolls: "),
         ([{**GOOD, "rate": "many"}], "0.rate: "),
+        ([{**GOOD, "not_after": "2027-01-01"}], "0.not_after: "),
+        ([{**GOOD, "addresses": ["10.0.0.0/33"]}], "0.addresses.0: "),
+        ([{**GOOD, "name": "a\nb"}], "0.name: "),
         ([GOOD, GOOD], "the key id k1 occurs twice"),
     ],
 )

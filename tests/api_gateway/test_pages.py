@@ -50,7 +50,7 @@ async def test_the_api_page_needs_nothing_from_afar(gateway: Gateway) -> None:
     assert [target for target in page.loaded if target] == ["/docs/docs.css"]
     assert (await gateway.get("/docs/docs.css", key=None)).status == 200
     assert "Make a payment" in page.text
-    assert "Needs a key with the role operate." in page.text
+    assert "Needs a key with the role review." in page.text
     assert len(page.ids) == len(set(page.ids))
     inner = {target[1:] for target in page.links if target.startswith("#")}
     assert inner <= set(page.ids)

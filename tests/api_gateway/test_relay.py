@@ -129,7 +129,7 @@ async def test_a_caller_cannot_choose_its_merchant_or_roles(gateway: Gateway) ->
         headers={
             "X-Kurs-Merchant": "shop",
             "X-Kurs-Key-Id": "k",
-            "x-kurs-roles": "pay,read,operate",
+            "x-kurs-roles": "audit,pay,read,refund,review,treasury",
             "X-Request-Deadline": "99999999",
         },
     )

@@ -7,6 +7,7 @@ from tests.api_gateway.harness import Gateway, problem
 
 from api_gateway.errors import UnsafePath
 from api_gateway.route_table import ROUTES, Route, RouteTable
+from kurs.roles import ROLES
 
 EXPECTED = """
 POST /payments                      payments pay
@@ -15,9 +16,9 @@ GET  /payments/events               payments read
 GET  /payments/{payment_id}         payments read
 POST /payments/{payment_id}/capture payments pay
 POST /payments/{payment_id}/void    payments pay
-POST /payments/{payment_id}/refunds payments pay
-POST /payments/{payment_id}/approve payments operate
-POST /payments/{payment_id}/refuse  payments operate
+POST /payments/{payment_id}/refunds payments refund
+POST /payments/{payment_id}/approve payments review
+POST /payments/{payment_id}/refuse  payments review
 GET  /rate                          fx       read
 GET  /convert                       fx       read
 GET  /rates                         fx       read
@@ -26,11 +27,11 @@ GET  /balance/{account_id}          wallet   read
 POST /accounts                      wallet   pay
 GET  /accounts/{account_id}         wallet   read
 GET  /accounts/{account_id}/entries wallet   read
-POST /deposits                      wallet   operate
-GET  /ledger/trial-balance          wallet   operate
-POST /score                         risk     operate
+POST /deposits                      wallet   treasury
+GET  /ledger/trial-balance          wallet   audit
+POST /score                         risk     audit
 GET  /decisions/{payment_id}        risk     read
-GET  /thresholds                    risk     operate
+GET  /thresholds                    risk     audit
 """
 INTERNAL = [
     "/transfers/batch",
@@ -72,7 +73,7 @@ async def test_each_route_leads_to_its_service(gateway: Gateway, route: Route) -
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda r: f"{r.method} {r.template}")
 async def test_each_route_needs_its_role(gateway: Gateway, route: Route) -> None:
-    others = {"pay", "read", "operate"} - {route.role}
+    others = set(ROLES) - {route.role}
     key = gateway.add_key("other", *others)
     gateway.reload()
     path = re.sub(r"\{[a-z_]+\}", "x", route.template)

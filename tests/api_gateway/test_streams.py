@@ -3,10 +3,12 @@
 import asyncio
 from contextlib import AbstractAsyncContextManager
 
+import pytest
 from multidict import CIMultiDict
 from starlette.types import Receive, Scope, Send
 from tests.api_gateway.harness import GATEWAY, Gateway, MakeGateway, problem, until
 
+from kurs.clock import ManualClock, to_rfc3339
 from kurs.http import Request, StreamedResponse
 from kurs.testing.asgi import FaultKind
 
@@ -113,6 +115,48 @@ async def test_a_draining_gateway_ends_its_streams(gateway: Gateway) -> None:
 
         assert [chunk async for chunk in chunks] == []
         await source.left.wait()
+
+
+@pytest.mark.parametrize("end", ["revoked", "expired", "another role", "another secret"])
+async def test_a_stream_ends_within_a_second_of_its_key(
+    make_gateway: MakeGateway, end: str
+) -> None:
+    clock = ManualClock()
+    gateway = make_gateway(clock=clock)
+    gateway.key = gateway.add_key(
+        "shop", "read", not_after=to_rfc3339(clock.now() + 60 * 1_000_000)
+    )
+    gateway.reload()
+    source = _source(gateway)
+    async with gateway.transport, asyncio.timeout(20), _stream(gateway) as answer:
+        source.pushed.put_nowait(b"data: a\n\n")
+        chunks = answer.chunks.__aiter__()
+        await anext(chunks)
+        entry = gateway.entries.pop()
+        if end == "expired":
+            clock.advance(seconds=60)
+        elif end == "another role":
+            gateway.entries.append(entry.model_copy(update={"roles": ("pay",)}))
+        elif end == "another secret":
+            gateway.entries.append(entry.model_copy(update={"sha256": "0" * 64}))
+        gateway.write_keys()
+
+        assert [chunk async for chunk in chunks] == []
+        await source.left.wait()
+
+
+async def test_a_stream_goes_on_when_other_keys_change(gateway: Gateway) -> None:
+    source = _source(gateway)
+
+    async with asyncio.timeout(20), _stream(gateway) as answer:
+        chunks = answer.chunks.__aiter__()
+        source.pushed.put_nowait(b"data: a\n\n")
+        await anext(chunks)
+        gateway.add_key("shop", "read")
+        gateway.reload()
+        await asyncio.sleep(0.5)
+        source.pushed.put_nowait(b"data: b\n\n")
+        assert await anext(chunks) == b"data: b\n\n"
 
 
 async def test_a_stream_that_cannot_begin_is_a_problem(gateway: Gateway) -> None:

@@ -97,7 +97,7 @@ class Routes:
     async def thresholds(self, _: Request) -> Response:
         """Answer which limits are in force, to an operator's key."""
         if not self.gateway.operates:
-            return problem(403, "forbidden", "The key has no role operate.", [])
+            return problem(403, "forbidden", "The key has no role review.", [])
         edit = {"source": "limits", "by": "helm", "at": "2026-10-29T12:00:00Z"}
         listed = {"thresholds": [], "config_revision": "0d9c41e7a2b85f36", "last_edit": edit}
         return JSONResponse(listed)

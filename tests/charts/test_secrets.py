@@ -10,6 +10,7 @@ from tests.charts.conftest import ENVIRONMENTS, Document, Render, of_kind
 
 from api_gateway.key_text import digest, key_id_of
 from kurs.quote_keys import SigningKey, VerifyKeys
+from kurs.roles import MERCHANT_ROLES, ROLES
 
 
 def content(secret: Document) -> dict[str, str]:
@@ -25,7 +26,21 @@ def test_a_generated_api_key_is_one_that_the_gateway_accepts(render: Render) -> 
     assert digest(made["api-key"]) == entry["sha256"]
     assert entry["merchant"] == "demo"
     assert entry["rate"] == "2000/second"
-    assert set(entry["roles"]) == {"pay", "read", "operate"}
+    assert set(entry["roles"]) == set(ROLES)
+
+
+@pytest.mark.parametrize(
+    ("environment", "merchant", "roles"),
+    [("staging", "platform", ROLES), ("staging", "shop", MERCHANT_ROLES)],
+)
+def test_only_a_merchant_of_the_platform_gets_a_key_with_its_roles(
+    render: Render, environment: str, merchant: str, roles: tuple[str, ...]
+) -> None:
+    rendered = render("kurs", environment, "--set", f"secrets.merchant={merchant}")
+    (entry,) = json.loads(content(of_kind(rendered, "Secret")["kurs-api-keys"])["api-keys.json"])
+
+    assert entry["merchant"] == merchant
+    assert entry["roles"] == list(roles)
 
 
 def test_the_gateway_is_given_digests_and_no_key(render: Render) -> None:

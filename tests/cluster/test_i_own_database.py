@@ -42,7 +42,7 @@ def own_key(place: Installation, tmp_path: Path) -> str:
     entries = tmp_path / "api-keys.json"
     said = run(
         *(sys.executable, "-m", "api_gateway.keys", "issue", "--merchant", "demo"),
-        *("--roles", "pay,read,operate", "--file", str(entries)),
+        *("--roles", "pay,refund,read,review,treasury,audit", "--file", str(entries)),
     )
     [key] = [word for word in said.split() if word.startswith("kurs_")]
     place.kubectl(

@@ -16,8 +16,9 @@ from tests.cluster.conftest import NewInstallation
 from tests.cluster.installation import ROOT, SERVICES, Installation
 from tests.cluster.shell import eventually, get
 
-from api_gateway.keys import ROLES, issue
+from api_gateway.keys import issue
 from kurs.quote_keys import new_key_pair
+from kurs.roles import ROLES
 from loadtest.client import GatewayClient
 
 STORES = ("wallet", "payments", "risk")
@@ -73,7 +74,7 @@ def make_database_secrets(place: Installation, server: Installation) -> None:
 
 def make_keys(place: Installation) -> None:
     """Make the keys that production does not generate."""
-    text, entry = issue([], merchant="shop", roles=ROLES)
+    text, entry = issue([], merchant="platform", roles=ROLES)
     place.kubectl(
         *("create", "secret", "generic", "kurs-api-keys", f"--from-literal=api-key={text}"),
         f"--from-literal=api-keys.json={json.dumps([entry.model_dump(mode='json')])}",

@@ -14,6 +14,7 @@ from tests.crash.history import History, Reply
 from tests.crash.workload import Job, Step
 
 from devstack import Stack
+from kurs.roles import ROLES
 
 PATIENCE_SECONDS = 240.0
 """How long one request is repeated before it counts as never answered."""
@@ -55,7 +56,11 @@ def gateway_target(stack: Stack) -> Target:
 
 def direct_target(stack: Stack, process: str) -> Target:
     """Return one process behind the gateway, told who calls as the gateway would."""
-    roles = {"X-Kurs-Merchant": "demo", "X-Kurs-Key-Id": "test", "X-Kurs-Roles": "pay,read,operate"}
+    roles = {
+        "X-Kurs-Merchant": "demo",
+        "X-Kurs-Key-Id": "test",
+        "X-Kurs-Roles": ",".join(ROLES),
+    }
     return Target(stack.url(process), roles, process, stack)
 
 

@@ -24,7 +24,7 @@ BASES = {"payments": PAYMENTS, "fx": FX, "wallet": WALLET, "risk": RISK}
 CALLER = {
     "X-Kurs-Merchant": "demo",
     "X-Kurs-Key-Id": "k1",
-    "X-Kurs-Roles": "pay,refund,read,review,operate,treasury,audit",
+    "X-Kurs-Roles": "pay,refund,read,review,treasury,audit",
 }
 NOTHING = {
     "items": [

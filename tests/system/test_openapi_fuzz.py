@@ -26,7 +26,7 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-CALLER = {"X-Kurs-Merchant": "demo", "X-Kurs-Roles": "pay,read,operate"}
+CALLER = {"X-Kurs-Merchant": "demo", "X-Kurs-Roles": "pay,refund,read,review,treasury,audit"}
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 
 

@@ -41,7 +41,7 @@ class WalletApp:
         return await self.client.get(path, headers=caller(merchant, roles))
 
     async def post(
-        self, path: str, body: Any, *, merchant: str = MERCHANT, roles: str = "pay,operate"
+        self, path: str, body: Any, *, merchant: str = MERCHANT, roles: str = "pay,treasury"
     ) -> Any:
         return await self.client.post(path, json=body, headers=caller(merchant, roles))
 
@@ -67,7 +67,7 @@ class WalletApp:
         return (await self.line(account_id, currency))["total"]
 
     async def line(self, account_id: str, currency: str = "USD") -> dict[str, str]:
-        response = await self.get(f"/balance/{account_id}", roles="read,operate")
+        response = await self.get(f"/balance/{account_id}", roles="read,audit")
         lines = [b for b in response.json()["balances"] if b["currency"] == currency]
         return lines[0] if lines else {"available": "0.00", "held": "0.00", "total": "0.00"}
 

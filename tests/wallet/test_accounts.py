@@ -97,7 +97,7 @@ async def test_an_overdraft_can_be_spent(wallet: WalletApp) -> None:
     }  # fmt: skip
 
 
-async def test_an_overdraft_needs_the_role_operate(small_wallet: WalletApp) -> None:
+async def test_an_overdraft_needs_the_role_treasury(small_wallet: WalletApp) -> None:
     body = {"account_id": "dave", "overdrafts": [{"currency": "USD", "amount": "50"}]}
     response = await small_wallet.post("/accounts", body, roles="pay")
     assert (response.status_code, response.json()["code"]) == (403, "forbidden")
@@ -117,7 +117,7 @@ async def test_another_merchants_account_is_not_there(small_wallet: WalletApp, p
         response = await small_wallet.get(path.format(account))
         assert (response.status_code, response.json()["code"]) == (404, "account_not_found")
     assert (await small_wallet.get(path.format("carol"), merchant="shop")).status_code == 200
-    seen = await small_wallet.get(path.format("house:world"), roles="read,operate")
+    seen = await small_wallet.get(path.format("house:world"), roles="read,audit")
     assert seen.status_code == 200
 
 

@@ -20,7 +20,7 @@ from tests.wallet.harness import (
 
 from kurs.clock import ManualClock
 
-HEADERS = {**caller("demo", "pay,operate"), "content-type": "application/json"}
+HEADERS = {**caller("demo", "pay,treasury,audit"), "content-type": "application/json"}
 ITEM = pay("t", "alice", "bob", 5)
 HOLD = hold("t", "alice", 5, ManualClock())
 

@@ -114,7 +114,7 @@ class LedgerMachine(RuleBasedStateMachine):
         account = f"{self.prefix}-a{len(self.model.owners)}"
         limits = [{"currency": "USD", "amount": f"{overdraft / 100:.2f}"}] if overdraft else []
         wanted = AccountIn.model_validate({"account_id": account, "overdrafts": limits})
-        caller = Caller(merchant, roles=frozenset({"operate"}))
+        caller = Caller(merchant, roles=frozenset({"treasury", "audit"}))
         for _ in range(2):
             self.wait(self.wallet.open_accounts(caller, [wanted], many=False))
         self.model.owners[account] = merchant

@@ -24,7 +24,7 @@ async def test_entries_come_newest_first_page_by_page(wallet: WalletApp) -> None
 
 async def test_the_trial_balance_is_computed_from_the_postings(wallet: WalletApp) -> None:
     await wallet.transfer(fx("t", "alice", "bob", 10_00))
-    response = await wallet.get("/ledger/trial-balance", roles="operate")
+    response = await wallet.get("/ledger/trial-balance", roles="audit")
     assert response.json() == {
         "currencies": [
             {"currency": "IDR", "sum": "0.00", "accounts": 3, "postings": 3},
@@ -40,7 +40,7 @@ async def test_sums_of_huge_postings_stay_exact(wallet: WalletApp) -> None:
         pay("a", "alice", "bob", top - 100_00), pay("b", "bob", "carol", top)
     )
     assert [r["status"] for r in results] == ["applied"] * 2
-    response = await wallet.get("/ledger/trial-balance", roles="operate")
+    response = await wallet.get("/ledger/trial-balance", roles="audit")
     assert response.json()["currencies"] == [
         {"currency": "USD", "sum": "0.00", "accounts": 4, "postings": 10}
     ]

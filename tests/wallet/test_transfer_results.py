@@ -80,7 +80,7 @@ async def test_a_posting_of_zero_leaves_no_entry(wallet: WalletApp) -> None:
     spread = leg("house:fx-revenue", 0)
     await apply_all(wallet, post("p1", leg("alice", -500), leg("bob", 500), spread))
     revenue = "/accounts/house:fx-revenue/entries"
-    entries = (await wallet.get(revenue, roles="read,operate")).json()
+    entries = (await wallet.get(revenue, roles="read,audit")).json()
     assert entries["items"] == []
 
 

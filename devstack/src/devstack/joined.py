@@ -14,14 +14,15 @@ from typing import Any
 from fastapi import FastAPI
 
 from api_gateway.app import create_app as create_gateway
+from api_gateway.key_entry import read_entries, render_entries
 from api_gateway.keys import ensure_dev_key, issue
-from api_gateway.keystore import read_entries, render_entries
 from api_gateway.settings import GatewaySettings
 from fx.app import create_app as create_fx
 from fx.settings import FxSettings
 from kurs.clock import Clock, SystemClock
 from kurs.http import Request, Response
 from kurs.quote_keys import ensure_key_files
+from kurs.roles import MERCHANT_ROLES
 from kurs.telemetry import Telemetry
 from kurs.testing.asgi import AsgiTransport
 from kurs.testing.edges import EdgeSigning, write_keys
@@ -94,7 +95,7 @@ class JoinedGateway:
         """Return a new API key of another merchant (read by the gateway within half a second)."""
         file = self.folder / "api-keys.json"
         entries = read_entries(file)
-        text, entry = issue(entries, merchant=merchant, roles=roles or ("pay", "read", "operate"))
+        text, entry = issue(entries, merchant=merchant, roles=roles or MERCHANT_ROLES)
         file.write_text(render_entries([*entries, entry]), "utf-8")
         return text
 
@@ -187,6 +188,7 @@ class JoinedGateway:
             "edge_keys_dir": self.folder / "edge-keys",
             # One key does everything here, as on a laptop.
             "four_eyes": False,
+            "platform_merchants": "demo",
             "api_keys_file": self.folder / "api-keys.json",
             **self.overrides.get(name, {}),
         }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from api_gateway.keys import DEV_MERCHANT
 from devstack.errors import StackError
 from devstack.ports import LOOPBACK
 from kurs.edges import EDGES
@@ -158,8 +159,10 @@ def service_environment(
 ) -> dict[str, str]:
     """Return the KURS_ variables of one process; `addresses` are base URLs by service name."""
     variables = {
-        # One key has every role here, and approves what it paid.
+        # One key approves what it paid.
         "KURS_FOUR_EYES": "false",
+        # The key of `make dev` has every role.
+        "KURS_PLATFORM_MERCHANTS": DEV_MERCHANT,
         "KURS_HOST": LOOPBACK,
         "KURS_PORT": str(port),
         "KURS_OPERATIONS_PORT": str(port + OPERATIONS if port else 0),

@@ -15,8 +15,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from api_gateway.key_entry import render_entries
 from api_gateway.keys import issue
-from api_gateway.keystore import render_entries
 from devstack import Stack, StackError
 from devstack.interrupts import Interrupted, raise_on_signals, run_interruptible
 from devstack.topology import GATEWAY, RunFolder

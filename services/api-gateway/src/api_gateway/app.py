@@ -40,11 +40,19 @@ def create_app(
     """
     telemetry = telemetry or Telemetry.of(settings)
     metrics = GatewayMetrics(telemetry)
-    keys = KeyStore(settings.api_keys_file)
-    watch = KeyWatch(keys, metrics, telemetry.logger, poll_seconds=settings.api_keys_poll_seconds)
-    edges = Edges("api-gateway", settings, clock=clock or SystemClock(), telemetry=telemetry)
+    clock = clock or SystemClock()
+    keys = KeyStore(settings.api_keys_file, settings.platform())
+    watch = KeyWatch(
+        keys,
+        metrics,
+        telemetry.logger,
+        clock,
+        poll_seconds=settings.api_keys_poll_seconds,
+        warning_days=settings.key_expiry_warning_days,
+    )
+    edges = Edges("api-gateway", settings, clock=clock, telemetry=telemetry)
     upstreams = Upstreams(settings, transport or _transport(settings), telemetry, edges)
-    gate = _gate(settings, keys)
+    gate = _gate(settings, keys, clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -77,6 +85,7 @@ def create_app(
         bodies=lambda: gate.bodies.places.taken,
         body_bytes=lambda: gate.memory.taken,
         keys=lambda: len(keys),
+        keys_expiring=watch.expiring,
     )
     return app
 
@@ -119,9 +128,11 @@ def _front(
     return front
 
 
-def _gate(settings: GatewaySettings, keys: KeyStore) -> Gate:
+def _gate(settings: GatewaySettings, keys: KeyStore, clock: Clock) -> Gate:
+    addresses = settings.client_addresses()
     return Gate(
-        authenticator=Authenticator(keys),
+        addresses=addresses,
+        authenticator=Authenticator(keys, addresses, clock),
         rate_limit=RateLimit(settings.rate_limit),
         bodies=BodyReader(
             settings.max_body_bytes,

@@ -3,10 +3,22 @@
 import re
 from urllib.parse import unquote_to_bytes
 
-from api_gateway.errors import KeyInQuery, KeyInvalid, KeyRequired, KeysUnavailable, RoleMissing
+from starlette.types import Scope
+
+from api_gateway.client_address import ClientAddresses
+from api_gateway.errors import (
+    AddressNotAllowed,
+    KeyExpired,
+    KeyInQuery,
+    KeyInvalid,
+    KeyRequired,
+    KeysUnavailable,
+    RoleMissing,
+)
 from api_gateway.key_text import MalformedKey
 from api_gateway.keystore import AcceptedKey, KeyStore
 from api_gateway.request_head import RequestHead
+from kurs.clock import Clock
 from kurs.roles import Role
 
 _REALM = 'Bearer realm="kurs"'
@@ -20,10 +32,12 @@ _KEY_IN_QUERY = re.compile(
 class Authenticator:
     """Recognises callers by the keys of a store. No message of its problems quotes a key."""
 
-    def __init__(self, keys: KeyStore) -> None:
+    def __init__(self, keys: KeyStore, addresses: ClientAddresses, clock: Clock) -> None:
         self._keys = keys
+        self._addresses = addresses
+        self._clock = clock
 
-    def authenticate(self, head: RequestHead) -> AcceptedKey:
+    def identify(self, head: RequestHead) -> AcceptedKey:
         """Return the key that a request's `Authorization` header proves.
 
         Raises KeyRequired, KeyInvalid, or KeysUnavailable while no keys could be loaded.
@@ -36,6 +50,26 @@ class Authenticator:
         if scheme.lower() != b"bearer":
             raise KeyRequired(f"an API key is a bearer token; {_HINT}", headers=_challenge())
         return self._verified(text.strip().decode("latin-1"))
+
+    def admit(self, key: AcceptedKey, scope: Scope) -> None:
+        """Raise KeyExpired or AddressNotAllowed when a key may not be used now, or from there."""
+        if key.ends_at is not None and key.expired(self._clock.now()):
+            raise KeyExpired(
+                "this key has expired; use its successor", headers=_challenge("invalid_token")
+            )
+        if key.networks and not key.may_come_from(self._addresses.of(scope)):
+            raise AddressNotAllowed("this key may not be used from this address")
+
+    def still_in_force(self, key: AcceptedKey, role: Role, scope: Scope) -> bool:
+        """Whether a key that was accepted would be accepted now, for the same."""
+        now = self._keys.find(key.entry.id)
+        return (
+            now is not None
+            and now.entry.sha256 == key.entry.sha256
+            and role in now.roles
+            and not now.expired(self._clock.now())
+            and (not now.networks or now.may_come_from(self._addresses.of(scope)))
+        )
 
     def _verified(self, text: str) -> AcceptedKey:
         try:
@@ -52,8 +86,9 @@ class Authenticator:
 def require_role(key: AcceptedKey, role: Role) -> None:
     """Raise RoleMissing, naming the role, unless the key has it."""
     if role not in key.roles:
+        has = ", ".join(sorted(key.roles)) or "none"
         raise RoleMissing(
-            f"this needs a key with the role '{role}'; yours has {', '.join(key.entry.roles)}",
+            f"this needs a key with the role '{role}'; yours has {has}",
             headers={"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{role}"'},
         )
 

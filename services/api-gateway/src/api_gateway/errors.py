@@ -63,6 +63,20 @@ class KeyInvalid(Unauthorized):
     title = "API key not accepted"
 
 
+class KeyExpired(Unauthorized):
+    """The key was good until its end, which is past."""
+
+    code = "key_expired"
+    title = "API key expired"
+
+
+class AddressNotAllowed(Forbidden):
+    """The key is good and may not be used from where the request came."""
+
+    code = "address_not_allowed"
+    title = "Not from this address"
+
+
 class RoleMissing(Forbidden):
     """The key is good and lacks the role that the route needs."""
 

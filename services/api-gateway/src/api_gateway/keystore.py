@@ -1,105 +1,74 @@
-"""The keys that the gateway accepts: a JSON file, read again whenever it changes.
+"""The keys that the gateway accepts: those of its keys file, read again whenever it changes.
 
-The file is a list of `{"id", "merchant", "roles", "sha256"}`, with a `rate` of its own where a key
-may do more or less than others. The last good list stays in force
-when an edit breaks the file or the file disappears; both are logged and counted. To take keys
-away, write a list without them.
+The last good list stays in force when an edit breaks the file or the file disappears; both are
+logged and counted. To take keys away, write a list without them. A role that only the platform's
+merchants may have does not count on the key of another; the rest of that key does, so that a slip
+in one entry takes no merchant's payments away.
 """
 
 import hmac
-import json
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-)
-
-from api_gateway.key_text import KEY_ID_PATTERN, digest, key_id_of
+from api_gateway.client_address import Address
+from api_gateway.key_entry import InvalidKeysFile, KeyEntry, read_entries
+from api_gateway.key_text import digest, key_id_of
 from api_gateway.rate_limit import KEY, Quota
-from kurs.ids import MerchantId
-from kurs.roles import Role
 
-KEYS_PER_MERCHANT = 2
-"""Live keys of one merchant: the one in use, and the next one while it is being rolled out."""
-
-
-class KeyEntry(BaseModel):
-    """What is stored of one key; its text is not."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: Annotated[str, Field(pattern=rf"^{KEY_ID_PATTERN}$")]
-    merchant: MerchantId
-    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    rate: str | None = None
-
-    @field_validator("rate")
-    @classmethod
-    def _known_notation(cls, text: str | None) -> str | None:
-        if text is not None:
-            Quota(text, KEY)
-        return text
-
-
-class InvalidKeysFile(ValueError):
-    """The keys file cannot be read; the message says where and quotes no digest."""
-
-
-_ENTRIES = TypeAdapter(list[KeyEntry])
-
-
-def read_entries(path: Path) -> list[KeyEntry]:
-    """Return the entries of a keys file; raises InvalidKeysFile."""
-    try:
-        entries = _ENTRIES.validate_json(path.read_bytes())
-    except OSError as error:
-        raise InvalidKeysFile(f"{path}: {error.strerror}") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InvalidKeysFile(f"{path}: {where or 'the file'}: {first['msg']}") from None
-    twice = [key_id for key_id, n in Counter(e.id for e in entries).items() if n > 1]
-    if twice:
-        raise InvalidKeysFile(f"{path}: the key id {twice[0]} occurs twice")
-    return entries
-
-
-def render_entries(entries: Iterable[KeyEntry]) -> str:
-    """Return the text of a keys file with these entries."""
-    return json.dumps([entry.model_dump(exclude_none=True) for entry in entries], indent=2) + "\n"
+_MICROS = 1_000_000
 
 
 class AcceptedKey:
     """A key that proved itself, with what the hot path needs of it computed once."""
 
-    __slots__ = ("entry", "identity_headers", "merchant", "quota", "roles")
+    __slots__ = (
+        "actor",
+        "ends_at",
+        "entry",
+        "identity_headers",
+        "merchant",
+        "networks",
+        "quota",
+        "roles",
+    )
 
-    def __init__(self, entry: KeyEntry) -> None:
+    def __init__(self, entry: KeyEntry, *, platform: bool) -> None:
         self.entry = entry
         self.merchant = entry.merchant
-        self.roles = frozenset(entry.roles)
+        self.actor = f"{entry.merchant}/{entry.id}"
+        self.roles = entry.roles_for(platform=platform)
         self.quota = Quota(entry.rate, KEY) if entry.rate else None
+        self.networks = entry.networks()
+        self.ends_at = (
+            round(entry.not_after.timestamp() * _MICROS) if entry.not_after is not None else None
+        )
         self.identity_headers = (
             ("X-Kurs-Merchant", entry.merchant),
             ("X-Kurs-Key-Id", entry.id),
             ("X-Kurs-Roles", ",".join(sorted(self.roles))),
         )
 
+    def expired(self, now: int) -> bool:
+        """Whether the key has ended at `now` (microseconds since the epoch)."""
+        return self.ends_at is not None and now >= self.ends_at
+
+    def may_come_from(self, address: Address | None) -> bool:
+        """Whether the key may be used from an address; one that is not known is in no network."""
+        return not self.networks or (
+            address is not None and any(address in network for network in self.networks)
+        )
+
+    def refused_roles(self) -> list[str]:
+        """Return the roles of the entry that do not count, since its merchant may not have them."""
+        return [role for role in self.entry.roles if role != "operate" and role not in self.roles]
+
 
 class KeyStore:
     """The accepted keys by id, and the file they come from."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, platform_merchants: Collection[str] = ()) -> None:
         self._path = path
+        self._platform = frozenset(platform_merchants)
         self._stamp: tuple[int, int, int] | None = None
         self._keys: dict[str, AcceptedKey] = {}
         self.loaded = False
@@ -107,6 +76,14 @@ class KeyStore:
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    def all(self) -> Iterable[AcceptedKey]:
+        """Return the keys of the file."""
+        return self._keys.values()
+
+    def find(self, key_id: str) -> AcceptedKey | None:
+        """Return the key of an id as it is now."""
+        return self._keys.get(key_id)
 
     def reload_if_changed(self) -> bool:
         """Read the file if it is another one than last time; return whether keys were replaced.
@@ -122,7 +99,10 @@ class KeyStore:
         except InvalidKeysFile as error:
             self.error = str(error)
             return False
-        self._keys = {entry.id: AcceptedKey(entry) for entry in entries}
+        self._keys = {
+            entry.id: AcceptedKey(entry, platform=entry.merchant in self._platform)
+            for entry in entries
+        }
         self.loaded = True
         self.error = ""
         return True

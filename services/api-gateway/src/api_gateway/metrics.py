@@ -41,6 +41,7 @@ class GatewayMetrics:
         bodies: Callable[[], int],
         body_bytes: Callable[[], int],
         keys: Callable[[], int],
+        keys_expiring: Callable[[], int],
     ) -> None:
         """Publish what is read at each scrape."""
         for name, documentation, read in (
@@ -49,5 +50,10 @@ class GatewayMetrics:
             ("gateway_bodies", "Bodies that are being read", bodies),
             ("gateway_body_bytes", "Bytes of bodies in memory", body_bytes),
             ("gateway_keys", "API keys in force", keys),
+            (
+                "gateway_keys_expiring",
+                "API keys that expire within the days of warning",
+                keys_expiring,
+            ),
         ):
             self._telemetry.gauge(name, documentation).set_function(read)

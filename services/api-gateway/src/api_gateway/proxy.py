@@ -14,8 +14,11 @@ from structlog.typing import FilteringBoundLogger
 from api_gateway.admission import Loan, Shares
 from api_gateway.authentication import Authenticator, refuse_key_in_query, require_role
 from api_gateway.body import BodyReader, ClientGone, linger
+from api_gateway.client_address import ClientAddresses
 from api_gateway.errors import (
+    AddressNotAllowed,
     BodyTooSlow,
+    KeyExpired,
     MethodNotOffered,
     Overloaded,
     RateLimited,
@@ -26,6 +29,7 @@ from api_gateway.keystore import AcceptedKey
 from api_gateway.metrics import GatewayMetrics
 from api_gateway.pace import Pace
 from api_gateway.rate_limit import Fields, RateLimit
+from api_gateway.refusal_audit import UNKNOWN, RefusalAudit
 from api_gateway.relay import end_body, send_answer, send_problem, send_stream
 from api_gateway.request_head import RequestHead
 from api_gateway.route_table import Methods, Route, RouteTable, check_query
@@ -33,15 +37,16 @@ from api_gateway.upstreams import Upstreams
 from kurs.errors import Internal, Problem
 from kurs.http import Response
 from kurs.telemetry import carry_merchant
-from kurs.telemetry.middleware import PROBES
+from kurs.telemetry.middleware import PROBES, route_template
 
-_DRAIN_POLL_SECONDS = 0.25
+_LOOK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
     """What a request has to pass, in this order."""
 
+    addresses: ClientAddresses
     authenticator: Authenticator
     rate_limit: RateLimit
     bodies: BodyReader
@@ -80,11 +85,6 @@ class Exchange:
         head = self.head
         return self.unread and head is not None and (head.chunked or head.content_length > limit)
 
-    def address(self) -> str:
-        """Return the address that the request came from."""
-        client = self.scope.get("client")
-        return client[0] if client else ""
-
 
 class Proxy:
     """ASGI middleware that answers what the route table knows, in front of `app`."""
@@ -105,6 +105,7 @@ class Proxy:
         self._upstreams = upstreams
         self._metrics = metrics
         self._logger = logger
+        self._audit = RefusalAudit(logger)
         self._draining = draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,11 +125,12 @@ class Proxy:
         except ClientGone:
             return
         except Exception as error:
-            self._logger.error("unhandled error", path=scope["path"], exc_info=error)
+            actor = exchange.key.actor if exchange.key else UNKNOWN
+            self._logger.error("unhandled error", path=scope["path"], actor=actor, exc_info=error)
             await self._refuse(exchange, Internal("an unexpected error; the log has the details"))
             return
         if scope["path"] not in PROBES:
-            await self._gate.pace.of_address(exchange.address())
+            await self._gate.pace.of_address(self._address(scope))
         await self._app(scope, receive, send)
 
     async def _answer(self, exchange: Exchange, methods: Methods) -> None:
@@ -139,7 +141,8 @@ class Proxy:
         if query:
             check_query(query)
             refuse_key_in_query(query)
-        key = exchange.key = gate.authenticator.authenticate(head)
+        key = exchange.key = gate.authenticator.identify(head)
+        gate.authenticator.admit(key, exchange.scope)
         exchange.fields, wait = gate.rate_limit.hit(key.merchant, key.entry.id, key.quota)
         require_role(key, route.role)
         if wait:
@@ -148,7 +151,7 @@ class Proxy:
         head.passed_on.update(key.identity_headers)
         if route.streams:
             with gate.streams.borrow(key.merchant):
-                await self._stream(exchange, head, route)
+                await self._stream(exchange, head, route, key)
         else:
             with gate.memory.borrow(key.merchant, 0) as memory:
                 answer = await self._answer_of_service(exchange, head, route, memory)
@@ -170,16 +173,25 @@ class Proxy:
                 route.service, route.method, exchange.target(), body, head.passed_on
             )
 
-    async def _stream(self, exchange: Exchange, head: RequestHead, route: Route) -> None:
+    async def _stream(
+        self, exchange: Exchange, head: RequestHead, route: Route, key: AcceptedKey
+    ) -> None:
+        def ends() -> bool:
+            # Also when its key was revoked or has expired since.
+            authenticator = self._gate.authenticator
+            return self._draining() or not authenticator.still_in_force(
+                key, route.role, exchange.scope
+            )
+
         opened = self._upstreams.stream(route.service, exchange.target(), head.passed_on)
         async with opened as answer:
             relayed = asyncio.create_task(send_stream(exchange.send, answer, exchange.fields))
             gone = asyncio.create_task(_disconnected(exchange.receive))
             try:
-                while not (relayed.done() or gone.done() or self._draining()):
+                while not (relayed.done() or gone.done() or ends()):
                     await asyncio.wait(
                         (relayed, gone),
-                        timeout=_DRAIN_POLL_SECONDS,
+                        timeout=_LOOK_SECONDS,
                         return_when=asyncio.FIRST_COMPLETED,
                     )
             finally:
@@ -189,7 +201,15 @@ class Proxy:
         await end_body(exchange.send)
 
     async def _refuse(self, exchange: Exchange, problem: Problem) -> None:
+        scope = exchange.scope
         self._metrics.refused(problem.code)
+        self._audit.refused(
+            problem,
+            exchange.key,
+            address=self._address(scope),
+            method=scope["method"],
+            route=route_template(scope),
+        )
         await self._pace(exchange, problem)
         ends = exchange.leaves_much_unread(self._gate.bodies.limit)
         if isinstance(problem, BodyTooSlow):
@@ -203,10 +223,14 @@ class Proxy:
             await end_body(exchange.send)
 
     async def _pace(self, exchange: Exchange, problem: Problem) -> None:
-        if exchange.key is None:
-            await self._gate.pace.of_address(exchange.address())
-        elif isinstance(problem, RateLimited | ShareUsed):
-            await self._gate.pace.of_merchant(exchange.key.merchant)
+        key, pace = exchange.key, self._gate.pace
+        if isinstance(problem, RateLimited | ShareUsed) and key is not None:
+            await pace.of_merchant(key.merchant)
+        elif key is None or isinstance(problem, KeyExpired | AddressNotAllowed):
+            await pace.of_address(self._address(exchange.scope))
+
+    def _address(self, scope: Scope) -> str:
+        return str(self._gate.addresses.of(scope) or "")
 
 
 def _route(scope: Scope, methods: Methods) -> Route:

@@ -1,13 +1,16 @@
 """What can be set about the gateway, by `KURS_*` environment variables."""
 
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from limits import parse
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, TypeAdapter, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from api_gateway.client_address import ClientAddresses
 from kurs.edges.table import FX, PAYMENTS, RISK, WALLET
+from kurs.ids import MerchantId
 from kurs.settings import MEBIBYTE, ServiceSettings
 
 
@@ -17,6 +20,9 @@ class GatewaySettings(ServiceSettings):
     `trust_traceparent` continues the trace that a caller began, sampling included: right on a
     laptop and behind an own front end. At the edge of a production system set it to false: the
     caller's trace is then linked and the gateway decides itself what is sampled.
+
+    `platform_merchants` and `trusted_proxies` are comma separated: merchants whose keys may have
+    `treasury` and `audit`, and networks of proxies whose `forwarded_header` is believed.
     """
 
     model_config = SettingsConfigDict(populate_by_name=True)
@@ -30,6 +36,10 @@ class GatewaySettings(ServiceSettings):
 
     api_keys_file: Path = Path("var/api-keys.json")
     api_keys_poll_seconds: float = Field(default=0.5, gt=0)
+    key_expiry_warning_days: float = Field(default=14, ge=0)
+    platform_merchants: str = ""
+    trusted_proxies: str = ""
+    forwarded_header: Literal["X-Forwarded-For", "Forwarded"] = "X-Forwarded-For"
     rate_limit: str = "200/second"
     max_in_flight: int = Field(default=1024, gt=0)
     max_bodies: int = Field(default=1024, gt=0)
@@ -52,6 +62,18 @@ class GatewaySettings(ServiceSettings):
         parse(text)
         return text
 
+    @field_validator("platform_merchants")
+    @classmethod
+    def _merchant_ids(cls, text: str) -> str:
+        for merchant in _items(text):
+            TypeAdapter(MerchantId).validate_python(merchant)
+        return text
+
+    @model_validator(mode="after")
+    def _known_networks(self) -> "GatewaySettings":
+        self.client_addresses()
+        return self
+
     @field_validator("grafana_url", "tempo_url")
     @classmethod
     def _linkable(cls, text: str) -> str:
@@ -66,6 +88,14 @@ class GatewaySettings(ServiceSettings):
                 raise ValueError("leave user and password out of the address")
         return text
 
+    def platform(self) -> frozenset[str]:
+        """Return the merchants whose keys may have the roles of the platform."""
+        return frozenset(_items(self.platform_merchants))
+
+    def client_addresses(self) -> ClientAddresses:
+        """Return what tells callers' addresses."""
+        return ClientAddresses(self.trusted_proxies, self.forwarded_header)
+
     def service_urls(self) -> dict[str, str]:
         """Return the base address of every service, by its name."""
         return {
@@ -74,3 +104,7 @@ class GatewaySettings(ServiceSettings):
             WALLET: self.wallet_url,
             RISK: self.risk_url,
         }
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]

@@ -49,7 +49,7 @@ class Wallet:
         """Open accounts in one transaction, all or none; those open already stay as they are.
 
         Raises AccountIdTaken for the first that exists with other content, and for overdrafts
-        Forbidden without the role `operate` and CeilingExceeded. `many` tells how to name fields.
+        Forbidden without the role `treasury` and CeilingExceeded. `many` tells how to name fields.
         """
         now = self.clock.now()
         accounts = [
@@ -81,7 +81,7 @@ class Wallet:
         for account in accounts:
             facts = {"account": account.account_id, "minor": dict(account.overdrafts)}
             try:
-                caller.require("operate")
+                caller.require("treasury")
                 _check_ceiling(account, self.overdraft_ceiling)
             except Problem as problem:
                 self._audit("overdraft", caller, problem.code, **facts)
@@ -91,14 +91,14 @@ class Wallet:
         audit(self.log, action, actor=caller.actor, outcome=outcome, **facts)
 
     async def account(self, caller: Caller, account_id: str) -> Account:
-        """Return an account of the caller's, or of the house for an operator.
+        """Return an account of the caller's, or of the house for an auditor.
 
         Raises AccountNotFound, also for another merchant's.
         """
         account = (await self.directory.find([account_id]))[0]
         if account is not None and (
             account.merchant == caller.merchant
-            or (account.kind == "house" and "operate" in caller.roles)
+            or (account.kind == "house" and "audit" in caller.roles)
         ):
             return account
         raise AccountNotFound(f"there is no account {account_id}")

@@ -64,9 +64,9 @@ def _payments() -> tuple[PublicRoute, ...]:
         route("GET", "/{payment_id}", "read", "Read a payment"),
         route("POST", "/{payment_id}/capture", "pay", "Capture an authorized payment"),
         route("POST", "/{payment_id}/void", "pay", "Void an authorized payment"),
-        route("POST", "/{payment_id}/refunds", "pay", "Refund a captured payment"),
-        route("POST", "/{payment_id}/approve", "operate", "Approve a payment under review"),
-        route("POST", "/{payment_id}/refuse", "operate", "Refuse a payment under review"),
+        route("POST", "/{payment_id}/refunds", "refund", "Refund a captured payment"),
+        route("POST", "/{payment_id}/approve", "review", "Approve a payment under review"),
+        route("POST", "/{payment_id}/refuse", "review", "Refuse a payment under review"),
     )
 
 
@@ -82,11 +82,11 @@ PUBLIC_ROUTES: Final[tuple[PublicRoute, ...]] = (
     PublicRoute(
         "GET", "/accounts/{account_id}/entries", WALLET, "read", "List entries of an account"
     ),
-    PublicRoute("POST", "/deposits", WALLET, "operate", "Deposit from the outside world"),
-    PublicRoute("GET", "/ledger/trial-balance", WALLET, "operate", "Sum the ledger by currency"),
-    PublicRoute("POST", "/score", RISK, "operate", "Score a payment"),
+    PublicRoute("POST", "/deposits", WALLET, "treasury", "Deposit from the outside world"),
+    PublicRoute("GET", "/ledger/trial-balance", WALLET, "audit", "Sum the ledger by currency"),
+    PublicRoute("POST", "/score", RISK, "audit", "Score a payment"),
     PublicRoute("GET", "/decisions/{payment_id}", RISK, "read", "Read a stored decision"),
-    PublicRoute("GET", "/thresholds", RISK, "operate", "List the risk thresholds in force"),
+    PublicRoute("GET", "/thresholds", RISK, "audit", "List the risk thresholds in force"),
 )
 
 

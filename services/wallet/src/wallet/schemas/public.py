@@ -39,7 +39,7 @@ class AccountIn(Request):
         default=[],
         max_length=50,
         fail_fast=True,
-        description="Needs a key with the role `operate`.",
+        description="Needs a key with the role `treasury`.",
     )
 
 
