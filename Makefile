@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/bootstrap/bin/uv)
 MERCHANT ?= shop
 ROLES ?= pay,read
+# More about a key: KEY="--name 'web shop' --not-after 365d --addresses 203.0.113.0/24 --rate 500/second"
+KEY ?=
 CLUSTER_TESTS ?= tests/cluster
 MONITORING := monitoring
 # Where the charts of others come from, and their versions.
@@ -65,8 +67,12 @@ dev: $(ENVIRONMENT) ## run the gateway on ports 8080-8084 with reload, until Ctr
 	@$(BIN)/python -m devstack
 
 .PHONY: api-key
-api-key: $(ENVIRONMENT) ## print a new API key once: make api-key MERCHANT=shop ROLES=pay,read
-	@mkdir -p var && $(BIN)/python -m api_gateway.keys issue --merchant $(MERCHANT) --roles $(ROLES) --file var/api-keys.json
+api-key: $(ENVIRONMENT) ## print a new API key once: make api-key MERCHANT=shop ROLES=pay,read KEY="--not-after 90d"
+	@mkdir -p var && $(BIN)/python -m api_gateway.keys issue --merchant $(MERCHANT) --roles $(ROLES) --file var/api-keys.json $(KEY)
+
+.PHONY: api-keys
+api-keys: $(ENVIRONMENT) ## list the API keys of var/api-keys.json
+	@$(BIN)/python -m api_gateway.keys list --file var/api-keys.json
 
 .PHONY: bench
 bench: $(ENVIRONMENT) ## measure payments/s, latency and CPU per payment, beside a naive chain
@@ -101,6 +107,11 @@ deploy: documents ## install or upgrade an environment: make deploy ENV=dev TAG=
 .PHONY: undeploy
 undeploy: ## uninstall it; docs/operations.md says what stays
 	@$(HELM) uninstall kurs -n kurs-$(ENV) --wait
+
+.PHONY: poke-keys
+poke-keys: ## let the gateway's pods of ENV see changed API keys now, not within a minute
+	@kubectl -n kurs-$(ENV) annotate pods -l app.kubernetes.io/component=api-gateway --overwrite \
+	  kurs.dev/keys-changed="$$(date +%s)"
 
 .PHONY: hpa-demo
 hpa-demo: $(ENVIRONMENT) ## scale ENV under load and back in: make hpa-demo ENV=dev HPA_DEMO="--steps 20,80,20"

@@ -101,6 +101,8 @@ STORIES = {
     "KursRateSourceUnhealthy": level(f'fx_source_healthy{{{N},source="s"}}', 1, 0),
     "KursRiskRatesOld": level(f"risk_rates_age_seconds{{{N}}}", 5, 400),
     "KursConfigRefused": rate(f'config_reload_failures_total{{{N},job="fx"}}', 0, 1),
+    "KursApiKeyExpiresSoon": level(f"gateway_keys_expiring{{{N}}}", 0, 2),
+    "KursApiKeysUnreadable": rate(f"gateway_keys_reload_failures_total{{{N}}}", 0, 1),
     "KursConfigDiverged": together(level(GENERATION % "a", 4, 5), level(GENERATION % "b", 4, 4)),
     "KursResourceNotReady": level(CONDITION, 1, 0),
     "KursOperatorFailing": rate(f"operator_faults_total{{{N}}}", 0, 2),

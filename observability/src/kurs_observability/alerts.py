@@ -334,10 +334,36 @@ CONFIGURATION = (
     ),
 )
 
+KEYS = (
+    _alert(
+        "ApiKeyExpiresSoon",
+        "warning",
+        "max by (namespace) (gateway_keys_expiring) > 0",
+        "5m",
+        _SERVICE,
+        (
+            "API keys of {{ $labels.namespace }} expire soon",
+            "{{ $value }} keys end within two weeks; their merchants need successors.",
+        ),
+    ),
+    _alert(
+        "ApiKeysUnreadable",
+        "critical",
+        "sum by (namespace) (increase(gateway_keys_reload_failures_total[10m])) > 0",
+        "0m",
+        _SERVICE,
+        (
+            "The keys file of {{ $labels.namespace }} cannot be read",
+            "The keys before it stay in force: a key that was to be revoked still works.",
+        ),
+    ),
+)
+
 GROUPS = {
     "kurs-must-never-be": MUST_NEVER_BE,
     "kurs-edges": EDGES,
     "kurs-payments": PAYMENTS,
     "kurs-rates": RATES,
     "kurs-configuration": CONFIGURATION,
+    "kurs-keys": KEYS,
 }

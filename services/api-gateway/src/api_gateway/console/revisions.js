@@ -12,7 +12,7 @@ export function showRevision(line, { config_revision: revision, last_edit: edit 
   find("[data-edit]", line).replaceChildren(...told);
 }
 
-/** Follows the limits, which only an operator's key may ask for: without one the line stays away. */
+/** Follows the limits, which only a key with the role audit may ask for: without one the line stays away. */
 export function followLimits(line, api, signal) {
   const read = async () => {
     try {

@@ -51,7 +51,8 @@ async function check(key) {
   } catch (error) {
     if (!(error instanceof ApiError)) return error.message || "The gateway did not answer.";
     if (error.status === 401) return REFUSED;
-    if (error.status === 403) return "The key is known but may not read. It needs the role read.";
+    if (error.code === "role_missing") return "The key is known but may not read. It needs the role read.";
+    if (error.status === 403) return error.message;
     // Something behind the gateway is unwell; the console is there to show that.
     return "";
   }
