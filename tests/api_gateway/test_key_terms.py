@@ -199,6 +199,25 @@ async def test_refused_authentications_and_changes_of_keys_are_audited(
     assert gauge("gateway_refusals_total", {"code": "key_invalid"}) == 40
 
 
+async def test_the_access_log_names_merchant_and_key(
+    make_gateway: MakeGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry = Telemetry.create(
+        "api-gateway", instance="test", trace_ratio=0, otlp_endpoint="", log_level="info"
+    )
+    gateway = make_gateway(telemetry=telemetry, access_log=True)
+    async with gateway.transport:
+        await gateway.get("/payments/p-1?cursor=secret")
+        await gateway.get("/rates", key=None)
+        await gateway.get("/readyz", key=None)
+    paid, refused = _lines(capsys, event_begins="request")
+
+    assert paid["actor"] == f"shop/{gateway.entries[0].id}"
+    assert (paid["route"], paid["status"]) == ("/payments/{payment_id}", 200)
+    assert "secret" not in str(paid)
+    assert (refused["actor"], refused["status"]) == ("unknown", 401)
+
+
 def _lines(capsys: pytest.CaptureFixture[str], *, event_begins: str) -> list[dict[str, Any]]:
     def lines() -> Iterator[dict[str, Any]]:
         for text in capsys.readouterr().out.splitlines():

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from api_gateway.access_log import AccessLog
 from api_gateway.admission import Shares
 from api_gateway.authentication import Authenticator
 from api_gateway.body import BodyReader
@@ -72,7 +73,7 @@ def create_app(
         lifespan=lifespan,
         readiness=lambda: {"keys": keys.loaded},
         report=lambda: {"upstreams": upstreams.states()},
-        front=_front(gate, upstreams, metrics, telemetry, lambda: app.state.draining),
+        front=_front(settings, gate, upstreams, metrics, telemetry, lambda: app.state.draining),
         balanced=True,
         trust_traceparent=settings.trust_traceparent,
         take_baggage=False,
@@ -107,6 +108,7 @@ def _with_pages(
 
 
 def _front(
+    settings: GatewaySettings,
     gate: Gate,
     upstreams: Upstreams,
     metrics: GatewayMetrics,
@@ -114,6 +116,7 @@ def _front(
     draining: Callable[[], bool],
 ) -> Callable[[ASGIApp], ASGIApp]:
     """Return what puts the proxy before the gateway's own routes."""
+    access_log = AccessLog(telemetry.logger, gate.addresses) if settings.access_log else None
 
     def front(behind: ASGIApp) -> ASGIApp:
         return Proxy(
@@ -123,6 +126,7 @@ def _front(
             metrics=metrics,
             logger=telemetry.logger,
             draining=draining,
+            access_log=access_log,
         )
 
     return front

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
+from api_gateway.access_log import AccessLog
 from api_gateway.admission import Loan, Shares
 from api_gateway.authentication import Authenticator, refuse_key_in_query, require_role
 from api_gateway.body import BodyReader, ClientGone, linger
@@ -25,11 +26,12 @@ from api_gateway.errors import (
     ShareUsed,
     UnexpectedBody,
 )
+from api_gateway.exchange import Exchange
 from api_gateway.keystore import AcceptedKey
 from api_gateway.metrics import GatewayMetrics
 from api_gateway.pace import Pace
-from api_gateway.rate_limit import Fields, RateLimit
-from api_gateway.refusal_audit import UNKNOWN, RefusalAudit
+from api_gateway.rate_limit import RateLimit
+from api_gateway.refusal_audit import RefusalAudit
 from api_gateway.relay import end_body, send_answer, send_problem, send_stream
 from api_gateway.request_head import RequestHead
 from api_gateway.route_table import Methods, Route, RouteTable, check_query
@@ -56,36 +58,6 @@ class Gate:
     pace: Pace
 
 
-class Exchange:
-    """One request on its way through: what is known of it so far."""
-
-    __slots__ = ("fields", "head", "key", "receive", "scope", "send", "unread")
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope = scope
-        self.receive = receive
-        self.send = send
-        self.head: RequestHead | None = None
-        self.key: AcceptedKey | None = None
-        self.fields: Fields | tuple[()] = ()
-        self.unread = True
-
-    def target(self) -> str:
-        """Return the path and query as they came."""
-        path: bytes = self.scope["raw_path"]
-        query: bytes = self.scope["query_string"]
-        return (path + b"?" + query if query else path).decode("ascii")
-
-    def leaves_much_unread(self, limit: int) -> bool:
-        """Whether more of the body may come than is worth waiting for.
-
-        The server discards what is left of a short body; a long or endless one would be read to
-        its end for nothing.
-        """
-        head = self.head
-        return self.unread and head is not None and (head.chunked or head.content_length > limit)
-
-
 class Proxy:
     """ASGI middleware that answers what the route table knows, in front of `app`."""
 
@@ -98,6 +70,7 @@ class Proxy:
         metrics: GatewayMetrics,
         logger: FilteringBoundLogger,
         draining: Callable[[], bool],
+        access_log: AccessLog | None = None,
     ) -> None:
         self._app = app
         self._table = RouteTable()
@@ -107,13 +80,19 @@ class Proxy:
         self._logger = logger
         self._audit = RefusalAudit(logger)
         self._draining = draining
+        self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request of a public route; pass on everything else."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
-        exchange = Exchange(scope, receive, send)
+        elif self._access_log is None:
+            await self._handle(Exchange(scope, receive, send))
+        else:
+            await self._access_log.follow(Exchange(scope, receive, send), self._handle)
+
+    async def _handle(self, exchange: Exchange) -> None:
+        scope = exchange.scope
         try:
             methods = self._table.find(scope["raw_path"])
             if methods is not None:
@@ -125,13 +104,14 @@ class Proxy:
         except ClientGone:
             return
         except Exception as error:
-            actor = exchange.key.actor if exchange.key else UNKNOWN
-            self._logger.error("unhandled error", path=scope["path"], actor=actor, exc_info=error)
+            self._logger.error(
+                "unhandled error", path=scope["path"], actor=exchange.actor, exc_info=error
+            )
             await self._refuse(exchange, Internal("an unexpected error; the log has the details"))
             return
         if scope["path"] not in PROBES:
             await self._gate.pace.of_address(self._address(scope))
-        await self._app(scope, receive, send)
+        await self._app(scope, exchange.receive, exchange.send)
 
     async def _answer(self, exchange: Exchange, methods: Methods) -> None:
         gate = self._gate
@@ -205,7 +185,7 @@ class Proxy:
         self._metrics.refused(problem.code)
         self._audit.refused(
             problem,
-            exchange.key,
+            actor=exchange.actor,
             address=self._address(scope),
             method=scope["method"],
             route=route_template(scope),

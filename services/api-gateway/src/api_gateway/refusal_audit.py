@@ -15,13 +15,11 @@ from api_gateway.errors import (
     KeyRequired,
     RoleMissing,
 )
-from api_gateway.keystore import AcceptedKey
 from kurs.audit_log import audit
 from kurs.clock import monotonic
 from kurs.errors import Problem
 
 LINES_PER_SECOND = 10
-UNKNOWN = "unknown"
 _AUTHENTICATION = (
     AddressNotAllowed,
     KeyExpired,
@@ -43,7 +41,7 @@ class RefusalAudit:
         self._left_out = 0
 
     def refused(
-        self, problem: Problem, key: AcceptedKey | None, *, address: str, method: str, route: str
+        self, problem: Problem, *, actor: str, address: str, method: str, route: str
     ) -> None:
         """Write a line about a refused authentication; other problems are none."""
         if not isinstance(problem, _AUTHENTICATION):
@@ -59,7 +57,7 @@ class RefusalAudit:
         audit(
             self._logger,
             "authenticate",
-            actor=key.actor if key is not None else UNKNOWN,
+            actor=actor,
             outcome=problem.code,
             address=address,
             method=method,

@@ -49,6 +49,7 @@ class GatewaySettings(ServiceSettings):
     free_refusals: int = Field(default=200, gt=0)
     request_seconds: float = Field(default=10.0, gt=0)
     trust_traceparent: bool = True
+    access_log: bool = False
     openapi_refresh_seconds: float = Field(default=60.0, gt=0)
     grafana_url: str = Field(
         default="", validation_alias=AliasChoices("KURS_GRAFANA_URL", "GRAFANA_URL")
