@@ -11,7 +11,11 @@ from tests.cluster.shell import eventually, get
 
 from kurs.edges import EDGES
 
-_CALLER = {"X-Kurs-Merchant": "demo", "X-Kurs-Key-Id": "k1", "X-Kurs-Roles": "pay,read,treasury,audit"}
+_CALLER = {
+    "X-Kurs-Merchant": "demo",
+    "X-Kurs-Key-Id": "k1",
+    "X-Kurs-Roles": "pay,read,treasury,audit",
+}
 _POSTINGS = [
     {"account_id": "house:liquidity", "currency": "USD", "amount_minor": -100_000_000},
     {"account_id": "evil", "currency": "USD", "amount_minor": 100_000_000},
