@@ -71,8 +71,11 @@ def test_each_port_answers_its_own_and_nothing_else(service: ManagedProcess) -> 
 
 def test_clients_of_the_main_port_take_no_place_of_the_other(service: ManagedProcess) -> None:
     with ExitStack() as opened:
-        for _ in range(_CONNECTIONS + 5):
-            opened.enter_context(create_connection((LOOPBACK, service.port), timeout=_SECONDS))
+        for number in range(_CONNECTIONS + 5):
+            connection = create_connection((LOOPBACK, service.port), timeout=_SECONDS)
+            opened.enter_context(connection)
+            # What is one too many is told so; the others wait for their first byte.
+            assert number < _CONNECTIONS or b" 503 " in connection.recv(65_536)
         assert ask(service.probe_port, "/readyz")[0] == 200
         text = ask(service.probe_port, "/metrics")[1].decode()
     assert f"http_server_open_connections {_CONNECTIONS}.0" in text
