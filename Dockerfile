@@ -8,8 +8,10 @@ ARG BASE=python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed
 FROM ${BASE} AS build
 ARG SERVICE
 COPY requirements/build.txt /build/tools.txt
-RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /build/tools.txt
-ENV UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
+# In a folder of their own: what the base has installed stays as it is.
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --target /opt/tools -r /build/tools.txt
+ENV PATH=/opt/tools/bin:$PATH \
+    UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
 RUN uv venv /opt/kurs
 # The locked requirements first: they change seldom, and their layer is the large one.
 COPY requirements/${SERVICE}.txt /build/requirements.txt
