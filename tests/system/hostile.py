@@ -69,7 +69,7 @@ VALUES = [*NUMBERS, *TEXTS, *SHAPES]
 ENCODINGS = ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"]
 PARAMETERS = [
     "9" * 4_300, "9" * 5_000, "9" * 7_000, "\0", "\u202e", "a\nb", "x" * 7_000, "../..", "\u0661",
-    "%ff", "-1",
+    "%ff", "-9223372036854775809",
 ]  # fmt: skip
 
 

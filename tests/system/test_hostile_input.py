@@ -89,11 +89,12 @@ def bases(operation: Operation) -> list[str]:
 
 
 def stored(folder: Path) -> dict[str, list[str]]:
-    """Return all that the services have stored."""
+    """Return all that the services have stored, but how far the reconciler has read."""
     found = {}
     for file in sorted(folder.glob("*.db")):
         with sqlite3.connect(file) as connection:
-            found[file.name] = list(connection.iterdump())
+            lines = connection.iterdump()
+            found[file.name] = [line for line in lines if '"ledger_cursors"' not in line]
     return found
 
 
@@ -108,7 +109,8 @@ async def hostile(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hos
         assert len(before) == 3
         yield hostile
         assert gateway.transport.errors == []
-        assert stored(folder) == before
+        after = stored(folder)
+        assert {name for name in before if set(after[name]) != set(before[name])} == set()
 
 
 def places(hostile: Hostile) -> Iterator[tuple[Operation, str]]:

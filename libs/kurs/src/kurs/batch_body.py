@@ -12,13 +12,14 @@ from pydantic import (
     ValidationError,
 )
 
-from kurs.decoder import bound_batch
+from kurs.decoder import MAX_MEMBERS, bound_batch
 from kurs.validation import field_errors, findings, refusal, validate
 
 Item = TypeVar("Item")
 Parsed = TypeVar("Parsed")
 MAX_ITEMS = 1_000
 """The most items of one batch."""
+_MAX_FINDINGS = 20
 _DAY_MS = 86_400_000
 
 Traceparent = Annotated[
@@ -75,6 +76,9 @@ def read_items(
     loose = validate(_LOOSE.validate_json, body).items
     read: list[Item | Misfit] = []
     for given in loose:
+        if isinstance(given, dict) and len(given) > MAX_MEMBERS:
+            read.append(Misfit(given, "body", f"it has more than {MAX_MEMBERS} members"))
+            continue
         try:
             read.append(item.validate_python(given))
         except ValidationError as error:
@@ -83,6 +87,6 @@ def read_items(
 
 
 def _misfit(given: Any, error: ValidationError, tags: Collection[str]) -> Misfit:
-    found = field_errors(findings(error), tags)[0]
+    found = field_errors(findings(error, most=_MAX_FINDINGS), tags)[0]
     hint = f"; {found.hint}" if found.hint else ""
     return Misfit(given, found.field, f"{found.message}{hint}")

@@ -30,7 +30,6 @@ _HINTS = {
 }
 _SOURCES = ("body", "query", "path", "header", "cookie")
 _MAX_REPORTED = 20
-_MAX_FINDINGS = 500
 
 Content = TypeVar("Content")
 Parsed = TypeVar("Parsed")
@@ -51,10 +50,10 @@ def field_errors(
     return list(errors.values())
 
 
-def findings(error: ValidationError) -> list[Mapping[str, Any]]:
-    """Return what pydantic found, or one finding in place of more than a reader would look at."""
+def findings(error: ValidationError, most: int = 500) -> list[Mapping[str, Any]]:
+    """Return what pydantic found, or one finding in place of more than `most`, which cost much."""
     count = error.error_count()
-    if count > _MAX_FINDINGS:
+    if count > most:
         return [{"type": "many", "loc": (), "msg": f"{count} of its members are wrong"}]
     return error.errors(include_url=False, include_input=False)  # type: ignore[return-value]
 
