@@ -1,8 +1,11 @@
 """What the operator's account may not do, and who may give a ticket: judged by the API server."""
 
+import base64
 import json
+import ssl
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from tests.cluster.installation import Installation
 from tests.cluster.operator.resources import Resources, threshold
@@ -14,6 +17,27 @@ APPROVER = ("--as=bob", "--as-group=risk-committee")
 
 def patch(operated: Installation, kind: str, name: str, change: object, *who: str) -> None:
     operated.kubectl("patch", kind, name, "--type=merge", "-p", json.dumps(change), *who)
+
+
+def patch_as_operator(operated: Installation, pod: str, change: object) -> str:
+    """Patch a pod with the operator's own token; return why it was refused, "" if it was not.
+
+    Not by kubectl, which would read the pod first: the operator may not.
+    """
+    shown = json.loads(operated.kubectl("config", "view", "--flatten", "--raw", "-o", "json"))
+    cluster = shown["clusters"][0]["cluster"]
+    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+    token = operated.kubectl("create", "token", "kurs-operator").strip()
+    answer = httpx.patch(
+        f"{cluster['server']}/api/v1/namespaces/{operated.namespace}/pods/{pod}",
+        content=json.dumps(change),
+        headers={
+            "authorization": f"Bearer {token}",
+            "content-type": "application/strategic-merge-patch+json",
+        },
+        verify=ssl.create_default_context(cadata=authority),
+    )
+    return "" if answer.is_success else str(answer.json()["message"])
 
 
 @pytest.mark.parametrize(
@@ -30,15 +54,12 @@ def patch(operated: Installation, kind: str, name: str, change: object, *who: st
 def test_the_operators_account_changes_nothing_of_a_pod_but_its_annotation(
     operated: Installation, change: object
 ) -> None:
-    account = f"--as=system:serviceaccount:{operated.namespace}:kurs-operator"
     pod, wallet = operated.ready_pods("fx")[0], operated.ready_pods("wallet")[0]
     poke = {"metadata": {"annotations": {"kurs.dev/config-digest": "x"}}}
 
-    patch(operated, "pod", pod, poke, account)
-    with pytest.raises(CommandFailed, match="the operator changes no"):
-        patch(operated, "pod", pod, change, account)
-    with pytest.raises(CommandFailed, match="pods of fx and risk alone"):
-        patch(operated, "pod", wallet, poke, account)
+    assert patch_as_operator(operated, pod, poke) == ""
+    assert "the operator changes no" in patch_as_operator(operated, pod, change)
+    assert "pods of fx and risk alone" in patch_as_operator(operated, wallet, poke)
 
 
 @pytest.fixture
