@@ -43,7 +43,7 @@ async def test_sums_of_huge_postings_stay_exact(ledger_url: str) -> None:
         ways = (("alice", "bob"), ("bob", "alice"))
         results = await wallet.transfer(*(pay(f"p{i}", *ways[i % 2], most) for i in range(201)))
         assert [r["status"] for r in results] == ["applied"] * 201
-        response = await wallet.get("/ledger/trial-balance", roles="operate")
+        response = await wallet.get("/ledger/trial-balance", roles="audit")
         assert response.json()["currencies"] == [
             {"currency": "USD", "sum": "0.00", "accounts": 3, "postings": 404}
         ]
