@@ -93,8 +93,8 @@ async def test_another_merchant_has_its_own_ceiling(gateway: JoinedGateway, held
     for account, more in (("their", {}), ("theirs", {"settlement_currency": "IDR"})):
         body = {"account_id": account, **more}
         await gateway.call("POST", "/accounts", body, key=other)
-    deposit = {"deposit_id": "d", "account_id": "their", "currency": "USD", "amount": "9.00"}
-    await gateway.call("POST", "/deposits", deposit, key=other)
+    fund = held("fund", amount="9.00", destination_account="their", capture="automatic")
+    assert await pay(gateway, fund) == ("CAPTURED", None)
     assert await pay(gateway, held("p1")) == ("AUTHORIZED", None)
 
     theirs = held("p1", source_account="their", destination_account="theirs")

@@ -23,7 +23,7 @@ def content(item: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize(
     "more",
-    [{"context": {"a": 1}}, {"traceparent": "00-x"}, {"deadline_ms": 5}],
+    [{"context": {"a": 1}}, {"traceparent": f"00-{1:032x}-{1:016x}-01"}, {"deadline_ms": 5}],
     ids=["context", "traceparent", "deadline_ms"],
 )
 def test_what_travels_along_is_no_content(more: dict[str, Any]) -> None:
