@@ -147,7 +147,7 @@ class RiskApp:
 
 def caller(merchant: str) -> dict[str, str]:
     """Return the headers that say who calls, with a key that has every role."""
-    roles = ",".join({*ROLES, "audit"})
+    roles = ",".join(ROLES)
     return {"x-kurs-merchant": merchant, "x-kurs-key-id": "k1", "x-kurs-roles": roles}
 
 
