@@ -1,11 +1,13 @@
 """httpx clients that call services directly, as the service that may call the route."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import httpx
 
 from kurs.clock import Clock
-from kurs.testing.edges import EdgeSigning
+from kurs.edges.keys import Keys
+from kurs.edges.table import Edge
+from kurs.testing.edges import EdgeSigning, key_of
 
 
 class EdgeAuth(httpx.Auth):
@@ -13,9 +15,11 @@ class EdgeAuth(httpx.Auth):
 
     requires_request_body = True
 
-    def __init__(self, service: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self, service: str, clock: Clock | None = None, keys: Callable[[Edge], Keys] = key_of
+    ) -> None:
         self._service = service
-        self._signing = EdgeSigning(clock)
+        self._signing = EdgeSigning(clock, keys)
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Sign the request as it is about to be sent."""

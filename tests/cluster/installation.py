@@ -8,14 +8,19 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from tests.cluster.shell import CommandFailed, eventually, get, kubectl, run
+from tests.signing import EdgeAuth
 
 from devstack.topology import DEFAULT_PORT, ports_from
+from kurs.edges.keys import Keys, file_name, read_keys
+from kurs.edges.table import Edge
 
 ROOT = Path(__file__).parents[2]
 RELEASE = "kurs"
@@ -23,6 +28,7 @@ SERVICES = ("api-gateway", "payments", "fx", "wallet", "risk")
 PORTS = ports_from(DEFAULT_PORT)
 TAG = os.environ.get("KURS_TEST_TAG", "dev")
 NEXT_TAG = os.environ.get("KURS_TEST_NEXT_TAG", "next")
+_READER = {"x-kurs-merchant": "demo", "x-kurs-key-id": "test", "x-kurs-roles": "read"}
 
 
 def dns_peers() -> list[dict[str, Any]]:
@@ -122,6 +128,15 @@ class Installation:
         """Return what a Secret holds, as text."""
         data = get(self.namespace, "secret", name)["data"]
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+    def asking(self, service: str) -> httpx.Client:
+        """Return a client of a service's pods: the operator or the gateway, by whose the route is."""
+
+        @cache
+        def keys(edge: Edge) -> Keys:
+            return read_keys(self.secret(f"kurs-edge-{file_name(edge)}")["keys"].encode())
+
+        return httpx.Client(timeout=5, auth=EdgeAuth(service, keys=keys), headers=_READER)
 
     def api_key(self) -> str:
         """Return the text of the generated API key."""

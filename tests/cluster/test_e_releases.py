@@ -19,6 +19,7 @@ KEPT = {
     "Secret/wallet-owner-database",
     "Secret/payments-owner-database",
     "Secret/risk-owner-database",
+    *(f"Secret/kurs-edge-{file_name(edge)}" for edge in EDGES),
     "PersistentVolumeClaim/data-postgresql-0",
     "ConfigMap/kurs-fx-config",
     "ConfigMap/kurs-risk-config",
@@ -87,9 +88,9 @@ def test_an_uninstall_leaves_what_the_documentation_says(fresh: Installation) ->
 def test_the_document_that_the_chart_ships_is_in_force(dev: Installation) -> None:
     (pod,) = dev.ready_pods("fx")
     document = json.loads((dev.documents / "fx" / "config.json").read_text())
-    script = (
-        "import json, urllib.request as u;"
-        "print(json.load(u.urlopen('http://127.0.0.1:8082/internal/config'))['revision'])"
-    )
+    address = next(p["status"]["podIP"] for p in dev.pods("fx") if p["metadata"]["name"] == pod)
 
-    assert dev.python(pod, script).strip() == document["revision"]
+    with dev.asking("fx") as client:
+        answer = client.get(f"http://{address}:{PORTS['fx']}/internal/config")
+
+    assert answer.json()["revision"] == document["revision"]

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-import httpx
 from tests.cluster.installation import PORTS, Installation
 
 PATH = "/rate?base=USD&quote=IDR"
@@ -18,6 +17,7 @@ class Prices:
         self.seen: set[tuple[object, ...]] = set()
         self.count = 0
         self.addresses = [f"{p['status']['podIP']}:{PORTS['fx']}" for p in operated.pods("fx")]
+        self._client = operated.asking("fx")
         self._members = members
         self._stop = Event()
         self._pool = ThreadPoolExecutor(1)
@@ -32,7 +32,7 @@ class Prices:
         self._asking.result()
 
     def _ask(self) -> None:
-        with httpx.Client(timeout=5) as client:
+        with self._client as client:
             while not self._stop.wait(_PAUSE_SECONDS):
                 for address in self.addresses:
                     answer = client.get(f"http://{address}{PATH}").json()

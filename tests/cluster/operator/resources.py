@@ -121,7 +121,7 @@ class Resources:
             for pod in self.installation.pods(service)
             if pod["metadata"]["name"] in names
         }
-        with httpx.Client(timeout=5) as client:
+        with self.installation.asking(service) as client:
             return {
                 name: client.get(f"http://{address}:{PORTS[service]}{path}").json()
                 for name, address in addresses.items()

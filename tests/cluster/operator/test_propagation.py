@@ -71,7 +71,7 @@ def test_an_edit_reaches_three_pods_at_once_and_no_price_is_a_mixture(
     with (
         Load(operated.gateway(), operated.api_key(), "edits") as load,
         prices,
-        httpx.Client(timeout=5) as asking,
+        operated.asking("fx") as asking,
     ):
         for bps in range(11, 11 + EDITS):
             content = yaml.safe_dump(spread(bps))
