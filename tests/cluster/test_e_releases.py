@@ -4,9 +4,12 @@ import json
 
 import pytest
 from tests.cluster.conftest import NewInstallation
-from tests.cluster.installation import NEXT_TAG, TAG, Installation
+from tests.cluster.installation import NEXT_TAG, PORTS, TAG, Installation
 from tests.cluster.load import Load
 from tests.cluster.shell import eventually, get
+
+from kurs.edges import EDGES
+from kurs.edges.keys import file_name
 
 KEPT = {
     "Secret/kurs-api-keys",

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 import yaml
 from tests.cluster.installation import PORTS, Installation
 from tests.cluster.operator.prices import PATH
