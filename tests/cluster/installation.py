@@ -130,7 +130,7 @@ class Installation:
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
     def asking(self, service: str) -> httpx.Client:
-        """Return a client of a service's pods: the operator or the gateway, by whose the route is."""
+        """Return a client of a service's pods, as the one whose the asked route is."""
 
         @cache
         def keys(edge: Edge) -> Keys:
