@@ -8,7 +8,7 @@ import pytest
 
 from simulation.mutants import MUTANTS
 
-SEEDS = 3
+SEEDS = 2
 
 
 def simulate(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -69,11 +69,13 @@ class Clients:
                 await self.must("POST", "/deposits", deposit)
 
     async def must(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the JSON of a request that succeeds sooner or later."""
+        """Return the JSON of a request that succeeds sooner or later; raises when it is refused."""
         while True:
             answer = await self._try(method, path, body, {})
             if answer is not None and answer.status == 200:
                 return answer.json()
+            if answer is not None and not _is_open(answer):
+                raise RuntimeError(f"{method} {path}: {answer.body.decode()}")
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def play(self, session: Session, begins: float) -> None:

@@ -10,8 +10,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -203,7 +204,8 @@ def _own_chance(seed: int) -> Iterator[None]:
     logging.disable(logging.CRITICAL)
     gc.disable()
     try:
-        yield
+        with redirect_stdout(StringIO()):
+            yield
     finally:
         read_monotonic_from(time.monotonic)
         logging.disable(logging.NOTSET)

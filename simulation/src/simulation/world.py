@@ -214,6 +214,7 @@ class World:
             "quote_verify_keys_file": self.prepared / "quote-verify-keys.pem",
             "api_keys_file": self.prepared / "api-keys.json",
             "rate_limit": "100000/second",
+            "platform_merchants": "demo",
             "log_level": "critical",
             "trace_ratio": 0.01,
             **_PATIENCE.get(process.service, {}),
