@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, text
-from tests.crash.client import Client
+from tests.crash.client import Client, direct_target
 from tests.crash.workload import Plan
 
 from devstack import Stack
@@ -55,7 +55,11 @@ _RISK = {"decisions": "SELECT payment_id, outcome FROM decisions"}
 
 
 async def gather_evidence(stack: Stack, client: Client, plan: Plan) -> Evidence:
-    """Ask the gateway about every payment and account of the plan, and read the databases."""
+    """Ask about every payment and account of the plan, and read the databases.
+
+    Payments as their merchant sees them, who was told no more: not with the role `audit`.
+    """
+    merchant = Client([direct_target(stack, "payments", ["read"])], client.history, limit=8)
     payments: dict[str, dict[str, Any] | None] = {}
     balances: dict[str, list[dict[str, Any]]] = {}
     waiting = iter([*(job.payment_id for job in plan.jobs), *plan.accounts])
@@ -66,10 +70,11 @@ async def gather_evidence(stack: Stack, client: Client, plan: Plan) -> Evidence:
                 reply = await client.until_taken("GET", f"/balance/{name}")
                 balances[name] = reply.document()["balances"]
             else:
-                reply = await client.until_taken("GET", f"/payments/{name}", may_be=(200, 404))
+                reply = await merchant.until_taken("GET", f"/payments/{name}", may_be=(200, 404))
                 payments[name] = reply.document() if reply.status == 200 else None
 
-    await asyncio.gather(*(ask() for _ in range(8)))
+    async with merchant:
+        await asyncio.gather(*(ask() for _ in range(8)))
     trial = await client.until_taken("GET", "/ledger/trial-balance")
     ledger, kept, decided = await asyncio.gather(
         read_rows(stack, "wallet", _LEDGER),

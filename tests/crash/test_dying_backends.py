@@ -39,7 +39,7 @@ def server(folder: Path) -> Iterator[EmbeddedPostgres]:
 async def test_whatever_moment_a_backend_dies_in_the_database_is_merely_unavailable(
     server: EmbeddedPostgres, folder: Path
 ) -> None:
-    database = Database.open(server.url("backends"))
+    database = Database.open(server.owner_url("backends"))
     await database.write(lambda c: c.execute(_TABLE))
     stop = asyncio.Event()
     callers = [asyncio.create_task(_call(database, n % 2 == 0, stop)) for n in range(8)]
