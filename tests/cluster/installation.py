@@ -3,9 +3,10 @@
 import base64
 import os
 import re
+import secrets
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +20,7 @@ from tests.cluster.shell import CommandFailed, eventually, get, kubectl, run
 from tests.signing import EdgeAuth
 
 from devstack.topology import DEFAULT_PORT, ports_from
+from kurs.edges import EDGES
 from kurs.edges.keys import Keys, file_name, read_keys
 from kurs.edges.table import Edge
 
@@ -128,6 +130,12 @@ class Installation:
         """Return what a Secret holds, as text."""
         data = get(self.namespace, "secret", name)["data"]
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+    def make_edge_keys(self, edges: Iterable[Edge] = EDGES) -> None:
+        """Make the Secrets of edges as docs/operations.md says, where no chart makes them."""
+        for edge in edges:
+            key = f"--from-literal=keys={secrets.token_hex(32)}"
+            self.kubectl("create", "secret", "generic", f"kurs-edge-{file_name(edge)}", key)
 
     def asking(self, service: str) -> httpx.Client:
         """Return a client of a service's pods, as the one whose the asked route is."""

@@ -83,6 +83,7 @@ def make_keys(place: Installation) -> None:
     files = {"signing-keys.pem": private, "verify-keys.pem": public}
     literals = (f"--from-literal={key}={pem}" for key, pem in files.items())
     place.kubectl("create", "secret", "generic", "kurs-quote-keys", *literals)
+    place.make_edge_keys()
     literal = f"--from-literal=ledger-signing-key.pem={new_key_pair()[0]}"
     place.kubectl("create", "secret", "generic", "kurs-ledger-key", literal)
 

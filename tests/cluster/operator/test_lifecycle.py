@@ -10,6 +10,9 @@ from tests.cluster.installation import NEXT_TAG, ROOT, TAG, Installation, dns_pe
 from tests.cluster.operator.conftest import SMALL
 from tests.cluster.shell import CommandFailed, eventually, get, run
 
+from kurs.edges import EDGES
+from kurs.edges.table import OPERATOR
+
 CHART = str(ROOT / "charts" / "kurs-operator")
 DEFINITIONS = ("fxratesources.kurs.dev", "riskthresholds.kurs.dev")
 
@@ -25,8 +28,10 @@ def helm(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def alone(new_installation: NewInstallation) -> Installation:
-    """A namespace for the operator without services."""
-    return new_installation()
+    """A namespace for the operator without services, and with what its chart makes no keys for."""
+    installation = new_installation()
+    installation.make_edge_keys(edge for edge in EDGES if OPERATOR in edge)
+    return installation
 
 
 def install(
