@@ -17,7 +17,7 @@ JOBS = {*SERVICES, "kurs-operator"}
 NOTHING_TO_SAY = {
     "kube_": "kube-state-metrics is no part of every cluster",
 }
-"""Parts of a panel's query that explain why it may be empty after the load."""
+"""Parts of a query that explain why it may be empty after the load."""
 
 
 def of(data: list[dict[str, Any]], namespace: str) -> list[dict[str, Any]]:
@@ -87,6 +87,9 @@ def test_what_an_alert_looks_at_is_there(
     prometheus: Prometheus, release: str, paid: Paid, name: str
 ) -> None:
     alert = next(a for alerts in GROUPS.values() for a in alerts if a.name == name)
+    for part, reason in NOTHING_TO_SAY.items():
+        if part in alert.expr:
+            pytest.skip(reason)
     for selector in selectors(alert.expr):
         series = within(selector, release)
         assert prometheus.during(series, paid.began, paid.ended), series
