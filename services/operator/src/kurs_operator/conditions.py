@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic.alias_generators import to_camel
 
 from kurs.clock import from_rfc3339
-from kurs.resources import Scope
+from kurs.resources import OnMissingData, Scope
 
 MAX_LAGGING = 10
 MAX_TICKETS = 20
@@ -136,13 +136,16 @@ class RateSourceStatus(ResourceStatus):
 class ApprovedLimit(StatusModel):
     """A limit by which a threshold declined when it was approved.
 
-    Minor units of `currency`, or a number of payments; of one payment, or within `window` seconds.
+    Minor units of `currency`, or a number of payments; of one payment, or within `window` seconds,
+    or (`exposure`) of all that a merchant holds open. `onMissingData` stands where it needs a rate.
     """
 
     scope: Scope
+    exposure: bool = False
     currency: Short | None = None
     window: Count | None = None
     bound: Count
+    on_missing_data: OnMissingData | None = None
     until: Stamp | None = None
 
 
