@@ -1,4 +1,4 @@
-"""The limits by which a threshold declines, and whether others state one that was approved. Pure."""
+"""The limits by which thresholds decline, and whether an approved one is still stated. Pure."""
 
 from collections.abc import Iterable, Iterator
 
