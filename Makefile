@@ -1,7 +1,7 @@
 # Everything a person does with Kurs starts here: `make help`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PACKAGES := libs/kurs services/api-gateway services/payments services/fx services/wallet services/risk services/operator loadtest devstack observability simulation
+PACKAGES := libs/kurs services/api-gateway services/payments services/fx services/wallet services/risk services/operator loadtest devstack charts/tooling requirements observability simulation
 DEPLOYABLES := api-gateway payments fx wallet risk operator
 PYTHON ?= python3
 VENV := .venv
@@ -157,7 +157,7 @@ monitoring: ## install Prometheus, Grafana, Tempo, dashboards, alerts; LAPTOP=1:
 
 .PHONY: chart-schemas
 chart-schemas: $(ENVIRONMENT) ## write the value schemas and the golden output of the charts anew
-	@$(BIN)/python -m devstack.chart_schemas
+	@$(BIN)/python -m kurs_charts.schemas
 	@KURS_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/charts/test_golden.py
 
 # --- prove -------------------------------------------------------------------
@@ -200,8 +200,8 @@ check: $(ENVIRONMENT) ## ruff, mypy strict, import-linter, lock files, licences
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m devstack.lock requirements
-	@$(BIN)/python -m devstack.licences
+	@$(BIN)/python -m kurs_requirements.lock requirements
+	@$(BIN)/python -m kurs_requirements.licences
 
 .PHONY: audit
 audit: $(ENVIRONMENT) ## ask for known vulnerabilities of everything that the lock files pin
@@ -211,7 +211,7 @@ audit: $(ENVIRONMENT) ## ask for known vulnerabilities of everything that the lo
 
 .PHONY: sbom
 sbom: $(ENVIRONMENT) ## write a bill of materials for each image (CycloneDX): var/sbom
-	@$(BIN)/python -m devstack.sbom var/sbom
+	@$(BIN)/python -m kurs_requirements.sbom var/sbom
 
 .PHONY: format
 format: $(ENVIRONMENT) ## format the code

@@ -2,7 +2,7 @@
 
 Beside them the table of edges, so that policies and Secrets are those of the code.
 
-`python -m devstack.chart_schemas` writes them; a test holds the files to it. The variables that a
+`python -m kurs_charts.schemas` writes them; a test holds the files to it. The variables that a
 service's `settings` may have are those of its settings class, so that a misspelt one is refused
 before anything is installed.
 """
@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from api_gateway.settings import GatewaySettings
-from devstack.chart_values import (
+from fx.settings import FxSettings
+from kurs.edges import EDGES
+from kurs.settings import ServiceSettings
+from kurs_charts.values import (
     GLOBAL,
     SERVICE,
     choice,
@@ -24,16 +27,13 @@ from devstack.chart_values import (
     mapping,
     text,
 )
-from devstack.topology import repository
-from fx.settings import FxSettings
-from kurs.edges import EDGES
-from kurs.settings import ServiceSettings
 from kurs_operator.settings import OperatorSettings
 from payments.settings import PaymentsSettings
 from risk.settings import RiskSettings
 from wallet.settings import WalletSettings
 
 Schema = dict[str, Any]
+CHARTS = Path(__file__).resolve().parents[3]
 EDGES_FILE = Path("service-lib/templates/_edges.tpl")
 
 _OWNED = frozenset(
@@ -148,10 +148,9 @@ def rendered(schema: Schema) -> str:
 
 def main() -> int:
     """Write every schema, and the table of edges."""
-    charts = repository() / "charts"
     for chart, schema in schemas():
-        (charts / chart / "values.schema.json").write_text(rendered(schema))
-    (charts / EDGES_FILE).write_text(edges_template())
+        (CHARTS / chart / "values.schema.json").write_text(rendered(schema))
+    (CHARTS / EDGES_FILE).write_text(edges_template())
     return 0
 
 
