@@ -1,8 +1,9 @@
 # Everything a person does with Kurs starts here: `make help`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PACKAGES := libs/kurs services/api-gateway services/payments services/fx services/wallet services/risk services/operator loadtest devstack charts/tooling requirements observability simulation
-DEPLOYABLES := api-gateway payments fx wallet risk operator
+PACKAGES := libs/kurs libs/kurs-testing services/api-gateway services/payments services/fx services/wallet services/risk operator loadtest devstack observability simulation
+SOURCES := $(addprefix services/,api-gateway payments fx wallet risk) operator
+DEPLOYABLES := $(notdir $(SOURCES))
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,8 +53,8 @@ $(ENVIRONMENT): requirements/dev.txt $(PACKAGES:%=%/pyproject.toml)
 lock: ## write the lock files anew (upgrades within the bounds of the pyproject files)
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package kurs --no-emit-index-url --no-header -o requirements/dev.txt requirements/dev.in $(PACKAGES:%=%/pyproject.toml)
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/build.txt requirements/build.in
-	@for name in $(DEPLOYABLES); do \
-	  $(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package kurs --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/$$name.txt libs/kurs/pyproject.toml services/$$name/pyproject.toml; \
+	@for source in $(SOURCES); do \
+	  $(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package kurs --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/$$source.txt libs/kurs/pyproject.toml $$source/pyproject.toml; \
 	done
 
 # --- run ---------------------------------------------------------------------
@@ -82,9 +83,9 @@ bench: $(ENVIRONMENT) ## measure payments/s, latency and CPU per payment, beside
 
 .PHONY: images
 images: ## build an image of each service and the operator: make images TAG=dev BUILD="docker build"
-	@for name in $(DEPLOYABLES); do \
-	  echo "building kurs/$$name:$(TAG)"; \
-	  $(BUILD) -q --build-arg SERVICE=$$name -t kurs/$$name:$(TAG) \
+	@for source in $(SOURCES); do \
+	  name=$${source##*/}; echo "building kurs/$$name:$(TAG)"; \
+	  $(BUILD) -q --build-arg SOURCE=$$source -t kurs/$$name:$(TAG) \
 	    --label org.opencontainers.image.revision=$$(git rev-parse --short HEAD 2>/dev/null) . \
 	    >/dev/null || exit 1; \
 	done
@@ -157,7 +158,7 @@ monitoring: ## install Prometheus, Grafana, Tempo, dashboards, alerts; LAPTOP=1:
 
 .PHONY: chart-schemas
 chart-schemas: $(ENVIRONMENT) ## write the value schemas and the golden output of the charts anew
-	@$(BIN)/python -m kurs_charts.schemas
+	@$(BIN)/python -m devstack.chart_schemas
 	@KURS_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/charts/test_golden.py
 
 # --- prove -------------------------------------------------------------------
@@ -200,18 +201,18 @@ check: $(ENVIRONMENT) ## ruff, mypy strict, import-linter, lock files, licences
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m kurs_requirements.lock requirements
-	@$(BIN)/python -m kurs_requirements.licences
+	@$(BIN)/python -m devstack.lock requirements
+	@$(BIN)/python -m devstack.licences
 
 .PHONY: audit
 audit: $(ENVIRONMENT) ## ask for known vulnerabilities of everything that the lock files pin
-	@for lock in requirements/*.txt; do \
+	@for lock in requirements/*.txt requirements/services/*.txt; do \
 	  echo "$$lock"; $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$lock || exit 1; \
 	done
 
 .PHONY: sbom
 sbom: $(ENVIRONMENT) ## write a bill of materials for each image (CycloneDX): var/sbom
-	@$(BIN)/python -m kurs_requirements.sbom var/sbom
+	@$(BIN)/python -m devstack.sbom var/sbom
 
 .PHONY: format
 format: $(ENVIRONMENT) ## format the code

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from hypothesis import settings
 
-from kurs.testing.edges import write_keys
+from kurs_testing.edges import write_keys
 
 # A busy machine is no failure: no property is held to a time.
 settings.register_profile("kurs", deadline=None)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Generator
 
 import httpx
 
-from kurs.clock import Clock
 from kurs.edges.keys import Keys
 from kurs.edges.table import Edge
-from kurs.testing.edges import EdgeSigning, key_of
+from kurs.kernel.clock import Clock
+from kurs_testing.edges import EdgeSigning, key_of
 
 
 class EdgeAuth(httpx.Auth):

@@ -12,7 +12,7 @@ import kurs
 import payments
 import risk
 import wallet
-from kurs.errors import Problem
+from kurs.kernel.errors import Problem
 from payments.domain.failure import FailureCode
 
 API = Path(__file__).parents[1] / "docs" / "api.md"

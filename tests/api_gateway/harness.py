@@ -16,10 +16,10 @@ from api_gateway.key_entry import KeyEntry, render_entries
 from api_gateway.keys import issue
 from api_gateway.route_table import SERVICES
 from api_gateway.settings import GatewaySettings
-from kurs.http import Request, Response
-from kurs.roles import ROLES
-from kurs.telemetry import Telemetry
-from kurs.testing.asgi import AsgiTransport
+from kurs.calls import Request, Response
+from kurs.kernel.roles import ROLES
+from kurs_testing.asgi import AsgiTransport
+from kurs_testing.telemetry import RecordingTelemetry
 
 GATEWAY = "http://gateway.test"
 
@@ -103,7 +103,7 @@ class Gateway:
         urls = {name: f"http://{name}.test" for name in SERVICES}
         self.transport = AsgiTransport({urls[name]: app for name, app in self.services.items()})
         clock = settings.pop("clock", None)
-        self.telemetry = settings.pop("telemetry", None) or Telemetry.for_tests("api-gateway")
+        self.telemetry = settings.pop("telemetry", None) or RecordingTelemetry("api-gateway")
         self.settings = GatewaySettings(
             api_keys_file=self.keys_file,
             **{

@@ -12,7 +12,7 @@ from tests.api_gateway.harness import Gateway, until
 
 from api_gateway.api_document import merge
 from api_gateway.route_table import ROUTES
-from kurs.routing import router
+from kurs.web.routing import router
 
 OPERATIONS = {"/healthz", "/readyz", "/metrics"}
 

@@ -11,9 +11,10 @@ from tests.api_gateway.harness import Client, Gateway, MakeGateway, problem, unt
 from api_gateway.client_address import ClientAddresses
 from api_gateway.key_entry import KeyEntry
 from api_gateway.settings import GatewaySettings
-from kurs.clock import ManualClock, to_rfc3339
-from kurs.http import Response
+from kurs.calls import Response
+from kurs.kernel.clock import to_rfc3339
 from kurs.telemetry import Telemetry
+from kurs_testing.clock import ManualClock
 
 HOUR = 3600
 

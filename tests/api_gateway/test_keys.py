@@ -11,7 +11,7 @@ import pytest
 from api_gateway.key_entry import KeyEntry, read_entries, render_entries
 from api_gateway.key_text import MalformedKey, checksum, digest, key_id_of, new_key
 from api_gateway.keys import DEV_RATE, RefusedCommand, ensure_dev_key, issue, main
-from kurs.roles import ROLES
+from kurs.kernel.roles import ROLES
 
 
 def test_a_key_says_what_it_is_and_has_enough_randomness() -> None:

@@ -7,7 +7,7 @@ from tests.api_gateway.harness import Gateway, problem
 
 from api_gateway.errors import UnsafePath
 from api_gateway.route_table import ROUTES, Route, RouteTable
-from kurs.roles import ROLES
+from kurs.kernel.roles import ROLES
 
 EXPECTED = """
 POST /payments                      payments pay

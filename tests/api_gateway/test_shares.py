@@ -13,7 +13,7 @@ from tests.api_gateway.harness import GATEWAY, Client, Gateway, MakeGateway, ans
 from api_gateway.admission import Loan, Shares
 from api_gateway.errors import Overloaded, ShareUsed
 from api_gateway.pace import PAUSE_SECONDS, Pace
-from kurs.http import Request
+from kurs.calls import Request
 
 
 def loans(shares: Shares, holder: str) -> Iterator[Loan]:

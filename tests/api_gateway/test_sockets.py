@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from api_gateway.keys import ensure_dev_key
-from kurs.testing.edges import write_keys
+from kurs_testing.edges import write_keys
 
 LOOPBACK = "127.0.0.1"
 MEBIBYTE = 1024 * 1024

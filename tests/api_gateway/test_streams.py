@@ -8,9 +8,10 @@ from multidict import CIMultiDict
 from starlette.types import Receive, Scope, Send
 from tests.api_gateway.harness import GATEWAY, Gateway, MakeGateway, problem, until
 
-from kurs.clock import ManualClock, to_rfc3339
-from kurs.http import Request, StreamedResponse
-from kurs.testing.asgi import FaultKind
+from kurs.calls import Request, StreamedResponse
+from kurs.kernel.clock import to_rfc3339
+from kurs_testing.asgi import FaultKind
+from kurs_testing.clock import ManualClock
 
 PAYMENTS = "http://payments.test"
 

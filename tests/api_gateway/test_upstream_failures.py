@@ -3,7 +3,7 @@
 import pytest
 from tests.api_gateway.harness import Gateway, MakeGateway, problem
 
-from kurs.testing.asgi import FaultKind
+from kurs_testing.asgi import FaultKind
 
 PAYMENTS = "http://payments.test"
 

@@ -8,17 +8,18 @@ from tests.charts.conftest import ROOT, SERVICES
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 LAST_STAGE = DOCKERFILE.rsplit("\nFROM ", 1)[1]
 DEPLOYABLES = (*SERVICES, "operator")
+SOURCES = {name: f"services/{name}" for name in SERVICES} | {"operator": "operator"}
 
 
-def test_every_image_is_made_by_one_recipe_that_takes_the_name() -> None:
+def test_every_image_is_made_by_one_recipe_that_takes_the_folder() -> None:
     recipes = [p for p in ROOT.glob("**/Dockerfile") if ".venv" not in p.parts]
 
     assert set(recipes) - {ROOT / "tests" / "Dockerfile"} == {ROOT / "Dockerfile"}
     lines = [line for line in DOCKERFILE.splitlines() if not line.startswith("#")]
     arguments = {line.split()[1].split("=")[0] for line in lines if line.startswith("ARG ")}
     # A version is no difference between them: all of a release have the same.
-    assert arguments == {"SERVICE", "VERSION", "BASE"}
-    recipe = "\n".join(line for line in lines if not line.startswith("ARG SERVICE"))
+    assert arguments == {"SOURCE", "VERSION", "BASE"}
+    recipe = "\n".join(line for line in lines if not line.startswith("ARG SOURCE"))
     assert not re.findall(rf"\b({'|'.join(DEPLOYABLES)})\b", recipe), "no case of one of them"
 
 
@@ -37,14 +38,14 @@ def test_every_image_installs_locked_and_hashed_requirements() -> None:
     assert len(installs) == 3
     # Our own packages are in the context; what builds them is held to hashes, too.
     assert all("--require-hashes" in i or "--build-constraints" in i for i in installs)
-    for name in (*DEPLOYABLES, "build"):
+    for name in (*SOURCES.values(), "build"):
         lock = (ROOT / "requirements" / f"{name}.txt").read_text()
         assert "--hash=sha256:" in lock
 
 
 def test_what_has_no_database_ships_no_driver() -> None:
     for name in ("api-gateway", "fx", "operator"):
-        lock = (ROOT / "requirements" / f"{name}.txt").read_text()
+        lock = (ROOT / "requirements" / f"{SOURCES[name]}.txt").read_text()
         assert not re.findall(r"^(?:sqlalchemy|alembic|asyncpg)\b", lock, re.M)
 
 
@@ -73,6 +74,8 @@ def test_the_context_is_named_piece_by_piece() -> None:
     assert rules[0] == "*"
     assert {r[1:] for r in rules if r.startswith("!")} == {
         "requirements/*.txt",
-        "libs",
+        "requirements/services/*.txt",
+        "libs/kurs",
         "services",
+        "operator",
     }

@@ -6,9 +6,9 @@ import pytest
 from tests.charts.conftest import CHARTS, ENVIRONMENTS, SERVICES, Document, Render, of_kind
 from tests.edges import SERVICE_EDGES
 
+from devstack.chart_schemas import EDGES_FILE, edges_template
 from devstack.topology import DEFAULT_PORT, ports_from
 from kurs.edges import EDGES
-from kurs_charts.schemas import EDGES_FILE, edges_template
 
 PORTS = ports_from(DEFAULT_PORT)
 STORES = ("payments", "wallet", "risk")

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tests.charts.conftest import ENVIRONMENTS, Document, Render, of_kind
 
 from api_gateway.key_text import digest, key_id_of
-from kurs.quote_keys import SigningKey, VerifyKeys
-from kurs.roles import MERCHANT_ROLES, ROLES
+from kurs.kernel.roles import MERCHANT_ROLES, ROLES
+from kurs.quotes.keys import SigningKey, VerifyKeys
 
 
 def content(secret: Document) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from tests.charts.conftest import CHARTS, ENVIRONMENTS, ROOT, SERVICES, Refused, Render, of_kind
 
-from kurs_charts.schemas import rendered, schemas
+from devstack.chart_schemas import rendered, schemas
 
 BAD = [
     ("wallet.replicaCount=-1", "replicaCount"),

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kurs.money import parse_amount
+from kurs.kernel.money import parse_amount
 from loadtest.catalogue import PAYEE, PAYER
 from loadtest.client import GatewayClient, Result
 from loadtest.expectations import Outcome

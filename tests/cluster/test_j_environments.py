@@ -17,8 +17,8 @@ from tests.cluster.installation import ROOT, SERVICES, Installation
 from tests.cluster.shell import eventually, get
 
 from api_gateway.keys import issue
-from kurs.quote_keys import new_key_pair
-from kurs.roles import ROLES
+from kurs.kernel.roles import ROLES
+from kurs.quotes.keys import new_key_pair
 from loadtest.client import GatewayClient
 
 STORES = ("wallet", "payments", "risk")

@@ -14,7 +14,7 @@ from tests.crash.history import History, Reply
 from tests.crash.workload import Job, Step
 
 from devstack import Stack
-from kurs.roles import ROLES
+from kurs.kernel.roles import ROLES
 
 PATIENCE_SECONDS = 240.0
 """How long one request is repeated before it counts as never answered."""

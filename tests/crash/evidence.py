@@ -10,7 +10,7 @@ from tests.crash.client import Client, direct_target
 from tests.crash.workload import Plan
 
 from devstack import Stack
-from kurs.database import Database
+from kurs.data.database import Database
 
 Row = Mapping[str, Any]
 

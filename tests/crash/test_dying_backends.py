@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from tests.crash.strikes import kill_backend
 
 from devstack.postgres import EmbeddedPostgres
-from kurs.database import Database, DatabaseUnavailable
+from kurs.data.database import Database, DatabaseUnavailable
 
 pytestmark = [pytest.mark.crash, pytest.mark.postgres]
 KILLS = 8

@@ -22,6 +22,7 @@ CONFIGS = {
     for config in yaml.safe_load_all((ROOT / "skaffold.yaml").read_text("utf-8"))
 }
 IMAGES = ("api-gateway", "payments", "fx", "wallet", "risk", "operator")
+SOURCES = {name: f"services/{name}" for name in IMAGES} | {"operator": "operator"}
 ENVIRONMENTS = ("dev", "staging", "production")
 SCHEMA = os.environ.get("KURS_SKAFFOLD_SCHEMA", "")
 
@@ -69,7 +70,7 @@ def test_there_is_a_module_for_each_image_and_one_that_needs_them_all() -> None:
     for name in IMAGES:
         (artifact,) = CONFIGS[name]["build"]["artifacts"]
         assert artifact["image"] == f"kurs/{name}"
-        assert artifact["docker"]["buildArgs"] == {"SERVICE": name}
+        assert artifact["docker"]["buildArgs"] == {"SOURCE": SOURCES[name]}
         assert (ROOT / artifact["docker"]["dockerfile"]).is_file()
 
 
@@ -92,11 +93,11 @@ def test_live_syncs_every_source_that_goes_into_the_image(name: str) -> None:
     """What an image is made of and no rule names would be built anew at each change of it."""
     (artifact,) = applied(CONFIGS[name], "live")["build"]["artifacts"]
     recipe = (ROOT / artifact["docker"]["dockerfile"]).read_text("utf-8")
-    copied = re.findall(r"^COPY ((?:libs|services)\S*) ", recipe, re.M)
+    copied = re.findall(r"^COPY (libs/kurs|\${SOURCE}) ", recipe, re.M)
     sources = {
         file
         for folder in copied
-        for file in (ROOT / folder.replace("${SERVICE}", name) / "src").rglob("*.*")
+        for file in (ROOT / folder.replace("${SOURCE}", SOURCES[name]) / "src").rglob("*.*")
         if file.suffix != ".pyc"
     }
     assert len(sources) > 20

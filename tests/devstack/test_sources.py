@@ -10,7 +10,7 @@ from devstack.sources import SourceWatch
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     packages = ("libs/kurs/src/kurs", "services/wallet/src/wallet")
-    for name in (*packages, "services/operator/src/kurs_operator"):
+    for name in (*packages, "operator/src/kurs_operator"):
         folder = tmp_path / name
         folder.mkdir(parents=True)
         (folder / "__init__.py").write_text("")
@@ -45,7 +45,7 @@ def test_a_change_in_the_shared_library_concerns_all(checkout: Path) -> None:
 def test_a_removed_file_is_a_change_and_compiled_files_are_none(checkout: Path) -> None:
     watch = SourceWatch(checkout)
 
-    (checkout / "services/operator/src/kurs_operator/__init__.py").unlink()
+    (checkout / "operator/src/kurs_operator/__init__.py").unlink()
     cache = checkout / "services/wallet/src/wallet/__pycache__"
     cache.mkdir()
     (cache / "ledger.pyc").write_bytes(b"x")

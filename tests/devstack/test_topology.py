@@ -13,7 +13,7 @@ from devstack.topology import (
     service_of,
     shell_environment,
 )
-from kurs.quote_keys import SigningKey, VerifyKeys
+from kurs.quotes.keys import SigningKey, VerifyKeys
 
 
 def test_the_quote_keys_are_a_pair_private_where_they_are_and_kept(tmp_path: Path) -> None:

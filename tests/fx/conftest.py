@@ -17,15 +17,17 @@ from multidict import CIMultiDict
 from fx.app import create_app
 from fx.domain.rates import Observation, PairTerms, SourceRates, SourceTerms
 from fx.settings import FxSettings
-from kurs.clock import MICROS, ManualClock
-from kurs.http import Request, Response
-from kurs.quote_keys import ensure_key_files
-from kurs.quote_token import Quote, QuoteVerifier
-from kurs.resources import FxDocument, FxPayload, FXRateSourceSpec, RateSource
-from kurs.roles import ROLES
+from kurs.calls import Request, Response
+from kurs.config.resources import FxDocument, FxPayload, FXRateSourceSpec, RateSource
+from kurs.kernel.clock import MICROS
+from kurs.kernel.roles import ROLES
+from kurs.quotes.keys import ensure_key_files
+from kurs.quotes.token import Quote, QuoteVerifier
 from kurs.telemetry import Telemetry
-from kurs.testing.asgi import AsgiTransport
-from kurs.testing.edges import EdgeSigning
+from kurs_testing.asgi import AsgiTransport
+from kurs_testing.clock import ManualClock
+from kurs_testing.edges import EdgeSigning
+from kurs_testing.telemetry import RecordingTelemetry
 
 # Nothing here asserts a time, and a busy machine may pause any example.
 settings.register_profile("fx", deadline=None)
@@ -161,7 +163,7 @@ def verify(tmp_path: Path, unconfigured: Fx, telemetry: Telemetry) -> Callable[[
 
 @pytest.fixture
 def telemetry() -> Telemetry:
-    return Telemetry.for_tests("fx")
+    return RecordingTelemetry("fx")
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from fx.domain.agreement import agreed
 from fx.domain.rates import SourceRates
 from fx.domain.table import RateTable
-from kurs.clock import MICROS, ManualClock
+from kurs.kernel.clock import MICROS
+from kurs_testing.clock import ManualClock
 
 Build = Callable[..., SourceRates]
 ECB = {"USD": "1.1", "IDR": "17000", "SGD": "1.4"}

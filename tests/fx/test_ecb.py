@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from fx.sources import SourceError, SourceFault, ecb
-from kurs.clock import from_rfc3339
+from kurs.kernel.clock import from_rfc3339
 
 HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <gesmes:Envelope xmlns:gesmes="http://www.gesmes.org/xml/2002-08-01"

@@ -10,9 +10,10 @@ from fx.domain.rates import Observation
 from fx.feed import FIRST_RETRY, LONGEST_RETRY, Feed
 from fx.metrics import FxMetrics
 from fx.sources import SourceError, SourceFault
-from kurs.clock import MICROS, ManualClock
-from kurs.resources import FXRateSourceSpec, RateSource
+from kurs.config.resources import FXRateSourceSpec, RateSource
+from kurs.kernel.clock import MICROS
 from kurs.telemetry import Telemetry
+from kurs_testing.clock import ManualClock
 
 
 class Scripted:

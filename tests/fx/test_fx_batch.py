@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from kurs.quote_token import Quote
-from kurs.testing.problems import assert_problem
+from kurs.quotes.token import Quote
+from kurs_testing.problems import assert_problem
 
 ORDER = {"source_currency": "EUR", "destination_currency": "IDR", "source_amount": "100.00"}
 ITEM = {"merchant": "shop", **ORDER}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from kurs.quote_token import Quote
-from kurs.resources import FxDocument, SourceRef
+from kurs.config.resources import FxDocument, SourceRef
+from kurs.quotes.token import Quote
 
 ORDER = {"source_currency": "EUR", "destination_currency": "IDR", "source_amount": "100.00"}
 

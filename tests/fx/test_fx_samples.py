@@ -12,8 +12,8 @@ from fx.domain.table import RateTable
 from fx.sources.build import source_of, terms_of
 from fx.sources.credentials import Secrets
 from fx.sources.fetch import FetchPolicy
-from kurs.clock import from_rfc3339
-from kurs.resources import FXRateSource, parse_resource
+from kurs.config.resources import FXRateSource, parse_resource
+from kurs.kernel.clock import from_rfc3339
 
 SAMPLES = Path(__file__).parents[2] / "k8s" / "samples"
 NOW = from_rfc3339("2026-11-24T06:25:29Z")

@@ -14,7 +14,7 @@ from fx.sources import SourceError, SourceFault
 from fx.sources.credentials import Secrets
 from fx.sources.fetch import FetchPolicy, fetch_bytes
 from fx.sources.http import HttpFeed
-from kurs.resources import HttpRates
+from kurs.config.resources import HttpRates
 
 LOCAL = FetchPolicy(
     private_hosts=frozenset({"127.0.0.1"}),

@@ -12,7 +12,7 @@ from fx.domain.pricing import Side, destination_for, price, source_for
 from fx.domain.rates import Observation, PairTerms, SourceRates, SourceTerms
 from fx.domain.refusals import AmountTooLarge, AmountTooSmall
 from fx.domain.table import PairRate, RateTable
-from kurs.money import MAX_MINOR, exponent
+from kurs.kernel.money import MAX_MINOR, exponent
 
 NOW = 1_000_000
 CURRENCIES = ["USD", "IDR", "JPY", "KRW", "BHD", "KWD", "GBP"]

@@ -20,7 +20,8 @@ from fx.domain.rates import (
 )
 from fx.domain.refusals import PairNotSupported, SameCurrency, StaleRate
 from fx.domain.table import RateTable
-from kurs.clock import MICROS, ManualClock
+from kurs.kernel.clock import MICROS
+from kurs_testing.clock import ManualClock
 
 Build = Callable[..., SourceRates]
 

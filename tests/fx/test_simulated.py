@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fx.domain.walk import Walk
 from fx.sources.simulated import Simulated
-from kurs.clock import MICROS
+from kurs.kernel.clock import MICROS
 
 MIDS = {"USD": Decimal("1.1172"), "IDR": Decimal("20275.17")}
 START = 1_800_000_000

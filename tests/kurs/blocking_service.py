@@ -7,10 +7,10 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from kurs.app import create_app
-from kurs.server import main
-from kurs.settings import ServiceSettings
-from kurs.telemetry import Telemetry
+from kurs.kernel.settings import ServiceSettings
+from kurs.web.app import create_app
+from kurs.web.server import main
+from kurs_testing.telemetry import RecordingTelemetry
 
 
 @contextlib.asynccontextmanager
@@ -24,7 +24,7 @@ def create(settings: ServiceSettings) -> FastAPI:
     app = create_app(
         title="blocking",
         settings=settings,
-        telemetry=Telemetry.for_tests("blocking"),
+        telemetry=RecordingTelemetry("blocking"),
         lifespan=lifespan,
         readiness=dict,
     )

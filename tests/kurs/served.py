@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, Request, Response
 from starlette.responses import StreamingResponse
 
-from kurs.app import create_app
-from kurs.server import main
-from kurs.settings import ServiceSettings
-from kurs.telemetry import Telemetry
+from kurs.kernel.settings import ServiceSettings
+from kurs.web.app import create_app
+from kurs.web.server import main
+from kurs_testing.telemetry import RecordingTelemetry
 
 KIBIBYTE = bytes(1024)
 
@@ -29,7 +29,7 @@ def create(settings: ServiceSettings) -> FastAPI:
     app = create_app(
         title="served",
         settings=settings,
-        telemetry=Telemetry.for_tests("served"),
+        telemetry=RecordingTelemetry("served"),
         lifespan=lifespan,
         readiness=dict,
     )

@@ -13,7 +13,7 @@ import pytest
 import payments.migrations
 import risk.migrations
 import wallet.migrations
-from kurs.migrations import migrate
+from kurs.data.migrations import migrate
 
 HISTORY = {
     "transfers": wallet.migrations.VERSIONS,

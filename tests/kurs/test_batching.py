@@ -1,4 +1,4 @@
-"""kurs.batching: while a batch is in flight, what arrives waits and goes out together."""
+"""kurs.kernel.batching: while a batch is in flight, what arrives waits and goes out together."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kurs.batching import Batcher, DeadlineExceeded, Overloaded
+from kurs.kernel.batching import Batcher, DeadlineExceeded, Overloaded
 
 
 class Recorder:

@@ -1,4 +1,4 @@
-"""kurs.bulk: set-based statements behave alike on both databases."""
+"""kurs.data.bulk: set-based statements behave alike on both databases."""
 
 import json
 from collections.abc import AsyncIterator
@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import JSON, BigInteger, Column, LargeBinary, MetaData, String, Table, select
 from sqlalchemy.exc import IntegrityError
 
-from kurs.bulk import insert_rows, is_any_of, update_rows, upsert_rows
-from kurs.database import Database
+from kurs.data.bulk import insert_rows, is_any_of, update_rows, upsert_rows
+from kurs.data.database import Database
 
 metadata = MetaData()
 lots = Table(

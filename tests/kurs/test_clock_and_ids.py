@@ -1,4 +1,4 @@
-"""kurs.clock and kurs.ids: times as text and back, ids that are unique and bounded."""
+"""kurs.kernel.clock and .ids: times as text and back, ids that are unique and bounded."""
 
 import re
 import time
@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from kurs.clock import from_rfc3339, read_monotonic_from, to_rfc3339
-from kurs.http import Deadline
-from kurs.ids import AccountId, CurrencyCode, LedgerAccountId, new_id
+from kurs.calls import Deadline
+from kurs.kernel.clock import from_rfc3339, read_monotonic_from, to_rfc3339
+from kurs.kernel.ids import AccountId, CurrencyCode, LedgerAccountId, new_id
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,4 +1,4 @@
-"""kurs.database: transactions, retries and the one writer, alike on both databases."""
+"""kurs.data.database: transactions, retries and the one writer, alike on both databases."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, select
 
-from kurs.bulk import insert_rows
-from kurs.database import Database, RetryTransaction, Writer
+from kurs.data.bulk import insert_rows
+from kurs.data.database import Database, RetryTransaction, Writer
 
 metadata = MetaData()
 notes = Table("notes", metadata, Column("id", String, primary_key=True), Column("n", BigInteger))

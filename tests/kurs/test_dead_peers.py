@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, event, make_url, text
 
-from kurs.database import Database, _Postgresql
-from kurs.dead_peers import DEAD_AFTER_SECONDS
+from kurs.data.database import Database, _Postgresql
+from kurs.kernel.dead_peers import DEAD_AFTER_SECONDS
 
 pytestmark = pytest.mark.postgres
 

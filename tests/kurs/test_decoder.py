@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from kurs.decoder import (
+from kurs.kernel.decoder import (
     MAX_BATCH_VALUES,
     MAX_DEPTH,
     MAX_MEMBERS,
@@ -19,9 +19,9 @@ from kurs.decoder import (
     bound_batch,
     decode,
 )
-from kurs.errors import MalformedJson, Problem, Unprocessable
-from kurs.ids import AmountIn
-from kurs.texts import is_visible
+from kurs.kernel.errors import MalformedJson, Problem, Unprocessable
+from kurs.kernel.ids import AmountIn
+from kurs.kernel.texts import is_visible
 
 MEBIBYTE = 2**20
 AMOUNT: TypeAdapter[Any] = TypeAdapter(AmountIn)

@@ -12,10 +12,9 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import model_validator
 
-from kurs.clock import ManualClock
-from kurs.documents import DocumentWatcher, config_router
-from kurs.http import Request
-from kurs.resources import (
+from kurs.calls import Request
+from kurs.config.documents import DocumentWatcher, config_router
+from kurs.config.resources import (
     RiskDocument,
     RiskPayload,
     RiskThresholdSpec,
@@ -24,7 +23,9 @@ from kurs.resources import (
     digest_of,
 )
 from kurs.telemetry import Telemetry
-from kurs.testing.asgi import AsgiTransport
+from kurs_testing.asgi import AsgiTransport
+from kurs_testing.clock import ManualClock
+from kurs_testing.telemetry import RecordingTelemetry
 
 PATIENCE_SECONDS = 60
 """How long a condition may take on a busy machine before a test gives up."""
@@ -86,7 +87,7 @@ def mount(request: pytest.FixtureRequest, tmp_path: Path) -> Mount:
 
 @pytest.fixture
 def telemetry() -> Telemetry:
-    return Telemetry.for_tests("risk")
+    return RecordingTelemetry("risk")
 
 
 @pytest.fixture

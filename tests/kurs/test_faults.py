@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from kurs.app import create_app
-from kurs.http import Request, Response
-from kurs.settings import ServiceSettings
-from kurs.telemetry import Telemetry
-from kurs.testing.asgi import AsgiTransport
+from kurs.calls import Request, Response
+from kurs.kernel.settings import ServiceSettings
+from kurs.web.app import create_app
+from kurs_testing.asgi import AsgiTransport
+from kurs_testing.telemetry import RecordingTelemetry
 
 URL = "http://service.test"
 
@@ -30,7 +30,7 @@ async def ask(path: str, **faults: Any) -> Response:
     app = create_app(
         title="service",
         settings=ServiceSettings(**faults),
-        telemetry=Telemetry.for_tests("service"),
+        telemetry=RecordingTelemetry("service"),
         lifespan=lifespan,
         readiness=readiness,
     )
@@ -70,7 +70,7 @@ async def test_a_delayed_request_is_answered_after_the_delay(
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr("kurs.faults.asyncio.sleep", sleep)
+    monkeypatch.setattr("kurs.web.faults.asyncio.sleep", sleep)
 
     answer = await ask("/work", fault_delay_seconds=0.3)
 

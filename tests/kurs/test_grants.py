@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError
 import payments.migrations
 import risk.migrations
 import wallet.migrations
-from kurs.database import Database
-from kurs.grants import Grants, RoleUnfit
-from kurs.migrations import migrate
+from kurs.data.database import Database
+from kurs.data.grants import Grants, RoleUnfit
+from kurs.data.migrations import migrate
 
 SERVICES = {
     "payments": (payments.migrations.VERSIONS, payments.migrations.GRANTS),

@@ -1,10 +1,10 @@
-"""kurs.heartbeat: work is repeated, failures are counted and logged once, the end is clean."""
+"""kurs.web.heartbeat: work is repeated, failures are counted and logged once, the end is clean."""
 
 import asyncio
 
-from kurs.errors import Unavailable
-from kurs.heartbeat import Heartbeat, beating
-from kurs.telemetry import Telemetry
+from kurs.kernel.errors import Unavailable
+from kurs.web.heartbeat import Heartbeat, beating
+from kurs_testing.telemetry import RecordingTelemetry
 
 
 class Work:
@@ -30,7 +30,7 @@ class Work:
 
 
 def _heartbeat(work: Work, **options: float) -> Heartbeat:
-    telemetry = Telemetry.for_tests("heart")
+    telemetry = RecordingTelemetry("heart")
     return Heartbeat("test", work, seconds=0.001, telemetry=telemetry, **options)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""kurs.layers: direct routes answer as the framework's do, whatever they raise."""
+"""kurs.web.layers: direct routes answer as the framework's do, whatever they raise."""
 
 from collections.abc import AsyncIterator
 
@@ -7,12 +7,13 @@ import pytest
 from fastapi import FastAPI, HTTPException, Request, Response
 from pydantic import TypeAdapter
 
-from kurs.app import create_app
-from kurs.direct import read_json
-from kurs.errors import Conflict
-from kurs.routing import router
-from kurs.settings import ServiceSettings
+from kurs.kernel.errors import Conflict
+from kurs.kernel.settings import ServiceSettings
 from kurs.telemetry import Telemetry
+from kurs.web.app import create_app
+from kurs.web.direct import read_json
+from kurs.web.routing import router
+from kurs_testing.telemetry import RecordingTelemetry
 
 routes = router()
 _NUMBERS = TypeAdapter(list[int])
@@ -59,7 +60,7 @@ def _app(telemetry: Telemetry) -> FastAPI:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(_app(Telemetry.for_tests("direct")))
+    transport = httpx.ASGITransport(_app(RecordingTelemetry("direct")))
     async with httpx.AsyncClient(transport=transport, base_url="http://direct") as client:
         yield client
 
@@ -102,7 +103,7 @@ async def test_other_methods_and_routes_are_the_frameworks(client: httpx.AsyncCl
 
 
 async def test_the_route_is_in_the_metrics() -> None:
-    telemetry = Telemetry.for_tests("direct")
+    telemetry = RecordingTelemetry("direct")
     transport = httpx.ASGITransport(_app(telemetry))
     async with httpx.AsyncClient(transport=transport, base_url="http://direct") as client:
         await client.post("/direct", json=[1])
@@ -117,7 +118,7 @@ async def test_the_route_is_in_the_metrics() -> None:
 
 @pytest.mark.parametrize("path", ["/direct/fault", "/fault/1"])
 async def test_a_fault_is_on_its_span_once(path: str) -> None:
-    telemetry = Telemetry.for_tests("direct")
+    telemetry = RecordingTelemetry("direct")
     transport = httpx.ASGITransport(_app(telemetry), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://direct") as client:
         answer = await client.post(path)
@@ -127,7 +128,7 @@ async def test_a_fault_is_on_its_span_once(path: str) -> None:
 
 
 async def test_a_client_that_is_gone_gets_no_answer_and_is_no_fault() -> None:
-    app = _app(Telemetry.for_tests("direct"))
+    app = _app(RecordingTelemetry("direct"))
     sent: list[object] = []
 
     async def receive() -> dict[str, object]:

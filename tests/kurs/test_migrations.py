@@ -7,10 +7,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import make_url, text
 
-from kurs.database import Database
-from kurs.migrations import NoConnection, SchemaOutdated, ensure_schema, migrate
-from kurs.server import main
-from kurs.settings import ServiceSettings
+from kurs.data.database import Database
+from kurs.data.migrations import NoConnection, SchemaOutdated, ensure_schema, migrate
+from kurs.kernel.settings import ServiceSettings
+from kurs.web.server import main
 
 pytestmark = pytest.mark.postgres
 

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, inspect, text
 import payments.migrations
 import risk.migrations
 import wallet.migrations
-from kurs.database import Database
-from kurs.migrations import migrate
+from kurs.data.database import Database
+from kurs.data.migrations import migrate
 
 VERSIONS = {
     "payments": payments.migrations.VERSIONS,

@@ -1,4 +1,4 @@
-"""kurs.money: parsing, rendering, arithmetic and conversion by their laws."""
+"""kurs.kernel.money: parsing, rendering, arithmetic and conversion by their laws."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from kurs.money import (
+from kurs.kernel.money import (
     MAX_MINOR,
     CurrencyMismatch,
     InvalidAmount,

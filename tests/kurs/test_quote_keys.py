@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from tests.kurs.test_quote_token import QUOTE
 
-from kurs.quote_keys import SigningKey, VerifyKeys, ensure_key_files, new_key_pair
-from kurs.quote_token import InvalidToken, QuoteSigner, QuoteVerifier
-from kurs.settings import CannotRun
-from kurs.telemetry import Telemetry
+from kurs.kernel.settings import CannotRun
+from kurs.quotes.keys import SigningKey, VerifyKeys, ensure_key_files, new_key_pair
+from kurs.quotes.token import InvalidToken, QuoteSigner, QuoteVerifier
+from kurs_testing.telemetry import RecordingTelemetry
 
 OTHER_CURVE = generate_private_key(SECP256R1())
 
@@ -89,7 +89,7 @@ def test_a_file_that_is_no_public_key_is_refused(text: str) -> None:
 
 
 def test_without_keys_nothing_starts(tmp_path: Path) -> None:
-    telemetry = Telemetry.for_tests("fx")
+    telemetry = RecordingTelemetry("fx")
 
     for make in (QuoteSigner, QuoteVerifier):
         with pytest.raises(CannotRun, match=r"set KURS_QUOTE_\w+_KEYS_FILE"):
@@ -113,7 +113,7 @@ class Rotation:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        monkeypatch.setattr("kurs.renewed_file.monotonic", lambda: self.now)
+        monkeypatch.setattr("kurs.config.renewed_file.monotonic", lambda: self.now)
         self._folder = folder
         self._written = 0
 
@@ -134,7 +134,7 @@ def rotation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rotation:
 
 
 def test_verifiers_first_then_the_signer_and_no_quote_is_refused(rotation: Rotation) -> None:
-    telemetry = Telemetry.for_tests("fx")
+    telemetry = RecordingTelemetry("fx")
     (old, old_public), (new, new_public) = new_key_pair(), new_key_pair()
     signer = QuoteSigner(rotation.file("signing", old), telemetry)
     verifier = QuoteVerifier(rotation.file("verify", old_public), telemetry)
@@ -158,7 +158,7 @@ def test_verifiers_first_then_the_signer_and_no_quote_is_refused(rotation: Rotat
 def test_a_file_that_became_unreadable_leaves_the_last_keys_in_force(
     rotation: Rotation, tmp_path: Path
 ) -> None:
-    telemetry = Telemetry.for_tests("fx")
+    telemetry = RecordingTelemetry("fx")
     private, public = new_key_pair()
     signer = QuoteSigner(rotation.file("signing", private), telemetry)
     verifier = QuoteVerifier(rotation.file("verify", public), telemetry)

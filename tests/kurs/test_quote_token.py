@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kurs.quote_keys import ensure_key_files
-from kurs.quote_token import (
+from kurs.quotes.keys import ensure_key_files
+from kurs.quotes.token import (
     MAX_TOKEN_LENGTH,
     InvalidToken,
     Quote,
@@ -18,7 +18,7 @@ from kurs.quote_token import (
     QuoteVerifier,
     read_token,
 )
-from kurs.telemetry import Telemetry
+from kurs_testing.telemetry import RecordingTelemetry
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 QUOTE = Quote(
@@ -66,7 +66,7 @@ class Pair:
     def __init__(self, folder: Path) -> None:
         files = folder / "signing.pem", folder / "verify.pem"
         ensure_key_files(*files)
-        telemetry = Telemetry.for_tests("fx")
+        telemetry = RecordingTelemetry("fx")
         self.signer = QuoteSigner(files[0], telemetry)
         self.verify = QuoteVerifier(files[1], telemetry).verify
 

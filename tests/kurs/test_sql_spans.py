@@ -9,10 +9,11 @@ from opentelemetry.trace import StatusCode, use_span
 from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, select, text
 from sqlalchemy.exc import DBAPIError
 
-from kurs.bulk import insert_rows, update_rows
-from kurs.database import Database, Writer
+from kurs.data.bulk import insert_rows, update_rows
+from kurs.data.database import Database, Writer
 from kurs.telemetry import Telemetry
 from kurs.telemetry.tracing import SAMPLED_ROOT, format_traceparent, unsampled_span
+from kurs_testing.telemetry import RecordingTelemetry
 
 metadata = MetaData()
 notes = Table("notes", metadata, Column("id", String, primary_key=True), Column("n", BigInteger))
@@ -20,7 +21,7 @@ notes = Table("notes", metadata, Column("id", String, primary_key=True), Column(
 
 @pytest.fixture
 def telemetry() -> Telemetry:
-    return Telemetry.for_tests("wallet")
+    return RecordingTelemetry("wallet")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from devstack.ports import LOOPBACK, free_ports
 from devstack.processes import ManagedProcess, stop_all
 from devstack.readiness import wait_ready
-from kurs.serving.watchdog import EXIT_CODE
+from kurs.web.serving.watchdog import EXIT_CODE
 
 _SECONDS = 60
 _SERVICE = Path(__file__).with_name("served.py")

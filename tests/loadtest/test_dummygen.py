@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kurs.money import exponent, parse_amount
+from kurs.kernel.money import exponent, parse_amount
 from loadtest.catalogue import CURRENCIES, settlement_currency
 from loadtest.dummygen import FAILING_SHARES, generate, main
 from loadtest.expectations import (

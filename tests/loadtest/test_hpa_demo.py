@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kurs.money import parse_amount
+from kurs.kernel.money import parse_amount
 from loadtest.hpa_demo.job import dns_rules, job, policy
 from loadtest.hpa_demo.picture import draw
 from loadtest.hpa_demo.plan import AMOUNTS, PAYERS, Plan

@@ -13,11 +13,12 @@ from tests.observability.running_collector import CONFIG, policies
 from tests.observability.test_installation import HELM, Document, helm, of_kind
 
 from api_gateway.settings import GatewaySettings
-from kurs.http import Request
-from kurs.telemetry import Telemetry, TelemetryMiddleware
+from kurs.calls import Request
+from kurs.telemetry import TelemetryMiddleware
 from kurs.telemetry.export import _TIMEOUT_SECONDS
-from kurs.testing.asgi import AsgiTransport
 from kurs_observability.slo import load_slos
+from kurs_testing.asgi import AsgiTransport
+from kurs_testing.telemetry import RecordingTelemetry
 from payments.settings import PaymentsSettings
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +69,7 @@ def test_answers_are_kept_that_the_promise_of_availability_counts_as_bad() -> No
 
 
 async def test_spans_have_the_status_as_a_number_under_that_name() -> None:
-    telemetry = Telemetry.for_tests("any")
+    telemetry = RecordingTelemetry("any")
     app = TelemetryMiddleware(Response(status_code=202), telemetry)
     await AsgiTransport({"http://any.test": app}).send(Request("POST", "http://any.test/payments"))
     (span,) = telemetry.spans()

@@ -12,10 +12,11 @@ from tests.observability.payment_spans import PAYMENT_SPANS
 from tests.observability.running_collector import collector, needs_collector, policies
 from tests.observability.sent_traces import Exporters, Traces, exporters
 
-from devstack.joined import PAYMENTS, RISK, WALLET, JoinedGateway
-from kurs.http import Request
+from kurs.calls import Request
 from kurs.telemetry import Telemetry, extract
-from kurs.testing.asgi import FaultKind
+from kurs_testing.asgi import FaultKind
+from kurs_testing.joined import PAYMENTS, RISK, WALLET, JoinedGateway
+from kurs_testing.telemetry import RecordingTelemetry
 
 pytestmark = needs_collector
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
@@ -68,7 +69,7 @@ REFUSED, FAST_ONES, LAST = "payments that were refused", "fast payments", "the l
 def traces(tmp_path_factory: pytest.TempPathFactory) -> Traces:
     """All traces, sent; and what the Collector made of them when it has ended."""
     folder, found = tmp_path_factory.mktemp("collector"), Traces()
-    made = Telemetry.for_tests("made")
+    made = RecordingTelemetry("made")
     with collector(folder, decision_wait="1s") as running, exporters(running.endpoint) as sending:
         asyncio.run(pay_all(folder, found, sending))
         sending.add(made)

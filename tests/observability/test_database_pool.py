@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from kurs.database import Database
-from kurs.telemetry import Telemetry
+from kurs.data.database import Database
+from kurs_testing.telemetry import RecordingTelemetry
 
 
 @pytest.mark.postgres
 async def test_connections_are_in_use_or_idle(postgres_url: str) -> None:
-    telemetry = Telemetry.for_tests("wallet")
+    telemetry = RecordingTelemetry("wallet")
     database = Database.open(postgres_url, telemetry)
 
     def states(connection: Connection) -> dict[str, Any]:

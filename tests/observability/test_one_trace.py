@@ -9,11 +9,11 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from tests.observability.payment_spans import PAYMENT_SPANS
 
-from devstack.joined import PAYMENTS, WALLET, JoinedGateway
-from kurs.clock import ManualClock
-from kurs.http import Request
+from kurs.calls import Request
 from kurs.telemetry.tracing import parse_traceparent
-from kurs.testing.asgi import FaultKind
+from kurs_testing.asgi import FaultKind
+from kurs_testing.clock import ManualClock
+from kurs_testing.joined import PAYMENTS, WALLET, JoinedGateway
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from kurs.resources import API_VERSION
+from kurs.config.resources import API_VERSION
 
 NOW = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z in microseconds."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 from tests.operator.small_cluster import SmallPod
 
-from kurs.resources import API_VERSION
+from kurs.config.resources import API_VERSION
 from kurs_operator.cluster import GROUP, PLURALS, VERSION
 
 NAMESPACE = "kurs"

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kurs.clock import ManualClock
-from kurs.resources import digest_of
-from kurs.telemetry import Telemetry
+from kurs.config.resources import digest_of
 from kurs_operator.asking import Acknowledgements, NoAnswer
 from kurs_operator.cluster import ClusterFault, Gone
 from kurs_operator.documents import SERVICES
@@ -18,6 +16,8 @@ from kurs_operator.reconcile import Reconciler
 from kurs_operator.status import Note
 from kurs_operator.verdict import Identity
 from kurs_operator.view import Change
+from kurs_testing.clock import ManualClock
+from kurs_testing.telemetry import RecordingTelemetry
 
 
 @dataclass
@@ -161,7 +161,7 @@ class Operator:
     def __init__(self, cluster: SmallCluster, clock: ManualClock | None = None) -> None:
         self.cluster = cluster
         self.clock = clock or ManualClock()
-        self.telemetry = Telemetry.for_tests("kurs-operator")
+        self.telemetry = RecordingTelemetry("kurs-operator")
         self.woken: set[object] = set()
         self.acks = Acknowledgements(cluster.ask, wake=self.woken.add, clock=self.clock)
         self.reconciler = Reconciler(

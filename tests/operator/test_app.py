@@ -9,14 +9,14 @@ from fastapi import FastAPI
 from kopf import OperatorSettings as KopfSettings
 from tests.operator.small_cluster import SmallCluster
 
-from kurs.http import Request
-from kurs.telemetry import Telemetry
-from kurs.testing.asgi import AsgiTransport
+from kurs.calls import Request
 from kurs_operator import wakeups
 from kurs_operator.app import assemble, create_app, liveness_router
 from kurs_operator.handlers import registry
 from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.settings import OperatorSettings
+from kurs_testing.asgi import AsgiTransport
+from kurs_testing.telemetry import RecordingTelemetry
 
 
 async def asked(app: FastAPI, path: str) -> tuple[int, dict[str, Any]]:
@@ -29,12 +29,12 @@ async def asked(app: FastAPI, path: str) -> tuple[int, dict[str, Any]]:
 
 def test_outside_a_cluster_it_asks_for_a_namespace():
     with pytest.raises(ValueError, match="KURS_NAMESPACE"):
-        create_app(OperatorSettings(), telemetry=Telemetry.for_tests("kurs-operator"))
+        create_app(OperatorSettings(), telemetry=RecordingTelemetry("kurs-operator"))
 
 
 async def test_it_lives_and_is_not_ready_before_its_first_step():
     settings = OperatorSettings(namespace="kurs")
-    app = create_app(settings, telemetry=Telemetry.for_tests("kurs-operator"))
+    app = create_app(settings, telemetry=RecordingTelemetry("kurs-operator"))
 
     status, content = await asked(app, "/readyz")
     assert (status, content["checks"]["reconciled"]) == (503, False)
@@ -42,7 +42,7 @@ async def test_it_lives_and_is_not_ready_before_its_first_step():
 
 
 async def test_a_stuck_queue_fails_the_liveness_probe(monkeypatch: pytest.MonkeyPatch):
-    telemetry = Telemetry.for_tests("kurs-operator")
+    telemetry = RecordingTelemetry("kurs-operator")
     cluster = SmallCluster()
     engine, acks = assemble(cluster, cluster.ask, OperatorMetrics(telemetry), telemetry)
     app = FastAPI()
@@ -60,7 +60,7 @@ async def test_a_stuck_queue_fails_the_liveness_probe(monkeypatch: pytest.Monkey
 
 
 async def test_a_queue_that_ended_fails_the_liveness_probe():
-    telemetry = Telemetry.for_tests("kurs-operator")
+    telemetry = RecordingTelemetry("kurs-operator")
     cluster = SmallCluster()
     engine, acks = assemble(cluster, cluster.ask, OperatorMetrics(telemetry), telemetry)
     app = FastAPI()

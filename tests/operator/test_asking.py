@@ -9,13 +9,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from kurs.clock import ManualClock, SystemClock
 from kurs.edges import Signer
-from kurs.testing.edges import key_of
+from kurs.kernel.clock import SystemClock
 from kurs_operator import asking
 from kurs_operator.asking import Acknowledgements, Asker, NoAnswer
 from kurs_operator.fleet import Answer, Pod
 from kurs_operator.view import Change
+from kurs_testing.clock import ManualClock
+from kurs_testing.edges import key_of
 
 EDGE = ("operator", "fx")
 POD = Pod("uid-1", "fx-1", "fx", "127.0.0.1:1", True, "")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.operator.builders import NOW, rate_source, threshold
 
-from kurs.resources import FxDocument, RiskDocument
+from kurs.config.resources import FxDocument, RiskDocument
 from kurs_operator.compile import Compilation, compile_resources
 from kurs_operator.fitting import MAX_DOCUMENT_BYTES
 from kurs_operator.verdict import Reason

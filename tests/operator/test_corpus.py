@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kurs.resources import InvalidResource, parse_resource
+from kurs.config.resources import InvalidResource, parse_resource
 from kurs_operator.manifests import read_manifests
 
 CORPUS = Path(__file__).parent / "corpus"

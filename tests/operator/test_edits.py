@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.operator.builders import NOW, rate_source
 
-from kurs.clock import from_rfc3339
+from kurs.kernel.clock import from_rfc3339
 from kurs_operator.compile import compile_resources
 from kurs_operator.edits import last_edit
 from kurs_operator.last_good import hold_last_good

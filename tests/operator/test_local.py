@@ -10,9 +10,9 @@ import pytest
 import yaml
 from tests.operator.builders import NOW, rate_source, threshold
 
-from kurs.clock import ManualClock
-from kurs.resources import FxDocument, RiskDocument
+from kurs.config.resources import FxDocument, RiskDocument
 from kurs_operator.local import LocalOperator
+from kurs_testing.clock import ManualClock
 
 DAY_SECONDS = 86_400
 

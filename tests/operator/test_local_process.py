@@ -11,7 +11,7 @@ import pytest
 import yaml
 from tests.operator.builders import rate_source, threshold
 
-from kurs.resources import FxDocument
+from kurs.config.resources import FxDocument
 
 PATIENCE_SECONDS = 60
 """How long a condition may take on a busy machine before the test gives up."""

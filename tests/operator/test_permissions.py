@@ -10,9 +10,9 @@ import yaml
 from tests.operator.builders import kubeconfig, rate_source, threshold
 from tests.operator.small_api_server import NAMESPACE, Asked, SmallApiServer, objects
 
-from kurs.telemetry import Telemetry
 from kurs_operator.app import create_app
 from kurs_operator.settings import OperatorSettings
+from kurs_testing.telemetry import RecordingTelemetry
 
 ENVIRONMENTS = ("dev", "staging", "production")
 GOLDEN = Path(__file__).parents[1] / "charts" / "golden"
@@ -54,7 +54,7 @@ async def test_the_role_allows_just_what_the_operator_asks_for(
         file = tmp_path / "config"
         file.write_text(kubeconfig(server.url))
         monkeypatch.setenv("KUBECONFIG", str(file))
-        telemetry = Telemetry.for_tests("kurs-operator")
+        telemetry = RecordingTelemetry("kurs-operator")
         app = create_app(OperatorSettings(namespace=NAMESPACE), telemetry=telemetry)
         async with app.router.lifespan_context(app):
             wanted = granted("dev")

@@ -9,8 +9,8 @@ from structlog.testing import CapturingLogger
 from tests.operator.builders import rate_source, threshold
 from tests.operator.small_cluster import Operator, SmallCluster, SmallPod
 
-from kurs.clock import MICROS, to_rfc3339
-from kurs.resources import FxDocument
+from kurs.config.resources import FxDocument
+from kurs.kernel.clock import MICROS, to_rfc3339
 from kurs_operator import entries
 from kurs_operator.cluster import ClusterFault
 

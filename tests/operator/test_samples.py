@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.operator.builders import NOW
 
-from kurs.resources import FXRateSourceSpec, RiskThresholdSpec
+from kurs.config.resources import FXRateSourceSpec, RiskThresholdSpec
 from kurs_operator.compile import compile_resources
 from kurs_operator.manifests import read_manifests
 

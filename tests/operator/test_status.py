@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kurs.resources import SourceRef
+from kurs.config.resources import SourceRef
 from kurs_operator.conditions import ConditionType
 from kurs_operator.fleet import Ack, Answer, Fleet, Pod
 from kurs_operator.status import Judged, notes, status_of

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from devstack.joined import WALLET, JoinedGateway
-from kurs.clock import ManualClock
-from kurs.http import Request
-from kurs.testing.asgi import FaultKind
+from kurs.calls import Request
+from kurs_testing.asgi import FaultKind
+from kurs_testing.clock import ManualClock
+from kurs_testing.joined import WALLET, JoinedGateway
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 BODY = {

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kurs.database import Database
-from kurs.migrations import migrate
+from kurs.data.database import Database
+from kurs.data.migrations import migrate
 from payments.domain.operation import Answer, Kind, Operation, operation_id
 from payments.domain.payment import Payment, Status
 from payments.migrations import VERSIONS

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from devstack.joined import WALLET, JoinedGateway
+from kurs_testing.joined import WALLET, JoinedGateway
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 LARGE = "6000.00"

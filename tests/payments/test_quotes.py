@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from kurs.quote_token import Quote
+from kurs.quotes.token import Quote
 from payments.domain.failure import FailureCode, Refusal
 from payments.domain.payment import Payment
 from payments.domain.quotes import exchanged

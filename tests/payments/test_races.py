@@ -8,8 +8,8 @@ from sqlalchemy import Connection, event
 from sqlalchemy.util import await_only
 from tests.payments.test_late_outcomes import claim, outcome
 
-from kurs.database import Database
-from kurs.migrations import migrate
+from kurs.data.database import Database
+from kurs.data.migrations import migrate
 from payments.domain.operation import Kind, Operation
 from payments.domain.payment import Status
 from payments.errors import OperationInProgress

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from devstack.joined import JoinedGateway
-from kurs.clock import ManualClock
-from kurs.database import Database
+from kurs.data.database import Database
+from kurs_testing.clock import ManualClock
+from kurs_testing.joined import JoinedGateway
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 FORGED = text(

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from devstack.joined import RISK, WALLET, JoinedGateway
-from kurs.clock import ManualClock
-from kurs.database import Database
-from kurs.http import Request
-from kurs.migrations import migrate
-from kurs.settings import CannotRun
-from kurs.testing.asgi import FaultKind
+from kurs.calls import Request
+from kurs.data.database import Database
+from kurs.data.migrations import migrate
+from kurs.kernel.settings import CannotRun
+from kurs_testing.asgi import FaultKind
+from kurs_testing.clock import ManualClock
+from kurs_testing.joined import RISK, WALLET, JoinedGateway
 from payments.commands import list_set_aside, resume
 from payments.migrations import VERSIONS
 from payments.settings import PaymentsSettings

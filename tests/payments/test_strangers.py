@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from devstack.joined import JoinedGateway
-from kurs.clock import ManualClock
-from kurs.database import Database
-from kurs.testing.asgi import FaultKind
+from kurs.data.database import Database
+from kurs_testing.asgi import FaultKind
+from kurs_testing.clock import ManualClock
+from kurs_testing.joined import JoinedGateway
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 BODY = {
@@ -27,7 +27,7 @@ def databases(request: pytest.FixtureRequest) -> Mapping[str, str]:
     """Where payments keeps its rows; the wallet's database is a SQLite file."""
     if request.param == "sqlite":
         return {}
-    from kurs.migrations import migrate
+    from kurs.data.migrations import migrate
     from payments.migrations import VERSIONS
 
     url = str(request.getfixturevalue("postgres_url"))

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from kurs.batching import BatchMetrics, Overloaded
+from kurs.kernel.batching import BatchMetrics, Overloaded
 from payments.waves import Waves, give_way, together
 
 

@@ -13,14 +13,16 @@ from tests.signing import EdgeAuth
 
 from fx.app import create_app as create_fx
 from fx.settings import FxSettings
-from kurs.clock import MICROS, ManualClock, to_rfc3339
-from kurs.database import Database
-from kurs.migrations import migrate
-from kurs.quote_keys import ensure_key_files
-from kurs.resources import FxDocument, FxPayload, RiskDocument, RiskPayload
-from kurs.roles import ROLES
+from kurs.config.resources import FxDocument, FxPayload, RiskDocument, RiskPayload
+from kurs.data.database import Database
+from kurs.data.migrations import migrate
+from kurs.kernel.clock import MICROS, to_rfc3339
+from kurs.kernel.roles import ROLES
+from kurs.quotes.keys import ensure_key_files
 from kurs.telemetry import Telemetry
-from kurs.testing.asgi import AsgiTransport
+from kurs_testing.asgi import AsgiTransport
+from kurs_testing.clock import ManualClock
+from kurs_testing.telemetry import RecordingTelemetry
 from risk.app import create_app
 from risk.configuration import policy_of
 from risk.domain.attempt import Attempt
@@ -173,7 +175,7 @@ def fx_app(folder: Path, clock: ManualClock, mids: Mapping[str, str] = MIDS) -> 
     signing = folder / "signing.pem"
     ensure_key_files(signing, folder / "verify.pem")
     settings = FxSettings(config_dir=folder, quote_signing_keys_file=signing)
-    return create_fx(settings, clock=clock, telemetry=Telemetry.for_tests("fx"))
+    return create_fx(settings, clock=clock, telemetry=RecordingTelemetry("fx"))
 
 
 @asynccontextmanager
@@ -190,7 +192,7 @@ async def risk_app(
     if not url.startswith("sqlite"):
         await asyncio.to_thread(migrate, url, VERSIONS)
     clock = clock or ManualClock()
-    telemetry = Telemetry.for_tests("risk")
+    telemetry = RecordingTelemetry("risk")
     transport = transport or AsgiTransport()
     settings = {"rates_poll_seconds": 0.02, "rates_grace_seconds": 0.0, **settings}
     app = create_app(

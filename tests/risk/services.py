@@ -7,10 +7,10 @@ from fractions import Fraction
 from prometheus_client import CollectorRegistry
 from structlog import get_logger
 
-from kurs.batching import BatchMetrics
-from kurs.clock import Clock
-from kurs.database import Database
-from kurs.telemetry import Telemetry
+from kurs.data.database import Database
+from kurs.kernel.batching import BatchMetrics
+from kurs.kernel.clock import Clock
+from kurs_testing.telemetry import RecordingTelemetry
 from risk.domain.policy import Policy
 from risk.domain.rates import RateTable
 from risk.metrics import RiskMetrics
@@ -42,7 +42,7 @@ async def service_on(
         policy=policy,
         rates=lambda _: RATES,
         clock=clock,
-        metrics=RiskMetrics(Telemetry.for_tests("risk")),
+        metrics=RiskMetrics(RecordingTelemetry("risk")),
         batch_metrics=BatchMetrics(CollectorRegistry()),
         logger=get_logger("risk"),
     )

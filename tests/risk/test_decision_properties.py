@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.risk.harness import attempt
 
-from kurs.clock import MICROS
+from kurs.kernel.clock import MICROS
 from risk.domain.attempt import Attempt
 from risk.domain.batch import Batch, Scored
 from risk.domain.decision import decide

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from tests.risk.harness import FX, RiskApp, fx_app, limits, risk_app, risk_document
 
-from kurs.clock import ManualClock
-from kurs.testing.asgi import AsgiTransport, FaultKind
-from kurs.testing.waiting import eventually
+from kurs_testing.asgi import AsgiTransport, FaultKind
+from kurs_testing.clock import ManualClock
+from kurs_testing.waiting import eventually
 
 # One euro is 1.25 dollars or 20,000 rupiah, so the limit of a dollar is 16,000 rupiah.
 DOCUMENT = risk_document(

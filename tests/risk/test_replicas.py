@@ -9,8 +9,8 @@ import pytest
 from tests.risk.harness import attempt, policy, rows
 from tests.risk.services import replica
 
-from kurs.clock import ManualClock
-from kurs.migrations import migrate
+from kurs.data.migrations import migrate
+from kurs_testing.clock import ManualClock
 from risk.domain.batch import Conflict, Scored
 from risk.migrations import VERSIONS
 from risk.service import Order, RiskService

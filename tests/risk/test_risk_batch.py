@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.risk.harness import RiskApp, item, rows
 
-from kurs.database import Database
+from kurs.data.database import Database
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SAMPLED = f"00-{TRACE}-b7ad6b7169203331-01"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.risk.harness import RiskApp, limits, risk_app, risk_document
 
-from kurs.clock import MICROS
-from kurs.testing.waiting import eventually
+from kurs.kernel.clock import MICROS
+from kurs_testing.waiting import eventually
 from risk.configuration import policy_of
 from risk.domain.outcome import Marks, Outcome
 from risk.domain.policy import (

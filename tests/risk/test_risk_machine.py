@@ -23,9 +23,10 @@ from hypothesis.stateful import (
 from tests.risk.harness import limits, policy
 from tests.risk.services import service_on
 
-from kurs.clock import MICROS, ManualClock
-from kurs.database import Database
-from kurs.migrations import migrate
+from kurs.data.database import Database
+from kurs.data.migrations import migrate
+from kurs.kernel.clock import MICROS
+from kurs_testing.clock import ManualClock
 from risk.domain.attempt import Attempt
 from risk.domain.batch import Conflict, Scored
 from risk.domain.policy import Policy

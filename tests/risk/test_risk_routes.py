@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.risk.harness import DAY, RiskApp, body, caller, limits, risk_app, risk_document, rows
 
-from kurs.clock import to_rfc3339
-from kurs.resources import RiskDocument, SourceRef
+from kurs.config.resources import RiskDocument, SourceRef
+from kurs.kernel.clock import to_rfc3339
 
 PAYEE, OPENED = "destination_account", "source_opened_at"
 COUNTS = "SELECT (SELECT count(*) FROM decisions), (SELECT count(*) FROM velocity)"

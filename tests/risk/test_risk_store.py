@@ -9,10 +9,11 @@ from sqlalchemy.exc import DBAPIError
 from tests.risk.harness import RiskApp, attempt, item, policy, rows
 from tests.risk.services import replica
 
-from kurs.clock import MICROS, ManualClock
-from kurs.database import Database
-from kurs.migrations import migrate
-from kurs.telemetry import Telemetry
+from kurs.data.database import Database
+from kurs.data.migrations import migrate
+from kurs.kernel.clock import MICROS
+from kurs_testing.clock import ManualClock
+from kurs_testing.telemetry import RecordingTelemetry
 from risk.cleanup import Cleanup
 from risk.domain.batch import Scored
 from risk.metrics import RiskMetrics
@@ -128,7 +129,7 @@ async def test_cleaning_up_removes_only_what_no_window_reaches(migrated: str) ->
 
 
 async def test_a_turn_of_cleaning_up_counts_what_it_removed(migrated: str) -> None:
-    clock, telemetry = ManualClock(), Telemetry.for_tests("risk")
+    clock, telemetry = ManualClock(), RecordingTelemetry("risk")
     async with replica(migrated, clock, lambda: LIMITED) as service:
         await service.score([Order(attempt())])
     clock.advance(seconds=86_400)

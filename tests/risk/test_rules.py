@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.risk.harness import attempt, limits, policy
 
-from kurs.clock import MICROS
+from kurs.kernel.clock import MICROS
 from risk.domain.attempt import Attempt
 from risk.domain.decision import MAX_REASONS, decide
 from risk.domain.evaluation import Verdict, evaluate

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.risk.harness import attempt, policy
 
-from kurs.clock import MICROS
+from kurs.kernel.clock import MICROS
 from risk.domain.batch import Batch
 from risk.domain.policy import AmountSum, Policy, Threshold, VelocityLimit
 from risk.domain.rates import NO_RATES

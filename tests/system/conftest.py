@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from devstack.joined import JoinedGateway
-from kurs.clock import ManualClock
+from kurs_testing.clock import ManualClock
+from kurs_testing.joined import JoinedGateway
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "tests" / "data" / "resources"

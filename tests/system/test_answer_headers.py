@@ -9,11 +9,11 @@ from multidict import CIMultiDict
 from tests.system.hostile import operations
 
 from api_gateway.route_table import ROUTES
-from devstack.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, JoinedGateway
-from kurs.http import Request
-from kurs.ids import RESERVED_PAYMENT_IDS
-from kurs.testing.edges import EdgeSigning
-from kurs.testing.problems import assert_problem
+from kurs.calls import Request
+from kurs.kernel.ids import RESERVED_PAYMENT_IDS
+from kurs_testing.edges import EdgeSigning
+from kurs_testing.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, JoinedGateway
+from kurs_testing.problems import assert_problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from devstack.joined import GATEWAY, JoinedGateway
-from kurs.http import Request, Response
-from kurs.testing.problems import assert_problem
+from kurs.calls import Request, Response
+from kurs_testing.joined import GATEWAY, JoinedGateway
+from kurs_testing.problems import assert_problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -9,13 +9,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from devstack.joined import JoinedGateway
 from devstack.stack import Stack
 from kurs.edges import EDGES
 from kurs.edges.keys import file_name
 from kurs.edges.table import edges_of
-from kurs.testing.edges import write_keys
-from kurs.testing.waiting import eventually
+from kurs_testing.edges import write_keys
+from kurs_testing.joined import JoinedGateway
+from kurs_testing.waiting import eventually
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 SERVICES = ("api-gateway", "payments", "fx", "wallet", "risk")

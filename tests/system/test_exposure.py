@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.system.conftest import PATIENT, SAMPLES
 
-from devstack.joined import JoinedGateway
+from kurs_testing.joined import JoinedGateway
 
 Make = Callable[..., dict[str, Any]]
 CEILING = """

@@ -12,12 +12,13 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from multidict import CIMultiDict
 
-from devstack.joined import FX, PAYMENTS, RISK, WALLET, JoinedGateway
-from kurs.clock import MICROS, ManualClock
+from kurs.calls import Request, Response
 from kurs.edges import EDGE_HEADER, EDGES, Signer
 from kurs.edges.guard import OPEN_PATHS
-from kurs.http import Request, Response
-from kurs.testing.edges import EdgeSigning, caller_for, key_of
+from kurs.kernel.clock import MICROS
+from kurs_testing.clock import ManualClock
+from kurs_testing.edges import EdgeSigning, caller_for, key_of
+from kurs_testing.joined import FX, PAYMENTS, RISK, WALLET, JoinedGateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BASES = {"payments": PAYMENTS, "fx": FX, "wallet": WALLET, "risk": RISK}

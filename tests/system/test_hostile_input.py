@@ -26,9 +26,9 @@ from tests.system.hostile import (
 )
 
 from api_gateway.route_table import ROUTES
-from devstack.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, JoinedGateway
-from kurs.http import Response
-from kurs.testing.problems import assert_problem
+from kurs.calls import Response
+from kurs_testing.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, JoinedGateway
+from kurs_testing.problems import assert_problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from devstack.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, JoinedGateway
-from kurs.clock import ManualClock
-from kurs.http import ConnectionLost, Request
-from kurs.testing.asgi import FaultKind
-from kurs.testing.waiting import eventually
+from kurs.calls import ConnectionLost, Request
+from kurs_testing.asgi import FaultKind
+from kurs_testing.clock import ManualClock
+from kurs_testing.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, JoinedGateway
+from kurs_testing.waiting import eventually
 from payments.store.leases import Started
 
 Make = Callable[..., dict[str, Any]]

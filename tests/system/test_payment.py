@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from devstack.joined import GATEWAY, JoinedGateway
-from kurs.http import Request
+from kurs.calls import Request
+from kurs_testing.joined import GATEWAY, JoinedGateway
 
 Make = Callable[..., dict[str, Any]]
 

@@ -26,8 +26,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from devstack.joined import JoinedGateway
-from kurs.clock import ManualClock
+from kurs_testing.clock import ManualClock
+from kurs_testing.joined import JoinedGateway
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 ACCOUNTS = ("ann", "ben", "cai")
@@ -280,7 +280,7 @@ async def _create_database(socket: str | None) -> str:
 async def _migrate(service: str, url: str) -> None:
     from importlib import import_module
 
-    from kurs.migrations import migrate
+    from kurs.data.migrations import migrate
 
     package = import_module(f"{service}.migrations")
     versions = Path(str(package.__file__)).parent / "versions"

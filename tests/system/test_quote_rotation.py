@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from devstack.joined import JoinedGateway
-from kurs.quote_keys import new_key_pair
+from kurs.quotes.keys import new_key_pair
+from kurs_testing.joined import JoinedGateway
 
 # Files are looked at once a second.
 SEEN = 1.3

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from devstack.joined import FX, WALLET, JoinedGateway
-from kurs.clock import ManualClock
-from kurs.http import Request
-from kurs.testing.asgi import FaultKind
-from kurs.testing.waiting import eventually
+from kurs.calls import Request
 from kurs_operator.local import main as compile_samples
+from kurs_testing.asgi import FaultKind
+from kurs_testing.clock import ManualClock
+from kurs_testing.joined import FX, WALLET, JoinedGateway
+from kurs_testing.waiting import eventually
 
 Make = Callable[..., dict[str, Any]]
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"

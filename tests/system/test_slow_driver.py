@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from devstack.joined import JoinedGateway
-from kurs.clock import ManualClock
+from kurs_testing.clock import ManualClock
+from kurs_testing.joined import JoinedGateway
 
 SAMPLES = Path(__file__).parents[1] / "data/resources"
 PATIENT = {

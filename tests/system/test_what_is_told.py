@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from devstack.joined import PAYMENTS, RISK, JoinedGateway
-from kurs.findings import SENTENCES
+from kurs.contracts.findings import SENTENCES
+from kurs_testing.joined import PAYMENTS, RISK, JoinedGateway
 from risk.domain.evaluation import THRESHOLD
 from risk.domain.rules import RULES
 

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from tests.wallet.harness import SERVICE_ROLE, WalletApp, broken_invariants, wallet_app
 
-from kurs.migrations import migrate
+from kurs.data.migrations import migrate
 from wallet.migrations import GRANTS, VERSIONS
 
 # Only a session that plays a replica's part may empty append-only tables.

@@ -11,9 +11,10 @@ from sqlalchemy import Connection, text
 from tests.signing import EdgeAuth
 from tests.wallet import quotes
 
-from kurs.clock import ManualClock
-from kurs.database import Database
+from kurs.data.database import Database
 from kurs.telemetry import Telemetry
+from kurs_testing.clock import ManualClock
+from kurs_testing.telemetry import RecordingTelemetry
 from wallet.app import create_app
 from wallet.settings import WalletSettings
 from wallet.verification import verify
@@ -97,7 +98,7 @@ async def wallet_app(
     Its background work runs once at the start, then every `interval` seconds. `settings` are more.
     """
     clock = clock or ManualClock()
-    telemetry = Telemetry.for_tests("wallet")
+    telemetry = RecordingTelemetry("wallet")
     told = WalletSettings(
         database_url=url,
         instance=instance,

@@ -6,7 +6,7 @@ from typing import Any
 from tests.wallet.harness import MERCHANT, named
 from tests.wallet.quotes import verify
 
-from kurs.clock import ManualClock
+from kurs_testing.clock import ManualClock
 from wallet.domain.evaluate import Evaluation
 from wallet.domain.transfers import Kind, Outcome, Transfer
 from wallet.domain.view import Balance, Key, View, is_house

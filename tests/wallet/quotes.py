@@ -4,15 +4,15 @@ import tempfile
 from decimal import Decimal
 from pathlib import Path
 
-from kurs.quote_keys import ensure_key_files
-from kurs.quote_token import Quote, QuoteSigner, QuoteVerifier
-from kurs.telemetry import Telemetry
+from kurs.quotes.keys import ensure_key_files
+from kurs.quotes.token import Quote, QuoteSigner, QuoteVerifier
+from kurs_testing.telemetry import RecordingTelemetry
 
 _FOLDER = Path(tempfile.mkdtemp(prefix="kurs-wallet-quotes-"))
 _SIGNING = _FOLDER / "signing.pem"
 VERIFY_KEYS = _FOLDER / "verify.pem"
 ensure_key_files(_SIGNING, VERIFY_KEYS)
-_TELEMETRY = Telemetry.for_tests("fx")
+_TELEMETRY = RecordingTelemetry("fx")
 _signer = QuoteSigner(_SIGNING, _TELEMETRY)
 verify = QuoteVerifier(VERIFY_KEYS, _TELEMETRY).verify
 

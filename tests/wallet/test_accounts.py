@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from tests.wallet.harness import WalletApp, caller, count_rows, pay, wallet_app
 
-from kurs.database import Database
+from kurs.data.database import Database
 
 
 async def test_opening_answers_the_account_and_repeats(wallet: WalletApp) -> None:

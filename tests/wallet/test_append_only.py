@@ -5,7 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from tests.wallet.harness import WalletApp, owners, pay
 
-from kurs.database import Database
+from kurs.data.database import Database
 
 
 @pytest.mark.parametrize("table", ["postings", "transfers", "links"])

@@ -7,8 +7,8 @@ import structlog
 from structlog.testing import LogCapture
 from tests.wallet.harness import WalletApp, pay, tamper
 
-from kurs.database import Database
-from kurs.telemetry import Telemetry
+from kurs.data.database import Database
+from kurs_testing.telemetry import RecordingTelemetry
 from wallet.audit import Audit
 from wallet.metrics import WalletMetrics
 
@@ -21,7 +21,7 @@ class Audited:
 
     def __init__(self, wallet: WalletApp, database: Database) -> None:
         self.wallet = wallet
-        telemetry = Telemetry.for_tests("audit")
+        telemetry = RecordingTelemetry("audit")
         self._capture = LogCapture()
         logger = structlog.wrap_logger(None, processors=[self._capture])
         self.audit = Audit(database, wallet.clock, WalletMetrics(telemetry), logger)

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import Connection, text
 from tests.wallet.harness import WalletApp, hold, pay, tamper, wallet_app
 
-from kurs.clock import ManualClock
-from kurs.database import Database
-from kurs.telemetry import Telemetry
+from kurs.data.database import Database
+from kurs_testing.clock import ManualClock
+from kurs_testing.telemetry import RecordingTelemetry
 from wallet.audit import Audit
 from wallet.metrics import WalletMetrics
 
@@ -25,7 +25,7 @@ class Audited(NamedTuple):
 @pytest.fixture
 async def audited(small_wallet: WalletApp, sqlite_ledger: str) -> AsyncIterator[Audited]:
     database = Database.open(sqlite_ledger)
-    telemetry = Telemetry.for_tests("audit")
+    telemetry = RecordingTelemetry("audit")
     audit = Audit(database, small_wallet.clock, WalletMetrics(telemetry), telemetry.logger)
     yield Audited(audit, database, telemetry.registry.get_sample_value)
     await database.close()
@@ -66,7 +66,7 @@ async def test_the_audit_reports_positions_and_holds(wallet: WalletApp, ledger_u
     await wallet.transfer(
         pay("p", "alice", "house:liquidity", 25_00), hold("h", "alice", 1, wallet.clock)
     )
-    telemetry = Telemetry.for_tests("audit")
+    telemetry = RecordingTelemetry("audit")
     database = Database.open(ledger_url)
     audit = Audit(database, wallet.clock, WalletMetrics(telemetry), telemetry.logger)
 

@@ -18,7 +18,7 @@ from tests.wallet.harness import (
     void,
 )
 
-from kurs.clock import ManualClock
+from kurs_testing.clock import ManualClock
 
 HEADERS = {**caller("demo", "pay,treasury,audit"), "content-type": "application/json"}
 ITEM = pay("t", "alice", "bob", 5)

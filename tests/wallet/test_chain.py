@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from tests.wallet.harness import WalletApp, fx, hold, leg, pay, post, tamper, wallet_app
 
-from kurs.clock import ManualClock
-from kurs.database import Database
+from kurs.data.database import Database
+from kurs_testing.clock import ManualClock
 from wallet.store.chain import read_tips
 from wallet.verification import Report, verify
 

@@ -16,7 +16,7 @@ from tests.wallet.harness import WalletApp, capture, fx, fx_back, hold, leg, pay
 from tests.wallet.memory import MemoryLedger
 from tests.wallet.quotes import YEAR_2030, quote, sign
 
-from kurs.quote_legs import Legs
+from kurs.quotes.legs import Legs
 from wallet.domain.conversions import LATE_MICROS
 
 FROM_NOTHING = {

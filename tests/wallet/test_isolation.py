@@ -4,10 +4,10 @@ import pytest
 from tests.wallet.harness import cancel
 from tests.wallet.quotes import verify
 
-from kurs.batching import BatchMetrics
-from kurs.clock import ManualClock
-from kurs.database import Database
-from kurs.telemetry import Telemetry
+from kurs.data.database import Database
+from kurs.kernel.batching import BatchMetrics
+from kurs_testing.clock import ManualClock
+from kurs_testing.telemetry import RecordingTelemetry
 from wallet.ledger import Ledger, Submission
 from wallet.metrics import WalletMetrics
 from wallet.schemas.batch import BATCH, to_transfer
@@ -19,7 +19,7 @@ async def test_a_transfer_that_cannot_be_stored_leaves_its_neighbours_alone(
     postgres_ledger: str,
 ) -> None:
     """PostgreSQL keeps no NUL in a text; the routes let none in, so it comes in behind them."""
-    telemetry = Telemetry.for_tests("wallet")
+    telemetry = RecordingTelemetry("wallet")
     database = Database.open(postgres_ledger)
     ledger = Ledger(
         database,

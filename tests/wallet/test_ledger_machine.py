@@ -37,11 +37,11 @@ from tests.wallet.harness import (
 from tests.wallet.model import Model
 from tests.wallet.quotes import verify
 
-from kurs.batching import BatchMetrics
-from kurs.caller import Caller
-from kurs.clock import ManualClock
-from kurs.database import Database
-from kurs.telemetry import Telemetry
+from kurs.data.database import Database
+from kurs.kernel.batching import BatchMetrics
+from kurs.kernel.caller import Caller
+from kurs_testing.clock import ManualClock
+from kurs_testing.telemetry import RecordingTelemetry
 from wallet.directory import AccountDirectory
 from wallet.expiry import release_expired
 from wallet.ledger import Ledger, Submission
@@ -75,7 +75,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        telemetry = Telemetry.for_tests("wallet")
+        telemetry = RecordingTelemetry("wallet")
         self.database = Database.open(self.url)
         self.ledger = Ledger(
             self.database,

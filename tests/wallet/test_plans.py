@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 from sqlalchemy import Connection, make_url
 
-from kurs.database import Database
+from kurs.data.database import Database
 from wallet.store.statements import POSTGRESQL, SQLITE
 
 _READS = [field.name for field in dataclasses.fields(POSTGRESQL)]

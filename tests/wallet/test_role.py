@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from tests.wallet.harness import wallet_app
 
-from kurs.database import Database
+from kurs.data.database import Database
 
 pytestmark = pytest.mark.postgres
 

@@ -9,7 +9,7 @@ from tests.wallet.harness import cancel, capture, hold, leg, pay, post, void
 from tests.wallet.memory import MemoryLedger
 from tests.wallet.quotes import quote, sign
 
-from kurs.clock import ManualClock
+from kurs_testing.clock import ManualClock
 
 Make = Callable[[ManualClock], dict[str, Any]]
 

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.wallet.harness import owners, pay, tamper, wallet_app
 
-from kurs.clock import ManualClock
-from kurs.database import Database
-from kurs.migrations import migrate
-from kurs.telemetry import Telemetry
+from kurs.data.database import Database
+from kurs.data.migrations import migrate
+from kurs_testing.clock import ManualClock
+from kurs_testing.telemetry import RecordingTelemetry
 from wallet.domain.heads import read_private_key
 from wallet.metrics import WalletMetrics
 from wallet.migrations import VERSIONS
@@ -62,7 +62,7 @@ def make_key(file: Path) -> Path:
 
 async def publish(url: str, key: Path | None) -> str | None:
     database = Database.open(url)
-    telemetry = Telemetry.for_tests("heads")
+    telemetry = RecordingTelemetry("heads")
     private = None if key is None else read_private_key(key)
     publisher = HeadPublisher(
         database, ManualClock(), WalletMetrics(telemetry), telemetry.logger, private

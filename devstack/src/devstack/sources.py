@@ -15,8 +15,9 @@ class SourceWatch:
 
     def __init__(self, root: Path) -> None:
         shared = root / _SHARED
-        names = (*(service.name for service in SERVICES), OPERATOR)
-        self._folders = {name: (shared, root / "services" / name / "src") for name in names}
+        sources = {service.name: root / "services" / service.name for service in SERVICES}
+        sources[OPERATOR] = root / OPERATOR
+        self._folders = {name: (shared, source / "src") for name, source in sources.items()}
         self._seen = {name: self._stamps(name) for name in self._folders}
 
     def changed(self) -> list[str]:

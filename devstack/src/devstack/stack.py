@@ -43,7 +43,7 @@ from devstack.topology import (
 )
 from kurs.edges.keys import Keys, file_name
 from kurs.edges.table import Edge
-from kurs.testing.edges import EdgeSigning
+from kurs_testing.edges import EdgeSigning
 
 DatabaseKind = Literal["sqlite", "postgresql"]
 START_SECONDS = 120.0

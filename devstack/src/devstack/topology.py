@@ -12,7 +12,7 @@ from devstack.errors import StackError
 from devstack.ports import LOOPBACK
 from kurs.edges import EDGES
 from kurs.edges.keys import file_name
-from kurs.quote_keys import ensure_key_files, new_key_pair
+from kurs.quotes.keys import ensure_key_files, new_key_pair
 
 GATEWAY, PAYMENTS, FX, WALLET, RISK = "api-gateway", "payments", "fx", "wallet", "risk"
 OPERATOR = "operator"

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from kurs.dead_peers import open_socket
+from kurs.kernel.dead_peers import open_socket
 from loadtest.expectations import Outcome
 from loadtest.rows import Row
 

@@ -14,7 +14,7 @@ from itertools import accumulate
 from pathlib import Path
 from statistics import NormalDist
 
-from kurs.money import exponent, format_amount
+from kurs.kernel.money import exponent, format_amount
 from loadtest.catalogue import (
     CURRENCIES,
     LARGE,

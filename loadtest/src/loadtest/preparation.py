@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from kurs.money import format_amount, parse_amount
+from kurs.kernel.money import format_amount, parse_amount
 from loadtest.catalogue import MISSING, POOR, settlement_currency
 from loadtest.client import GatewayClient
 from loadtest.rows import Row

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from kurs.money import format_amount
+from kurs.kernel.money import format_amount
 from loadtest.client import REJECTED, UNRESOLVED
 from loadtest.summary import SHOWN_SURPRISES, Summary
 

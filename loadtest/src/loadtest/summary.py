@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-from kurs.money import format_amount, parse_amount
+from kurs.kernel.money import format_amount, parse_amount
 from loadtest.client import UNRESOLVED, Result
 from loadtest.expectations import Outcome, expected
 from loadtest.measures import Latency, latency

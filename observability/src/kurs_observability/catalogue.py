@@ -10,13 +10,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
-from devstack.joined import JoinedGateway
-from kurs.telemetry import Telemetry
 from kurs.telemetry.export import CountedExporter
 from kurs.telemetry.metrics import Metrics
-from kurs.testing.edges import write_keys
 from kurs_operator.app import create_app as create_operator
 from kurs_operator.settings import OperatorSettings
+from kurs_testing.edges import write_keys
+from kurs_testing.joined import JoinedGateway
+from kurs_testing.telemetry import RecordingTelemetry
 
 SAMPLES = Path(__file__).resolve().parents[3] / "k8s" / "samples"
 EVERY_PROCESS = "every process"
@@ -63,7 +63,7 @@ def _registries() -> Iterator[tuple[str, CollectorRegistry]]:
     CountedExporter(InMemorySpanExporter(), common)
     yield EVERY_PROCESS, common.registry
     with tempfile.TemporaryDirectory() as folder:
-        telemetry = Telemetry.for_tests("kurs-operator")
+        telemetry = RecordingTelemetry("kurs-operator")
         keys = write_keys(Path(folder) / "edge-keys")
         settings = OperatorSettings(namespace="kurs", edge_keys_dir=keys)
         create_operator(settings, telemetry=telemetry).build_middleware_stack()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from kurs.http import Request, Response, TransportError
+from kurs.calls import Request, Response, TransportError
 from simulation.network import Network
 from simulation.oracle.promise import BrokenPromise
 from simulation.plan import ACCOUNTS, FUNDS, Ending, Quoted, Session

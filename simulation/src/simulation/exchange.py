@@ -9,8 +9,8 @@ from urllib.parse import unquote, urlsplit
 from multidict import CIMultiDict, CIMultiDictProxy
 from starlette.types import ASGIApp, Message, Scope
 
-from kurs.http.errors import ConnectionLost
-from kurs.http.message import RawHeaders, Request
+from kurs.calls.errors import ConnectionLost
+from kurs.calls.message import RawHeaders, Request
 from simulation.process import Process
 
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
-from kurs.clock import MICROS
+from kurs.kernel.clock import MICROS
 from simulation.plan import Fault, Trouble
 from simulation.world import World
 

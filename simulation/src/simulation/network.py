@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
 
-from kurs.http.errors import ConnectionLost, ResponseTimeout, Unreachable
-from kurs.http.message import Request, Response, StreamedResponse
+from kurs.calls.errors import ConnectionLost, ResponseTimeout, Unreachable
+from kurs.calls.message import Request, Response, StreamedResponse
 from simulation.exchange import Exchange, Served
 from simulation.loop import context_of
 from simulation.process import PROCESS, Process

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from kurs.clock import MICROS
+from kurs.kernel.clock import MICROS
 
 PROCESS: ContextVar["Process"] = ContextVar("process")
 """Whose step runs; absent for the world itself."""

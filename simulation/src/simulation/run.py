@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from api_gateway.keys import ensure_dev_key
-from kurs.clock import read_monotonic_from
-from kurs.migrations import migrate
-from kurs.quote_keys import ensure_key_files
-from kurs.testing.edges import write_keys
+from kurs.data.migrations import migrate
+from kurs.kernel.clock import read_monotonic_from
+from kurs.quotes.keys import ensure_key_files
 from kurs_operator.local import main as compile_resources
+from kurs_testing.edges import write_keys
 from simulation.clients import Clients
 from simulation.documents import write_resources
 from simulation.faults import Faults

@@ -19,7 +19,7 @@ from api_gateway.app import create_app as create_gateway
 from api_gateway.settings import GatewaySettings
 from fx.app import create_app as create_fx
 from fx.settings import FxSettings
-from kurs.clock import MICROS
+from kurs.kernel.clock import MICROS
 from kurs.telemetry import Telemetry
 from payments.app import create_app as create_payments
 from payments.settings import PaymentsSettings

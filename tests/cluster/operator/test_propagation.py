@@ -17,7 +17,7 @@ from tests.cluster.operator.resources import DESK, Resources, source, spread, th
 from tests.cluster.operator.stand_in import StandIn, stand_in
 from tests.cluster.shell import CommandFailed, eventually
 
-from kurs.clock import MICROS, from_rfc3339
+from kurs.kernel.clock import MICROS, from_rfc3339
 from kurs_operator.fleet import POKE
 
 EDITS = 20

@@ -6,13 +6,13 @@ import pytest
 
 from kurs.edges.keys import EdgeKeys
 from kurs.edges.table import edges_of
-from kurs.settings import CannotRun, ServiceSettings
-from kurs.telemetry import Telemetry
-from kurs.testing.edges import write_keys
+from kurs.kernel.settings import CannotRun, ServiceSettings
+from kurs_testing.edges import write_keys
+from kurs_testing.telemetry import RecordingTelemetry
 
 
 def keys(folder: Path) -> EdgeKeys:
-    return EdgeKeys(folder, edges_of("wallet"), Telemetry.for_tests("wallet"))
+    return EdgeKeys(folder, edges_of("wallet"), RecordingTelemetry("wallet"))
 
 
 def test_the_keys_of_its_edges_are_read_and_of_no_others(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from kurs.clock import ManualClock
 from kurs.edges.mac import Refused, Signer, Verifier, body_fits
 from kurs.edges.table import EDGES, Permissions
+from kurs_testing.clock import ManualClock
 
 KEYS = (b"n" * 32, b"o" * 32)
 CLOCK = ManualClock()

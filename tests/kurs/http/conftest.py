@@ -3,7 +3,8 @@
 import pytest
 
 from kurs.telemetry import Telemetry
-from kurs.testing.monotonic import ManualMonotonic
+from kurs_testing.monotonic import ManualMonotonic
+from kurs_testing.telemetry import RecordingTelemetry
 
 
 @pytest.fixture
@@ -13,4 +14,4 @@ def clock() -> ManualMonotonic:
 
 @pytest.fixture
 def telemetry() -> Telemetry:
-    return Telemetry.for_tests("payments")
+    return RecordingTelemetry("payments")

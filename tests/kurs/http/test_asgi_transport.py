@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from multidict import CIMultiDict
 from starlette.types import Receive, Scope, Send
 
-from kurs.http import (
+from kurs.calls import (
     BreakerState,
     ConnectionLost,
     ResponseTimeout,
@@ -19,9 +19,9 @@ from kurs.http import (
     Transport,
     Unreachable,
 )
-from kurs.http import Request as Call
+from kurs.calls import Request as Call
 from kurs.telemetry import Telemetry
-from kurs.testing.asgi import AsgiTransport, FaultKind
+from kurs_testing.asgi import AsgiTransport, FaultKind
 
 BASE = "http://wallet:8083"
 colour: ContextVar[str] = ContextVar("colour", default="none")

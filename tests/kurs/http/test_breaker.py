@@ -2,9 +2,9 @@
 
 import pytest
 
-from kurs.http import BreakerState, CircuitBreaker
-from kurs.http.window import RollingCount
-from kurs.testing.monotonic import ManualMonotonic
+from kurs.calls import BreakerState, CircuitBreaker
+from kurs.calls.window import RollingCount
+from kurs_testing.monotonic import ManualMonotonic
 
 
 @pytest.fixture

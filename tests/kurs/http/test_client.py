@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI, HTTPException, Response
 from opentelemetry.trace import format_trace_id, use_span
 
-from kurs.http import (
+from kurs.calls import (
     BreakerState,
     CircuitBreaker,
     CircuitOpen,
@@ -21,8 +21,9 @@ from kurs.http import (
 )
 from kurs.telemetry import Telemetry, TelemetryMiddleware
 from kurs.telemetry.tracing import unsampled_span
-from kurs.testing.asgi import AsgiTransport, FaultKind
-from kurs.testing.monotonic import ManualMonotonic
+from kurs_testing.asgi import AsgiTransport, FaultKind
+from kurs_testing.monotonic import ManualMonotonic
+from kurs_testing.telemetry import RecordingTelemetry
 
 BASE = "http://wallet"
 DURATION = "http_client_request_duration_seconds"
@@ -33,7 +34,7 @@ class Wallet:
 
     def __init__(self) -> None:
         self.applied = 0
-        self.telemetry = Telemetry.for_tests("wallet")
+        self.telemetry = RecordingTelemetry("wallet")
         self.app = FastAPI()
         self.app.add_middleware(TelemetryMiddleware, telemetry=self.telemetry)
 

@@ -3,9 +3,10 @@
 import pytest
 from fastapi import FastAPI
 
-from kurs.http import DEADLINE_HEADER, Deadline, DeadlineExceeded, ServiceClient, current_deadline
+from kurs.calls import DEADLINE_HEADER, Deadline, DeadlineExceeded, ServiceClient, current_deadline
 from kurs.telemetry import Telemetry, TelemetryMiddleware
-from kurs.testing.asgi import AsgiTransport
+from kurs_testing.asgi import AsgiTransport
+from kurs_testing.telemetry import RecordingTelemetry
 
 
 def test_a_deadline_survives_its_header() -> None:
@@ -44,10 +45,10 @@ def make_chain() -> AsgiTransport:
     """Two apps: `http://one/` asks `http://two/` and answers what it says."""
     transport = AsgiTransport()
     one, two = FastAPI(), FastAPI()
-    telemetry = Telemetry.for_tests("one")
+    telemetry = RecordingTelemetry("one")
     client = ServiceClient("two", "http://two", transport, telemetry=telemetry, timeout=3000.0)
     one.add_middleware(TelemetryMiddleware, telemetry=telemetry)
-    two.add_middleware(TelemetryMiddleware, telemetry=Telemetry.for_tests("two"))
+    two.add_middleware(TelemetryMiddleware, telemetry=RecordingTelemetry("two"))
 
     @one.get("/")
     async def first() -> int | None:

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 from multidict import CIMultiDict
 
-from kurs.http import (
+from kurs.calls import (
     AiohttpTransport,
     ConnectionLost,
     Request,

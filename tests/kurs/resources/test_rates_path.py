@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kurs.resources.rates_path import MAX_COPIES, MAX_OPERATORS, OPERATORS, check_rates_path, copies
+from kurs.config.resources.rates_path import (
+    MAX_COPIES,
+    MAX_OPERATORS,
+    OPERATORS,
+    check_rates_path,
+    copies,
+)
 
 ANSWER = {"rates": {"USD": "1.1", "IDR": "17000"}, "list": [{"a": 1, "b": [2, 3]}] * 3}
 

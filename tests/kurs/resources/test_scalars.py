@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from kurs.resources.scalars import (
+from kurs.config.resources.scalars import (
     DURATION_PATTERN,
     MAX_SECONDS,
     RATE_PATTERN,

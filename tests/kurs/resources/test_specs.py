@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from kurs.resources import (
+from kurs.config.resources import (
     API_VERSION,
     FXRateSourceSpec,
     InvalidResource,

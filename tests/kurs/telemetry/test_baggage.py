@@ -5,10 +5,11 @@ from fastapi import FastAPI
 from multidict import CIMultiDict
 from opentelemetry.trace import use_span
 
-from kurs.http import Request, ServiceClient
+from kurs.calls import Request, ServiceClient
 from kurs.telemetry import Telemetry, TelemetryMiddleware, carry_merchant, propagated
 from kurs.telemetry.tracing import SAMPLED_ROOT, unsampled_span
-from kurs.testing.asgi import AsgiTransport
+from kurs_testing.asgi import AsgiTransport
+from kurs_testing.telemetry import RecordingTelemetry
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SAMPLED = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -36,7 +37,7 @@ def merchants(telemetry: Telemetry) -> list[object]:
 
 
 async def test_it_is_on_the_span_and_goes_on_with_an_item() -> None:
-    telemetry = Telemetry.for_tests("payments")
+    telemetry = RecordingTelemetry("payments")
 
     fields = await asked(app(telemetry), traceparent=SAMPLED, baggage="merchant=shop")
 
@@ -46,7 +47,7 @@ async def test_it_is_on_the_span_and_goes_on_with_an_item() -> None:
 
 
 async def test_a_trace_that_is_not_sampled_carries_none() -> None:
-    telemetry = Telemetry.for_tests("payments")
+    telemetry = RecordingTelemetry("payments")
 
     unsampled = f"{SAMPLED[:-2]}00"
     assert await asked(app(telemetry), traceparent=unsampled, baggage="merchant=shop") == {}
@@ -57,7 +58,7 @@ async def test_a_trace_that_is_not_sampled_carries_none() -> None:
 
 
 async def test_the_edge_takes_none() -> None:
-    telemetry = Telemetry.for_tests("api-gateway")
+    telemetry = RecordingTelemetry("api-gateway")
 
     fields = await asked(
         app(telemetry, take_baggage=False), traceparent=SAMPLED, baggage="merchant=shop"
@@ -69,7 +70,7 @@ async def test_the_edge_takes_none() -> None:
 
 @pytest.mark.parametrize("text", ["", "merchant", "=shop", "merchant=" + "x" * 9000, "\x7f=1,,"])
 async def test_what_is_malformed_is_left_out(text: str) -> None:
-    telemetry = Telemetry.for_tests("payments")
+    telemetry = RecordingTelemetry("payments")
 
     fields = await asked(app(telemetry), traceparent=SAMPLED, baggage=text)
 
@@ -78,7 +79,7 @@ async def test_what_is_malformed_is_left_out(text: str) -> None:
 
 
 async def test_a_call_and_an_item_span_have_it_too() -> None:
-    caller, callee = Telemetry.for_tests("api-gateway"), Telemetry.for_tests("payments")
+    caller, callee = RecordingTelemetry("api-gateway"), RecordingTelemetry("payments")
     transport = AsgiTransport({"http://payments": app(callee)})
     client = ServiceClient("payments", "http://payments", transport, telemetry=caller)
 

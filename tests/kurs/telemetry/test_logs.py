@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from opentelemetry.trace import format_span_id, format_trace_id
 
-from kurs.telemetry import Telemetry
 from kurs.telemetry.logs import create_logger, route_standard_logging
+from kurs_testing.telemetry import RecordingTelemetry
 
 
 class Terminal(io.StringIO):
@@ -54,7 +54,7 @@ def test_a_line_says_what_when_and_who(stream: io.StringIO) -> None:
 
 
 def test_a_line_inside_a_span_names_its_trace(stream: io.StringIO) -> None:
-    tracer = Telemetry.for_tests("fx").tracer
+    tracer = RecordingTelemetry("fx").tracer
     with tracer.start_as_current_span("quote") as span:
         create_logger("fx", "fx-1", "info", stream).info("quoted")
 

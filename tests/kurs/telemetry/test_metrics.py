@@ -7,13 +7,14 @@ import prometheus_client
 import pytest
 
 from kurs.telemetry import Telemetry, render_metrics
+from kurs_testing.telemetry import RecordingTelemetry
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 
 
 @pytest.fixture
 def telemetry() -> Telemetry:
-    return Telemetry.for_tests("payments")
+    return RecordingTelemetry("payments")
 
 
 def test_a_name_asked_for_twice_gives_one_instrument(telemetry: Telemetry) -> None:
@@ -40,7 +41,7 @@ def test_a_counter_must_end_in_total(telemetry: Telemetry) -> None:
 
 
 def test_two_apps_in_one_process_do_not_share_series() -> None:
-    one, other = Telemetry.for_tests("wallet"), Telemetry.for_tests("fx")
+    one, other = RecordingTelemetry("wallet"), RecordingTelemetry("fx")
     one.counter("kurs_things_total", "Things").inc()
 
     assert other.registry.get_sample_value("kurs_things_total") is None
@@ -81,11 +82,12 @@ def test_a_process_reports_itself() -> None:
 def test_a_process_that_stopped_counting_names_its_metrics_and_counts_nothing() -> None:
     # In a process of its own, since it is for good.
     program = """
-from kurs.telemetry import Telemetry, render_metrics
+from kurs.telemetry import render_metrics
 from kurs.telemetry.metrics import stop_counting
+from kurs_testing.telemetry import RecordingTelemetry
 
 stop_counting()
-telemetry = Telemetry.for_tests("payments")
+telemetry = RecordingTelemetry("payments")
 telemetry.counter("kurs_things_total", "Things").inc()
 telemetry.gauge("kurs_level", "Level").set(3)
 telemetry.histogram("kurs_wait_seconds", "Wait").observe(0.2, {"trace_id": "abc"})

@@ -13,10 +13,11 @@ from prometheus_client.samples import Sample
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from kurs.http import Request as Call
-from kurs.http import Response, current_deadline
+from kurs.calls import Request as Call
+from kurs.calls import Response, current_deadline
 from kurs.telemetry import Telemetry, TelemetryMiddleware
-from kurs.testing.asgi import AsgiTransport
+from kurs_testing.asgi import AsgiTransport
+from kurs_testing.telemetry import RecordingTelemetry
 
 DURATION = "http_server_request_duration_seconds"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -24,7 +25,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 @pytest.fixture
 def telemetry() -> Telemetry:
-    return Telemetry.for_tests("payments", trace_ratio=0.0)
+    return RecordingTelemetry("payments", trace_ratio=0.0)
 
 
 def make_app(telemetry: Telemetry) -> FastAPI:
@@ -117,7 +118,7 @@ async def test_an_invented_method_is_other(telemetry: Telemetry) -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 async def test_probes_bypass_everything(path: str) -> None:
-    telemetry = Telemetry.for_tests("payments", trace_ratio=1.0)
+    telemetry = RecordingTelemetry("payments", trace_ratio=1.0)
     response = await call(telemetry, path, {"X-Request-Deadline": "50"})
 
     assert response.json() == {"deadline": False}
@@ -147,7 +148,7 @@ async def test_an_incoming_sampled_trace_is_continued(telemetry: Telemetry) -> N
 
 
 async def test_an_incoming_unsampled_trace_stays_so_whatever_the_ratio() -> None:
-    telemetry = Telemetry.for_tests("payments", trace_ratio=1.0)
+    telemetry = RecordingTelemetry("payments", trace_ratio=1.0)
     sent = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-00"}
     response = await call(telemetry, "/payments/P1", sent)
 
@@ -160,14 +161,14 @@ async def test_an_incoming_unsampled_trace_stays_so_whatever_the_ratio() -> None
 async def test_a_request_without_a_trace_is_sampled_by_the_ratio(
     ratio: float, recorded: int
 ) -> None:
-    telemetry = Telemetry.for_tests("payments", trace_ratio=ratio)
+    telemetry = RecordingTelemetry("payments", trace_ratio=ratio)
     await call(telemetry, "/payments/P1", {"traceparent": "garbage"})
 
     assert len(telemetry.spans()) == recorded
 
 
 async def test_about_a_ratio_of_many_requests_is_sampled() -> None:
-    telemetry = Telemetry.for_tests("payments", trace_ratio=0.5)
+    telemetry = RecordingTelemetry("payments", trace_ratio=0.5)
     app = make_app(telemetry)
     async with AsgiTransport({"http://app": app}) as transport:
         for _ in range(200):
@@ -177,8 +178,8 @@ async def test_about_a_ratio_of_many_requests_is_sampled() -> None:
 
 
 async def test_the_edge_links_a_callers_trace_and_decides_itself() -> None:
-    telemetry = Telemetry.for_tests("api-gateway", trace_ratio=1.0)
-    app = TelemetryMiddleware(make_app(Telemetry.for_tests("x")), telemetry, trust_incoming=False)
+    telemetry = RecordingTelemetry("api-gateway", trace_ratio=1.0)
+    app = TelemetryMiddleware(make_app(RecordingTelemetry("x")), telemetry, trust_incoming=False)
     async with AsgiTransport({"http://app": app}) as transport:
         sent = CIMultiDict({"traceparent": f"00-{TRACE}-b7ad6b7169203331-00"})
         await transport.send(Call("GET", "http://app/payments/P1", sent))

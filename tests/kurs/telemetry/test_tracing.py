@@ -5,6 +5,7 @@ from opentelemetry.trace import format_trace_id, get_current_span, use_span
 
 from kurs.telemetry import Telemetry, extract, inject
 from kurs.telemetry.tracing import format_traceparent, parse_traceparent, unsampled_span
+from kurs_testing.telemetry import RecordingTelemetry
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SAMPLED = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -13,7 +14,7 @@ UNSAMPLED = f"00-{TRACE}-b7ad6b7169203331-00"
 
 @pytest.fixture
 def telemetry() -> Telemetry:
-    return Telemetry.for_tests("wallet")
+    return RecordingTelemetry("wallet")
 
 
 @pytest.mark.parametrize("text", [SAMPLED, UNSAMPLED])
@@ -107,7 +108,7 @@ def test_a_batch_has_its_own_trace_and_links_to_its_sampled_members(telemetry: T
 
 
 def test_a_batch_is_recorded_whatever_the_ratio_when_a_member_is_sampled() -> None:
-    telemetry = Telemetry.for_tests("wallet", trace_ratio=0.0)
+    telemetry = RecordingTelemetry("wallet", trace_ratio=0.0)
     with telemetry.batch_span("transfers", [SAMPLED]):
         pass
 
@@ -163,4 +164,4 @@ def test_spans_name_their_service(telemetry: Telemetry) -> None:
 @pytest.mark.parametrize("ratio", [-0.1, 1.1])
 def test_a_ratio_outside_zero_to_one_is_refused(ratio: float) -> None:
     with pytest.raises(ValueError, match="range"):
-        Telemetry.for_tests("fx", trace_ratio=ratio)
+        RecordingTelemetry("fx", trace_ratio=ratio)

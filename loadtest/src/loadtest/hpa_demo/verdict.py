@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kurs.money import format_amount, parse_amount
+from kurs.kernel.money import format_amount, parse_amount
 from loadtest.hpa_demo.plan import AMOUNTS, PAYERS
 from loadtest.hpa_demo.series import Limits, Sample, peak
 

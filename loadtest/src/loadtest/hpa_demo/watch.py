@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from kurs.money import parse_amount
+from kurs.kernel.money import parse_amount
 from loadtest.client import GatewayClient, GatewayError
 from loadtest.hpa_demo import job
 from loadtest.hpa_demo.kubectl import DemoError, Kubectl

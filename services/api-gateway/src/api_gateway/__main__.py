@@ -2,7 +2,7 @@
 
 from api_gateway.app import create_app
 from api_gateway.settings import GatewaySettings
-from kurs.server import main
+from kurs.web.server import main
 
 if __name__ == "__main__":
     settings = GatewaySettings()

@@ -10,7 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from api_gateway.client_address import ClientAddresses
 from api_gateway.exchange import Exchange
-from kurs.clock import monotonic
+from kurs.kernel.clock import monotonic
 from kurs.telemetry.middleware import PROBES, route_template
 
 _CLIENT_GONE = 499

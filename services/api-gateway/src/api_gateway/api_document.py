@@ -29,7 +29,7 @@ from api_gateway.errors import (
     UpstreamUnavailable,
 )
 from api_gateway.route_table import ROUTES, SERVICES, Route
-from kurs.errors import problem_responses
+from kurs.kernel.errors import problem_responses
 
 _PARAMETER = re.compile(r"\{([^}]+)\}")
 _SCHEME = "apiKey"

@@ -21,11 +21,11 @@ from api_gateway.proxy import Gate, Proxy
 from api_gateway.rate_limit import RateLimit
 from api_gateway.settings import GatewaySettings
 from api_gateway.upstreams import Upstreams
-from kurs.app import create_app as create_kurs_app
-from kurs.clock import Clock, SystemClock
+from kurs.calls import AiohttpTransport, Transport
 from kurs.edges import Edges
-from kurs.http import AiohttpTransport, Transport
+from kurs.kernel.clock import Clock, SystemClock
 from kurs.telemetry import Telemetry
+from kurs.web.app import create_app as create_kurs_app
 
 
 def create_app(

@@ -18,8 +18,8 @@ from api_gateway.errors import (
 from api_gateway.key_text import MalformedKey
 from api_gateway.keystore import AcceptedKey, KeyStore
 from api_gateway.request_head import RequestHead
-from kurs.clock import Clock
-from kurs.roles import Role
+from kurs.kernel.clock import Clock
+from kurs.kernel.roles import Role
 
 _REALM = 'Bearer realm="kurs"'
 _HINT = "send it as the header 'Authorization: Bearer kurs_...'"

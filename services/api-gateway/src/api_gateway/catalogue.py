@@ -12,7 +12,7 @@ from api_gateway.api_page import render_page
 from api_gateway.api_schemas import Document
 from api_gateway.route_table import SERVICES
 from api_gateway.upstreams import Upstreams
-from kurs.errors import Problem
+from kurs.kernel.errors import Problem
 
 _FIRST_SECONDS = 2.0
 """Between attempts while a service has not shown its document yet."""

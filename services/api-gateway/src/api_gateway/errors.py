@@ -1,6 +1,6 @@
 """What the gateway itself refuses; answers of the services are relayed and never rewritten."""
 
-from kurs.errors import (
+from kurs.kernel.errors import (
     BadRequest,
     Forbidden,
     MethodNotAllowed,

@@ -24,8 +24,8 @@ from pydantic import (
 
 from api_gateway.key_text import KEY_ID_PATTERN
 from api_gateway.rate_limit import KEY, Quota
-from kurs.ids import MerchantId
-from kurs.roles import PLATFORM_ROLES, Role
+from kurs.kernel.ids import MerchantId
+from kurs.kernel.roles import PLATFORM_ROLES, Role
 
 OPERATE: Literal["operate"] = "operate"
 StoredRole = Literal["pay", "refund", "read", "review", "treasury", "audit", "operate"]

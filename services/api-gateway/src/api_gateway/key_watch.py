@@ -12,8 +12,8 @@ from structlog.typing import FilteringBoundLogger
 from api_gateway.key_entry import KeyEntry
 from api_gateway.keystore import KeyStore
 from api_gateway.metrics import GatewayMetrics
-from kurs.audit_log import audit
-from kurs.clock import MICROS, Clock
+from kurs.kernel.clock import MICROS, Clock
+from kurs.telemetry.audit_log import audit
 
 ACTOR = "keys-file"
 """Who changed the file is not in it; who may is a matter of the platform (docs/operations.md)."""

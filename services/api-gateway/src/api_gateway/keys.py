@@ -28,7 +28,7 @@ from api_gateway.key_entry import (
 )
 from api_gateway.key_text import digest, new_key
 from api_gateway.owner_only import locked, write_owner_only
-from kurs.roles import PLATFORM_ROLES, ROLES
+from kurs.kernel.roles import PLATFORM_ROLES, ROLES
 
 DEV_MERCHANT = "demo"
 DEV_ENVIRONMENT = "dev"

@@ -11,7 +11,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
-from kurs.clock import monotonic
+from kurs.kernel.clock import monotonic
 
 PAUSE_SECONDS = 1.0
 

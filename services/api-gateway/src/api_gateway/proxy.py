@@ -36,8 +36,8 @@ from api_gateway.relay import end_body, send_answer, send_problem, send_stream
 from api_gateway.request_head import RequestHead
 from api_gateway.route_table import Methods, Route, RouteTable, check_query
 from api_gateway.upstreams import Upstreams
-from kurs.errors import Internal, Problem
-from kurs.http import Response
+from kurs.calls import Response
+from kurs.kernel.errors import Internal, Problem
 from kurs.telemetry import carry_merchant
 from kurs.telemetry.middleware import PROBES, route_template
 

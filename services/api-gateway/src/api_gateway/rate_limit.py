@@ -20,7 +20,7 @@ from typing import NamedTuple
 from limits import parse
 
 from api_gateway.errors import RateLimited
-from kurs.clock import monotonic
+from kurs.kernel.clock import monotonic
 
 Fields = tuple[tuple[str, str], tuple[str, str]]
 """The two header fields of every answer."""

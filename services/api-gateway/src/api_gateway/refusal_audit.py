@@ -15,9 +15,9 @@ from api_gateway.errors import (
     KeyRequired,
     RoleMissing,
 )
-from kurs.audit_log import audit
-from kurs.clock import monotonic
-from kurs.errors import Problem
+from kurs.kernel.clock import monotonic
+from kurs.kernel.errors import Problem
+from kurs.telemetry.audit_log import audit
 
 LINES_PER_SECOND = 10
 _AUTHENTICATION = (

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from starlette.types import Send
 
-from kurs.errors import PROBLEM_MEDIA_TYPE, Problem
-from kurs.http import Response, StreamedResponse
+from kurs.calls import Response, StreamedResponse
+from kurs.kernel.errors import PROBLEM_MEDIA_TYPE, Problem
 
 Fields = Iterable[tuple[str, str]]
 RawHeaders = list[tuple[bytes, bytes]]

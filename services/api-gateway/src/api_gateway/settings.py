@@ -10,8 +10,8 @@ from pydantic_settings import SettingsConfigDict
 
 from api_gateway.client_address import ClientAddresses
 from kurs.edges.table import FX, PAYMENTS, RISK, WALLET
-from kurs.ids import MerchantId
-from kurs.settings import MEBIBYTE, ServiceSettings
+from kurs.kernel.ids import MerchantId
+from kurs.kernel.settings import MEBIBYTE, ServiceSettings
 
 
 class GatewaySettings(ServiceSettings):

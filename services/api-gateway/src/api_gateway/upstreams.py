@@ -6,9 +6,7 @@ from typing import TypeVar
 
 from api_gateway.errors import UpstreamConnectionLost, UpstreamTimedOut, UpstreamUnavailable
 from api_gateway.settings import GatewaySettings
-from kurs.edges import Edges
-from kurs.errors import Problem
-from kurs.http import (
+from kurs.calls import (
     CircuitOpen,
     Deadline,
     DeadlineExceeded,
@@ -21,6 +19,8 @@ from kurs.http import (
     TransportError,
     Unreachable,
 )
+from kurs.edges import Edges
+from kurs.kernel.errors import Problem
 from kurs.telemetry import Telemetry
 
 _REPEAT = (

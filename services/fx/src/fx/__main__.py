@@ -2,7 +2,7 @@
 
 from fx.app import create_app
 from fx.settings import FxSettings
-from kurs.server import main
+from kurs.web.server import main
 
 settings = FxSettings()
 main(settings, lambda: create_app(settings))

@@ -11,15 +11,15 @@ from fx.metrics import FxMetrics
 from fx.routes import quotes_router, rates_router
 from fx.service import QuoteLimit, RateService
 from fx.settings import FxSettings
-from kurs.app import create_app as create_kurs_app
-from kurs.clock import Clock, SystemClock
-from kurs.documents import DocumentWatcher, config_router
+from kurs.calls import Transport
+from kurs.config.documents import DocumentWatcher, config_router
+from kurs.config.resources import FxDocument
 from kurs.edges import Edges
-from kurs.http import Transport
-from kurs.money import exponent
-from kurs.quote_token import QuoteSigner
-from kurs.resources import FxDocument
+from kurs.kernel.clock import Clock, SystemClock
+from kurs.kernel.money import exponent
+from kurs.quotes.token import QuoteSigner
 from kurs.telemetry import Telemetry
+from kurs.web.app import create_app as create_kurs_app
 
 
 def create_app(

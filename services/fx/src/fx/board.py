@@ -12,10 +12,10 @@ from fx.metrics import FxMetrics, RateCollector
 from fx.settings import FxSettings
 from fx.sources.build import source_of
 from fx.sources.credentials import Secrets
-from kurs.clock import Clock, to_rfc3339
-from kurs.documents import ResourceReport
-from kurs.resources import FxDocument
-from kurs.resources import RateSource as ConfiguredSource
+from kurs.config.documents import ResourceReport
+from kurs.config.resources import FxDocument
+from kurs.config.resources import RateSource as ConfiguredSource
+from kurs.kernel.clock import Clock, to_rfc3339
 from kurs.telemetry import Telemetry
 
 FAR_FROM_NEXT = "far_from_next"

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from fx.domain.refusals import Refusal
-from kurs.errors import FieldError, Problem, TooManyRequests, Unavailable, Unprocessable
-from kurs.money import InvalidAmount
+from kurs.kernel.errors import FieldError, Problem, TooManyRequests, Unavailable, Unprocessable
+from kurs.kernel.money import InvalidAmount
 
 
 class SameCurrencyProblem(Unprocessable):

@@ -9,8 +9,8 @@ from fx.domain.rates import Observation, SourceRates
 from fx.metrics import FxMetrics
 from fx.sources import RateSource, SourceError, SourceFault
 from fx.sources.build import terms_of
-from kurs.clock import MICROS, Clock
-from kurs.resources import RateSource as ConfiguredSource
+from kurs.config.resources import RateSource as ConfiguredSource
+from kurs.kernel.clock import MICROS, Clock
 from kurs.telemetry import Telemetry
 
 FIRST_RETRY = 1 * MICROS

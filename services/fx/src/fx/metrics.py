@@ -7,7 +7,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from fx.domain.rates import SourceRates
-from kurs.clock import MICROS, Clock
+from kurs.kernel.clock import MICROS, Clock
 from kurs.telemetry import Telemetry
 
 

@@ -31,13 +31,13 @@ from fx.schemas import (
     RatesAnswer,
 )
 from fx.service import NotOneAmount, Order, RateService, fixed_side
-from kurs.batch_body import read_items
-from kurs.caller import ROLES_HEADER, CallerDep, MerchantRequired
-from kurs.clock import monotonic
-from kurs.direct import json_body
-from kurs.errors import FieldError, Unprocessable, problem_responses
-from kurs.money import InvalidAmount, parse_amount
-from kurs.routing import router
+from kurs.contracts.batch_body import read_items
+from kurs.kernel.caller import ROLES_HEADER, CallerDep, MerchantRequired
+from kurs.kernel.clock import monotonic
+from kurs.kernel.errors import FieldError, Unprocessable, problem_responses
+from kurs.kernel.money import InvalidAmount, parse_amount
+from kurs.web.direct import json_body
+from kurs.web.routing import router
 
 _PAIR_PROBLEMS = problem_responses(
     Unprocessable, SameCurrencyProblem, PairNotSupportedProblem, StaleRateProblem, NoRatesProblem

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kurs.batch_body import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
-from kurs.ids import AmountIn, CurrencyCode, MerchantId
-from kurs.resources import LastEdit
+from kurs.config.resources import LastEdit
+from kurs.contracts.batch_body import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
+from kurs.kernel.ids import AmountIn, CurrencyCode, MerchantId
 
 
 class _Request(BaseModel):

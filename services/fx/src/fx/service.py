@@ -13,10 +13,10 @@ from fx.errors import NoRatesProblem
 from fx.feed import Feed
 from fx.metrics import FxMetrics
 from fx.schemas import QuoteItem
-from kurs.batch_body import Misfit
-from kurs.clock import MICROS, Clock, to_rfc3339
-from kurs.ids import new_id
-from kurs.money import (
+from kurs.contracts.batch_body import Misfit
+from kurs.kernel.clock import MICROS, Clock, to_rfc3339
+from kurs.kernel.ids import new_id
+from kurs.kernel.money import (
     InvalidAmount,
     Rounding,
     UnknownCurrency,
@@ -24,7 +24,7 @@ from kurs.money import (
     format_amount,
     parse_amount,
 )
-from kurs.quote_token import Quote, QuoteSigner
+from kurs.quotes.token import Quote, QuoteSigner
 from kurs.telemetry import Telemetry
 
 Members = dict[str, Any]

@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from fx.sources.fetch import FetchPolicy
-from kurs.ids import CurrencyCode
-from kurs.settings import MEBIBYTE, ServiceSettings
+from kurs.kernel.ids import CurrencyCode
+from kurs.kernel.settings import MEBIBYTE, ServiceSettings
 
 
 class FxSettings(ServiceSettings):

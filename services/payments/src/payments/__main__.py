@@ -6,8 +6,8 @@ finished, `resume <operation>…` (or `--all`) lets them be tried again.
 
 from functools import partial
 
-from kurs.migrations import migrate
-from kurs.server import main
+from kurs.data.migrations import migrate
+from kurs.web.server import main
 from payments.app import create_app
 from payments.commands import list_set_aside, resume
 from payments.migrations import GRANTS, VERSIONS

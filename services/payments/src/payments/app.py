@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
-from kurs.app import create_app as create_kurs_app
-from kurs.batching import BatchMetrics
-from kurs.clock import Clock, SystemClock
-from kurs.database import Database
+from kurs.calls import AiohttpTransport, ServiceClient, Transport
+from kurs.data.database import Database
+from kurs.data.migrations import ensure_schema
 from kurs.edges import Edges
-from kurs.heartbeat import Heartbeat, beating
-from kurs.http import AiohttpTransport, ServiceClient, Transport
-from kurs.migrations import ensure_schema
-from kurs.quote_token import QuoteVerifier
+from kurs.kernel.batching import BatchMetrics
+from kurs.kernel.clock import Clock, SystemClock
+from kurs.quotes.token import QuoteVerifier
 from kurs.telemetry import Telemetry
+from kurs.web.app import create_app as create_kurs_app
+from kurs.web.heartbeat import Heartbeat, beating
 from payments.assessment import Assessor, Dependencies
 from payments.clients import AccountDirectory, BatchClient
 from payments.exposure import Exposure

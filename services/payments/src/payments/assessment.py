@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from kurs.http import Deadline
-from kurs.money import format_amount
-from kurs.quote_token import InvalidToken, Quote, QuoteVerifier, read_token
+from kurs.calls import Deadline
+from kurs.kernel.money import format_amount
+from kurs.quotes.token import InvalidToken, Quote, QuoteVerifier, read_token
 from payments.clients import AccountDirectory, BatchClient, Unanswered, Unusable
 from payments.domain.failure import FailureCode, Refusal, refusal_of
 from payments.domain.payment import Payment

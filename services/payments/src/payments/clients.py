@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from kurs.batching import Batcher, BatchMetrics, DeadlineExceeded, Overloaded
-from kurs.http import Deadline, ServiceClient, TransportError
+from kurs.calls import Deadline, ServiceClient, TransportError
+from kurs.kernel.batching import Batcher, BatchMetrics, DeadlineExceeded, Overloaded
 from kurs.telemetry import Telemetry, propagated
 
 Item = dict[str, Any]

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from kurs.clock import to_rfc3339
-from kurs.database import Database
-from kurs.settings import CannotRun
+from kurs.data.database import Database
+from kurs.kernel.clock import to_rfc3339
+from kurs.kernel.settings import CannotRun
 from payments.settings import PaymentsSettings
 from payments.store import leases
 

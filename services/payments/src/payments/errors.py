@@ -8,7 +8,7 @@ Problem
 ├── PaymentNotFound 404            └── OperationInProgress 409
 """
 
-from kurs.errors import BadRequest, Conflict, FieldError, Forbidden, NotFound, Unprocessable
+from kurs.kernel.errors import BadRequest, Conflict, FieldError, Forbidden, NotFound, Unprocessable
 
 
 class IdempotencyKeyInvalid(BadRequest):

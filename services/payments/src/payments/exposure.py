@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from kurs.clock import MICROS, Clock
-from kurs.database import Database
+from kurs.data.database import Database
+from kurs.kernel.clock import MICROS, Clock
 from payments.settings import PaymentsSettings
 from payments.store.exposure import Horizon, about_to_open, added, held_open
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
-from kurs.database import Database
+from kurs.data.database import Database
 from payments.store import reads
 from payments.store.reads import Event
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kurs.clock import MICROS, Clock
-from kurs.http import Deadline
+from kurs.calls import Deadline
+from kurs.kernel.clock import MICROS, Clock
 from payments.adoption import (
     Unreadable,
     adopted,

@@ -4,8 +4,8 @@ merchant is one; spans have them all.
 
 from collections.abc import Mapping
 
-from kurs.clock import MICROS
-from kurs.money import exponent
+from kurs.kernel.clock import MICROS
+from kurs.kernel.money import exponent
 from kurs.telemetry import Telemetry
 from payments.domain.operation import Kind, Operation
 from payments.domain.payment import Payment

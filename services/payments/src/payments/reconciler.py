@@ -8,9 +8,9 @@ that is missing was acknowledged and lost: zero tolerance, until it is there.
 from itertools import islice
 from urllib.parse import quote
 
-from kurs.clock import MICROS, Clock
-from kurs.database import Database
-from kurs.http import ServiceClient, TransportError
+from kurs.calls import ServiceClient, TransportError
+from kurs.data.database import Database
+from kurs.kernel.clock import MICROS, Clock
 from kurs.telemetry import Telemetry
 from payments.domain.operation import Kind, operation_id
 from payments.domain.payment import Status

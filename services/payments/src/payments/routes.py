@@ -9,13 +9,13 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from opentelemetry.trace import format_trace_id, get_current_span
 from pydantic import TypeAdapter
 
-from kurs.caller import Caller, CallerDep, MerchantRequired, caller
-from kurs.direct import json_body, read_json
 from kurs.edges import edge_request_id
-from kurs.errors import BadRequest, Unavailable, problem_responses
-from kurs.ids import PaymentId
-from kurs.money import InvalidAmount, parse_amount
-from kurs.routing import router
+from kurs.kernel.caller import Caller, CallerDep, MerchantRequired, caller
+from kurs.kernel.errors import BadRequest, Unavailable, problem_responses
+from kurs.kernel.ids import PaymentId
+from kurs.kernel.money import InvalidAmount, parse_amount
+from kurs.web.direct import json_body, read_json
+from kurs.web.routing import router
 from payments.domain.operation import Kind, digest, operation_id
 from payments.domain.payment import Payment
 from payments.errors import (

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from kurs.clock import to_rfc3339
-from kurs.findings import told
-from kurs.ids import AccountId, AmountIn, CurrencyCode, NewPaymentId
-from kurs.money import format_amount
-from kurs.quote_token import MAX_TOKEN_LENGTH
+from kurs.contracts.findings import told
+from kurs.kernel.clock import to_rfc3339
+from kurs.kernel.ids import AccountId, AmountIn, CurrencyCode, NewPaymentId
+from kurs.kernel.money import format_amount
+from kurs.quotes.token import MAX_TOKEN_LENGTH
 from payments.domain.failure import Failure
 from payments.domain.payment import Exchange, Payment, Status
 from payments.domain.postings import arriving_amount

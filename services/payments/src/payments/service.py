@@ -4,15 +4,15 @@ from dataclasses import dataclass, replace
 
 from opentelemetry.trace import get_current_span
 
-from kurs.audit_log import audit
-from kurs.batching import BatchMetrics
-from kurs.caller import Caller
-from kurs.clock import MICROS, Clock, monotonic
-from kurs.database import Database, Writer
-from kurs.errors import Forbidden, Problem, Unavailable
-from kurs.http import Deadline, current_deadline
-from kurs.money import format_amount
+from kurs.calls import Deadline, current_deadline
+from kurs.data.database import Database, Writer
+from kurs.kernel.batching import BatchMetrics
+from kurs.kernel.caller import Caller
+from kurs.kernel.clock import MICROS, Clock, monotonic
+from kurs.kernel.errors import Forbidden, Problem, Unavailable
+from kurs.kernel.money import format_amount
 from kurs.telemetry import Telemetry, inject
+from kurs.telemetry.audit_log import audit
 from payments.clients import AccountDirectory, Unanswered
 from payments.domain.operation import Answer, Kind, Operation, digest, operation_id
 from payments.domain.payment import Payment, Status

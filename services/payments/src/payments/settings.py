@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from kurs.settings import MEBIBYTE, ServiceSettings
+from kurs.kernel.settings import MEBIBYTE, ServiceSettings
 
 
 class PaymentsSettings(ServiceSettings):

@@ -9,9 +9,9 @@ holds are the wallet's own.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kurs.clock import Clock
-from kurs.database import Database
-from kurs.http import ServiceClient, TransportError
+from kurs.calls import ServiceClient, TransportError
+from kurs.data.database import Database
+from kurs.kernel.clock import Clock
 from kurs.telemetry import Telemetry
 from payments.metrics import PaymentMetrics
 from payments.store import ledger_reads

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from kurs.clock import MICROS, Clock
-from kurs.database import Database
+from kurs.data.database import Database
+from kurs.kernel.clock import MICROS, Clock
 from kurs.telemetry import Telemetry, carry_merchant, extract
 from payments.clients import Unanswered, Unusable
 from payments.domain.payment import Payment

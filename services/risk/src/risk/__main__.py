@@ -1,7 +1,7 @@
 """`python -m risk` serves; `python -m risk migrate` migrates the database."""
 
-from kurs.migrations import migrate
-from kurs.server import main
+from kurs.data.migrations import migrate
+from kurs.web.server import main
 from risk.app import create_app
 from risk.migrations import GRANTS, VERSIONS
 from risk.settings import RiskSettings

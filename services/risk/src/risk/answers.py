@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from kurs.clock import to_rfc3339
-from kurs.findings import told
-from kurs.money import format_amount
-from kurs.resources import RiskDocument
+from kurs.config.resources import RiskDocument
+from kurs.contracts.findings import told
+from kurs.kernel.clock import to_rfc3339
+from kurs.kernel.money import format_amount
 from risk.domain.decision import Decision
 from risk.schemas import (
     DecisionAnswer,

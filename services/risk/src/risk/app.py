@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI
 
-from kurs.app import create_app as create_kurs_app
-from kurs.batching import BatchMetrics
-from kurs.clock import Clock, SystemClock
-from kurs.database import Database
-from kurs.documents import DocumentWatcher, config_router
+from kurs.calls import AiohttpTransport, ServiceClient, Transport
+from kurs.config.documents import DocumentWatcher, config_router
+from kurs.config.resources import RiskDocument
+from kurs.data.database import Database
+from kurs.data.migrations import ensure_schema
 from kurs.edges import Edges
-from kurs.heartbeat import Heartbeat, beating
-from kurs.http import AiohttpTransport, ServiceClient, Transport
-from kurs.migrations import ensure_schema
-from kurs.resources import RiskDocument
+from kurs.kernel.batching import BatchMetrics
+from kurs.kernel.clock import Clock, SystemClock
 from kurs.telemetry import Telemetry
+from kurs.web.app import create_app as create_kurs_app
+from kurs.web.heartbeat import Heartbeat, beating
 from risk.batches import BatchScoring
 from risk.cleanup import Cleanup
 from risk.configuration import Configuration

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from opentelemetry.trace import Span
 from pydantic import TypeAdapter
 
-from kurs.batch_body import Misfit, read_items
-from kurs.errors import FieldError, Problem
-from kurs.money import InvalidAmount, parse_amount
+from kurs.contracts.batch_body import Misfit, read_items
+from kurs.kernel.errors import FieldError, Problem
+from kurs.kernel.money import InvalidAmount, parse_amount
 from kurs.telemetry import Telemetry
 from risk import answers
 from risk.domain.attempt import Attempt

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from kurs.clock import MICROS, Clock
-from kurs.database import Database
+from kurs.data.database import Database
+from kurs.kernel.clock import MICROS, Clock
 from risk.metrics import RiskMetrics
 from risk.store import remove_expired
 

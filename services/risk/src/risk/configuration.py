@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kurs.resources import (
+from kurs.config.resources import (
     MAX_WINDOWS,
     Action,
     OnMissingData,

@@ -5,7 +5,7 @@ DecisionConflict 409   the payment id was decided on for other inputs
 DecisionNotFound 404   no decision with this id, or it belongs to another merchant
 """
 
-from kurs.errors import Conflict, NotFound, Unavailable
+from kurs.kernel.errors import Conflict, NotFound, Unavailable
 
 
 class NotConfigured(Unavailable):

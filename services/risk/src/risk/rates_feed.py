@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from kurs.clock import MICROS, Clock, monotonic
-from kurs.http import Deadline, ServiceClient
-from kurs.ids import CurrencyCode
+from kurs.calls import Deadline, ServiceClient
+from kurs.kernel.clock import MICROS, Clock, monotonic
+from kurs.kernel.ids import CurrencyCode
 from kurs.telemetry import Telemetry
 from risk.domain.rates import NO_RATES, Pair, RateTable
 from risk.metrics import RiskMetrics

@@ -4,16 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from kurs.batching import DeadlineExceeded, Overloaded
-from kurs.caller import Caller, CallerDep, MerchantRequired
-from kurs.clock import monotonic
-from kurs.database import DatabaseUnavailable
-from kurs.direct import json_body
-from kurs.errors import FieldError, Unprocessable, problem_responses
-from kurs.http import current_deadline
-from kurs.ids import PaymentId
-from kurs.money import InvalidAmount, parse_amount
-from kurs.routing import router
+from kurs.calls import current_deadline
+from kurs.data.database import DatabaseUnavailable
+from kurs.kernel.batching import DeadlineExceeded, Overloaded
+from kurs.kernel.caller import Caller, CallerDep, MerchantRequired
+from kurs.kernel.clock import monotonic
+from kurs.kernel.errors import FieldError, Unprocessable, problem_responses
+from kurs.kernel.ids import PaymentId
+from kurs.kernel.money import InvalidAmount, parse_amount
+from kurs.web.direct import json_body
+from kurs.web.routing import router
 from risk import answers
 from risk.batches import BatchScoring, amount_error, conflict_message
 from risk.configuration import Configuration

@@ -15,10 +15,10 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from kurs.batch_body import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
-from kurs.clock import from_rfc3339
-from kurs.ids import AccountId, AmountIn, CurrencyCode, MerchantId, PaymentId, TransferId
-from kurs.resources import LastEdit, Mode
+from kurs.config.resources import LastEdit, Mode
+from kurs.contracts.batch_body import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
+from kurs.kernel.clock import from_rfc3339
+from kurs.kernel.ids import AccountId, AmountIn, CurrencyCode, MerchantId, PaymentId, TransferId
 
 _YEAR_10000 = 253_402_300_800_000_000
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 from structlog.typing import FilteringBoundLogger
 
-from kurs.batching import BatchMetrics
-from kurs.clock import Clock, monotonic
-from kurs.database import Database, Writer
+from kurs.data.database import Database, Writer
+from kurs.kernel.batching import BatchMetrics
+from kurs.kernel.clock import Clock, monotonic
 from risk import store
 from risk.domain.attempt import Attempt
 from risk.domain.batch import Batch, Conflict, Scored
@@ -76,7 +76,8 @@ class RiskService:
     async def score(self, orders: Sequence[Order]) -> list[Result | Exception]:
         """Return one result per order; those of one call are scored in their order.
 
-        Raises NotConfigured without a policy and kurs.batching.Overloaded when too many wait.
+        Raises NotConfigured without a policy and kurs.kernel.batching.Overloaded when too many
+        wait.
         """
         self._in_force()
         results = await self._writer.submit_many(orders)

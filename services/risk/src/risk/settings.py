@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kurs.settings import MEBIBYTE, ServiceSettings
+from kurs.kernel.settings import MEBIBYTE, ServiceSettings
 
 
 class RiskSettings(ServiceSettings):

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from kurs.documents import ResourceReport
-from kurs.resources import RiskDocument, RiskThresholdSpec
+from kurs.config.documents import ResourceReport
+from kurs.config.resources import RiskDocument, RiskThresholdSpec
 
 
 class ShadowTally:

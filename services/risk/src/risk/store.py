@@ -22,8 +22,8 @@ from sqlalchemy import (
     text,
 )
 
-from kurs.bulk import insert_rows, upsert_rows
-from kurs.database import RetryTransaction
+from kurs.data.bulk import insert_rows, upsert_rows
+from kurs.data.database import RetryTransaction
 from risk.domain.batch import Counter
 from risk.domain.decision import Decision
 from risk.domain.velocity import Use, Windows, bucket_width, oldest_bucket

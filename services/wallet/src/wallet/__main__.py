@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from kurs.migrations import migrate
-from kurs.server import main
+from kurs.data.migrations import migrate
+from kurs.web.server import main
 from wallet.app import create_app
 from wallet.commands import seal_command, verify_command
 from wallet.migrations import GRANTS, VERSIONS

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from kurs.batch_body import Misfit
-from kurs.clock import to_rfc3339
-from kurs.money import format_amount
+from kurs.contracts.batch_body import Misfit
+from kurs.kernel.clock import to_rfc3339
+from kurs.kernel.money import format_amount
 from wallet.domain.transfers import Code, Outcome, Record, Status
 from wallet.schemas.public import (
     AccountBalances,

@@ -8,16 +8,16 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from kurs.app import create_app as create_kurs_app
-from kurs.batching import BatchMetrics
-from kurs.clock import Clock, SystemClock
-from kurs.database import Database
+from kurs.calls import Transport
+from kurs.data.database import Database
+from kurs.data.migrations import ensure_schema
 from kurs.edges import Edges
-from kurs.heartbeat import Heartbeat, beating
-from kurs.http import Transport
-from kurs.migrations import ensure_schema
-from kurs.quote_token import QuoteVerifier
+from kurs.kernel.batching import BatchMetrics
+from kurs.kernel.clock import Clock, SystemClock
+from kurs.quotes.token import QuoteVerifier
 from kurs.telemetry import Telemetry
+from kurs.web.app import create_app as create_kurs_app
+from kurs.web.heartbeat import Heartbeat, beating
 from wallet.audit import Audit
 from wallet.directory import AccountDirectory
 from wallet.domain.heads import read_private_key

@@ -7,8 +7,8 @@ from itertools import islice
 from sqlalchemy import Connection
 from structlog.typing import FilteringBoundLogger
 
-from kurs.clock import MICROS, Clock
-from kurs.database import Database
+from kurs.data.database import Database
+from kurs.kernel.clock import MICROS, Clock
 from wallet.metrics import WalletMetrics
 from wallet.store import reports
 from wallet.verification import compare_sums, find_unlinked

@@ -13,10 +13,10 @@ from pathlib import Path
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
-from kurs.clock import SystemClock, to_rfc3339
-from kurs.database import Database, DatabaseUnavailable
-from kurs.migrations import require_schema
-from kurs.settings import CannotRun
+from kurs.data.database import Database, DatabaseUnavailable
+from kurs.data.migrations import require_schema
+from kurs.kernel.clock import SystemClock, to_rfc3339
+from kurs.kernel.settings import CannotRun
 from wallet.domain.heads import find_heads, published, read_public_key
 from wallet.migrations import VERSIONS
 from wallet.seal import seal

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kurs.database import Database
+from kurs.data.database import Database
 from wallet.store.accounts import Account, find_accounts
 
 _REMEMBERED = 20_000

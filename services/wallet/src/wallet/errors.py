@@ -5,7 +5,7 @@ Conflict 409        AccountIdTaken, DepositConflict
 Unprocessable 422   BalanceOverflow, CeilingExceeded
 """
 
-from kurs.errors import Conflict, NotFound, Unprocessable
+from kurs.kernel.errors import Conflict, NotFound, Unprocessable
 
 
 class AccountNotFound(NotFound):

@@ -1,7 +1,7 @@
 """What the wallet does by itself to holds: it releases those whose time has passed."""
 
-from kurs.clock import Clock
-from kurs.database import Database
+from kurs.data.database import Database
+from kurs.kernel.clock import Clock
 from wallet.domain.transfers import Kind, Transfer
 from wallet.ledger import Ledger, Submission
 from wallet.store import reports

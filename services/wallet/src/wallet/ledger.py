@@ -6,10 +6,10 @@ from typing import NamedTuple
 from opentelemetry.trace import Span
 from sqlalchemy import Connection
 
-from kurs.batching import BatchMetrics
-from kurs.clock import Clock, monotonic
-from kurs.database import Database, Writer
-from kurs.errors import Problem
+from kurs.data.database import Database, Writer
+from kurs.kernel.batching import BatchMetrics
+from kurs.kernel.clock import Clock, monotonic
+from kurs.kernel.errors import Problem
 from kurs.telemetry import Telemetry
 from wallet.domain.deposits import Ceilings
 from wallet.domain.evaluate import Evaluation

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from kurs.clock import MICROS
-from kurs.money import exponent
+from kurs.kernel.clock import MICROS
+from kurs.kernel.money import exponent
 from kurs.telemetry import Telemetry
 from wallet.domain.heads import Head
 from wallet.domain.transfers import Outcome

@@ -3,8 +3,8 @@
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.typing import FilteringBoundLogger
 
-from kurs.clock import Clock
-from kurs.database import Database
+from kurs.data.database import Database
+from kurs.kernel.clock import Clock
 from wallet.domain.heads import Head, sign_head
 from wallet.metrics import WalletMetrics
 from wallet.store.chain import read_tips

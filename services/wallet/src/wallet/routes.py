@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from kurs.caller import CallerDep, MerchantRequired
-from kurs.clock import to_rfc3339
-from kurs.errors import Forbidden, Unavailable, problem_responses
-from kurs.ids import LedgerAccountId
-from kurs.money import format_amount
-from kurs.routing import router
+from kurs.kernel.caller import CallerDep, MerchantRequired
+from kurs.kernel.clock import to_rfc3339
+from kurs.kernel.errors import Forbidden, Unavailable, problem_responses
+from kurs.kernel.ids import LedgerAccountId
+from kurs.kernel.money import format_amount
+from kurs.web.routing import router
 from wallet import answers
 from wallet.errors import (
     AccountIdTaken,

@@ -7,8 +7,8 @@ import secrets
 
 from sqlalchemy import Connection, insert, text
 
-from kurs.clock import Clock
-from kurs.database import Database
+from kurs.data.database import Database
+from kurs.kernel.clock import Clock
 from wallet.domain.chain import HISTORY
 from wallet.store import checks
 from wallet.store.chain import append_link, is_sealed, read_tips, records_by_id

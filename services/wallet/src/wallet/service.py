@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import Connection
 from structlog.typing import FilteringBoundLogger
 
-from kurs.audit_log import audit
-from kurs.caller import Caller
-from kurs.clock import Clock
-from kurs.database import Database
-from kurs.errors import FieldError, Problem, Unavailable, Unprocessable
-from kurs.ids import HOUSE_WORLD
-from kurs.money import InvalidAmount, parse_amount
+from kurs.data.database import Database
+from kurs.kernel.caller import Caller
+from kurs.kernel.clock import Clock
+from kurs.kernel.errors import FieldError, Problem, Unavailable, Unprocessable
+from kurs.kernel.ids import HOUSE_WORLD
+from kurs.kernel.money import InvalidAmount, parse_amount
+from kurs.telemetry.audit_log import audit
 from wallet.directory import AccountDirectory
 from wallet.domain.content import posting_content
 from wallet.domain.deposits import ByCurrency, most

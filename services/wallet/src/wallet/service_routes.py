@@ -6,12 +6,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from kurs.batch_body import Misfit, read_batch, read_items
-from kurs.clock import monotonic
-from kurs.errors import Unavailable, Unprocessable, problem_responses
-from kurs.ids import TransferId
-from kurs.quote_token import InvalidToken, QuoteVerifier
-from kurs.routing import router
+from kurs.contracts.batch_body import Misfit, read_batch, read_items
+from kurs.kernel.clock import monotonic
+from kurs.kernel.errors import Unavailable, Unprocessable, problem_responses
+from kurs.kernel.ids import TransferId
+from kurs.quotes.token import InvalidToken, QuoteVerifier
+from kurs.web.routing import router
 from wallet import answers
 from wallet.domain.evaluate import stored_outcome
 from wallet.domain.transfers import Kind

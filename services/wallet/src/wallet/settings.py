@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kurs.settings import MEBIBYTE, ServiceSettings
+from kurs.kernel.settings import MEBIBYTE, ServiceSettings
 from wallet.domain.deposits import Ceilings
 
 # A ninetieth of what 64 bits hold: nothing can bring an account of the house near the edge.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from kurs.database import Database
+from kurs.data.database import Database
 from wallet.store import checks, reports
 from wallet.store.chain import is_sealed
 from wallet.walk import ChainWalk, Finding, Published

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from kurs.database import Database
+from kurs.data.database import Database
 from wallet.domain.chain import entries_digest, link_hash, read_entries, transfer_digest
 from wallet.domain.transfers import Record
 from wallet.store.chain import Link, Tip, links_after, read_tips, records_by_id

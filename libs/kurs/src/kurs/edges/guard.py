@@ -6,10 +6,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
-from kurs.caller import MerchantRequired
 from kurs.edges.mac import Proof, Refused, Verifier, body_fits
 from kurs.edges.table import Permissions
-from kurs.errors import (
+from kurs.kernel.caller import MerchantRequired
+from kurs.kernel.errors import (
     PROBLEM_MEDIA_TYPE,
     FieldError,
     Forbidden,

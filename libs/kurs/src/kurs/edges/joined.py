@@ -2,12 +2,12 @@
 
 from starlette.types import ASGIApp
 
-from kurs.clock import Clock
 from kurs.edges.guard import EdgeGuard, EdgeRefusals
 from kurs.edges.keys import EdgeKeys, Keys
 from kurs.edges.mac import Signer, Verifier
 from kurs.edges.table import EDGES, Permissions, edges_of
-from kurs.settings import ServiceSettings
+from kurs.kernel.clock import Clock
+from kurs.kernel.settings import ServiceSettings
 from kurs.telemetry.service import Telemetry
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
+from kurs.config.renewed_file import RenewedFile
 from kurs.edges.table import Edge
-from kurs.renewed_file import RenewedFile
-from kurs.settings import CannotRun
+from kurs.kernel.settings import CannotRun
 from kurs.telemetry.service import Telemetry
 
 LEAST_BYTES = 32

@@ -37,9 +37,9 @@ from typing import Final, NamedTuple
 
 from starlette.types import Scope
 
-from kurs.caller import KEY_ID_HEADER, MERCHANT_HEADER, ROLES_HEADER
-from kurs.clock import MICROS, Clock
 from kurs.edges.keys import Keys
+from kurs.kernel.caller import KEY_ID_HEADER, MERCHANT_HEADER, ROLES_HEADER
+from kurs.kernel.clock import MICROS, Clock
 
 EDGE_HEADER: Final = "X-Kurs-Edge"
 COVERED_HEADERS: Final = (MERCHANT_HEADER, KEY_ID_HEADER, ROLES_HEADER, "idempotency-key")

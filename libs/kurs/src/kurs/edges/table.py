@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from kurs.roles import Role
+from kurs.kernel.roles import Role
 
 GATEWAY: Final = "api-gateway"
 PAYMENTS: Final = "payments"

@@ -24,8 +24,8 @@ from prometheus_client import Histogram
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kurs.clock import monotonic
-from kurs.http.deadline import Deadline, current_deadline
+from kurs.kernel.clock import monotonic
+from kurs.kernel.deadline import Deadline, current_deadline
 from kurs.telemetry.baggage import with_baggage
 from kurs.telemetry.service import Telemetry
 from kurs.telemetry.tracing import (

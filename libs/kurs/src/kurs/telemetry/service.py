@@ -5,9 +5,7 @@ from contextlib import contextmanager
 from threading import Thread
 
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.trace import (
     INVALID_SPAN,
     Link,
@@ -23,7 +21,7 @@ from opentelemetry.trace import (
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from structlog.typing import FilteringBoundLogger
 
-from kurs.settings import ServiceSettings
+from kurs.kernel.settings import ServiceSettings
 from kurs.telemetry.baggage import MerchantOnSpans, with_baggage
 from kurs.telemetry.export import batch_processor
 from kurs.telemetry.logs import create_logger, route_standard_logging, standard_output
@@ -70,7 +68,6 @@ class Telemetry:
             service, instance, log_level, standard_output()
         )
         self._processor: SpanProcessor | None = None
-        self._memory: InMemorySpanExporter | None = None
 
     @classmethod
     def of(cls, settings: ServiceSettings) -> "Telemetry":
@@ -106,24 +103,11 @@ class Telemetry:
             metrics=Metrics(process=True),
         )
         if otlp_endpoint:
-            telemetry._add(batch_processor(otlp_endpoint, telemetry.metrics))
+            telemetry.export_by(batch_processor(otlp_endpoint, telemetry.metrics))
         return telemetry
 
-    @classmethod
-    def for_tests(cls, service: str, *, trace_ratio: float = 1.0) -> "Telemetry":
-        """Return telemetry that keeps its spans in memory (`spans()`) and logs warnings only."""
-        telemetry = cls(
-            service,
-            instance="test",
-            trace_ratio=trace_ratio,
-            log_level="warning",
-            metrics=Metrics(process=False),
-        )
-        telemetry._memory = InMemorySpanExporter()
-        telemetry._add(SimpleSpanProcessor(telemetry._memory))
-        return telemetry
-
-    def _add(self, processor: SpanProcessor) -> None:
+    def export_by(self, processor: SpanProcessor) -> None:
+        """Let `processor` have every span that ends; `shutdown` ends it, too."""
         self._processor = processor
         self.provider.add_span_processor(processor)
 
@@ -186,11 +170,6 @@ class Telemetry:
             SpanKind.CONSUMER,
             links=_link(carrier),
         )
-
-    def spans(self) -> Sequence[ReadableSpan]:
-        """Return the spans that ended, in that order; only of telemetry `for_tests`."""
-        assert self._memory is not None, "only telemetry for_tests keeps its spans"
-        return self._memory.get_finished_spans()
 
     def route_standard_logging(self) -> None:
         """Let what libraries log look like the logs of the service; for a process's main only."""

@@ -8,7 +8,7 @@ from enum import Enum
 from fractions import Fraction
 
 from fx.domain.rates import Observation, SourceTerms, stated
-from kurs.money import is_known
+from kurs.kernel.money import is_known
 
 MAX_FUTURE = 5 * 60 * 1_000_000
 """Microseconds that a source's clock may be ahead of ours."""

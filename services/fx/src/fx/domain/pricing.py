@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from fx.domain.refusals import AmountTooLarge, AmountTooSmall
 from fx.domain.table import PairRate
-from kurs.money import MAX_MINOR, InvalidAmount, Rounding, convert, exponent, format_amount
+from kurs.kernel.money import MAX_MINOR, InvalidAmount, Rounding, convert, exponent, format_amount
 
 
 class Side(StrEnum):

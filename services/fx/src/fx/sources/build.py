@@ -7,8 +7,8 @@ from fx.sources.fetch import FetchPolicy
 from fx.sources.http import HttpFeed
 from fx.sources.simulated import Simulated
 from fx.sources.static import Static
-from kurs.clock import MICROS
-from kurs.resources import FXRateSourceSpec
+from kurs.config.resources import FXRateSourceSpec
+from kurs.kernel.clock import MICROS
 
 
 def terms_of(name: str, spec: FXRateSourceSpec) -> SourceTerms:

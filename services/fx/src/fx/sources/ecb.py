@@ -15,7 +15,7 @@ from defusedxml.ElementTree import fromstring
 
 from fx.domain.rates import Observation
 from fx.sources.base import SourceError, SourceFault
-from kurs.clock import MICROS
+from kurs.kernel.clock import MICROS
 
 BASE = "EUR"
 _CUBE = "{http://www.ecb.int/vocabulary/2002-08-01/eurofxref}Cube"

@@ -11,8 +11,8 @@ from yarl import URL
 from fx.sources.addresses import PublicResolver, is_address, require_public
 from fx.sources.base import SourceError, SourceFault
 from fx.sources.credentials import Secret
-from kurs.http import BodyTooLarge, read_bounded
-from kurs.resources import PLACEHOLDER, is_plain_host, takes_secret
+from kurs.calls import BodyTooLarge, read_bounded
+from kurs.config.resources import PLACEHOLDER, is_plain_host, takes_secret
 
 MAX_BYTES = 256 * 1024
 _HEADERS = {

@@ -7,7 +7,7 @@ from fx.domain.rates import Observation
 from fx.sources import ecb, json_rates
 from fx.sources.credentials import Secret, Secrets
 from fx.sources.fetch import FetchPolicy, fetch_bytes
-from kurs.resources import HttpRates
+from kurs.config.resources import HttpRates
 
 
 class HttpFeed:

@@ -10,9 +10,9 @@ from jmespath.exceptions import JMESPathError
 
 from fx.domain.rates import Observation
 from fx.sources.base import SourceError, SourceFault
-from kurs.decoder import Number
-from kurs.money import is_known
-from kurs.resources import expression_for
+from kurs.config.resources import expression_for
+from kurs.kernel.decoder import Number
+from kurs.kernel.money import is_known
 
 MAX_RATES = 200
 _NOT_A_RATE = Decimal("NaN")

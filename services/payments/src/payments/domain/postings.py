@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from kurs.ids import HOUSE_FX_REVENUE, HOUSE_LIQUIDITY
-from kurs.money import InvalidAmount
-from kurs.quote_legs import Legs, exchange_legs
+from kurs.kernel.ids import HOUSE_FX_REVENUE, HOUSE_LIQUIDITY
+from kurs.kernel.money import InvalidAmount
+from kurs.quotes.legs import Legs, exchange_legs
 from payments.domain.failure import FailureCode, Refusal
 from payments.domain.payment import Payment
 

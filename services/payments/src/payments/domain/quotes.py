@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from kurs.quote_token import InvalidToken, Quote, QuoteVerifier
+from kurs.quotes.token import InvalidToken, Quote, QuoteVerifier
 from payments.domain.failure import FailureCode, Refusal
 from payments.domain.payment import Exchange, Payment
 from payments.domain.postings import full_legs

@@ -8,9 +8,9 @@ by a quote of its own from the receiver's currency to the payer's.
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from kurs.money import InvalidAmount
-from kurs.quote_legs import quote_legs
-from kurs.quote_token import Quote
+from kurs.kernel.money import InvalidAmount
+from kurs.quotes.legs import quote_legs
+from kurs.quotes.token import Quote
 from payments.domain.failure import FailureCode, Refusal
 from payments.domain.payment import Exchange, Payment
 from payments.domain.postings import Posting, captured_legs, conversion_postings

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, func, select, update
 
-from kurs.bulk import is_any_of
-from kurs.database import for_update
+from kurs.data.bulk import is_any_of
+from kurs.data.database import for_update
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
 from payments.errors import OperationInProgress

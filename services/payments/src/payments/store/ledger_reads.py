@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, delete, func, select
 
-from kurs.bulk import insert_rows, is_any_of, rows_with
-from kurs.database import insert
+from kurs.data.bulk import insert_rows, is_any_of, rows_with
+from kurs.data.database import insert
 from payments.store.tables import ledger_cursors, operations, unknown_transfers
 
 Unknown = tuple[str, str, str, int]

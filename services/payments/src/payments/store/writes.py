@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select, text, update
 
-from kurs.bulk import insert_rows, is_any_of, rows_with, update_rows
-from kurs.database import RetryTransaction, for_update
-from kurs.money import Money
+from kurs.data.bulk import insert_rows, is_any_of, rows_with, update_rows
+from kurs.data.database import RetryTransaction, for_update
+from kurs.kernel.money import Money
 from payments.domain.failure import Refusal
 from payments.domain.operation import BEGINS_IN, Answer, Kind, Operation
 from payments.domain.payment import Payment

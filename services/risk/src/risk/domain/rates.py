@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from kurs.money import exponent
+from kurs.kernel.money import exponent
 
 Pair = tuple[str, str]
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from kurs.clock import MICROS
-from kurs.money import format_amount
+from kurs.kernel.clock import MICROS
+from kurs.kernel.money import format_amount
 from risk.domain.attempt import Attempt
 from risk.domain.outcome import MAX_SCORE, Outcome
 from risk.domain.policy import (

@@ -8,7 +8,7 @@ too far: between W and W + ceil(W / 12) seconds.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from kurs.clock import MICROS
+from kurs.kernel.clock import MICROS
 
 BUCKETS = 12
 """Buckets to a window."""

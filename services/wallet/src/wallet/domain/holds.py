@@ -1,6 +1,6 @@
 """The rules of two-phase transfers: a hold is captured, voided or expires, once."""
 
-from kurs.money import MAX_MINOR
+from kurs.kernel.money import MAX_MINOR
 from wallet.domain.postings import insufficient, unknown_account
 from wallet.domain.transfers import Code, Refusal, Transfer
 from wallet.domain.view import Hold, HoldState, View

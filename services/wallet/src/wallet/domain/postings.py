@@ -1,6 +1,6 @@
 """The rules of postings: which accounts they may touch, and how far."""
 
-from kurs.money import format_amount
+from kurs.kernel.money import format_amount
 from wallet.domain.transfers import Code, Refusal, Transfer
 from wallet.domain.view import Balance, Hold, View, unbalanced
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from kurs.quote_token import Quote
+from kurs.quotes.token import Quote
 
 
 class Kind(StrEnum):

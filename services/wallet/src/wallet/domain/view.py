@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kurs.money import MAX_MINOR
+from kurs.kernel.money import MAX_MINOR
 from wallet.domain.deposits import Room
 from wallet.domain.transfers import Posting, Record
 

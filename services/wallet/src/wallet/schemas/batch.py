@@ -20,10 +20,10 @@ from pydantic import (
     field_validator,
 )
 
-from kurs.batch_body import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
-from kurs.ids import AccountId, Actor, CurrencyCode, LedgerAccountId, MerchantId, TransferId
-from kurs.money import MAX_MINOR
-from kurs.quote_token import MAX_TOKEN_LENGTH, Quote
+from kurs.contracts.batch_body import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
+from kurs.kernel.ids import AccountId, Actor, CurrencyCode, LedgerAccountId, MerchantId, TransferId
+from kurs.kernel.money import MAX_MINOR
+from kurs.quotes.token import MAX_TOKEN_LENGTH, Quote
 from wallet.domain.transfers import HoldTerms, Kind, Posting, Transfer
 from wallet.domain.view import unbalanced
 from wallet.schemas.public import MAX_ACCOUNTS, Request

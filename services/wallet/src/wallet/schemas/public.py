@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from kurs.ids import AccountId, AmountIn, CurrencyCode, DepositId
+from kurs.kernel.ids import AccountId, AmountIn, CurrencyCode, DepositId
 
 MAX_ACCOUNTS = 1_000
 """How many accounts one request may open or look up."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
 
-from kurs.bulk import insert_rows, is_any_of
+from kurs.data.bulk import insert_rows, is_any_of
 from wallet.store.tables import accounts, balances
 
 _ACCOUNT = tuple(column.name for column in accounts.columns)

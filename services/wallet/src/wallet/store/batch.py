@@ -11,8 +11,8 @@ from operator import itemgetter
 
 from sqlalchemy import Connection, Table
 
-from kurs.bulk import insert_rows, update_rows
-from kurs.database import RetryTransaction
+from kurs.data.bulk import insert_rows, update_rows
+from kurs.data.database import RetryTransaction
 from wallet.domain.transfers import Record, Transfer
 from wallet.domain.view import Balance, Changes, Hold, HoldState, Key, View, is_house
 from wallet.store import tables

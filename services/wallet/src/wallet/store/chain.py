@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from kurs.bulk import rows_with
+from kurs.data.bulk import rows_with
 from wallet.domain.chain import HISTORY, entries_digest, link_hash, read_entries, write_entries
 from wallet.domain.transfers import Record
 from wallet.store.tables import chains, links, transfers

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select, text
 
-from kurs.clock import MICROS
-from kurs.ids import HOUSE_WORLD
+from kurs.kernel.clock import MICROS
+from kurs.kernel.ids import HOUSE_WORLD
 from wallet.domain.deposits import Ceilings, Room
 from wallet.store.reports import positions, summed, whole
 from wallet.store.tables import postings

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from kurs.append_only import keep_history
+from kurs.data.append_only import keep_history
 
 revision = "0001"
 down_revision = None

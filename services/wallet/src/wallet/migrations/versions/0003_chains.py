@@ -10,7 +10,7 @@ import secrets
 import sqlalchemy as sa
 from alembic import op
 
-from kurs.append_only import keep_history
+from kurs.data.append_only import keep_history
 
 revision = "0003"
 down_revision = "0002"

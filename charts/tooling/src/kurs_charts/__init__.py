@@ -1,1 +1,0 @@
-"""Writes what the charts say of their values, and holds nothing that runs in a cluster."""

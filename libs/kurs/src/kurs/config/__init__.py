@@ -1,0 +1,1 @@
+"""What changes while a process runs: resources, the documents compiled of them, mounted files."""

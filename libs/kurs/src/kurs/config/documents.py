@@ -1,0 +1,299 @@
+"""Configuration that changes while a service runs: watch a document, swap one immutable snapshot.
+
+The folder is a mounted ConfigMap or what the local mode writes. Kubernetes swaps the `..data`
+symbolic link, the local mode renames a file; both give `config.json` another identity, which a
+poll of a few microseconds sees. A bad document never replaces a good one: the last good one
+stays in force and `error` says what is wrong with the newer one.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ValidationError
+
+from kurs.config.resources import FILE_NAME, Document, SourceRef, describe, digest_of, explain
+from kurs.kernel.clock import MICROS, Clock, SystemClock, to_rfc3339
+from kurs.telemetry import Telemetry, extract
+
+MAX_BYTES = 2 * 1024 * 1024
+"""More than a ConfigMap holds; a larger file is refused unread."""
+
+DocumentT = TypeVar("DocumentT", bound=Document)
+Identity = tuple[str, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading(Generic[DocumentT]):
+    """What one look at a changed file found: a document, or why there is none.
+
+    A file that could not be read has no identity, so that the next look asks again.
+    """
+
+    identity: Identity | None
+    content: bytes = b""
+    document: DocumentT | None = None
+    error: str = ""
+
+
+class DocumentWatcher(Generic[DocumentT]):
+    """Watches `<folder>/config.json`, validates it as `model`, and holds the last good document.
+
+    A request takes `current` once and keeps it for its whole life; documents are frozen. Reading
+    and validating happen in a thread. The app's readiness is `ready`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        model: type[DocumentT],
+        *,
+        telemetry: Telemetry,
+        poll_seconds: float = 0.2,
+        clock: Clock | None = None,
+    ) -> None:
+        self._file = folder / FILE_NAME
+        self._model = model
+        self._poll_seconds = poll_seconds
+        self._clock = clock or SystemClock()
+        self._logger = telemetry.logger
+        self._tracer = telemetry.tracer
+        self._metrics = _ReloadMetrics(telemetry)
+        self._subscribers: list[Callable[[DocumentT], None]] = []
+        self._seen: Identity | None = None
+        self._content = b""
+        self._task: asyncio.Task[None] | None = None
+        self.current: DocumentT | None = None
+        self.error: str | None = None
+        self.applied_at: int | None = None
+        """When `current` was put in force, in microseconds since the epoch."""
+
+    @property
+    def revision(self) -> str | None:
+        """The revision in force, or None before the first good document."""
+        return None if self.current is None else self.current.revision
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of the document in force as it was read, or None before the first one."""
+        return None if self.current is None else digest_of(self._content)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a good document has been applied."""
+        return self.current is not None
+
+    def subscribe(self, callback: Callable[[DocumentT], None]) -> None:
+        """Call `callback` with the document in force, if any, and with each later one.
+
+        It runs in the event loop just before the document becomes `current`. One that raises
+        rejects the document: the others are given the last good one again.
+        """
+        self._subscribers.append(callback)
+        if self.current is not None:
+            callback(self.current)
+
+    async def start(self) -> None:
+        """Look once, so that a present document is applied on return, then keep watching."""
+        await self._look()
+        self._task = asyncio.create_task(self._watch(), name=f"watch {self._file}")
+
+    async def close(self) -> None:
+        """Stop watching; what is in force stays readable."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._poll_seconds)
+            try:
+                await self._look()
+            except Exception as error:
+                # The watch outlives any fault: without it a service would be stuck unnoticed.
+                fault = f"{type(error).__name__}: {error}"
+                if fault != self.error:
+                    self._fail(fault)
+
+    async def _look(self) -> None:
+        # Two system calls on a local mount; only what they find new is worth a thread.
+        identity = _identity(self._file)
+        if identity is not None and identity == self._seen:
+            return
+        reading = await asyncio.to_thread(_read, self._file, identity, self._model)
+        self._seen = reading.identity
+        if reading.document is None:
+            self._refuse(reading)
+        elif reading.content == self._content:
+            self._settle("configuration is good again")
+        else:
+            self._apply(reading.document, reading.content)
+
+    def _apply(self, document: DocumentT, content: bytes) -> None:
+        previous = self.current
+        with self._tracer.start_as_current_span(
+            "apply configuration",
+            extract(document.traceparent),
+            attributes={"config.revision": document.revision},
+        ):
+            try:
+                for callback in self._subscribers:
+                    callback(document)
+            except Exception as error:
+                self._restore(previous)
+                self._fail(f"the service rejects it: {error}")
+                return
+        self.current = document
+        self._content = content
+        self.applied_at = self._clock.now()
+        self._metrics.applied(document, previous, self.applied_at)
+        self.error = None
+        self._logger.info(
+            "configuration applied",
+            revision=document.revision,
+            previous=None if previous is None else previous.revision,
+        )
+
+    def _restore(self, document: DocumentT | None) -> None:
+        if document is None:
+            return
+        for callback in self._subscribers:
+            with suppress(Exception):
+                callback(document)
+
+    def _settle(self, message: str) -> None:
+        if self.error is not None:
+            self.error = None
+            self._logger.info(message, revision=self.revision)
+
+    def _refuse(self, reading: _Reading[DocumentT]) -> None:
+        if reading.identity is not None:
+            self._fail(reading.error)
+        elif reading.error != self.error:
+            # A service often starts before its first document is written; nobody need be woken.
+            self.error = reading.error
+            self._logger.warning("no configuration", error=self.error, in_force=self.revision)
+
+    def _fail(self, error: str) -> None:
+        self._metrics.failures.inc()
+        if error != self.error:
+            self.error = error
+            self._logger.error("configuration refused", error=error, in_force=self.revision)
+
+
+class _ReloadMetrics:
+    """What Prometheus learns of reloads. Label values are the configured resources, no others."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._generation = telemetry.gauge(
+            "config_applied_generation",
+            "Generation of each resource in the configuration in force",
+            ("kind", "name"),
+        )
+        self._success = telemetry.gauge(
+            "config_reload_success_timestamp_seconds", "When the configuration in force was applied"
+        )
+        self.failures = telemetry.counter(
+            "config_reload_failures_total", "Configurations that were refused"
+        )
+
+    def applied(self, document: Document, previous: Document | None, at: int) -> None:
+        """Show `document` in place of `previous`; `at` is in microseconds."""
+        for kind, name in _names(previous) - _names(document):
+            self._generation.remove(kind, name)
+        for source in document.sources:
+            self._generation.labels(source.kind, source.name).set(source.generation)
+        self._success.set(at / MICROS)
+
+
+class ResourceReport(BaseModel):
+    """What a service can say of one resource in force.
+
+    Of a rate source its health (None before its first answer), what kind of thing is wrong (one of
+    a fixed set) and what it is, and the date of its oldest rate. Of a threshold in Shadow mode how
+    often it would have decided what.
+    """
+
+    kind: str
+    name: str
+    healthy: bool | None = None
+    reason: str | None = None
+    error: str | None = None
+    observed_at: str | None = None
+    decisions: dict[str, int] = {}
+
+
+class ConfigState(BaseModel):
+    """The configuration in force, and what is wrong with a newer one.
+
+    `digest` tells one written document from another of the same revision.
+    """
+
+    revision: str | None
+    digest: str | None
+    error: str | None
+    applied_at: str | None
+    sources: list[SourceRef]
+    reports: list[ResourceReport]
+
+
+def config_router(
+    watcher: DocumentWatcher[DocumentT], reports: Callable[[], list[ResourceReport]] = list
+) -> APIRouter:
+    """Return the route `GET /internal/config`, by which the operator counts acknowledgements."""
+    routes = APIRouter(tags=["operations"])
+
+    @routes.get("/internal/config", summary="Which configuration is in force?")
+    async def config() -> ConfigState:
+        document, applied_at = watcher.current, watcher.applied_at
+        return ConfigState(
+            revision=watcher.revision,
+            digest=watcher.digest,
+            error=watcher.error,
+            applied_at=None if applied_at is None else to_rfc3339(applied_at),
+            sources=list(document.sources) if document else [],
+            reports=reports(),
+        )
+
+    return routes
+
+
+def _names(document: Document | None) -> set[tuple[str, str]]:
+    return {(source.kind, source.name) for source in document.sources} if document else set()
+
+
+def _identity(file: Path) -> Identity | None:
+    """Return what changes when the file is replaced, or None when there is no file."""
+    try:
+        swapped = str((file.parent / "..data").readlink())
+    except OSError:
+        swapped = ""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return (swapped, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def _read(file: Path, identity: Identity | None, model: type[DocumentT]) -> _Reading[DocumentT]:
+    # The identity was taken before: a swap since then is seen at the next look.
+    try:
+        if identity is not None and identity[3] > MAX_BYTES:
+            return _Reading(identity, error=f"{file} has more than {MAX_BYTES} bytes")
+        content = file.read_bytes()
+    except OSError as error:
+        return _Reading(None, error=f"{file}: {error.strerror}")
+    try:
+        return _Reading(identity, content, model.model_validate_json(content))
+    except ValidationError as error:
+        findings = "; ".join(describe(finding) for finding in explain(error, model))
+        return _Reading(identity, error=f"{file}: {findings}")
+    except Exception as error:
+        # Read again at each look, it would fail again and tell nobody.
+        return _Reading(identity, error=f"{file}: cannot be read: {type(error).__name__}")

@@ -1,0 +1,1 @@
+"""What one service says to another, typed once for both sides."""

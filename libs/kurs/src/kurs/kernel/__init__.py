@@ -1,0 +1,1 @@
+"""What all stand on: time, money, texts, ids, settings, the one error shape; no network."""

@@ -1,0 +1,1 @@
+"""Quotes that fx signs and others verify: keys, trees of hashes, tokens, and what one moves."""

@@ -1,0 +1,1 @@
+"""What answers requests: the app, its layers and routes, the server, heartbeats."""

@@ -1,0 +1,94 @@
+"""Which entries belong in a document: names, suspension, windows of time, and conflicts. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from kurs.kernel.clock import to_rfc3339
+from kurs_operator.conflicts import conflict
+from kurs_operator.entries import Entry
+from kurs_operator.verdict import Reason, Verdict
+
+
+def changes(entries: Iterable[Entry], now: int) -> list[int]:
+    """Return the moments after `now` at which an entry comes into force or expires."""
+    moments = [
+        moment
+        for entry in entries
+        if not entry.part.spec.suspend
+        for moment in (entry.part.spec.effective_from, entry.part.spec.effective_until)
+    ]
+    return [moment for moment in moments if moment is not None and moment > now]
+
+
+def admit(entries: Sequence[Entry], now: int, verdicts: list[Verdict]) -> list[Entry]:
+    """Return the entries that belong in the document; append the verdicts on the others.
+
+    A loser does not make losers itself: each entry is held against those already admitted. One
+    that is not yet effective is admitted, since services open and close windows to the second and
+    without us, but it drives nobody out before its time.
+    """
+    admitted: list[Entry] = []
+    coming: list[Entry] = []
+    for entry in _first_of_each_name(sorted(entries, key=lambda e: e.rank), verdicts):
+        spec = entry.part.spec
+        if spec.suspend:
+            verdicts.append(Verdict(entry.identity, Reason.SUSPENDED, "spec.suspend is true"))
+        elif spec.effective_until is not None and now >= spec.effective_until:
+            message = f"was in force until {to_rfc3339(spec.effective_until)}"
+            verdicts.append(Verdict(entry.identity, Reason.EXPIRED, message))
+        elif spec.effective_from is not None and now < spec.effective_from:
+            coming.append(entry)
+        elif lost := _lost(entry, admitted):
+            verdicts.append(lost)
+        else:
+            admitted.append(entry)
+    both = admitted + coming
+    return admitted + [entry.told(_announced(entry, both)) for entry in coming]
+
+
+def _first_of_each_name(ranked: Iterable[Entry], verdicts: list[Verdict]) -> Iterator[Entry]:
+    named: set[tuple[str, str, str]] = set()
+    for entry in ranked:
+        if entry.identity.key in named:
+            name = str(entry.identity)
+            message = f"{name} is defined more than once; give this one another metadata.name"
+            verdicts.append(Verdict(entry.identity, Reason.CONFLICTED, message, winner=name))
+        else:
+            named.add(entry.identity.key)
+            yield entry
+
+
+def _lost(entry: Entry, earlier: Iterable[Entry]) -> Verdict | None:
+    """Return the verdict on an entry that contradicts one before it, or None."""
+    for winner in earlier:
+        found = conflict(winner.claim, entry.claim)
+        if found is not None:
+            name = str(winner.identity)
+            message = f"{name} wins because {_precedence(winner, entry)}: {found}"
+            return Verdict(entry.identity, Reason.CONFLICTED, message, winner=name)
+    return None
+
+
+def _announced(entry: Entry, others: Iterable[Entry]) -> Verdict:
+    """Return the verdict on an entry that is not yet effective, with the conflict it will meet."""
+    start = entry.part.spec.effective_from
+    assert start is not None
+    then = (
+        other
+        for other in others
+        if other.rank < entry.rank
+        and (other.part.spec.effective_from or 0) <= start
+        and (other.part.spec.effective_until is None or other.part.spec.effective_until > start)
+    )
+    lost = _lost(entry, then)
+    message = f"comes into force at {to_rfc3339(start)}"
+    if lost is not None:
+        message += f", but then {lost.message}"
+    return Verdict(entry.identity, Reason.NOT_YET_EFFECTIVE, message)
+
+
+def _precedence(winner: Entry, loser: Entry) -> str:
+    if winner.part.spec.priority != loser.part.spec.priority:
+        return "its priority is higher"
+    if winner.created != loser.created:
+        return "it is older"
+    return "its name comes first"

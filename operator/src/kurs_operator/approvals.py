@@ -1,0 +1,265 @@
+"""Which loosening of decline limits has an approval. Pure.
+
+Judged is what is in force before and after, whoever wrote which resource: every limit that a
+threshold was approved with must still be stated by something in force, for its scope and its
+currency, over no shorter a window, and at most doubled. Doubling again counts from the same
+approval, which stands in the status of the threshold and survives a restart. Who takes a limit out
+of force without a new ticket keeps his last good self. `suspend`, Shadow and deletion are brakes
+for an emergency, and a matter of RBAC.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kurs.config.resources import Document, RiskThresholdSpec, Scope
+from kurs.kernel.clock import from_rfc3339, to_rfc3339
+from kurs_operator.compile import Compilation, compile_resources
+from kurs_operator.conditions import MAX_APPROVED, MAX_TICKETS, Approval, ApprovedLimit
+from kurs_operator.last_good import in_force, restored
+from kurs_operator.verdict import Identity, Reason, Verdict
+
+Content = Mapping[str, Any]
+Approvals = Mapping[str, Approval]
+"""By the uid of the threshold."""
+_LOOSER = 2
+_ITS_OWN = frozenset({Reason.ACCEPTED, Reason.NOT_YET_EFFECTIVE, Reason.EXPIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """What may be in force, the verdicts on what may not by uid, and the approvals from now on."""
+
+    compilation: Compilation
+    refused: Mapping[str, Verdict]
+    approvals: Approvals
+
+
+def compile_approved(
+    resources: Iterable[Content],
+    approvals: Approvals,
+    documents: Iterable[Document],
+    *,
+    now: int,
+    ticket: re.Pattern[str],
+) -> Approved:
+    """Compile resources, and hold back what loosens a limit without a new ticket of this form."""
+    contents = list(resources)
+    good, refused = in_force(documents), dict[str, Verdict]()
+    while True:
+        compilation = compile_resources(contents, now=now)
+        judgement = _Judgement(contents, compilation, approvals, good, now, ticket)
+        found = {uid: why for uid, why in judgement.loosened() if uid not in refused}
+        if not found:
+            verdicts = (*compilation.verdicts, *_left_out(compilation, refused))
+            return Approved(
+                replace(compilation, verdicts=verdicts), refused, judgement.approvals(refused)
+            )
+        kept = []
+        for content in contents:
+            identity = Identity.of(content)
+            if identity.uid not in found:
+                kept.append(content)
+                continue
+            last = good.get((identity.kind, identity.name, identity.uid))
+            refused[identity.uid] = _refusal(identity, found[identity.uid], last and last[0])
+            if last is not None:
+                kept.append(restored(content, *last))
+        contents = kept
+
+
+def limits_of(spec: RiskThresholdSpec) -> tuple[ApprovedLimit, ...]:
+    """Return the limits by which a spec declines, none in Shadow."""
+    if spec.mode == "Shadow":
+        return ()
+    until = None if spec.effective_until is None else to_rfc3339(spec.effective_until)
+    common = {"scope": spec.scope, "until": until}
+    found = []
+    if spec.per_payment is not None:
+        bounds = spec.per_payment
+        found.append(
+            ApprovedLimit(**common, currency=bounds.currency, bound=bounds.decline_above_minor)
+        )
+    for rule in spec.velocity:
+        if rule.action == "Decline":
+            window = {**common, "window": rule.window}
+            if rule.max_count is not None:
+                found.append(ApprovedLimit(**window, bound=rule.max_count))
+            if rule.max_amount_minor is not None:
+                currency = spec.currency_of(rule)
+                found.append(
+                    ApprovedLimit(**window, currency=currency, bound=rule.max_amount_minor)
+                )
+    return tuple(found)
+
+
+class _Judgement:
+    """One compilation, held against what was approved."""
+
+    def __init__(
+        self,
+        contents: Iterable[Content],
+        compilation: Compilation,
+        approvals: Approvals,
+        good: Mapping[tuple[str, str, str], tuple[int, Content]],
+        now: int,
+        ticket: re.Pattern[str],
+    ) -> None:
+        self._specs = {Identity.of(c).uid: c.get("spec", {}) for c in contents}
+        self._verdicts = {v.identity.uid: v for v in compilation.verdicts if v.identity.uid}
+        self._uids = {str(v.identity): uid for uid, v in self._verdicts.items()}
+        self._approvals = approvals
+        self._now = now
+        self._ticket = ticket
+        parts = {f"RiskThreshold/{t.name}": t.spec for t in compilation.risk.payload.thresholds}
+        self._stated = {
+            uid: limits_of(parts[name])
+            for name, uid in self._uids.items()
+            if name in parts and self._verdicts[uid].in_force
+        }
+
+        self._newcomer = next(
+            (
+                uid
+                for uid, v in self._verdicts.items()
+                if v.in_document
+                and v.identity.kind == "RiskThreshold"
+                and good.get((*_kind_and_name(v.identity), uid), (-1,))[0] != v.identity.generation
+            ),
+            None,
+        )
+
+    def loosened(self) -> Iterator[tuple[str, str]]:
+        """Yield who took an approved limit out of force without a ticket, and what it was."""
+        for owner, who, limit in self._missing():
+            if not self._excused(who, owner):
+                yield who, f"{self._verdicts[owner].identity} {_described(limit)}"
+
+    def approvals(self, refused: Mapping[str, Verdict]) -> Approvals:
+        """Return the approvals of all that is in force, as they are from now on."""
+        displaced: dict[str, set[str]] = {}
+        for owner, who, _ in self._missing():
+            if who != owner:
+                displaced.setdefault(who, set()).add(self._verdicts[owner].identity.name)
+        return {
+            uid: self._approved(uid, stated, displaced.get(uid, set()))
+            for uid, stated in self._stated.items()
+            if uid not in refused and (stated or uid in self._approvals)
+        }
+
+    def _missing(self) -> Iterator[tuple[str, str, ApprovedLimit]]:
+        """Yield each approved limit that nothing states: whose it is, whose doing, and what."""
+        stated = [limit for limits in self._stated.values() for limit in limits]
+        for owner, approval in self._approvals.items():
+            who = self._responsible(owner)
+            for limit in approval.limits if who else ():
+                over = limit.until is not None and from_rfc3339(limit.until) <= self._now
+                if who and not over and not _is_stated(limit, stated):
+                    yield owner, who, limit
+
+    def _responsible(self, owner: str) -> str | None:
+        verdict = self._verdicts.get(owner)
+        if verdict is None:
+            return None
+        if verdict.reason is Reason.CONFLICTED:
+            return self._uids.get(verdict.winner or "")
+        if verdict.reason is Reason.TOO_LARGE:
+            return self._newcomer
+        brake = self._specs.get(owner, {}).get("mode") == "Shadow"
+        return owner if verdict.reason in _ITS_OWN and not brake else None
+
+    def _excused(self, who: str, owner: str) -> bool:
+        mine = self._approvals.get(who, NOTHING)
+        if who != owner and self._verdicts[owner].identity.name in mine.overrides:
+            return True
+        return self._new_ticket(who, {*mine.tickets, *self._approvals[owner].tickets}) is not None
+
+    def _new_ticket(self, uid: str, used: Iterable[str]) -> str | None:
+        ticket = self._specs.get(uid, {}).get("changeTicket")
+        right = isinstance(ticket, str) and self._ticket.fullmatch(ticket) is not None
+        return ticket if right and ticket not in used else None
+
+    def _approved(
+        self, uid: str, stated: tuple[ApprovedLimit, ...], displaced: set[str]
+    ) -> Approval:
+        before = self._approvals.get(uid)
+        ticket = self._new_ticket(uid, before.tickets if before else ())
+        if before is not None and ticket is None:
+            added = [limit for limit in stated if not _is_known(limit, before.limits)]
+            limits = (*before.limits, *added)[:MAX_APPROVED]
+            return before.model_copy(update={"limits": limits}) if added else before
+        tickets = (*(before.tickets if before else ()), *([ticket] if ticket else []))
+        overrides = {*(before.overrides if before else ()), *displaced} if ticket else set()
+        return Approval(
+            tickets=tickets[-MAX_TICKETS:],
+            overrides=tuple(sorted(overrides))[:MAX_APPROVED],
+            limits=stated[:MAX_APPROVED],
+        )
+
+
+NOTHING = Approval()
+
+
+def _kind_and_name(identity: Identity) -> tuple[str, str]:
+    return identity.kind, identity.name
+
+
+def _is_stated(approved: ApprovedLimit, stated: Iterable[ApprovedLimit]) -> bool:
+    near = [limit.scope for limit in stated if _is_near(limit, approved)]
+    return all(any(_covers(scope, part) for scope in near) for part in _parts(approved.scope))
+
+
+def _is_near(limit: ApprovedLimit, approved: ApprovedLimit) -> bool:
+    if limit.currency != approved.currency or (limit.window is None) != (approved.window is None):
+        return False
+    lasts = limit.until is None or (
+        approved.until is not None and from_rfc3339(limit.until) >= from_rfc3339(approved.until)
+    )
+    long_enough = (limit.window or 0) >= (approved.window or 0)
+    return lasts and long_enough and limit.bound <= _LOOSER * approved.bound
+
+
+def _is_known(limit: ApprovedLimit, approved: Iterable[ApprovedLimit]) -> bool:
+    alike = [
+        known.scope
+        for known in approved
+        if (known.currency, known.window) == (limit.currency, limit.window)
+    ]
+    return all(any(_covers(scope, part) for scope in alike) for part in _parts(limit.scope))
+
+
+def _parts(scope: Scope) -> list[Scope]:
+    """Return the single currencies and corridors of a scope; the scope itself if it is open."""
+    single = [Scope(currencies=(currency,)) for currency in scope.currencies]
+    return single + [Scope(corridors=(corridor,)) for corridor in scope.corridors] or [scope]
+
+
+def _covers(scope: Scope, part: Scope) -> bool:
+    if not scope.currencies and not scope.corridors:
+        return True
+    if part.currencies:
+        return part.currencies[0] in scope.currencies
+    if part.corridors:
+        corridor = part.corridors[0]
+        return corridor in scope.corridors or corridor.source in scope.currencies
+    return False
+
+
+def _described(limit: ApprovedLimit) -> str:
+    what = f"{limit.bound} minor units of {limit.currency}" if limit.currency else str(limit.bound)
+    return f"declines above {what}" + (f" within {limit.window} s" if limit.window else "")
+
+
+def _refusal(identity: Identity, what: str, kept: int | None) -> Verdict:
+    stays = "it is not in force" if kept is None else f"generation {kept} stays in force"
+    message = (
+        f"as last approved, {what}; to more than double that, to end it or to override it, name "
+        f"the approval in a new spec.changeTicket; {stays}"
+    )
+    return Verdict(identity, Reason.TICKET_REQUIRED, message, kept=kept)
+
+
+def _left_out(compilation: Compilation, refused: Mapping[str, Verdict]) -> list[Verdict]:
+    there = {verdict.identity.uid for verdict in compilation.verdicts}
+    return [verdict for uid, verdict in refused.items() if uid not in there]

@@ -1,0 +1,104 @@
+"""The pure heart of the operator: all resources in; a document per service and a verdict each out.
+
+The result depends on the set of resources and on `now`, never on their order or on a clock. Both
+the operator and the local mode call it, so what a laptop does is what a cluster does.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from kurs.config.resources import Document, FxDocument, FxPayload, RiskDocument, RiskPayload
+from kurs_operator.admission import admit, changes
+from kurs_operator.conflicts import RateClaim, shared_pair
+from kurs_operator.entries import Entry, read_entry
+from kurs_operator.fitting import within_size, within_windows
+from kurs_operator.verdict import Reason, Verdict
+
+_SHOWN = 3
+"""How many names of other resources a message holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """The documents, one verdict per resource, and when to compile again.
+
+    `next_change` is the next moment at which a resource comes into force or expires, in
+    microseconds since the epoch.
+    """
+
+    fx: FxDocument
+    risk: RiskDocument
+    verdicts: tuple[Verdict, ...]
+    next_change: int | None
+
+    @property
+    def documents(self) -> dict[str, Document]:
+        """The documents by service."""
+        return {"fx": self.fx, "risk": self.risk}
+
+    @property
+    def refused(self) -> tuple[Verdict, ...]:
+        """The verdicts on resources that are not accepted."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.accepted)
+
+
+def compile_resources(resources: Iterable[object], *, now: int) -> Compilation:
+    """Compile all resources of a namespace, given as plain values; raises nothing.
+
+    `now` is microseconds since the epoch. A resource whose window is over is left out; one whose
+    window is still to come stands in the document, with it, and the service waits for it. What
+    cannot be read, or does not fit, is refused alone.
+    """
+    verdicts: list[Verdict] = []
+    entries: dict[str, list[Entry]] = {"FXRateSource": [], "RiskThreshold": []}
+    for content in resources:
+        read = read_entry(content)
+        if isinstance(read, Verdict):
+            verdicts.append(read)
+        else:
+            entries[read.identity.kind].append(read)
+    rates, limits = entries.values()
+    next_change = min(changes([*rates, *limits], now), default=None)
+    fx, asked = within_size(admit(rates, now, verdicts), _fx_document, verdicts)
+    verdicts += [entry.verdict or _asked_after(entry, asked) for entry in asked]
+    admitted = within_windows(admit(limits, now, verdicts), verdicts)
+    risk, judging = within_size(admitted, _risk_document, verdicts)
+    verdicts += [entry.verdict or _in_force(entry) for entry in judging]
+    ordered = sorted(verdicts, key=lambda v: (v.identity, v.reason, v.message))
+    return Compilation(fx, risk, tuple(ordered), next_change)
+
+
+def _fx_document(entries: Sequence[Entry]) -> FxDocument:
+    placed = sorted(entries, key=lambda e: e.place)
+    payload = FxPayload(rateSources=tuple(entry.part for entry in placed))
+    return FxDocument.build(payload, [entry.reference for entry in placed])
+
+
+def _risk_document(entries: Sequence[Entry]) -> RiskDocument:
+    placed = sorted(entries, key=lambda e: e.place)
+    payload = RiskPayload(thresholds=tuple(entry.part for entry in placed))
+    return RiskDocument.build(payload, [entry.reference for entry in placed])
+
+
+def _in_force(entry: Entry) -> Verdict:
+    return Verdict(entry.identity, Reason.ACCEPTED, "in force")
+
+
+def _asked_after(entry: Entry, others: Iterable[Entry]) -> Verdict:
+    """Return the verdict on a source in force, with the word on those that are asked before it."""
+    mine = entry.claim
+    first = (
+        other.identity.name
+        for other in others
+        if other.verdict is None
+        and isinstance(mine, RateClaim)
+        and isinstance(other.claim, RateClaim)
+        and other.claim.priority > mine.priority
+        and shared_pair(other.claim, mine)
+    )
+    names = ", ".join(islice(first, _SHOWN))
+    if not names:
+        return _in_force(entry)
+    message = f"in force, asked after {names} where they quote the same pair"
+    return Verdict(entry.identity, Reason.ACCEPTED, message)

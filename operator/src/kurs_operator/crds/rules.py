@@ -1,0 +1,287 @@
+"""What the models check and JSON Schema cannot say: CEL rules, patterns and list types, by model.
+
+A rule of a model stands at the model's place in the schema, a rule of a field at the field's.
+Each has a message of its own, since the API server's default one shows the expression.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from kurs.config.resources.fx_rate_source import MAX_DEVIATION_FROM_NEXT_BPS
+from kurs.config.resources.rates_path import MAX_OPERATORS, OPERATORS
+from kurs.config.resources.scalars import MAX_SECONDS, MOMENT_PATTERN
+from kurs.config.resources.source_url import KEY_PARAMETER, PLACEHOLDER
+
+CURRENCY_PATTERN = "^[A-Z]{3}$"
+# A name or an address with a port, and printable ASCII; no credentials, and no "#".
+_LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_HOST = rf"(({_LABEL}[.])*{_LABEL}[.]?|\[[0-9A-Fa-f:.]+\])"
+URL_PATTERN = rf'^[Hh][Tt][Tt][Pp][Ss]?://{_HOST}(:[0-9]{{1,5}})?([/?][!-"$-~]*)?$'
+_ENDS_IN_A_NUMBER = r"^[a-z]+://([^/?]*[.])?(0x[0-9a-f]*|[0-9]+)[.]?(:[0-9]+)?([/?].*)?$"
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_FOUR_OCTETS = rf"^[a-z]+://({_OCTET}[.]){{3}}{_OCTET}(:[0-9]+)?([/?].*)?$"
+RATES_PATH_PATTERN = f"^([^{OPERATORS}]*[{OPERATORS}]){{0,{MAX_OPERATORS}}}[^{OPERATORS}]*$"
+_RESERVED = "['host', 'content-length', 'transfer-encoding', 'connection', 'te', 'upgrade']"
+
+
+class Rule(NamedTuple):
+    """A CEL rule; `path` names the field to blame (`.maxAge`), below the place of the rule."""
+
+    expression: str
+    message: str
+    path: str = ""
+
+
+WINDOW = Rule(
+    "!has(self.effectiveFrom) || !has(self.effectiveUntil) || "
+    "self.effectiveUntil > self.effectiveFrom",
+    "effectiveUntil must be later than effectiveFrom",
+    ".effectiveUntil",
+)
+INLINE_KEYS = Rule(f"self.all(code, code.matches('{CURRENCY_PATTERN}'))", "write currency codes")
+RATE_VALUE = Rule("self.matches('[1-9]')", "a rate may not be zero")
+DURATION = Rule(f"duration(self) <= duration('{MAX_SECONDS}s')", "write at most ten years")
+_TICKET_IS_NEW = (
+    "has(self.changeTicket) && "
+    "(!has(oldSelf.changeTicket) || self.changeTicket != oldSelf.changeTicket)"
+)
+_NEAR_THE_NEXT = (
+    "!has(self.maxDeviationFromNextBps) || "
+    f"self.maxDeviationFromNextBps <= {MAX_DEVIATION_FROM_NEXT_BPS}"
+)
+_NOT_LOOSENED = (
+    "has(self.perPayment) && self.perPayment.currency == oldSelf.perPayment.currency && "
+    "self.perPayment.declineAboveMinor - oldSelf.perPayment.declineAboveMinor"
+    " <= oldSelf.perPayment.declineAboveMinor"
+)
+_SAME_CURRENCY = (
+    "(has(now.currency) ? now.currency : '') == (has(was.currency) ? was.currency : '')"
+)
+# A shorter window forgets sooner. Differences, since twice the largest amount fits no 64 bits.
+_DECLINES_STAY = (
+    "!has(oldSelf.velocity) || oldSelf.velocity.all(was, was.action != 'Decline' || "
+    "(has(self.velocity) && self.velocity.exists(now, now.name == was.name && "
+    "now.action == 'Decline' && duration(now.window) >= duration(was.window) && "
+    "(!has(was.maxCount) || (has(now.maxCount) && now.maxCount - was.maxCount <= was.maxCount)) && "
+    "(!has(was.maxAmountMinor) || (has(now.maxAmountMinor) && "
+    f"now.maxAmountMinor - was.maxAmountMinor <= was.maxAmountMinor && {_SAME_CURRENCY})))))"
+)
+
+
+def _one_type(name: str, field: str) -> Rule:
+    return Rule(
+        f"(self.type == '{name}') == has(self.{field})",
+        f"spec.{field} belongs to type {name}, and type {name} needs it",
+        ".type",
+    )
+
+
+def _inline(field: str) -> tuple[Rule, Rule]:
+    return (
+        Rule(
+            f"!has(self.{field}) || !has(self.pairs) || "
+            f"self.pairs.all(pair, pair.quote in self.{field}.rates)",
+            f"each pair needs a rate in spec.{field}.rates",
+            ".pairs",
+        ),
+        Rule(
+            f"!has(self.{field}) || !(self.baseCurrency in self.{field}.rates)",
+            "the base currency has no rate against itself",
+            f".{field}",
+        ),
+    )
+
+
+MODEL_RULES: Mapping[str, Sequence[Rule]] = {
+    "FXRateSourceSpec": (
+        _one_type("Static", "static"),
+        _one_type("HTTP", "http"),
+        _one_type("Simulated", "simulated"),
+        Rule(
+            "has(self.defaultSpreadBps) || (has(self.pairs) && size(self.pairs) > 0)",
+            "no pair is served: list pairs or set defaultSpreadBps",
+            ".pairs",
+        ),
+        Rule(
+            "!has(self.pairs) || self.pairs.all(pair, pair.quote != self.baseCurrency)",
+            "a pair's quote is not the base currency",
+            ".pairs",
+        ),
+        *_inline("static"),
+        *_inline("simulated"),
+        Rule(
+            "duration(self.refreshInterval) >= duration('1s')",
+            'write at least "1s"',
+            ".refreshInterval",
+        ),
+        Rule(
+            "duration(self.maxAge) >= duration(self.refreshInterval)",
+            "maxAge is shorter than refreshInterval: rates would always be stale",
+            ".maxAge",
+        ),
+        Rule(
+            "!has(self.pairs) || self.pairs.all(pair, !has(pair.maxAge) || "
+            "duration(pair.maxAge) >= duration(self.refreshInterval))",
+            "a pair's maxAge is shorter than refreshInterval",
+            ".pairs",
+        ),
+        Rule(
+            f"{_NEAR_THE_NEXT} || has(self.changeTicket)",
+            "to be more than 500 bps from the next source needs the approval's name in "
+            "spec.changeTicket",
+            ".maxDeviationFromNextBps",
+        ),
+        Rule(
+            f"{_NEAR_THE_NEXT} || (has(oldSelf.maxDeviationFromNextBps) && "
+            "self.maxDeviationFromNextBps <= oldSelf.maxDeviationFromNextBps) || "
+            f"({_TICKET_IS_NEW})",
+            "to be further from the next source needs the approval's name in a new "
+            "spec.changeTicket",
+            ".maxDeviationFromNextBps",
+        ),
+        Rule(
+            "!has(self.http) || self.allowInsecure || "
+            "self.http.url.lowerAscii().startsWith('https:')",
+            "rates over plain http can be forged on the way: use https, or allowInsecure in a test",
+            ".http.url",
+        ),
+        Rule(
+            "!has(self.http) || self.http.format != 'ECB' || self.baseCurrency == 'EUR'",
+            "the ECB publishes against EUR",
+            ".baseCurrency",
+        ),
+        WINDOW,
+    ),
+    "HttpRates": (
+        Rule(
+            "(self.format == 'JSON') == has(self.ratesPath)",
+            "format JSON needs ratesPath, and format ECB has none",
+            ".format",
+        ),
+        Rule(
+            "!has(self.header) || has(self.secretRef)",
+            "no secret is sent in the header: add secretRef or remove header",
+            ".header",
+        ),
+        Rule(
+            f"!self.url.contains('{PLACEHOLDER}') || has(self.secretRef)",
+            "no secret is named for the placeholder: add secretRef",
+            ".url",
+        ),
+        Rule(
+            f"!self.url.contains('{PLACEHOLDER}') || !has(self.header)",
+            "the secret goes into the query: remove header or the placeholder",
+            ".header",
+        ),
+    ),
+    "RiskThresholdSpec": (
+        Rule(
+            "!has(self.velocity) || has(self.perPayment) || self.velocity.all(rule, "
+            "!has(rule.maxAmountMinor) || has(rule.currency))",
+            "maxAmountMinor needs a currency: add it, or perPayment with its currency",
+            ".velocity",
+        ),
+        WINDOW,
+        Rule(
+            f"!has(oldSelf.perPayment) || ({_NOT_LOOSENED}) || ({_TICKET_IS_NEW})",
+            "to remove a decline limit, to change its currency, or to more than double it needs "
+            "the approval's name in a new spec.changeTicket",
+            ".changeTicket",
+        ),
+        Rule(
+            f"({_DECLINES_STAY}) || ({_TICKET_IS_NEW})",
+            "to remove a velocity rule that declines, to shorten its window, to change its "
+            "currency, or to more than double it needs the approval's name in a new "
+            "spec.changeTicket",
+            ".changeTicket",
+        ),
+    ),
+    "PerPayment": (
+        Rule(
+            "self.declineAboveMinor >= self.reviewAboveMinor",
+            "declineAboveMinor is below reviewAboveMinor",
+            ".declineAboveMinor",
+        ),
+    ),
+    "Score": (
+        Rule("self.decline >= self.review", "score.decline is below score.review", ".decline"),
+    ),
+    "Velocity": (
+        Rule(
+            "has(self.maxCount) || has(self.maxAmountMinor)",
+            "it limits nothing: add maxCount or maxAmountMinor",
+        ),
+        Rule(
+            "!has(self.currency) || has(self.maxAmountMinor)",
+            "it has no amount: add maxAmountMinor or remove currency",
+            ".currency",
+        ),
+    ),
+}
+
+FIELD_RULES: Mapping[str, Sequence[Rule]] = {
+    # Rates of the old kind would stand for the new one until it answers, and pass for its own.
+    "FXRateSourceSpec.type": (
+        Rule(
+            "self == oldSelf",
+            "a source keeps its type: apply the other one under a name of its own with a higher "
+            "priority, then delete this one",
+        ),
+    ),
+    "HttpRates.url": (
+        Rule(
+            f"!self.lowerAscii().matches(r'{_ENDS_IN_A_NUMBER}') || "
+            f"self.lowerAscii().matches(r'{_FOUR_OCTETS}')",
+            "the host is a number: write its name, or its address in the usual form",
+        ),
+        Rule(
+            f"!self.split('?')[0].contains('{PLACEHOLDER}') && "
+            f"!self.replace('{PLACEHOLDER}', '').contains('${{')",
+            f"the only placeholder is {PLACEHOLDER}, and its place is the query",
+        ),
+        Rule(
+            f"!self.replace('={PLACEHOLDER}', '').lowerAscii().matches('{KEY_PARAMETER}')",
+            "a key stands in the query, where everybody can read it: write "
+            f"{PLACEHOLDER} in its place, and the Secret in secretRef",
+        ),
+    ),
+    "HttpRates.ratesPath": (
+        Rule(
+            f"self.matches(r'{RATES_PATH_PATTERN}')",
+            f"more than {MAX_OPERATORS} of its characters are operators: select the object of "
+            "rates once",
+        ),
+    ),
+    "HttpRates.header": (
+        Rule(f"!(self.lowerAscii() in {_RESERVED})", "the HTTP client sets this header itself"),
+    ),
+    "Velocity.window": (
+        Rule(
+            "duration(self) >= duration('1s') && duration(self) <= duration('744h')",
+            'write "1s" to "744h"',
+        ),
+    ),
+    "StaticRates.rates": (INLINE_KEYS,),
+    "SimulatedRates.rates": (INLINE_KEYS,),
+}
+
+FIELD_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
+    "HttpRates.url": {"pattern": URL_PATTERN},
+    "FXRateSourceSpec.pairs": {
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["quote"],
+    },
+    "RiskThresholdSpec.velocity": {
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["name"],
+    },
+    "Scope.currencies": {"x-kubernetes-list-type": "set"},
+    "Scope.corridors": {
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["from", "to"],
+    },
+}
+"""What is added to the schema of a field."""
+
+MOMENT_SCHEMA = {"pattern": MOMENT_PATTERN}
+"""The server's date-time alone would take a moment without an offset."""

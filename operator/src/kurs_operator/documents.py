@@ -1,0 +1,52 @@
+"""The document of one service: which text its ConfigMap must hold, and when that changes. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kurs.config.resources import Document, FxDocument, RiskDocument, digest_of
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where a service's document lies, and what it is made from."""
+
+    name: str
+    kind: str
+    config_map: str
+    model: type[FxDocument] | type[RiskDocument]
+
+
+SERVICES: Mapping[str, Service] = {
+    "fx": Service("fx", "FXRateSource", "kurs-fx-config", FxDocument),
+    "risk": Service("risk", "RiskThreshold", "kurs-risk-config", RiskDocument),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A document as it is written."""
+
+    document: Document
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """What a pod names that runs exactly this."""
+        return digest_of(self.text.encode())
+
+
+def read(service: Service, text: str | None) -> Written | None:
+    """Return the document in a ConfigMap, or None when there is none or someone spoilt it."""
+    if text is None:
+        return None
+    try:
+        return Written(service.model.model_validate_json(text), text)
+    except Exception:
+        # Whatever stands there is repaired, and must not stop the one who repairs it.
+        return None
+
+
+def written(document: Document, traceparent: str | None) -> Written:
+    """Return a document as text, with the trace in which the services apply it."""
+    carried = document.model_copy(update={"traceparent": traceparent})
+    return Written(carried, carried.to_json())

@@ -1,0 +1,44 @@
+"""Settings of the operator, from `KURS_*` environment variables."""
+
+import re
+from pathlib import Path
+
+from pydantic import field_validator
+
+from kurs.kernel.settings import ServiceSettings
+
+CHANGE_TICKET = "[A-Za-z#][A-Za-z0-9._/#-]*[0-9]"
+"""A register's numbers, such as CHG0031337, OPS-12 or #7."""
+
+_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+class OperatorSettings(ServiceSettings):
+    """Which namespace the operator serves, and how."""
+
+    service: str = "kurs-operator"
+    port: int = 8085
+    namespace: str = ""
+    """Empty: the namespace of the pod's own ServiceAccount."""
+    change_ticket_pattern: str = CHANGE_TICKET
+    """What the name of an approval looks like, as a regular expression of all of it."""
+    trace_ratio: float = 1.0
+    """A rollout is rare and worth its trace."""
+
+    @field_validator("change_ticket_pattern")
+    @classmethod
+    def _readable(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from None
+        return pattern
+
+    def served_namespace(self) -> str:
+        """Return the namespace; raises ValueError outside a cluster when none is set."""
+        if self.namespace:
+            return self.namespace
+        try:
+            return (_ACCOUNT / "namespace").read_text("utf-8").strip()
+        except OSError:
+            raise ValueError("no namespace: set KURS_NAMESPACE") from None

@@ -1,1 +1,0 @@
-"""The custom resource definitions, generated from the models of `kurs.resources`."""
