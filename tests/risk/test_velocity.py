@@ -9,10 +9,10 @@ from risk.domain.batch import Batch
 from risk.domain.policy import AmountSum, Policy, Threshold, VelocityLimit
 from risk.domain.rates import NO_RATES
 from risk.domain.velocity import (
+    BUCKETS,
     MAX_WINDOW_AMOUNT,
     Use,
     Windows,
-    bucket_expiry,
     bucket_start,
     bucket_width,
     oldest_bucket,
@@ -50,7 +50,7 @@ def test_a_bucket_expires_only_when_no_window_of_its_width_reaches_it(
 ) -> None:
     width = bucket_width(window)
     start = bucket_start(now, width)
-    at_expiry = bucket_expiry(start, width) * MICROS
+    at_expiry = (start + width * (BUCKETS + 1)) * MICROS
 
     assert oldest_bucket(at_expiry, 12 * width) > start
     assert oldest_bucket(at_expiry - 1, 12 * width) == start

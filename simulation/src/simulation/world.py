@@ -92,7 +92,6 @@ class World:
     _apps: dict[Process, FastAPI] = field(default_factory=dict)
     _lives: dict[Process, "asyncio.Task[None]"] = field(default_factory=dict)
     _stop: dict[Process, "asyncio.Queue[Message]"] = field(default_factory=dict)
-    unhandled: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.loop.execute, self.loop.pauses = self._execute, self._pauses

@@ -85,6 +85,7 @@ _WINDOW_SUM = {
         GROUP BY v.account, v.currency""",
 }
 
+# From thirteen widths after its start on, one more than BUCKETS, no window reaches a bucket.
 _REMOVE_EXPIRED = """
     DELETE FROM velocity WHERE (account, bucket_width_s, bucket_start, currency) IN (
         SELECT account, bucket_width_s, bucket_start, currency FROM velocity

@@ -3,7 +3,6 @@
 Errors:
     MoneyError (ValueError)
     ├── UnknownCurrency    the code is no ISO 4217 currency with minor units
-    ├── CurrencyMismatch   arithmetic between two currencies
     └── InvalidAmount      text or a number that is no payable amount (has `code` and `hint`)
 """
 
@@ -29,10 +28,6 @@ class MoneyError(ValueError):
 
 class UnknownCurrency(MoneyError):
     """The code is no ISO 4217 currency with minor units."""
-
-
-class CurrencyMismatch(MoneyError):
-    """Two currencies met in one sum or comparison."""
 
 
 class InvalidAmount(MoneyError):
@@ -83,28 +78,8 @@ class Money:
     minor: int
     currency: str
 
-    def __add__(self, other: "Money") -> "Money":
-        return Money(self.minor + self._same(other), self.currency)
-
-    def __sub__(self, other: "Money") -> "Money":
-        return Money(self.minor - self._same(other), self.currency)
-
-    def __neg__(self) -> "Money":
-        return Money(-self.minor, self.currency)
-
-    def __lt__(self, other: "Money") -> bool:
-        return self.minor < self._same(other)
-
-    def __le__(self, other: "Money") -> bool:
-        return self.minor <= self._same(other)
-
     def __str__(self) -> str:
         return f"{format_amount(self.minor, self.currency)} {self.currency}"
-
-    def _same(self, other: "Money") -> int:
-        if other.currency != self.currency:
-            raise CurrencyMismatch(f"{self.currency} and {other.currency} do not mix")
-        return other.minor
 
 
 def parse_amount(text: str, currency: str) -> int:

@@ -24,7 +24,6 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
-    Span,
     SpanContext,
     SpanKind,
     TraceFlags,
@@ -110,11 +109,6 @@ def unsampled_span(trace_id: int = 0) -> NonRecordingSpan:
     return NonRecordingSpan(
         SpanContext(trace_id or getrandbits(128) or 1, getrandbits(64) or 1, False, _UNSAMPLED)
     )
-
-
-def is_sampled(span: Span) -> bool:
-    """Return whether the trace of `span` is recorded."""
-    return bool(span.get_span_context().trace_flags & 1)
 
 
 def inject() -> str | None:

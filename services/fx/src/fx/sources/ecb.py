@@ -17,7 +17,6 @@ from fx.domain.rates import Observation
 from fx.sources.base import SourceError, SourceFault
 from kurs.kernel.clock import MICROS
 
-BASE = "EUR"
 _CUBE = "{http://www.ecb.int/vocabulary/2002-08-01/eurofxref}Cube"
 
 

@@ -28,11 +28,6 @@ VELOCITY_COUNT = "velocity_count"
 VELOCITY_AMOUNT = "velocity_amount"
 EXPOSURE = "exposure"
 MISSING_RATE = "missing_rate"
-RULES = (
-    SAME_PARTY, BLOCKLIST, NEW_ACCOUNT, AMOUNT, VELOCITY_COUNT, VELOCITY_AMOUNT, EXPOSURE,
-    MISSING_RATE,
-)  # fmt: skip
-"""Every rule's name, as it stands in reasons and metrics."""
 
 _ON_MISSING = {Outcome.APPROVE: "allow", Outcome.REVIEW: "review", Outcome.DECLINE: "decline"}
 

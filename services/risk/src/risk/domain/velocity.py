@@ -49,11 +49,6 @@ def oldest_bucket(now: int, window_seconds: int) -> int:
     return bucket_start(now - window_seconds * MICROS, bucket_width(window_seconds))
 
 
-def bucket_expiry(start: int, width: int) -> int:
-    """Return the second after which no window with this bucket width reaches the bucket."""
-    return start + width * (BUCKETS + 1)
-
-
 class Windows:
     """The use of every account of a batch: loaded once, then kept up attempt by attempt."""
 

@@ -27,15 +27,14 @@ class HoldState(StrEnum):
 
 
 class Balance:
-    """One account in one currency, in minor units, with what the batch changed so far.
+    """One account in one currency, in minor units, as the batch has left it so far.
 
     `overdraft` is None for an account of the house, which has no limit; `posted` of such an account
     is this process's stripe only, not the account's whole balance.
     """
 
     __slots__ = (
-        "account_id", "currency", "held", "held_change", "merchant", "overdraft", "posted",
-        "posted_change", "stored",
+        "account_id", "currency", "held", "merchant", "overdraft", "posted", "stored",
     )  # fmt: skip
 
     def __init__(
@@ -56,8 +55,6 @@ class Balance:
         self.held = held
         self.overdraft = overdraft
         self.stored = stored
-        self.posted_change = 0
-        self.held_change = 0
 
     @property
     def limited(self) -> bool:
@@ -73,12 +70,10 @@ class Balance:
     def post(self, amount: int) -> None:
         """Credit (or debit, when negative) the account."""
         self.posted += amount
-        self.posted_change += amount
 
     def hold(self, amount: int) -> None:
         """Set aside `amount` (or give it back, when negative)."""
         self.held += amount
-        self.held_change += amount
 
     def would_overflow(self, amount: int) -> bool:
         """Tell whether posting `amount` would leave what a 64-bit column holds."""
