@@ -8,6 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/bootstrap/bin/uv)
+COMPILE := $(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header \
+  $(if $(UPGRADE),--upgrade) $(foreach package,$(PACKAGES),--no-emit-package $(patsubst kurs-kurs%,kurs%,kurs-$(notdir $(package))))
 MERCHANT ?= shop
 ROLES ?= pay,read
 # More about a key: KEY="--name 'web shop' --not-after 365d --addresses 203.0.113.0/24 --rate 500/second"
@@ -24,6 +26,7 @@ ENV ?= dev
 # Without a TAG of yours an environment names its own: dev, or the version of the chart.
 CHOSEN_TAG := $(if $(TAG),--set global.image.tag=$(TAG))
 TAG ?= dev
+SCRIPTS := .ci/run tests/observability/collector/build
 BUILD ?= docker build
 RUN ?= docker run --rm
 HELM ?= helm
@@ -50,11 +53,11 @@ $(ENVIRONMENT): requirements/dev.txt $(PACKAGES:%=%/pyproject.toml)
 	@touch $@
 
 .PHONY: lock
-lock: ## write the lock files anew (upgrades within the bounds of the pyproject files)
-	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package kurs --no-emit-index-url --no-header -o requirements/dev.txt requirements/dev.in $(PACKAGES:%=%/pyproject.toml)
-	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/build.txt requirements/build.in
+lock: ## write the lock files anew; UPGRADE=1 to the newest within the bounds of the pyproject files
+	@$(COMPILE) -o requirements/dev.txt requirements/dev.in $(PACKAGES:%=%/pyproject.toml)
+	@$(COMPILE) -c requirements/dev.txt -o requirements/build.txt requirements/build.in
 	@for source in $(SOURCES); do \
-	  $(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-package kurs --no-emit-index-url --no-header -c requirements/dev.txt -o requirements/$$source.txt libs/kurs/pyproject.toml $$source/pyproject.toml; \
+	  $(COMPILE) -c requirements/dev.txt -o requirements/$$source.txt libs/kurs/pyproject.toml $$source/pyproject.toml; \
 	done
 
 # --- run ---------------------------------------------------------------------
@@ -196,13 +199,58 @@ test-cluster: $(ENVIRONMENT) ## install, load, kill, scale and upgrade on the cl
 	@$(BIN)/pytest $(CLUSTER_TESTS) $(TEST)
 
 .PHONY: check
-check: $(ENVIRONMENT) ## ruff, mypy strict, import-linter, lock files, licences
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+check: check-style check-types check-layers check-dead-code check-dependencies check-console check-shell check-yaml check-locks ## all that holds without running: style, types, layers, dead code, dependencies, locks, licences
+
+.PHONY: check-style
+check-style: $(ENVIRONMENT)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "make format"; exit 1; }
+
+.PHONY: check-types
+check-types: $(ENVIRONMENT)
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+
+.PHONY: check-layers
+check-layers: $(ENVIRONMENT)
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: check-dead-code
+check-dead-code: $(ENVIRONMENT)
+	@$(BIN)/vulture
+
+# What a package imports stands in its own pyproject.toml, and nothing else does.
+.PHONY: check-dependencies
+check-dependencies: $(ENVIRONMENT)
+	@names=; for package in $(PACKAGES); do \
+	  name=$${package##*/}; names=$$names$${names:+,}kurs-$${name#kurs-}=$$(basename $$(dirname $$package/src/*/__init__.py)); \
+	done; \
+	failed=0; for package in $(PACKAGES); do \
+	  $(BIN)/deptry $$package/src --config $$package/pyproject.toml --package-module-name-map $$names \
+	    --known-first-party $$(basename $$(dirname $$package/src/*/__init__.py)) >$(VENV)/deptry 2>&1 \
+	    || { cat $(VENV)/deptry; failed=1; }; \
+	done; exit $$failed
+
+.PHONY: check-console
+check-console: $(ENVIRONMENT)
+	@$(BIN)/oxlint --silent --deny-warnings .
+
+.PHONY: check-shell
+check-shell: $(ENVIRONMENT)
+	@$(BIN)/shellcheck $(SCRIPTS)
+
+.PHONY: check-yaml
+check-yaml: $(ENVIRONMENT)
+	@$(BIN)/yamllint -s .
+	@$(BIN)/zizmor -q --offline --persona=pedantic .github
+
+.PHONY: check-locks
+check-locks: $(ENVIRONMENT)
 	@$(BIN)/python -m devstack.lock requirements
 	@$(BIN)/python -m devstack.licences
+
+.PHONY: ci
+ci: setup check ## what a change has to pass: setup, check, test
+	@$(MAKE) --no-print-directory test TEST="-q $(TEST)"
 
 .PHONY: audit
 audit: $(ENVIRONMENT) ## ask for known vulnerabilities of everything that the lock files pin

@@ -23,7 +23,7 @@ export function outcome(response) {
   let document;
   try {
     document = response.json();
-  } catch (_) {
+  } catch {
     return `HTTP ${response.status}`;
   }
   if (!document || !document.payment_id) return `HTTP ${response.status} ${document.code}`;
@@ -37,8 +37,7 @@ function isFinal(response) {
 
 // Returns the final answer, or null when none came within the attempts.
 export function pay(payment) {
-  const key = payment.payment_id;
-  const params = { headers: { ...headers, "Idempotency-Key": key }, redirects: 0 };
+  const params = { headers: { ...headers, "Idempotency-Key": payment.payment_id }, redirects: 0 };
   const body = JSON.stringify(payment);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const response = http.post(url, body, params);

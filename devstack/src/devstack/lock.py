@@ -23,13 +23,14 @@ def unhashed(text: str) -> list[str]:
 def problems(folder: Path, root: Path) -> list[str]:
     """Return a sentence for each thing that is wrong with the lock files in `folder`."""
     found = []
+    ours = {_name(project) for project in _projects("dev", root)}
     for lock in sorted(folder.rglob("*.txt")):
         text = lock.read_text("utf-8")
         found += [f"{lock.name}: {pin} has no hash; run make lock" for pin in unhashed(text)]
         if re.search(r"^(-i|--index-url|--extra-index-url|--find-links)", text, re.MULTILINE):
             found.append(f"{lock.name} names an index; run make lock")
         for project in _projects(lock.relative_to(folder).with_suffix("").as_posix(), root):
-            missing = _wanted(project) - locked(text) - {"kurs"}
+            missing = _wanted(project) - locked(text) - ours
             found += [f"{lock.name} lacks {name}; run make lock" for name in sorted(missing)]
     return found
 
@@ -48,6 +49,10 @@ def _projects(source: str, root: Path) -> list[Path]:
     if source == "build":
         return []
     return [root / "libs" / "kurs" / "pyproject.toml", root / source / "pyproject.toml"]
+
+
+def _name(project: Path) -> str:
+    return _normal(tomllib.loads(project.read_text("utf-8"))["project"]["name"])
 
 
 def _wanted(project: Path) -> set[str]:

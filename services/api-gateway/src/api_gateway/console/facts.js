@@ -70,8 +70,8 @@ export function history(payment, seen) {
 
 function move({ from, to, cause, actor, at }) {
   const way = from ? `${label(from)} to ${label(to)}` : label(to);
-  const why = [cause, actor].filter(Boolean).join(", by ");
-  return el("li", {}, time(at), el("strong", {}, way), why ? ` ${why}` : null);
+  const origin = [cause, actor].filter(Boolean).join(", by ");
+  return el("li", {}, time(at), el("strong", {}, way), origin ? ` ${origin}` : null);
 }
 
 function account(id, onAccount) {
