@@ -9,12 +9,15 @@ import pytest
 
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
-from payments.domain.operation import Answer, Kind, Operation, operation_id
-from payments.domain.payment import Payment, Status
+from payments.domain.beginning import Started
+from payments.domain.identity import operation_id
+from payments.domain.moves import Kind, Status
+from payments.domain.operation import Answer, Operation
+from payments.domain.payment import Payment
 from payments.migrations import VERSIONS
 from payments.store.exposure import Horizon, about_to_open, added, held_open
-from payments.store.leases import Started
-from payments.store.writes import Claim, Finish, apply
+from payments.store.ops import Claim, Finish
+from payments.store.writes import apply
 
 HORIZON = Horizon(now=100, until=1_000)
 

@@ -8,12 +8,17 @@ import pytest
 
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
-from payments.domain.operation import Answer, Kind, Operation, operation_id
-from payments.domain.payment import Payment, Status
+from payments.domain.beginning import Started
+from payments.domain.identity import operation_id
+from payments.domain.moves import Kind, Status
+from payments.domain.operation import Answer, Operation
+from payments.domain.payment import Payment
 from payments.migrations import VERSIONS
 from payments.store import reads
-from payments.store.leases import Started, Terms, take_over
-from payments.store.writes import Claim, Finish, VersionConflict, apply
+from payments.store.events import events_after
+from payments.store.leases import Terms, take_over
+from payments.store.ops import Claim, Finish, VersionConflict
+from payments.store.writes import apply
 
 TERMS = Terms(now=10, lease_until=99, rest_until=999, most_failures=9)
 
@@ -65,7 +70,7 @@ async def test_the_same_outcome_twice_in_a_batch_is_recorded_once(database: Data
     results = await database.write(lambda c: apply(c, batch))
 
     assert [type(result) for result in results] == [type(None), type(None), VersionConflict]
-    events = await database.read(lambda c: reads.events_after(c, "shop", 0, 10))
+    events = await database.read(lambda c: events_after(c, "shop", 0, 10))
     assert [(e.payment.payment_id, e.cause) for e in events] == [
         ("p1", "requested"), ("p2", "requested"), ("p1", "first"), ("p2", "x"),
     ]  # fmt: skip
@@ -98,7 +103,7 @@ async def test_who_was_taken_over_from_can_record_nothing(database: Database) ->
     assert stored.answer == Answer(200, b"sweeper")
     payment = await database.read(lambda c: reads.find_payment(c, taken.payment.uid))
     assert payment is not None
-    assert payment.status is Status.CAPTURED
+    assert payment.status == Status.CAPTURED
 
 
 async def test_nobody_takes_over_twice(database: Database) -> None:

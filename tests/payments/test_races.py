@@ -10,15 +10,15 @@ from tests.payments.test_late_outcomes import claim, outcome
 
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
-from payments.domain.operation import Kind, Operation
-from payments.domain.payment import Status
-from payments.errors import OperationInProgress
+from payments.domain.beginning import InProgress, Started
+from payments.domain.moves import Kind, Status
+from payments.domain.operation import Operation
 from payments.migrations import VERSIONS
-from payments.store.leases import Started
-from payments.store.writes import Begin, Claim, Op, Outcome, apply
+from payments.store.ops import Begin, Claim, Op
+from payments.store.writes import Written, apply
 
 pytestmark = pytest.mark.postgres
-Results = list[Outcome | Exception]
+Results = list[Written | Exception]
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def processes(postgres_url: str) -> AsyncIterator[list[Database]]:
         await database.close()
 
 
-async def write(database: Database, op: Op) -> Outcome | Exception:
+async def write(database: Database, op: Op) -> Written | Exception:
     (result,) = await database.write(lambda connection: apply(connection, [op]))
     return result
 
@@ -42,9 +42,9 @@ async def race(processes: Sequence[Database], op: Claim | Begin, ends_as: Status
     Unless the transaction here makes it wait, there the outcome is recorded as well.
     """
     here, there = processes
-    other: list[asyncio.Task[Outcome | Exception]] = []
+    other: list[asyncio.Task[Written | Exception]] = []
 
-    async def done_there() -> Outcome | Exception:
+    async def done_there() -> Written | Exception:
         result = await write(there, op)
         if isinstance(result, Started):
             await write(there, outcome(result, "there", ends_as))
@@ -81,4 +81,4 @@ async def test_a_void_that_another_process_makes_meanwhile_is_no_conflict(
 
     results = await race(processes, Begin(void), Status.VOIDED)
 
-    assert {type(result) for result in results} == {Started, OperationInProgress}
+    assert {type(result) for result in results} == {Started, InProgress}

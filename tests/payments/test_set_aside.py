@@ -170,12 +170,12 @@ async def test_a_fault_of_the_program_sets_aside_and_an_operator_takes_up_again(
     gateway.transport.inject(WALLET, FaultKind.LOSE_REQUEST, matches=to_ledger)
     assert (await gateway.call("POST", "/payments", body())).status == 202
     gateway.transport.heal(WALLET)
-    flow = gateway.apps["payments"].state.service._flow
+    steps = gateway.apps["payments"].state.parts.flow.steps
 
     async def broken(*_: Any) -> Any:
         raise TypeError("'NoneType' object is not subscriptable")
 
-    monkeypatch.setattr(flow, "drive", broken)
+    monkeypatch.setattr(steps, "drive", broken)
     assert [await sweep(gateway) for _ in range(6)] == [1, 1, 1, 1, 0, 0]
     assert gauge(gateway) == 1
     # It no longer counts as what is being worked on.

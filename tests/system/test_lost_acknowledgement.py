@@ -13,7 +13,7 @@ from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, JoinedGateway
 from kurs_testing.waiting import eventually
-from payments.store.leases import Started
+from payments.domain.beginning import Started
 
 Make = Callable[..., dict[str, Any]]
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
@@ -246,8 +246,8 @@ async def test_a_refund_that_cannot_begin_is_told_so_and_works_later(
         await joined.open_and_fund("alice", USD="100.00")
         await joined.open_and_fund("bob")
         assert (await joined.call("POST", "/payments", payment("p1"))).status == 200
-        # As after a restart: the account is not known, and the wallet is away.
-        joined.apps["payments"].state.service._accounts._known.clear()
+        # Of a process that starts anew no account is known, and the wallet is away.
+        await joined.restart()
         joined.transport.inject(WALLET, FaultKind.UNREACHABLE)
         asked = partial(
             joined.call, "POST", "/payments/p1/refunds", {"amount": "4"},

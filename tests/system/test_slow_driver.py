@@ -28,7 +28,7 @@ async def test_a_late_refusal_does_not_hide_money_that_moved(
         await kurs.open_and_fund("alice", USD="100.00")
         await kurs.open_and_fund("bob", settlement_currency="IDR")
         payments = kurs.apps["payments"].state
-        fx = payments.service._flow._assessor._services.fx
+        fx, wallet = payments.parts.dependencies.fx, payments.parts.dependencies.wallet
         ask, asked, may_answer = fx.call, asyncio.Event(), asyncio.Event()
 
         async def late_refusal(item: Any, deadline: Any) -> Any:
@@ -38,7 +38,6 @@ async def test_a_late_refusal_does_not_hide_money_that_moved(
             await may_answer.wait()
             return STALE
 
-        wallet = payments.service._flow._wallet
         move, moved, may_record = wallet.call, asyncio.Event(), asyncio.Event()
 
         async def slow_answer(item: Any, deadline: Any) -> Any:

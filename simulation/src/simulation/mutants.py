@@ -23,50 +23,50 @@ class Mutant:
 
 MUTANTS: dict[str, Mutant] = {
     "a takeover fails without burning the id": Mutant(
-        "payments.flow",
-        "        if fresh:\n            return self._failed(payment, refusal.failure)",
-        "        if True:\n            return self._failed(payment, refusal.failure)",
+        "payments.steps",
+        "        if started.fresh:\n            return outcomes.failed(",
+        "        if True:\n            return outcomes.failed(",
     ),
     "an outcome is adopted without its rate": Mutant(
-        "payments.adoption",
+        "payments.domain.adoption",
         "exchange=None if exchange is None else read_exchange(exchange),",
         "exchange=None,",
     ),
     "an adopted hold forgets when it ends": Mutant(
-        "payments.adoption",
+        "payments.domain.adoption",
         'hold_expires_at=_moment(context["hold_expires_at"]),',
         "hold_expires_at=None,",
     ),
     "a slow driver is not fenced off": Mutant(
-        "payments.store.writes",
+        "payments.store.finishing",
         'keys = ("uid", "version")\n    rows = [_changes(finish) for finish in fresh.values()]',
         'keys = ("uid",)\n    rows = [(r[0], *r[2:]) for r in map(_changes, fresh.values())]',
     ),
     "other content under a used key is the same request": Mutant(
-        "payments.store.writes",
-        "    if earlier.fingerprint != repeated.fingerprint:\n        return KeyReused()\n",
+        "payments.domain.beginning",
+        "    if earlier.fingerprint != repeated.fingerprint:\n        return KeyUsed()\n",
         "",
     ),
     "an outcome that changes nothing of the status has no event": Mutant(
-        "payments.store.writes",
+        "payments.store.events",
         "    return refunded or finish.after.status",
         "    return finish.after.status",
     ),
     "refunds may exceed what is left": Mutant(
-        "payments.store.writes", "    if amount > _whole(kind, payment):", "    if False:"
+        "payments.domain.beginning", "    if amount > left:", "    if False:"
     ),
     "an operation may begin beside another one": Mutant(
-        "payments.store.writes",
-        "    if payment.active_operation is not None:\n        return OperationInProgress()\n",
+        "payments.domain.beginning",
+        "    if payment.active_operation is not None:\n        return InProgress()\n",
         "",
     ),
     "what still runs is taken over by a repeat": Mutant(
-        "payments.store.writes",
-        "    if earlier.lease_until > repeated.created_at:\n        return OperationInProgress()\n",
+        "payments.domain.beginning",
+        "    if earlier.lease_until > repeated.created_at:\n        return InProgress()\n",
         "",
     ),
     "a follower skips an event": Mutant(
-        "payments.store.reads",
+        "payments.store.events",
         "events.c.sequence > sequence)",
         "events.c.sequence > sequence + (sequence % 7 == 6))",
     ),

@@ -20,13 +20,14 @@ from payments.assessment import Assessor, Dependencies
 from payments.clients import AccountDirectory, BatchClient
 from payments.exposure import Exposure
 from payments.feed import Feed
-from payments.flow import PaymentFlow
+from payments.flow import Flow
 from payments.metrics import PaymentMetrics
 from payments.migrations import VERSIONS
 from payments.reconciler import Reconciler
 from payments.routes import routes
 from payments.service import PaymentService
 from payments.settings import PaymentsSettings
+from payments.steps import Steps
 from payments.strangers import Strangers
 from payments.sweeper import Sweeper
 
@@ -72,6 +73,7 @@ def create_app(
         guard=edges.guard,
     )
     app.include_router(routes)
+    app.state.parts = parts
     app.state.service = parts.service
     app.state.feed = parts.feed
     app.state.sweeper = parts.sweeper
@@ -87,14 +89,15 @@ class _Parts:
     database: Database
     dependencies: Dependencies
     feed: Feed
+    flow: Flow
     service: PaymentService
     sweeper: Sweeper
     reconciler: Reconciler
     strangers: Strangers
 
     async def close(self) -> None:
-        """Wait for what is under way, the service first: it goes through the clients."""
-        await self.service.close()
+        """Wait for what is under way, the flow first: it goes through the clients."""
+        await self.flow.close()
         for client in (self.dependencies.risk, self.dependencies.fx, self.dependencies.wallet):
             await client.close()
 
@@ -114,13 +117,19 @@ def _assemble(
     dependencies = _dependencies(settings, transport, telemetry, batches, edges)
     quotes = QuoteVerifier(settings.quote_verify_keys_file, telemetry)
     exposure = Exposure(database, settings, clock)
+    flow = Flow(
+        database=database,
+        steps=Steps(dependencies, settings, clock, Assessor(dependencies, quotes, exposure)),
+        feed=feed,
+        metrics=metrics,
+        telemetry=telemetry,
+        batches=batches,
+    )
     service = PaymentService(
         database=database,
-        flow=PaymentFlow(dependencies, settings, clock, Assessor(dependencies, quotes, exposure)),
+        flow=flow,
         accounts=dependencies.accounts,
-        feed=feed,
         settings=settings,
-        metrics=metrics,
         telemetry=telemetry,
         batches=batches,
         clock=clock,
@@ -141,7 +150,7 @@ def _assemble(
     strangers = Strangers(
         database=database, wallet=wallet, metrics=metrics, telemetry=telemetry, clock=clock
     )
-    return _Parts(database, dependencies, feed, service, sweeper, reconciler, strangers)
+    return _Parts(database, dependencies, feed, flow, service, sweeper, reconciler, strangers)
 
 
 def _heartbeats(

@@ -9,7 +9,7 @@ from kurs.calls import Deadline
 from kurs.kernel.money import format_amount
 from kurs.quotes.token import InvalidToken, Quote, QuoteVerifier, read_token
 from payments.clients import AccountDirectory, BatchClient, Unanswered, Unusable
-from payments.domain.failure import FailureCode, Refusal, refusal_of
+from payments.domain.failure import Failure, FailureCode, Refusal, refusal_of
 from payments.domain.payment import Payment
 from payments.domain.quotes import accept_quote, exchanged
 
@@ -31,6 +31,13 @@ ExposureOf = Callable[[str], Awaitable[Mapping[str, int]]]
 _EXPOSURE = "exposure"
 
 
+class Declined(NamedTuple):
+    """A payment that may not go on, with what is known of it, and why."""
+
+    payment: Payment
+    failure: Failure
+
+
 class Priced(NamedTuple):
     """A quote, and the token that it was read from."""
 
@@ -46,30 +53,24 @@ class Assessor:
         self._quotes = quotes
         self._exposure = exposure
 
-    async def assess(self, payment: Payment, deadline: Deadline) -> tuple[Payment, Refusal | None]:
-        """Return the payment with risk and rate, and why it is refused, if it is."""
+    async def assess(self, payment: Payment, deadline: Deadline) -> Payment | Declined:
+        """Return the payment with risk and rate, or why it may not go on; raises Unanswered."""
         try:
             source, destination = await self._parties(payment, deadline)
             currency = payment.destination_currency or destination or payment.currency
             risk, quote = await self._judge(payment, source, currency, deadline)
         except Refusal as refusal:
-            return payment, refusal
-        known: dict[str, Any] = {"destination_currency": currency, "risk": risk}
-        payment = replace(payment, **known)
-        if risk["decision"] == "decline":
-            if any(reason["rule"] == _EXPOSURE for reason in risk["reasons"]):
-                message = "more would be held open across currencies than is allowed at once"
-                return payment, Refusal(FailureCode.EXPOSURE_EXCEEDED, message)
-            reasons = ", ".join(reason["message"] for reason in risk["reasons"])
-            return payment, Refusal(FailureCode.RISK_DECLINED, reasons or "declined by risk")
-        if isinstance(quote, Refusal):
-            return payment, quote
-        if quote is None:
-            return replace(payment, destination_amount=payment.amount), None
+            return Declined(payment, refusal.failure)
+        payment = replace(payment, destination_currency=currency, risk=risk)
         try:
-            return exchanged(payment, *quote), None
+            _check_decision(risk)
+            if isinstance(quote, Refusal):
+                raise quote
+            if quote is None:
+                return replace(payment, destination_amount=payment.amount)
+            return exchanged(payment, *quote)
         except Refusal as refusal:
-            return payment, refusal
+            return Declined(payment, refusal.failure)
 
     async def _parties(self, payment: Payment, deadline: Deadline) -> tuple[int, str | None]:
         """Return when the source was opened and what the destination settles in."""
@@ -160,6 +161,17 @@ class Assessor:
         except InvalidToken as error:
             # fx of another release.
             raise Unanswered("fx", str(error)) from error
+
+
+def _check_decision(risk: Mapping[str, Any]) -> None:
+    """Raise Refusal when risk declined."""
+    if risk["decision"] != "decline":
+        return
+    if any(reason["rule"] == _EXPOSURE for reason in risk["reasons"]):
+        message = "more would be held open across currencies than is allowed at once"
+        raise Refusal(FailureCode.EXPOSURE_EXCEEDED, message)
+    reasons = ", ".join(reason["message"] for reason in risk["reasons"])
+    raise Refusal(FailureCode.RISK_DECLINED, reasons or "declined by risk")
 
 
 def _major(payment: Payment) -> str:

@@ -5,10 +5,29 @@ Problem
 ├── IdempotencyKeyRequired 400     ├── OperationConflict 409
 ├── CursorInvalid 400              ├── KeyReused 422
 ├── FourEyes 403                   ├── AmountInvalid 422
-├── PaymentNotFound 404            └── OperationInProgress 409
+├── RefundNotPermitted 403         └── OperationInProgress 409
+└── PaymentNotFound 404
 """
 
-from kurs.kernel.errors import BadRequest, Conflict, FieldError, Forbidden, NotFound, Unprocessable
+from kurs.kernel.errors import (
+    BadRequest,
+    Conflict,
+    FieldError,
+    Forbidden,
+    NotFound,
+    Problem,
+    Unprocessable,
+)
+from payments.domain.beginning import (
+    Denied,
+    IdTaken,
+    InProgress,
+    KeyUsed,
+    Missing,
+    MoreThanLeft,
+    NotAllowed,
+    TooLittle,
+)
 
 
 class IdempotencyKeyInvalid(BadRequest):
@@ -74,6 +93,13 @@ class FourEyes(Forbidden):
         )
 
 
+class RefundNotPermitted(Forbidden):
+    """The money went to another merchant's account; only that merchant can pay it back."""
+
+    code = "refund_not_permitted"
+    title = "Refund not permitted"
+
+
 class OperationInProgress(Conflict):
     """The same request, or another operation on the payment, is being worked on."""
 
@@ -137,3 +163,23 @@ class AmountInvalid(Unprocessable):
     def __init__(self, field: str, code: str, message: str, hint: str) -> None:
         super().__init__(f"{field}: {message}", errors=[FieldError(field, message, hint)])
         self.code = code  # type: ignore[misc]
+
+
+def problem_of(denied: Denied) -> Problem:
+    """Return the problem of an operation that may not begin."""
+    match denied:
+        case InProgress():
+            return OperationInProgress()
+        case KeyUsed():
+            return KeyReused()
+        case IdTaken(payment_id=payment_id):
+            return PaymentIdTaken(payment_id)
+        case Missing():
+            return PaymentNotFound()
+        case NotAllowed(kind=kind, status=status):
+            return OperationConflict(kind, status)
+        case MoreThanLeft(kind=kind, left=left):
+            return OperationConflict(kind, "", left=str(left))
+        case TooLittle(failure=failure):
+            hint = "capture more, or void the payment"
+            return AmountInvalid("amount", failure.code, failure.message, hint)

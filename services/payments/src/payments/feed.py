@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from kurs.data.database import Database
-from payments.store import reads
-from payments.store.reads import Event
+from payments.store.events import Event, events_after, last_sequence
 
 _PAGE = 200
 _POLL_SECONDS = 1.0
@@ -31,7 +30,7 @@ class Feed:
 
     async def now(self) -> int:
         """Return the sequence of the newest event of all."""
-        return await self._database.read(reads.last_sequence)
+        return await self._database.read(last_sequence)
 
     async def follow(self, merchant: str, after: int) -> AsyncIterator[Event | None]:
         """Yield the merchant's events after a sequence; None when idle.
@@ -41,7 +40,7 @@ class Feed:
         while not self._draining():
             self._news.clear()
             page = await self._database.read(
-                partial(reads.events_after, merchant=merchant, sequence=after, limit=_PAGE)
+                partial(events_after, merchant=merchant, sequence=after, limit=_PAGE)
             )
             for event in page:
                 after = event.sequence

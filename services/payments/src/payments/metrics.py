@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from kurs.kernel.clock import MICROS
 from kurs.kernel.money import exponent
 from kurs.telemetry import Telemetry
-from payments.domain.operation import Kind, Operation
+from payments.domain.moves import Kind
+from payments.domain.operation import Operation
 from payments.domain.payment import Payment
 
 
@@ -86,15 +87,15 @@ class PaymentMetrics:
         major = minor / 10 ** exponent(payment.currency)
         self._refunds.labels(payment.currency, rate or "none").inc(major)
 
-    def finished(self, kind: Kind, before: Payment, after: Payment) -> None:
+    def finished(self, kind: str, before: Payment, after: Payment) -> None:
         """Count an outcome."""
-        failure = after.failure.code if after.failure else ""
+        failure = after.failure.known if after.failure else ""
         destination = after.destination_currency or ""
         self._outcomes.labels(kind, after.status, failure, after.currency, destination).inc()
         captured = after.captured_amount - before.captured_amount
         if captured:
             self._amounts.labels(after.currency).inc(captured / 10 ** exponent(after.currency))
-        if kind is Kind.PAY:
+        if kind == Kind.PAY:
             seconds = (after.updated_at - after.created_at) / MICROS
             self._duration.labels(after.status).observe(max(0.0, seconds))
 
@@ -104,8 +105,8 @@ def span_attributes(operation: Operation, payment: Payment) -> dict[str, str]:
     attributes = {
         "payment.id": payment.payment_id,
         "payment.merchant": payment.merchant,
-        "payment.operation": operation.kind.value,
-        "payment.status": payment.status.value,
+        "payment.operation": str(operation.kind),
+        "payment.status": str(payment.status),
         "payment.corridor": f"{payment.currency}/{payment.destination_currency or ''}",
         "ledger.transfer_id": operation.operation_id,
     }

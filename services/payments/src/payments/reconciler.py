@@ -12,14 +12,12 @@ from kurs.calls import ServiceClient, TransportError
 from kurs.data.database import Database
 from kurs.kernel.clock import MICROS, Clock
 from kurs.telemetry import Telemetry
-from payments.domain.operation import Kind, operation_id
-from payments.domain.payment import Status
+from payments.domain.identity import captured_from
 from payments.metrics import PaymentMetrics
-from payments.store import reads
+from payments.store import captures
 
 _AT_ONCE = 20
 _REMEMBERED = 1_000
-_KIND_FROM = {Status.AUTHORIZED.value: Kind.CAPTURE, Status.REVIEW.value: Kind.APPROVE}
 
 
 class Reconciler:
@@ -51,15 +49,12 @@ class Reconciler:
 
     async def _due(self) -> list[str]:
         before = self._clock.now() - 60 * MICROS
-        newest = await self._database.read(lambda c: reads.newest_captures(c, before, _AT_ONCE))
+        newest = await self._database.read(lambda c: captures.newest_captures(c, before, _AT_ONCE))
         older = await self._database.read(
-            lambda c: reads.captures_after(c, self._sequence, before, _AT_ONCE)
+            lambda c: captures.captures_after(c, self._sequence, before, _AT_ONCE)
         )
         self._sequence = older.until
-        ids = [
-            operation_id(_KIND_FROM.get(from_status, Kind.PAY), uid)
-            for uid, from_status in (*newest, *older.found)
-        ]
+        ids = [captured_from(status, uid) for uid, status in (*newest, *older.found)]
         return list(dict.fromkeys([*ids, *islice(self._missing, _AT_ONCE)]))
 
     async def _check(self, transfer_id: str) -> None:

@@ -1,25 +1,22 @@
 """The routes of payments: read the request, call one use case, shape the answer."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from opentelemetry.trace import format_trace_id, get_current_span
 from pydantic import TypeAdapter
 
 from kurs.edges import edge_request_id
-from kurs.kernel.caller import Caller, CallerDep, MerchantRequired, caller
+from kurs.kernel.caller import CallerDep, MerchantRequired, caller
 from kurs.kernel.errors import BadRequest, Unavailable, problem_responses
 from kurs.kernel.ids import PaymentId
-from kurs.kernel.money import InvalidAmount, parse_amount
 from kurs.web.direct import json_body, read_json
 from kurs.web.routing import router
-from payments.domain.operation import Kind, digest, operation_id
-from payments.domain.payment import Payment
+from payments.answers import event_answer, payment_answer
+from payments.cursors import read_cursor, write_cursor
+from payments.domain.moves import Kind
 from payments.errors import (
-    AmountInvalid,
     CursorInvalid,
     FourEyes,
     IdempotencyKeyInvalid,
@@ -29,8 +26,10 @@ from payments.errors import (
     OperationInProgress,
     PaymentIdTaken,
     PaymentNotFound,
+    RefundNotPermitted,
 )
 from payments.feed import Feed
+from payments.flow import Told
 from payments.schemas import (
     ActionRequest,
     CaptureRequest,
@@ -42,10 +41,8 @@ from payments.schemas import (
     PaymentRequest,
     RefundAnswer,
     RefundRequest,
-    event_answer,
-    payment_answer,
 )
-from payments.service import PaymentService, RefundNotPermitted, Told
+from payments.service import PaymentService
 from payments.store.reads import Filter
 
 _COMMON = problem_responses(MerchantRequired, IdempotencyKeyInvalid)
@@ -121,12 +118,7 @@ async def pay(request: Request) -> Response:
     key = _checked_key(request.headers.get("idempotency-key"))
     body = await read_json(request, _PAYMENT)
     service: PaymentService = request.app.state.service
-    request_id = edge_request_id(request.scope)
-    payment, idempotency, fingerprint = _read(body, who, key, request_id, service)
-    told = await service.pay(
-        payment, actor=who.actor, idempotency=idempotency, fingerprint=fingerprint
-    )
-    return _respond(told)
+    return _respond(await service.pay(who, body, key, edge_request_id(request.scope)))
 
 
 @routes.get("/payments", response_model=PaymentPage, responses=problem_responses(CursorInvalid))
@@ -136,11 +128,12 @@ async def list_payments(
     query: Annotated[PaymentQuery, Query()],
 ) -> PaymentPage:
     """List payments, newest first."""
-    wanted = Filter(caller.merchant, query.stored_status, query.account, query.cursor, query.limit)
+    after = read_cursor(query.cursor)
+    wanted = Filter(caller.merchant, query.stored_status, query.account, after, query.limit)
     page = await service.list(wanted)
     return PaymentPage(
         items=[payment_answer(payment, full=caller.sees_all) for payment in page.items],
-        next_cursor=page.next_cursor,
+        next_cursor=write_cursor(page.end),
     )
 
 
@@ -190,11 +183,7 @@ async def capture(
     body: CaptureRequest = _WHOLE,
 ) -> Response:
     """Take all or part of an authorized payment; the rest of the hold is released."""
-    amount = 0
-    if body.amount is not None:
-        payment = await service.find(caller, payment_id)
-        amount = _minor(body.amount, payment.currency)
-    return _respond(await service.act(Kind.CAPTURE, caller, payment_id, amount=amount, key=key))
+    return _respond(await service.capture(caller, payment_id, body.amount, key=key))
 
 
 @routes.post("/payments/{payment_id}/void", responses=_ACTION, response_class=Response)
@@ -230,10 +219,7 @@ async def refund(
     """Give back all or part of what was captured, at the rate it was paid at."""
     if not key:
         raise IdempotencyKeyRequired
-    payment = await service.find(caller, payment_id)
-    amount = _minor(body.amount, payment.currency)
-    await service.check_refundable(caller, payment)
-    return _respond(await service.act(Kind.REFUND, caller, payment_id, amount=amount, key=key))
+    return _respond(await service.refund(caller, payment_id, body.amount, key=key))
 
 
 @routes.post("/payments/{payment_id}/approve", responses=_DECISION, response_class=Response)
@@ -258,62 +244,6 @@ async def refuse(
 ) -> Response:
     """Refuse a payment in review; its funds are released. Not with the key that paid it."""
     return _respond(await service.decide(Kind.REFUSE, caller, payment_id, key=key))
-
-
-def _read(
-    body: PaymentRequest, caller: Caller, key: str, request_id: str, service: PaymentService
-) -> tuple[Payment, str, str]:
-    """Return the payment that a request asks for, its idempotency key and its fingerprint."""
-    amount = _minor(body.amount, body.currency)
-    now = service.now()
-    payment_id = body.payment_id
-    if payment_id is None:
-        # Derived from the key, so that a repeated request names the same payment everywhere. One
-        # that has no name at all is repeated only by whoever replays what the gateway sent.
-        named = (caller.merchant, key) if key else (caller.merchant, "", request_id)
-        payment_id = f"pay_{digest(*named)[:32]}"
-    own = f"k:{caller.merchant}:{key}" if key else f"p:{caller.merchant}:{payment_id}"
-    payment = Payment(
-        merchant=caller.merchant,
-        payment_id=payment_id,
-        amount=amount,
-        currency=body.currency,
-        source_account=body.source_account,
-        destination_account=body.destination_account,
-        destination_currency=body.destination_currency,
-        quote=body.quote,
-        capture=body.capture,
-        description=body.description,
-        metadata=body.metadata,
-        created_at=now,
-        updated_at=now,
-        active_operation=operation_id(Kind.PAY, f"{caller.merchant}:{payment_id}"),
-        trace_id=format_trace_id(get_current_span().get_span_context().trace_id),
-    )
-    return payment, own, _fingerprint(payment)
-
-
-def _fingerprint(payment: Payment) -> str:
-    return digest(
-        "pay",
-        payment.payment_id,
-        str(payment.amount),
-        payment.currency,
-        payment.source_account,
-        payment.destination_account,
-        payment.destination_currency or "",
-        payment.quote or "",
-        payment.capture,
-        payment.description or "",
-        json.dumps(payment.metadata, sort_keys=True),
-    )
-
-
-def _minor(amount: Any, currency: str) -> int:
-    try:
-        return parse_amount(amount, currency)
-    except InvalidAmount as error:
-        raise AmountInvalid("amount", error.code, error.message, error.hint) from None
 
 
 def _respond(told: Told) -> Response:

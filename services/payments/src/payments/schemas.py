@@ -1,19 +1,12 @@
 """The bodies of the payments API."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from kurs.contracts.findings import told
-from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.ids import AccountId, AmountIn, CurrencyCode, NewPaymentId
-from kurs.kernel.money import format_amount
 from kurs.quotes.token import MAX_TOKEN_LENGTH
-from payments.domain.failure import Failure
-from payments.domain.payment import Exchange, Payment, Status
-from payments.domain.postings import arriving_amount
-from payments.store.reads import Event
+from payments.domain.moves import Status
 
 Text = Annotated[str, StringConstraints(max_length=500)]
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
@@ -162,75 +155,3 @@ class EventAnswer(BaseModel):
     actor: str
     at: str
     payment: PaymentAnswer
-
-
-def payment_answer(payment: Payment, *, full: bool = False) -> PaymentAnswer:
-    """Return a payment as callers see it; RECEIVED is PROCESSING to them.
-
-    `full` is with figures of limits, for the role `audit`.
-    """
-    exchange, failure, currency = payment.exchange, payment.failure, payment.currency
-    bought = payment.destination_currency
-    arrives = arriving_amount(payment)
-    received = payment.status is Status.RECEIVED
-    # model_construct: these values were validated when they came in.
-    return PaymentAnswer.model_construct(
-        payment_id=payment.payment_id,
-        status="PROCESSING" if received else payment.status.value,
-        amount=format_amount(payment.amount, currency),
-        currency=currency,
-        source_account=payment.source_account,
-        destination_account=payment.destination_account,
-        destination_amount=format_amount(arrives, bought) if bought and arrives else None,
-        destination_currency=bought,
-        fx=None if exchange is None else exchange_answer(exchange),
-        risk=payment.risk if full or payment.risk is None else _risk_answer(payment.risk),
-        failure=None if failure is None else failure_answer(failure, full=full),
-        capture=payment.capture,
-        captured_amount=format_amount(payment.captured_amount, currency),
-        refunded_amount=format_amount(payment.refunded_amount, currency),
-        description=payment.description,
-        metadata=payment.metadata,
-        hold_expires_at=to_rfc3339(payment.hold_expires_at) if payment.hold_expires_at else None,
-        created_at=to_rfc3339(payment.created_at),
-        updated_at=to_rfc3339(payment.updated_at),
-        trace_id=payment.trace_id,
-    )
-
-
-def failure_answer(failure: Failure, *, full: bool = False) -> FailureAnswer:
-    """Return a failure as callers see it; `full` is for the role `audit`."""
-    message = failure.message if full else failure.told
-    return FailureAnswer.model_construct(code=failure.code.value, message=message)
-
-
-def _risk_answer(risk: Mapping[str, Any]) -> dict[str, Any]:
-    decision, score = risk["decision"], risk["score"]
-    return {"decision": decision, "score": score, "reasons": told(risk["reasons"])}
-
-
-def exchange_answer(exchange: Exchange) -> ExchangeAnswer:
-    """Return a rate as callers see it."""
-    return ExchangeAnswer.model_construct(
-        quote_id=exchange.quote_id,
-        mid=f"{exchange.mid:f}",
-        spread_bps=exchange.spread_bps,
-        rate=f"{exchange.rate:f}",
-        source=exchange.source,
-        as_of=to_rfc3339(exchange.as_of),
-        config_revision=exchange.config_revision,
-    )
-
-
-def event_answer(event: Event, *, full: bool = False) -> EventAnswer:
-    """Return an event as the stream sends it; `full` is for the role `audit`."""
-    return EventAnswer.model_construct(
-        sequence=event.sequence,
-        payment_id=event.payment.payment_id,
-        from_status=event.from_status,
-        to_status=event.to_status,
-        cause=event.cause,
-        actor=event.actor,
-        at=to_rfc3339(event.at),
-        payment=payment_answer(event.payment, full=full),
-    )

@@ -8,13 +8,13 @@ from kurs.data.database import Database
 from kurs.kernel.clock import MICROS, Clock
 from kurs.telemetry import Telemetry, carry_merchant, extract
 from payments.clients import Unanswered, Unusable
+from payments.domain.beginning import Started
 from payments.domain.payment import Payment
 from payments.exposure import Exposure
 from payments.metrics import PaymentMetrics
 from payments.service import PaymentService
 from payments.settings import PaymentsSettings
 from payments.store import leases, reads
-from payments.store.leases import Started
 
 _BATCH = 100
 _HINT = "`python -m payments resume` takes it up again once the cause is gone"

@@ -28,7 +28,7 @@ class FailureCode(StrEnum):
     REFUSED = "refused"
 
 
-_TOLD: Mapping[FailureCode, str] = {
+_TOLD: Mapping[str, str] = {
     FailureCode.RISK_DECLINED: "declined by risk; risk.reasons names the rules",
     FailureCode.STALE_RATE: "the rate is too old to pay at",
     FailureCode.TIMED_OUT: "there was no outcome in time; nothing was taken",
@@ -39,15 +39,23 @@ _TOLD: Mapping[FailureCode, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A reason with its explanation."""
+    """A reason with its explanation. `code` is a `FailureCode`, or the word of a later release."""
 
-    code: FailureCode
+    code: str
     message: str
+
+    @property
+    def known(self) -> FailureCode:
+        """The reason as callers see it: one of the list, whatever a later release stored."""
+        return _KNOWN.get(self.code, FailureCode.REFUSED)
 
     @property
     def told(self) -> str:
         """The explanation as merchants see it."""
-        return _TOLD.get(self.code, self.message)
+        return _TOLD.get(self.known, self.message)
+
+
+_KNOWN: Mapping[str, FailureCode] = {code.value: code for code in FailureCode}
 
 
 class Refusal(Exception):
@@ -59,15 +67,18 @@ class Refusal(Exception):
 
 
 def read_failure(members: Mapping[str, str]) -> Failure:
-    """Return the failure of its stored members; a later release's code becomes `refused`.
+    """Return the failure of its stored members, a later release's code as it is.
 
     Raises KeyError and TypeError for members that are none.
     """
-    return refusal_of(members["code"], members["message"]).failure
+    code, message = members["code"], members["message"]
+    if not isinstance(code, str) or not isinstance(message, str):
+        raise TypeError("a failure is made of texts")
+    return Failure(code, message)
 
 
 def refusal_of(code: str | None, message: str | None) -> Refusal:
     """Return the refusal that another service gave; a code unknown here becomes `refused`."""
-    if code in FailureCode.__members__.values():
-        return Refusal(FailureCode(str(code)), message or str(code))
+    if code in _KNOWN:
+        return Refusal(_KNOWN[str(code)], message or str(code))
     return Refusal(FailureCode.REFUSED, f"{code}: {message}")

@@ -1,39 +1,11 @@
-"""A payment: what it is, the states it may be in, and the moves between them."""
+"""A payment: what it is, and how it goes from one status to another."""
 
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
-from payments.domain.failure import Failure, FailureCode
-
-
-class Status(StrEnum):
-    """Where a payment stands. RECEIVED is answered as PROCESSING when its outcome is not known."""
-
-    RECEIVED = "RECEIVED"
-    CAPTURED = "CAPTURED"
-    AUTHORIZED = "AUTHORIZED"
-    REVIEW = "REVIEW"
-    FAILED = "FAILED"
-    VOIDED = "VOIDED"
-    EXPIRED = "EXPIRED"
-    PARTIALLY_REFUNDED = "PARTIALLY_REFUNDED"
-    REFUNDED = "REFUNDED"
-
-
-LEGAL_MOVES: dict[Status, frozenset[Status]] = {
-    Status.RECEIVED: frozenset({Status.CAPTURED, Status.AUTHORIZED, Status.REVIEW, Status.FAILED}),
-    Status.AUTHORIZED: frozenset({Status.CAPTURED, Status.VOIDED, Status.EXPIRED}),
-    Status.REVIEW: frozenset({Status.CAPTURED, Status.FAILED}),
-    Status.CAPTURED: frozenset({Status.PARTIALLY_REFUNDED, Status.REFUNDED}),
-    Status.PARTIALLY_REFUNDED: frozenset({Status.PARTIALLY_REFUNDED, Status.REFUNDED}),
-    Status.FAILED: frozenset(),
-    Status.VOIDED: frozenset(),
-    Status.EXPIRED: frozenset(),
-    Status.REFUNDED: frozenset(),
-}
-"""Every move that exists; anything else is a fault of the program or a conflict of the caller."""
+from payments.domain.exchange import Exchange
+from payments.domain.failure import Failure
+from payments.domain.moves import Status, leads_to
 
 
 class IllegalMove(ValueError):
@@ -41,26 +13,13 @@ class IllegalMove(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """The rate that a payment across currencies was made at."""
-
-    quote_id: str
-    mid: Decimal
-    spread_bps: int
-    rate: Decimal
-    source: str
-    as_of: int
-    config_revision: str
-
-
-@dataclass(frozen=True, slots=True)
 class Payment:
     """One payment. Amounts are minor units, times microseconds since the epoch.
 
-    `destination_currency` is None until it is known: the request may leave it to the
-    destination's settlement currency. `version` counts the writes, `active_operation` is the one
-    operation in progress, `quote` the signed quote that was brought, or that it was made by,
-    `lease_until` when another process may take that over.
+    `status` is a `Status`, or the word of a later release. `destination_currency` is None until it
+    is known: the request may leave it to the destination's settlement currency. `version` counts
+    the writes, `active_operation` is the one operation in progress, `quote` the signed quote that
+    was brought, or that it was made by.
     """
 
     merchant: str
@@ -72,7 +31,7 @@ class Payment:
     created_at: int
     updated_at: int
     capture: str = "automatic"
-    status: Status = Status.RECEIVED
+    status: str = Status.RECEIVED
     destination_currency: str | None = None
     destination_amount: int | None = None
     quote: str | None = None
@@ -93,12 +52,19 @@ class Payment:
         """The payment's id among all merchants; a colon occurs in neither part."""
         return f"{self.merchant}:{self.payment_id}"
 
+    @property
+    def paid_as(self) -> Status:
+        """What it is once it is paid: captured, unless a person or a later capture decides."""
+        if self.risk is not None and self.risk["decision"] == "review":
+            return Status.REVIEW
+        return Status.AUTHORIZED if self.capture == "manual" else Status.CAPTURED
+
     def move(self, to: Status, *, at: int, **changes: Any) -> "Payment":
         """Return the payment in status `to`, its operation ended; raises IllegalMove."""
-        if to not in LEGAL_MOVES[self.status]:
+        if to not in leads_to(self.status):
             raise IllegalMove(f"a payment that is {self.status} cannot become {to}")
         return replace(self, status=to, updated_at=at, active_operation=None, **changes)
 
-    def fail(self, code: FailureCode, message: str, *, at: int) -> "Payment":
+    def fail(self, failure: Failure, *, at: int) -> "Payment":
         """Return the payment as FAILED for a business reason."""
-        return self.move(Status.FAILED, at=at, failure=Failure(code, message))
+        return self.move(Status.FAILED, at=at, failure=failure)

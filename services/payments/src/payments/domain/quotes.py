@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from kurs.quotes.token import InvalidToken, Quote, QuoteVerifier
+from payments.domain.exchange import Exchange
 from payments.domain.failure import FailureCode, Refusal
-from payments.domain.payment import Exchange, Payment
+from payments.domain.payment import Payment
 from payments.domain.postings import full_legs
 
 

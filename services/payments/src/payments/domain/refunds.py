@@ -11,8 +11,9 @@ from enum import StrEnum
 from kurs.kernel.money import InvalidAmount
 from kurs.quotes.legs import quote_legs
 from kurs.quotes.token import Quote
+from payments.domain.exchange import Exchange
 from payments.domain.failure import FailureCode, Refusal
-from payments.domain.payment import Exchange, Payment
+from payments.domain.payment import Payment
 from payments.domain.postings import Posting, captured_legs, conversion_postings
 from payments.domain.quotes import exchange_of
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
-from payments.domain.operation import Kind
+from payments.domain.moves import Kind
 from payments.store.tables import operations, payments
 
 

@@ -5,30 +5,23 @@ of the operation, so that one which kills its process is counted too.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, func, select, update
 
 from kurs.data.bulk import is_any_of
 from kurs.data.database import for_update
+from payments.domain.beginning import InProgress, Started
+from payments.domain.moves import may_begin
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
-from payments.errors import OperationInProgress
-from payments.store.tables import Row, operations, payments, read_operation, read_payment
+from payments.store.rows import Row, read_operation, read_payment
+from payments.store.tables import operations, payments
 
 Read = TypeVar("Read")
 _PENDING = operations.c.lease_until.is_not(None)
 _ASIDE = operations.c.set_aside_at.is_not(None)
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The caller holds the lease and drives the operation; `fresh` if nobody did before."""
-
-    payment: Payment
-    operation: Operation
-    fresh: bool = True
 
 
 class Terms(NamedTuple):
@@ -72,7 +65,8 @@ class Backlog(NamedTuple):
 def take_over(connection: Connection, terms: Terms) -> Taken:
     """Take the pending operations whose lease ran out; no two processes take the same one.
 
-    A row that this release cannot read is set aside at once: one that can may come later.
+    A row that this release cannot read, or knows no step for, is set aside at once: one that can
+    may come later.
     """
     due = (
         select(operations)
@@ -89,12 +83,16 @@ def take_over(connection: Connection, terms: Terms) -> Taken:
     idle = select(payments).where(is_any_of(connection, payments.c.uid, uids))
     locked = connection.execute(for_update(connection, idle, skip_locked=True)).mappings()
     free, broken = _readable(read_payment, {row["uid"]: row for row in locked})
-    unreadable += [name for name, op in found.items() if op.uid in broken]
+    unreadable += [
+        name
+        for name, op in found.items()
+        if op.uid in broken or (op.uid in free and not may_begin(op.kind, free[op.uid].status))
+    ]
     aside = [name for name in unreadable if rows[name]["set_aside_at"] is None]
     _set_aside(connection, unreadable, terms)
     started = []
     for name, op in found.items():
-        if op.uid not in free:
+        if op.uid not in free or name in unreadable:
             continue
         tired = rows[name]["failures"] >= terms.most_failures
         taken = _try_again(connection, op, free[op.uid], terms, tired=tired)
@@ -106,7 +104,7 @@ def take_over(connection: Connection, terms: Terms) -> Taken:
 
 def take(
     connection: Connection, op: Operation, payment: Payment, until: int, **also: Any
-) -> Started | OperationInProgress:
+) -> Started | InProgress:
     """Take an operation from its driver, who can record nothing from now on.
 
     The payment's version is the fencing token: a driver that was only slow does not know that
@@ -124,7 +122,7 @@ def take(
         .values(lease_until=until, attempts=op.attempts + 1, **also)
     )
     if not changed.rowcount:
-        return OperationInProgress()
+        return InProgress()
     payment = replace(payment, version=payment.version + 1)
     fence = update(payments).where(payments.c.uid == payment.uid)
     connection.execute(fence.values(version=payment.version))
@@ -166,7 +164,7 @@ def backlog(connection: Connection) -> Backlog:
 
 def _try_again(
     connection: Connection, op: Operation, payment: Payment, terms: Terms, *, tired: bool
-) -> Started | OperationInProgress:
+) -> Started | InProgress:
     counted = operations.c.failures + 1
     if not tired:
         return take(connection, op, payment, terms.lease_until, failures=counted)

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from payments.domain.exchange import exchange_values, read_exchange
 from payments.domain.failure import Failure, FailureCode, read_failure
-from payments.domain.payment import Payment, Status
+from payments.domain.ledger import Stored, Unreadable
+from payments.domain.moves import Status
+from payments.domain.payment import Payment
 from payments.domain.refunds import Rate, Refund, at_payments_rate
-from payments.store.tables import exchange_values, read_exchange
 
 _STATUSES = {
     "post": frozenset({Status.CAPTURED}),
@@ -20,14 +22,10 @@ _STATUSES = {
 _CANCELLED = Failure(FailureCode.REFUSED, "cancelled in the ledger; nothing has moved")
 
 
-class Unreadable(ValueError):
-    """The ledger moved something under the payment's id, and does not say for which outcome."""
-
-
 def outcome_context(moved: Payment) -> dict[str, Any]:
     """Return what another process needs to adopt the transfer that `moved` was made by."""
     return {
-        "status": moved.status.value,
+        "status": str(moved.status),
         "risk": moved.risk,
         "exchange": None if moved.exchange is None else exchange_values(moved.exchange),
         "destination_currency": moved.destination_currency,
@@ -35,7 +33,7 @@ def outcome_context(moved: Payment) -> dict[str, Any]:
         "captured_amount": moved.captured_amount,
         "hold_expires_at": moved.hold_expires_at,
         # What a later capture is made by; a post has been made by it already.
-        "quote": None if moved.status is Status.CAPTURED else moved.quote,
+        "quote": None if moved.status == Status.CAPTURED else moved.quote,
     }
 
 
@@ -44,7 +42,7 @@ def failure_context(payment: Payment, failure: Failure) -> dict[str, Any]:
     return {"risk": payment.risk, "failure": asdict(failure)}
 
 
-def adopted(payment: Payment, stored: Mapping[str, Any], *, at: int) -> Payment:
+def adopted(payment: Payment, stored: Stored, *, at: int) -> Payment:
     """Return the payment as the applied transfer `stored` left it.
 
     An id that was cancelled is a payment that failed, whatever its context says: nothing can ever
@@ -81,17 +79,11 @@ def refund_context(refund: Refund) -> dict[str, Any]:
     }
 
 
-def adopted_refund(
-    payment: Payment, amount: int, refund: Refund | None, stored: Mapping[str, Any] | None
-) -> Refund:
-    """Return the refund that stands in the ledger: `refund` unless an earlier one is `stored`.
+def adopted_refund(payment: Payment, amount: int, stored: Stored) -> Refund:
+    """Return the refund of `amount` (minor units) that is stored in the ledger.
 
     Raises Unreadable where what is stored is no refund, or does not say which.
     """
-    if stored is None:
-        if refund is None:
-            raise Unreadable("an earlier refund without what is stored")
-        return refund
     if stored["kind"] != "post":
         raise Unreadable(f"a {stored['kind']} is no refund")
     context = stored.get("context")
@@ -115,7 +107,7 @@ def _cancelled(payment: Payment, context: Mapping[str, Any], at: int) -> Payment
         payment = replace(payment, risk=context["risk"])
     except (KeyError, TypeError):
         failure = _CANCELLED
-    return payment.fail(failure.code, failure.message, at=at)
+    return payment.fail(failure, at=at)
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,76 @@
+"""What the ledger says of the transfer under an operation's id.
+
+Result
+├── Made        it was made just now
+├── Stands      an earlier one is there: this one (`same`), or another that came first
+├── Cancelled   its id was burnt before: nothing can ever move under it
+└── Refused     it was refused for good, now or earlier
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from payments.domain.failure import Failure, refusal_of
+
+Stored = Mapping[str, Any]
+"""A stored transfer as the wallet tells it: kind, status, code, context, …"""
+
+
+class Unreadable(ValueError):
+    """The ledger moved something under the id, and does not say for which outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The transfer was made just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """An earlier transfer stands under the id; `same` if it has the content that was sent."""
+
+    stored: Stored
+    same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The id was burnt; `stored` is the cancellation."""
+
+    stored: Stored
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The transfer was refused, and its id is used up."""
+
+    code: str | None
+    failure: Failure
+
+
+Result = Made | Stands | Cancelled | Refused
+
+
+def read_result(result: Mapping[str, Any]) -> Result:
+    """Return what an answer of the ledger says; raises Unreadable when it says nothing of it."""
+    status, stored = result["status"], result.get("stored")
+    if status == "applied":
+        if not result["replayed"]:
+            return Made()
+        if stored is None:
+            raise Unreadable("an earlier outcome without what is stored")
+        return Stands(stored, same=True)
+    if status == "refused":
+        refusal = refusal_of(result.get("code"), result.get("message"))
+        if stored is not None and stored["status"] == "applied":
+            return Cancelled(stored, refusal.failure)
+        return Refused(result.get("code"), refusal.failure)
+    if status == "conflict" and stored is not None:
+        if stored["status"] == "applied":
+            return Stands(stored, same=False)
+        if stored["status"] == "refused":
+            refusal = refusal_of(stored.get("code"), stored.get("message"))
+            return Refused(stored.get("code"), refusal.failure)
+    raise Unreadable(f"{status!r} says nothing of what stands under the id")

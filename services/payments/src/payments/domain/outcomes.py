@@ -1,0 +1,140 @@
+"""What an answer of the ledger means for a payment: the outcome of the operation.
+
+Whoever drives an operation again ends at the same outcome, because the ledger keeps the first
+transfer under its id: what another one sent is adopted.
+"""
+
+from dataclasses import dataclass, replace
+
+from payments.domain.adoption import adopted, adopted_refund
+from payments.domain.failure import Failure, FailureCode
+from payments.domain.ledger import Cancelled, Made, Refused, Result, Stands, Unreadable
+from payments.domain.moves import Kind, Status
+from payments.domain.operation import Operation
+from payments.domain.payment import Payment
+from payments.domain.refunds import Refund
+
+_GONE = frozenset({"hold_expired", "hold_closed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The outcome of an operation: the payment as it now is, and why, as its event says it.
+
+    `failure` is why the operation (not the payment) failed.
+    """
+
+    payment: Payment
+    cause: str
+    failure: Failure | None = None
+    refund: Refund | None = None
+
+
+def failed(payment: Payment, failure: Failure, at: int) -> Settled:
+    """Return the outcome of a payment that is refused; nothing has moved, or can."""
+    return Settled(payment.fail(failure, at=at), failure.known.value)
+
+
+def paid(payment: Payment, moved: Payment, result: Result, at: int) -> Settled:
+    """Return the outcome of a payment that was to be `moved`."""
+    return Settled(moved, "paid") if isinstance(result, Made) else _found(payment, result, at)
+
+
+def burnt(payment: Payment, failure: Failure, result: Result, at: int) -> Settled:
+    """Return the outcome of a payment whose id was to be burnt, unless its money moved already."""
+    if isinstance(result, Made):
+        return failed(payment, failure, at)
+    return _found(payment, result, at)
+
+
+def captured(payment: Payment, operation: Operation, result: Result, at: int) -> Settled:
+    """Return the outcome of a capture or an approval."""
+    refused = _refused(result)
+    if refused is None:
+        return Settled(
+            payment.move(
+                Status.CAPTURED, at=at, captured_amount=operation.amount, hold_expires_at=None
+            ),
+            str(operation.kind),
+        )
+    if _is_gone(result):
+        failure = Failure(FailureCode.HOLD_EXPIRED, "the hold has expired; nothing was taken")
+        return Settled(_expired(payment, at), "expired", failure)
+    return Settled(payment, "refused", refused)
+
+
+def released(payment: Payment, operation: Operation, result: Result, at: int) -> Settled:
+    """Return the outcome of a void, a refusal after review, or an expiry."""
+    refused = _refused(result)
+    # A hold that is gone was released by its expiry: the funds are free either way.
+    if operation.kind == Kind.EXPIRE or _is_gone(result):
+        return Settled(_expired(payment, at), "expired")
+    if refused is not None:
+        return Settled(payment, "refused", refused)
+    if operation.kind == Kind.VOID:
+        return Settled(payment.move(Status.VOIDED, at=at, hold_expires_at=None), "void")
+    failure = Failure(FailureCode.REVIEW_REFUSED, "refused after review")
+    return Settled(replace(payment, hold_expires_at=None).fail(failure, at=at), "refuse")
+
+
+def refunded(
+    payment: Payment, operation: Operation, refund: Refund, result: Result, at: int
+) -> Settled:
+    """Return the outcome of a refund: `refund`, or what an earlier drive of it made."""
+    if isinstance(result, Cancelled | Refused):
+        return Settled(payment, "refused", result.failure)
+    if isinstance(result, Stands):
+        refund = adopted_refund(payment, operation.amount, result.stored)
+    total = payment.refunded_amount + operation.amount
+    whole = total == payment.captured_amount
+    status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
+    return Settled(payment.move(status, at=at, refunded_amount=total), "refund", refund=refund)
+
+
+def unrefunded(
+    payment: Payment, operation: Operation, failure: Failure, result: Result, at: int
+) -> Settled:
+    """Return the outcome of a refund whose id was to be burnt, unless its money moved already."""
+    if isinstance(result, Stands) and not result.same:
+        found = adopted_refund(payment, operation.amount, result.stored)
+        return refunded(payment, operation, found, Made(), at)
+    if isinstance(result, Refused):
+        return Settled(payment, "refused", result.failure)
+    return Settled(payment, "refused", failure)
+
+
+def _found(payment: Payment, result: Result, at: int) -> Settled:
+    """Take the outcome that the ledger holds under the payment's id."""
+    match result:
+        case Refused(failure=failure):
+            return failed(payment, failure, at)
+        case Stands(stored=stored) | Cancelled(stored=stored):
+            after = adopted(payment, stored, at=at)
+            return Settled(after, "paid" if after.failure is None else after.failure.known.value)
+        case Made():
+            raise Unreadable("made just now, and nobody asked for it")
+
+
+def _refused(result: Result) -> Failure | None:
+    """Return why an action's transfer was refused; None when it was made, now or before.
+
+    Raises Unreadable when the ledger made another one under its id: neither is the truth then.
+    """
+    match result:
+        case Stands(same=False):
+            raise Unreadable("another transfer stands under the id")
+        case Cancelled(failure=failure) | Refused(failure=failure):
+            return failure
+        case _:
+            return None
+
+
+def _is_gone(result: Result) -> bool:
+    return isinstance(result, Refused) and result.code in _GONE
+
+
+def _expired(payment: Payment, at: int) -> Payment:
+    payment = replace(payment, hold_expires_at=None)
+    if payment.status == Status.AUTHORIZED:
+        return payment.move(Status.EXPIRED, at=at)
+    return payment.fail(Failure(FailureCode.REVIEW_EXPIRED, "nobody decided in time"), at=at)

@@ -1,0 +1,42 @@
+"""What is asked of the store's one writer, as values: claims, beginnings and outcomes."""
+
+from dataclasses import dataclass
+
+from payments.domain.operation import Answer, Operation
+from payments.domain.payment import Payment
+
+
+class VersionConflict(Exception):
+    """Another process recorded an outcome first; what is stored holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Store a new payment with its operation, unless its key or id is known."""
+
+    payment: Payment
+    operation: Operation
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Begin `operation` on a stored payment; an amount of 0 means all that can be."""
+
+    operation: Operation
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Record the outcome of an operation: the payment as it now is, and the first answer."""
+
+    before: Payment
+    after: Payment
+    operation: Operation
+    answer: Answer
+    cause: str
+    traceparent: str | None = None
+
+
+Op = Claim | Begin | Finish

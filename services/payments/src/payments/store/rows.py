@@ -1,0 +1,106 @@
+"""How a row becomes a Payment or an Operation, and they one.
+
+Kinds, statuses and codes are data here: what a later release stored is read as it is, and only
+who decides or answers asks whether it is known.
+"""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from payments.domain.exchange import exchange_values, read_exchange
+from payments.domain.failure import read_failure
+from payments.domain.operation import Answer, Operation
+from payments.domain.payment import Payment
+
+Row = RowMapping | dict[str, Any]
+
+
+def payment_values(payment: Payment) -> tuple[Any, ...]:
+    """Return the row of a payment in the order of PAYMENT_COLUMNS; JSON as text."""
+    return (
+        payment.uid,
+        payment.merchant,
+        payment.payment_id,
+        payment.amount,
+        payment.currency,
+        payment.source_account,
+        payment.destination_account,
+        payment.capture,
+        payment.description,
+        json.dumps(payment.metadata),
+        payment.trace_id,
+        payment.version,
+        payment.created_at,
+        *changing_values(payment),
+    )
+
+
+def changing_values(payment: Payment) -> tuple[Any, ...]:
+    """Return what an outcome changes, in the order of CHANGING_COLUMNS; JSON as text."""
+    exchange, risk, failure = payment.exchange, payment.risk, payment.failure
+    return (
+        str(payment.status),
+        payment.quote,
+        payment.destination_currency,
+        payment.destination_amount,
+        None if exchange is None else json.dumps(exchange_values(exchange)),
+        None if risk is None else json.dumps(risk),
+        None if failure is None else json.dumps(asdict(failure)),
+        payment.captured_amount,
+        payment.refunded_amount,
+        payment.hold_expires_at,
+        payment.active_operation,
+        payment.updated_at,
+    )
+
+
+def operation_values(operation: Operation) -> tuple[Any, ...]:
+    """Return the columns of a pending operation, in the order of OPERATION_COLUMNS."""
+    return (
+        operation.operation_id,
+        operation.uid,
+        str(operation.kind),
+        operation.idempotency,
+        operation.fingerprint,
+        operation.amount,
+        operation.actor,
+        operation.created_at,
+        operation.lease_until,
+        operation.attempts,
+        None,
+        None,
+        operation.traceparent,
+    )
+
+
+def read_payment(row: Row) -> Payment:
+    """Return the Payment of a row of `payments`."""
+    values = dict(row)
+    del values["uid"]
+    if values["exchange"] is not None:
+        values["exchange"] = read_exchange(values["exchange"])
+    if values["failure"] is not None:
+        values["failure"] = read_failure(values["failure"])
+    return Payment(**values)
+
+
+def read_operation(row: Row) -> Operation:
+    """Return the Operation of a row of `operations`."""
+    status = row["answer_status"]
+    return Operation(
+        operation_id=row["operation_id"],
+        uid=row["uid"],
+        kind=row["kind"],
+        idempotency=row["idempotency"],
+        fingerprint=row["fingerprint"],
+        amount=row["amount"],
+        actor=row["actor"],
+        created_at=row["created_at"],
+        lease_until=row["lease_until"] or 0,
+        attempts=row["attempts"],
+        answer=None if status is None else Answer(status, bytes(row["answer"])),
+        traceparent=row["traceparent"],
+    )
