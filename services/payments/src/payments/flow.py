@@ -17,6 +17,7 @@ from kurs.telemetry import Telemetry, inject
 from payments import answers
 from payments.clients import Unanswered
 from payments.domain.beginning import Denied, Replay, Started
+from payments.domain.identity import named
 from payments.domain.operation import Answer
 from payments.domain.outcomes import Settled
 from payments.feed import Feed
@@ -94,9 +95,7 @@ class Flow:
             self._metrics.processing.labels(error.dependency).inc()
             self._log.warning(
                 "outcome open",
-                payment_id=payment.payment_id,
-                merchant=payment.merchant,
-                operation=operation.operation_id,
+                **named(operation.operation_id),
                 waits_for=error.dependency,
                 why=error,
             )

@@ -12,7 +12,7 @@ from kurs.calls import ServiceClient, TransportError
 from kurs.data.database import Database
 from kurs.kernel.clock import MICROS, Clock
 from kurs.telemetry import Telemetry
-from payments.domain.identity import captured_from
+from payments.domain.identity import captured_from, named
 from payments.metrics import PaymentMetrics
 from payments.store import captures
 
@@ -75,4 +75,4 @@ class Reconciler:
         if len(self._missing) < _REMEMBERED:
             self._missing[transfer_id] = None
         if not known:
-            self._log.error("captured payment is not in the ledger", transfer_id=transfer_id)
+            self._log.error("captured payment is not in the ledger", **named(transfer_id))

@@ -13,6 +13,7 @@ from kurs.calls import ServiceClient, TransportError
 from kurs.data.database import Database
 from kurs.kernel.clock import Clock
 from kurs.telemetry import Telemetry
+from payments.domain.identity import named
 from payments.metrics import PaymentMetrics
 from payments.store import ledger_reads
 from payments.store.ledger_reads import Unknown
@@ -78,10 +79,8 @@ class Strangers:
         unknown = await self._database.write(
             lambda c: ledger_reads.record_page(c, chain, until, theirs, now)
         )
-        for transfer_id, kind, merchant, _ in unknown:
-            self._log.error(
-                "transfer without a payment", transfer_id=transfer_id, kind=kind, merchant=merchant
-            )
+        for transfer_id, kind, *_ in unknown:
+            self._log.error("transfer without a payment", **named(transfer_id), kind=kind)
         return until
 
     async def _ask(self, path: str) -> Mapping[str, Any] | None:

@@ -1,7 +1,7 @@
 """The sweeper: finishes what a crash or a timeout left, on any replica, each thing once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from kurs.data.database import Database
@@ -9,6 +9,8 @@ from kurs.kernel.clock import MICROS, Clock
 from kurs.telemetry import Telemetry, carry_merchant, extract
 from payments.clients import Unanswered, Unusable
 from payments.domain.beginning import Started
+from payments.domain.identity import named, operation_id
+from payments.domain.moves import Kind
 from payments.domain.payment import Payment
 from payments.exposure import Exposure
 from payments.metrics import PaymentMetrics
@@ -49,19 +51,20 @@ class Sweeper:
         """Finish what is overdue; return how many operations were taken over."""
         now = self._clock.now()
         taken = await self._database.write(lambda c: leases.take_over(c, self._terms(now)))
-        for operation_id in taken.set_aside:
-            self._log.error("operation set aside", operation=operation_id, hint=_HINT)
-        results = await self._each(self._resume, taken.started)
+        for name in taken.set_aside:
+            self._log.error("operation set aside", **named(name), hint=_HINT)
+        started = {each.operation.operation_id: each for each in taken.started}
+        results = await self._each(self._resume, started)
         # Another service that did not answer says nothing against the operation.
         excused = [
-            started.operation.operation_id
-            for started, result in zip(taken.started, results, strict=True)
+            name
+            for name, result in zip(started, results, strict=True)
             if isinstance(result, Unanswered) and not isinstance(result, Unusable)
         ]
         if excused:
             await self._database.write(lambda c: leases.excuse(c, excused))
         overdue = await self._database.read(lambda c: reads.overdue_holds(c, now, _BATCH))
-        await self._each(self._expire, overdue)
+        await self._each(self._expire, {operation_id(Kind.EXPIRE, p): p for p in overdue})
         await self._report(now)
         return len(taken.started)
 
@@ -76,14 +79,17 @@ class Sweeper:
         )
 
     async def _each(
-        self, work: Callable[[Item], Awaitable[Result]], items: Sequence[Item]
+        self, work: Callable[[Item], Awaitable[Result]], items: Mapping[str, Item]
     ) -> list[Result | BaseException]:
-        """Do `work` for all of `items`; one that fails leaves the others alone, and is logged."""
-        results = await asyncio.gather(*map(work, items), return_exceptions=True)
-        for result in results:
+        """Do `work` for all of `items`; one that fails leaves the others alone, and is logged.
+
+        `items` are by the id of an operation on their payment.
+        """
+        results = await asyncio.gather(*map(work, items.values()), return_exceptions=True)
+        for name, result in zip(items, results, strict=True):
             if isinstance(result, Exception) and not isinstance(result, Unanswered):
                 self._metrics.swept.labels("failed").inc()
-                self._log.error("sweeping failed", exc_info=result)
+                self._log.error("sweeping failed", **named(name), exc_info=result)
         return results
 
     async def _resume(self, started: Started) -> Unanswered | None:

@@ -64,10 +64,10 @@ def refund_id(operation_id: str) -> str:
     return f"rfd_{operation_id.rpartition(':')[2]}"
 
 
-def payment_of(operation_id: str) -> tuple[str, str]:
-    """Return merchant and payment_id of an operation, as log lines name them."""
-    merchant, _, rest = operation_id.partition(":")[2].partition(":")
-    return merchant, rest.partition(":")[0]
+def named(operation_id: str) -> dict[str, str]:
+    """Return what log lines call an operation and its payment, from the id of its transfer."""
+    _, merchant, own = ([*operation_id.split(":"), "", ""])[:3]
+    return {"payment_id": own, "merchant": merchant, "operation": operation_id}
 
 
 def digest(*parts: str) -> str:
