@@ -15,10 +15,10 @@ from types import FrameType
 
 from kurs.config.resources import FILE_NAME
 from kurs.kernel.clock import Clock, SystemClock
+from kurs.kernel.files import replace_file
 from kurs_operator.compile import Compilation, compile_resources
 from kurs_operator.documents import SERVICES, Service
 from kurs_operator.generations import Generations
-from kurs_operator.publish import write_atomically
 from kurs_operator.samples import SampleFolder
 from kurs_operator.verdict import Verdict
 
@@ -92,7 +92,7 @@ class LocalOperator:
             return False
         if text != _content(file):
             try:
-                write_atomically(file, text)
+                replace_file(file, text)
             except OSError as error:
                 self._report(name, f"{file}: cannot be written: {error.strerror}")
                 return False

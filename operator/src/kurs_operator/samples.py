@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from kurs.config.resources import KINDS, InvalidResource, describe, parse_resource
+from kurs.kernel.files import Identity as FileIdentity
+from kurs.kernel.files import identity
 from kurs_operator.manifests import UnreadableManifest, read_manifests
 from kurs_operator.verdict import Identity
 
@@ -20,7 +22,8 @@ _SETTLE_SECONDS = 0.03
 _SCANS_UNTIL_GONE = 2
 """An editor that renames leaves a gap of no time; a file that is missing twice was deleted."""
 
-Stamp = tuple[int, int, int]
+Stamp = FileIdentity | int
+"""What tells a file from the one before, or the errno of why it cannot be told."""
 Content = Mapping[str, Any]
 
 
@@ -104,14 +107,12 @@ class SampleFolder:
             if path.suffix not in _SUFFIXES or path.name.startswith("."):
                 continue
             try:
-                status = path.stat()
+                yield path, identity(path)
             except FileNotFoundError:
                 continue
             except OSError as error:
                 # Told as what is wrong with this file; the others are read.
-                yield path, (-1, error.errno or 0, 0)
-                continue
-            yield path, (status.st_ino, status.st_mtime_ns, status.st_size)
+                yield path, error.errno or 0
 
     def _is_new(self, path: Path, stamp: Stamp) -> bool:
         known = self._files.get(path)

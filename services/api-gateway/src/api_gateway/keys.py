@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from api_gateway.folder_lock import locked
 from api_gateway.key_entry import (
     OPERATE,
     InvalidKeysFile,
@@ -27,7 +28,7 @@ from api_gateway.key_entry import (
     render_entry,
 )
 from api_gateway.key_text import digest, new_key
-from api_gateway.owner_only import locked, write_owner_only
+from kurs.kernel.files import OWNER_ONLY, replace_file
 from kurs.kernel.roles import PLATFORM_ROLES, ROLES
 
 DEV_MERCHANT = "demo"
@@ -112,11 +113,11 @@ def ensure_dev_key(folder: Path) -> Path:
             text, present = issue(
                 entries, merchant=DEV_MERCHANT, roles=ROLES, environment=DEV_ENVIRONMENT
             )
-            write_owner_only(key_file, text + "\n")
+            replace_file(key_file, text + "\n", OWNER_ONLY)
         wanted = present.model_copy(update={"roles": ROLES, "rate": DEV_RATE})
         if wanted not in entries:
             kept = [entry for entry in entries if entry.id != wanted.id]
-            write_owner_only(keys_file, render_entries([*kept, wanted]))
+            replace_file(keys_file, render_entries([*kept, wanted]), OWNER_ONLY)
     return key_file
 
 
@@ -150,7 +151,7 @@ def _issue_command(options: argparse.Namespace) -> None:
         with locked(options.file.parent):
             entries = _entries_or_none(options.file)
             text, entry = issue(entries, **terms)
-            write_owner_only(options.file, render_entries([*entries, entry]))
+            replace_file(options.file, render_entries([*entries, entry]), OWNER_ONLY)
         stored = f"stored in {options.file}:"
     lines = ["The new key, shown only now:", text, "", *_notes(entry), stored, render_entry(entry)]
     sys.stdout.write("\n".join(lines) + "\n")
@@ -159,7 +160,7 @@ def _issue_command(options: argparse.Namespace) -> None:
 def _revoke_command(options: argparse.Namespace) -> None:
     with locked(options.file.parent):
         left = revoke(read_entries(options.file), options.id)
-        write_owner_only(options.file, render_entries(left))
+        replace_file(options.file, render_entries(left), OWNER_ONLY)
     sys.stdout.write(f"revoked {options.id}\n")
 
 

@@ -14,6 +14,7 @@ from api_gateway.client_address import Address
 from api_gateway.key_entry import InvalidKeysFile, KeyEntry, read_entries
 from api_gateway.key_text import digest, key_id_of
 from api_gateway.rate_limit import KEY, Quota
+from kurs.kernel.files import WatchedFile
 
 _MICROS = 1_000_000
 
@@ -67,9 +68,8 @@ class KeyStore:
     """The accepted keys by id, and the file they come from."""
 
     def __init__(self, path: Path, platform_merchants: Collection[str] = ()) -> None:
-        self._path = path
+        self._file = WatchedFile(path)
         self._platform = frozenset(platform_merchants)
-        self._stamp: tuple[int, int, int] | None = None
         self._keys: dict[str, AcceptedKey] = {}
         self.loaded = False
         self.error = ""
@@ -90,12 +90,10 @@ class KeyStore:
 
         Never raises for a broken file: `error` says what is wrong with it ("" when nothing is).
         """
-        stamp = self._current_stamp()
-        if stamp is not None and stamp == self._stamp:
+        if not self._file.changed():
             return False
-        self._stamp = stamp
         try:
-            entries = read_entries(self._path)
+            entries = read_entries(self._file.path)
         except InvalidKeysFile as error:
             self.error = str(error)
             return False
@@ -116,12 +114,3 @@ class KeyStore:
         if key is None or not hmac.compare_digest(digest(text), key.entry.sha256):
             return None
         return key
-
-    def _current_stamp(self) -> tuple[int, int, int] | None:
-        # The inode is part of it: a file replaced within the clock's granularity, and a
-        # Kubernetes secret (a swapped symbolic link), keep size and time now and then.
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size

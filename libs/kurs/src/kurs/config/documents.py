@@ -1,8 +1,7 @@
 """Configuration that changes while a service runs: watch a document, swap one immutable snapshot.
 
-The folder is a mounted ConfigMap or what the local mode writes. Kubernetes swaps the `..data`
-symbolic link, the local mode renames a file; both give `config.json` another identity, which a
-poll of a few microseconds sees. A bad document never replaces a good one: the last good one
+The folder is a mounted ConfigMap or what the local mode writes; a poll of a few microseconds sees
+either (`kurs.kernel.files`). A bad document never replaces a good one: the last good one
 stays in force and `error` says what is wrong with the newer one.
 """
 
@@ -18,26 +17,24 @@ from pydantic import BaseModel, ValidationError
 
 from kurs.config.resources import FILE_NAME, Document, SourceRef, describe, digest_of, explain
 from kurs.kernel.clock import MICROS, Clock, SystemClock, to_rfc3339
+from kurs.kernel.files import WatchedFile
 from kurs.telemetry import Telemetry, extract
 
 MAX_BYTES = 2 * 1024 * 1024
-"""More than a ConfigMap holds; a larger file is refused unread."""
+"""More than a ConfigMap holds; a larger file is refused."""
 
 DocumentT = TypeVar("DocumentT", bound=Document)
-Identity = tuple[str, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading(Generic[DocumentT]):
-    """What one look at a changed file found: a document, or why there is none.
+    """What one look at a changed file found: a document, or why there is none."""
 
-    A file that could not be read has no identity, so that the next look asks again.
-    """
-
-    identity: Identity | None
     content: bytes = b""
     document: DocumentT | None = None
     error: str = ""
+    missing: bool = False
+    """Whether there was nothing to read, so that the next look asks again."""
 
 
 class DocumentWatcher(Generic[DocumentT]):
@@ -56,7 +53,7 @@ class DocumentWatcher(Generic[DocumentT]):
         poll_seconds: float = 0.2,
         clock: Clock | None = None,
     ) -> None:
-        self._file = folder / FILE_NAME
+        self._file = WatchedFile(folder / FILE_NAME)
         self._model = model
         self._poll_seconds = poll_seconds
         self._clock = clock or SystemClock()
@@ -64,7 +61,6 @@ class DocumentWatcher(Generic[DocumentT]):
         self._tracer = telemetry.tracer
         self._metrics = _ReloadMetrics(telemetry)
         self._subscribers: list[Callable[[DocumentT], None]] = []
-        self._seen: Identity | None = None
         self._content = b""
         self._task: asyncio.Task[None] | None = None
         self.current: DocumentT | None = None
@@ -100,7 +96,7 @@ class DocumentWatcher(Generic[DocumentT]):
     async def start(self) -> None:
         """Look once, so that a present document is applied on return, then keep watching."""
         await self._look()
-        self._task = asyncio.create_task(self._watch(), name=f"watch {self._file}")
+        self._task = asyncio.create_task(self._watch(), name=f"watch {self._file.path}")
 
     async def close(self) -> None:
         """Stop watching; what is in force stays readable."""
@@ -122,12 +118,11 @@ class DocumentWatcher(Generic[DocumentT]):
                     self._fail(fault)
 
     async def _look(self) -> None:
-        # Two system calls on a local mount; only what they find new is worth a thread.
-        identity = _identity(self._file)
-        if identity is not None and identity == self._seen:
+        if not self._file.changed():
             return
-        reading = await asyncio.to_thread(_read, self._file, identity, self._model)
-        self._seen = reading.identity
+        reading = await asyncio.to_thread(_read, self._file.path, self._model)
+        if reading.missing:
+            self._file.unread()
         if reading.document is None:
             self._refuse(reading)
         elif reading.content == self._content:
@@ -173,7 +168,7 @@ class DocumentWatcher(Generic[DocumentT]):
             self._logger.info(message, revision=self.revision)
 
     def _refuse(self, reading: _Reading[DocumentT]) -> None:
-        if reading.identity is not None:
+        if not reading.missing:
             self._fail(reading.error)
         elif reading.error != self.error:
             # A service often starts before its first document is written; nobody need be woken.
@@ -268,32 +263,19 @@ def _names(document: Document | None) -> set[tuple[str, str]]:
     return {(source.kind, source.name) for source in document.sources} if document else set()
 
 
-def _identity(file: Path) -> Identity | None:
-    """Return what changes when the file is replaced, or None when there is no file."""
+def _read(file: Path, model: type[DocumentT]) -> _Reading[DocumentT]:
     try:
-        swapped = str((file.parent / "..data").readlink())
-    except OSError:
-        swapped = ""
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return (swapped, status.st_ino, status.st_mtime_ns, status.st_size)
-
-
-def _read(file: Path, identity: Identity | None, model: type[DocumentT]) -> _Reading[DocumentT]:
-    # The identity was taken before: a swap since then is seen at the next look.
-    try:
-        if identity is not None and identity[3] > MAX_BYTES:
-            return _Reading(identity, error=f"{file} has more than {MAX_BYTES} bytes")
-        content = file.read_bytes()
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        return _Reading(None, error=f"{file}: {error.strerror}")
+        return _Reading(error=f"{file}: {error.strerror}", missing=True)
+    if len(content) > MAX_BYTES:
+        return _Reading(error=f"{file} has more than {MAX_BYTES} bytes")
     try:
-        return _Reading(identity, content, model.model_validate_json(content))
+        return _Reading(content, model.model_validate_json(content))
     except ValidationError as error:
         findings = "; ".join(describe(finding) for finding in explain(error, model))
-        return _Reading(identity, error=f"{file}: {findings}")
+        return _Reading(error=f"{file}: {findings}")
     except Exception as error:
         # Read again at each look, it would fail again and tell nobody.
-        return _Reading(identity, error=f"{file}: cannot be read: {type(error).__name__}")
+        return _Reading(error=f"{file}: cannot be read: {type(error).__name__}")

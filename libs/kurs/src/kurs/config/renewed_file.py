@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from kurs.kernel.clock import monotonic
+from kurs.kernel.files import WatchedFile
 from kurs.kernel.settings import CannotRun
 from kurs.telemetry import Telemetry
 
@@ -26,12 +27,13 @@ class RenewedFile(Generic[Value]):
         telemetry: Telemetry,
         every: float = 1.0,
     ) -> None:
-        self._path = path
+        self._file = WatchedFile(path)
         self._read = read
         self._log = telemetry.logger
         self._every = every
         self._look_at = monotonic() + every
-        self._seen = self._stamp()
+        self._reported = ""
+        self._file.changed()
         try:
             self._value = read(path.read_bytes())
         except (OSError, ValueError) as error:
@@ -46,21 +48,15 @@ class RenewedFile(Generic[Value]):
         return self._value
 
     def _look(self) -> None:
-        # A Secret's volume replaces a link: the file behind it is another one then.
-        stamp = self._stamp()
-        if stamp == self._seen:
+        if not self._file.changed():
             return
-        self._seen = stamp
+        path = self._file.path
         try:
-            self._value = self._read(self._path.read_bytes())
+            self._value = self._read(path.read_bytes())
         except (OSError, ValueError) as error:
-            self._log.error("file not read, the last one holds", file=str(self._path), why=error)
+            if str(error) != self._reported:
+                self._log.error("file not read, the last one holds", file=str(path), why=error)
+            self._reported = str(error)
         else:
-            self._log.info("file read anew", file=str(self._path))
-
-    def _stamp(self) -> tuple[int, int, int] | None:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_ino, found.st_size
+            self._reported = ""
+            self._log.info("file read anew", file=str(path))
