@@ -5,10 +5,8 @@ of its accounts by name, then decisions by payment id. Its reads go past SQLAlch
 one JSON or array value carries all keys, so each text is prepared once.
 """
 
-import json
 from collections.abc import Collection, Sequence
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -22,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from kurs.data.bulk import insert_rows, upsert_rows
+from kurs.data.bulk import any_of, fetch, insert_rows, upsert_rows
 from kurs.data.database import RetryTransaction
 from risk.domain.batch import Counter
 from risk.domain.decision import Decision
@@ -64,11 +62,8 @@ _LOCK_ACCOUNTS = """
     ON CONFLICT (account) DO UPDATE SET account = excluded.account"""
 
 _KNOWN_DECISIONS = {
-    dialect: f"SELECT {', '.join(_DECISION)} FROM decisions WHERE payment_id {listed}"  # noqa: S608
-    for dialect, listed in (
-        ("sqlite", "IN (SELECT value FROM json_each(?))"),
-        ("postgresql", "= ANY($1::text[])"),
-    )
+    dialect: f"SELECT {', '.join(_DECISION)} FROM decisions WHERE payment_id {any_of(dialect)}"  # noqa: S608
+    for dialect in ("sqlite", "postgresql")
 }
 
 # CROSS JOIN keeps SQLite from scanning the counters and looking each account up in the list.
@@ -104,7 +99,7 @@ def lock_accounts(connection: Connection, accounts: Collection[str]) -> None:
 
 def load_decisions(connection: Connection, payment_ids: Collection[str]) -> dict[str, Decision]:
     """Return the stored decisions with these ids, by id."""
-    rows = _fetch(connection, _KNOWN_DECISIONS[connection.dialect.name], payment_ids)
+    rows = fetch(connection, _KNOWN_DECISIONS[connection.dialect.name], payment_ids)
     return {row[0]: Decision._make(row) for row in rows}
 
 
@@ -125,7 +120,7 @@ def load_windows(
         bound for window in windows for bound in (bucket_width(window), oldest_bucket(now, window))
     ]
     sql = _window_sums(connection.dialect.name, len(windows))
-    for row in _fetch(connection, sql, accounts, *bounds):
+    for row in fetch(connection, sql, accounts, *bounds):
         loaded.load(row[1], windows[row[0]], row[2], Use(row[3], row[4]))
     return loaded
 
@@ -152,12 +147,6 @@ def remove_expired(connection: Connection, now_seconds: int, at_most: int) -> in
     lock = " FOR UPDATE SKIP LOCKED)" if connection.dialect.name == "postgresql" else ")"
     statement = text(_REMOVE_EXPIRED + lock)
     return connection.execute(statement, {"now": now_seconds, "at_most": at_most}).rowcount
-
-
-def _fetch(connection: Connection, sql: str, keys: Collection[str], *values: int) -> Sequence[Any]:
-    listed = list(keys)
-    first = json.dumps(listed) if connection.dialect.name == "sqlite" else listed
-    return connection.exec_driver_sql(sql, (first, *values)).all()
 
 
 @lru_cache(maxsize=256)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Connection,
+    CursorResult,
     RowMapping,
     String,
     Table,
@@ -98,8 +99,30 @@ def rows_with(
 ) -> Sequence[RowMapping]:
     """Return the rows whose text column `key` is one of `keys`, as the driver gives them."""
     sql = _rows_sql(connection.dialect.name, table, key)
-    value = json.dumps(list(keys)) if connection.dialect.name == "sqlite" else list(keys)
-    return connection.exec_driver_sql(sql, (value,)).mappings().all()
+    return _run(connection, sql, (keys,)).mappings().all()
+
+
+def any_of(dialect: str, parameter: int = 1) -> str:
+    """Return `= one of the keys` for the text behind a column; `fetch` takes the keys as one value.
+
+    SQLite numbers its parameters by their order.
+    """
+    if dialect == "sqlite":
+        return "IN (SELECT value FROM json_each(?))"
+    return f"= ANY(${parameter}::text[])"
+
+
+def fetch(connection: Connection, sql: str, *values: int | Collection[Any]) -> Sequence[Any]:
+    """Run a read of the driver's own text and return its rows; a collection goes as one value."""
+    return _run(connection, sql, values).all()
+
+
+def _run(
+    connection: Connection, sql: str, values: Sequence[int | Collection[Any]]
+) -> CursorResult[Any]:
+    lite = connection.dialect.name == "sqlite"
+    bound = (v if isinstance(v, int) else json.dumps(list(v)) if lite else list(v) for v in values)
+    return connection.exec_driver_sql(sql, tuple(bound))
 
 
 def _execute(connection: Connection, sql: str, rows: Sequence[Row]) -> int:
@@ -114,8 +137,7 @@ def _execute(connection: Connection, sql: str, rows: Sequence[Row]) -> int:
 @lru_cache(maxsize=128)
 def _rows_sql(dialect: str, table: Table, key: str) -> str:
     names = ", ".join(table.c.keys())
-    any_of = "IN (SELECT value FROM json_each(?))" if dialect == "sqlite" else "= ANY($1::text[])"
-    return f"SELECT {names} FROM {table.name} WHERE {key} {any_of}"  # noqa: S608
+    return f"SELECT {names} FROM {table.name} WHERE {key} {any_of(dialect)}"  # noqa: S608
 
 
 @lru_cache(maxsize=128)

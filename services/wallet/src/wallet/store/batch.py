@@ -11,13 +11,13 @@ from operator import itemgetter
 
 from sqlalchemy import Connection, Table
 
-from kurs.data.bulk import insert_rows, update_rows
+from kurs.data.bulk import fetch, insert_rows, update_rows
 from kurs.data.database import RetryTransaction
 from wallet.domain.transfers import Record, Transfer
 from wallet.domain.view import Balance, Changes, Hold, HoldState, Key, View, is_house
 from wallet.store import tables
 from wallet.store.chain import append_link
-from wallet.store.statements import fetch, fetch_balances, statements
+from wallet.store.statements import fetch_balances, statements
 
 _RECORD = tuple(column.name for column in tables.transfers.columns)
 _POSTING = ("transfer_id", "account_id", "currency", "amount", "created_at")

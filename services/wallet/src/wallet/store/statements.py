@@ -6,13 +6,13 @@ query would cost several times what running it does.
 """
 
 # ruff: noqa: S608 - the texts are put together from constants only
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
+from kurs.data.bulk import any_of, fetch
 from wallet.store.tables import transfers
 
 _RECORD = ", ".join(column.name for column in transfers.columns)
@@ -42,14 +42,7 @@ class Statements:
     """Transfer ids -> the applied records that reverse one of them."""
 
 
-def _any_json(column: str) -> str:
-    return f"{column} IN (SELECT value FROM json_each(?))"
-
-
-def _any_array(column: str, parameter: int = 1) -> str:
-    return f"{column} = ANY(${parameter}::text[])"
-
-
+_LISTED, _ARRAY = any_of("sqlite"), any_of("postgresql")
 _BALANCE = "b.account_id, b.currency, b.posted, b.held, b.overdraft, a.merchant"
 _HOLD = "hold_id, merchant, account_id, currency, amount, state, expires_at, closed_by"
 
@@ -58,16 +51,16 @@ SQLITE = Statements(
         WITH wanted(account_id, currency, stripe) AS (
             SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),
                 json_extract(value, '$[2]') FROM json_each(?)
-            UNION SELECT account_id, currency, 0 FROM holds WHERE {_any_json("hold_id")})
+            UNION SELECT account_id, currency, 0 FROM holds WHERE hold_id {_LISTED})
         SELECT {_BALANCE} FROM wanted
         CROSS JOIN balances b USING (account_id, currency, stripe)
         CROSS JOIN accounts a USING (account_id)""",
-    known_transfers=f"SELECT {_RECORD} FROM transfers WHERE {_any_json('transfer_id')} "
-    f"UNION ALL SELECT {_RECORD} FROM transfers WHERE {_any_json('quote_id')}",
-    accounts=f"SELECT account_id, merchant FROM accounts WHERE {_any_json('account_id')}",
-    holds=f"SELECT {_HOLD} FROM holds WHERE {_any_json('hold_id')}",
+    known_transfers=f"SELECT {_RECORD} FROM transfers WHERE transfer_id {_LISTED} "
+    f"UNION ALL SELECT {_RECORD} FROM transfers WHERE quote_id {_LISTED}",
+    accounts=f"SELECT account_id, merchant FROM accounts WHERE account_id {_LISTED}",
+    holds=f"SELECT {_HOLD} FROM holds WHERE hold_id {_LISTED}",
     lock_transfers="",
-    reversals=f"SELECT {_RECORD} FROM transfers WHERE {_any_json('reverses')} "
+    reversals=f"SELECT {_RECORD} FROM transfers WHERE reverses {_LISTED} "
     "AND reverses IS NOT NULL AND status = 'applied'",
 )  # fmt: skip
 
@@ -77,15 +70,15 @@ POSTGRESQL = Statements(
         WHERE (b.account_id, b.currency, b.stripe) IN (
             SELECT * FROM unnest($1::text[], $2::text[], $3::smallint[])
             UNION SELECT account_id, currency, 0::smallint FROM holds
-            WHERE {_any_array("hold_id", 4)})
+            WHERE hold_id {any_of('postgresql', 4)})
         ORDER BY b.account_id, b.currency, b.stripe FOR UPDATE OF b""",
-    known_transfers=f"SELECT {_RECORD} FROM transfers WHERE {_any_array('transfer_id')} "
-    f"UNION ALL SELECT {_RECORD} FROM transfers WHERE {_any_array('quote_id', 2)}",
-    accounts=f"SELECT account_id, merchant FROM accounts WHERE {_any_array('account_id')}",
-    holds=f"SELECT {_HOLD} FROM holds WHERE {_any_array('hold_id')}",
+    known_transfers=f"SELECT {_RECORD} FROM transfers WHERE transfer_id {_ARRAY} "
+    f"UNION ALL SELECT {_RECORD} FROM transfers WHERE quote_id {any_of('postgresql', 2)}",
+    accounts=f"SELECT account_id, merchant FROM accounts WHERE account_id {_ARRAY}",
+    holds=f"SELECT {_HOLD} FROM holds WHERE hold_id {_ARRAY}",
     lock_transfers="SELECT pg_advisory_xact_lock(key) FROM (SELECT hashtextextended(id, 0) AS key "
     "FROM unnest($1::text[]) id ORDER BY 1) AS ordered",
-    reversals=f"SELECT {_RECORD} FROM transfers WHERE {_any_array('reverses')} "
+    reversals=f"SELECT {_RECORD} FROM transfers WHERE reverses {_ARRAY} "
     "AND reverses IS NOT NULL AND status = 'applied'",
 )  # fmt: skip
 
@@ -103,12 +96,3 @@ def fetch_balances(
         return fetch(connection, SQLITE.lock_balances, keys, hold_ids)
     columns = zip(*keys, strict=True) if keys else ((), (), ())
     return fetch(connection, POSTGRESQL.lock_balances, *map(list, columns), hold_ids)
-
-
-def fetch(connection: Connection, sql: str, *arrays: Collection[Any]) -> Sequence[Any]:
-    """Run one of the statements and return its rows."""
-    if connection.dialect.name == "sqlite":
-        values: tuple[Any, ...] = tuple(json.dumps(list(array)) for array in arrays)
-    else:
-        values = tuple(list(array) for array in arrays)
-    return connection.exec_driver_sql(sql, values).all()
