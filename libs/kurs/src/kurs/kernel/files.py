@@ -3,23 +3,17 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
 
 OWNER_ONLY = 0o600
 """The mode of a secret; without another, a file can be read by all (0o644)."""
 
 
-class Identity(NamedTuple):
-    """What tells a file from the one that was at its path before.
+Identity = tuple[str, int, int, int]
+"""What tells a file from the one that was at its path before: link, inode, time, size.
 
-    A file may be replaced within the clock's granularity by one of the same size: the inode tells
-    then. The volume of a Secret or ConfigMap swaps the link `..data` beside the file's own link.
-    """
-
-    swapped: str
-    inode: int
-    modified_ns: int
-    size: int
+A file may be replaced within the clock's granularity by one of the same size: the inode tells then.
+The volume of a Secret or ConfigMap swaps the link `..data` beside the file's own link.
+"""
 
 
 def identity(path: Path) -> Identity:
@@ -29,7 +23,7 @@ def identity(path: Path) -> Identity:
     except OSError:
         swapped = ""
     status = path.stat()
-    return Identity(swapped, status.st_ino, status.st_mtime_ns, status.st_size)
+    return swapped, status.st_ino, status.st_mtime_ns, status.st_size
 
 
 class WatchedFile:
