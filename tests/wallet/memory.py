@@ -7,8 +7,9 @@ from tests.wallet.harness import MERCHANT, named
 from tests.wallet.quotes import verify
 
 from kurs_testing.clock import ManualClock
+from wallet.domain.deposits import Room
 from wallet.domain.evaluate import Evaluation
-from wallet.domain.transfers import Kind, Outcome, Transfer
+from wallet.domain.transfers import Kind, Outcome, Posting, Transfer
 from wallet.domain.view import Balance, Key, View, is_house
 from wallet.schemas.batch import BATCH, to_transfer
 
@@ -47,6 +48,16 @@ class MemoryLedger:
         transfer = Transfer(
             transfer_id=f"expire:{named(hold_id)}", kind=Kind.EXPIRY, merchant=MERCHANT,
             content="{}", hold_id=named(hold_id),
+        )  # fmt: skip
+        return self._run([transfer])[0]
+
+    def deposit(self, account_id: str, amount: int, room: Room) -> Outcome:
+        """Deposit minor units of USD while `room` is left."""
+        self.view.rooms["USD"] = room
+        legs = (Posting("house:world", "USD", -amount), Posting(account_id, "USD", amount))
+        transfer = Transfer(
+            transfer_id="deposit:demo:d", kind=Kind.DEPOSIT, merchant=MERCHANT, content="{}",
+            postings=legs,
         )  # fmt: skip
         return self._run([transfer])[0]
 

@@ -138,3 +138,16 @@ async def test_it_is_ill_in_reports_rates_and_metrics(
         approved = {**absurd, "maxDeviationFromNextBps": 100_000, "changeTicket": "CHG-1"}
         fx.app.state.board.apply(document(ecb=static_spec(), desk=approved))
         assert fx.app.state.board.reports()[0].healthy is False
+
+
+def test_a_rate_too_small_to_be_written_is_far_from_any_but_its_like(
+    source_rates: Build, clock: ManualClock
+):
+    dust = {"USD": "0", "IDR": "17000"}
+    desk = source_rates("desk", "EUR", dust, priority=1)
+
+    _, doubts = agreed([source_rates("ecb", "EUR", ECB), desk], clock.now())
+    _, none = agreed([source_rates("ecb", "EUR", dust), desk], clock.now())
+
+    assert [doubt.currency for doubt in doubts["desk"]] == ["USD"]
+    assert not none

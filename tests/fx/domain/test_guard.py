@@ -25,6 +25,7 @@ def test_a_jump_is_refused_for_that_currency_alone() -> None:
 
     assert kept == {"USD": seen("1.00", 5), "IDR": seen("17100")}
     assert [(r.currency, r.reason) for r in rejections] == [("USD", Reason.DEVIATION)]
+    assert str(rejections[0]).startswith("USD: moved 10000 bps")
     assert rejections[0].detail == "moved 10000 bps from 1.00; maxDeviationBps is 500"
 
 

@@ -32,7 +32,7 @@ Item = dict[str, Any]
 @pytest.fixture
 def ledger() -> MemoryLedger:
     """Alice and bob (merchant demo) with 100.00 USD each, carol (merchant shop) with nothing."""
-    ledger = MemoryLedger({"alice": "demo", "bob": "demo", "carol": "shop"})
+    ledger = MemoryLedger({"alice": "demo", "bob": "demo", "carol": "shop", "dave": "demo"})
     for account in ("alice", "bob"):
         ledger.fund(account, 100_00)
     return ledger
@@ -76,6 +76,9 @@ REFUSED: list[tuple[str, Item, str]] = [
     ("other currencies", requoted(FX, destination_currency="JPY"), "quote_mismatch"),
     ("another mid", requoted(FX, mid=Decimal(16_001)), "quote_mismatch"),
     ("a mid that fits no amount", requoted(FX, mid=Decimal("1e17")), "quote_mismatch"),
+    ("among three customers", {**FX, "postings": [
+        *FX["postings"], leg("alice", -5, "IDR"), leg("house:liquidity", 5, "IDR"),
+    ]}, "quote_mismatch"),
     ("long expired", requoted(FX, expires_at=1), "quote_expired"),
 ]  # fmt: skip
 
@@ -167,6 +170,13 @@ def test_a_capture_is_bound_to_the_quote_of_its_hold(
     assert ledger.totals() == before
 
 
+def test_a_capture_is_of_what_its_quote_priced(ledger: MemoryLedger) -> None:
+    item = held(ledger)
+    ledger.view.holds["pay:demo:h"].amount = 9_99
+
+    assert ledger.ask(part(item, 3_33)).code == "quote_mismatch"
+
+
 def test_a_refund_gives_the_receivers_part_back_with_the_payers(ledger: MemoryLedger) -> None:
     """Each amount alone was within what is left; together they were money from nothing."""
     ledger.apply(FX)
@@ -221,6 +231,10 @@ def test_a_refund_at_the_present_rate_is_bound_to_its_own_quote_and_to_the_origi
         "postings": fx("q", "alice", "bob", 1)["postings"],
     }
     assert ledger.ask(other_way).code == "reversal_exceeds_original"
+    by_another = [{**p, "account_id": {"bob": "dave"}.get(p["account_id"], p["account_id"])}
+                  for p in back_by_quote("w", 1_00, 16_00_000)["postings"]]  # fmt: skip
+    elsewhere = {**back_by_quote("w", 1_00, 16_00_000), "postings": by_another}
+    assert ledger.ask(elsewhere).code == "reversal_exceeds_original"
     assert ledger.ask(back_by_quote("r", 10_01, 8_000_000)).code == "reversal_exceeds_original"
     ledger.apply(dearer)
     # The rest at the payment's rate: what was given back before counts, whatever it cost.

@@ -10,6 +10,7 @@ from tests.wallet.memory import MemoryLedger
 from tests.wallet.quotes import quote, sign
 
 from kurs_testing.clock import ManualClock
+from wallet.domain.deposits import Room
 
 Make = Callable[[ManualClock], dict[str, Any]]
 
@@ -223,6 +224,32 @@ def test_a_balance_stays_within_64_bits(ledger: MemoryLedger) -> None:
     ledger.fund("bob", 1)
 
     assert ledger.ask(pay("x", "bob", "alice", 1)).code == "amount_overflow"
+
+
+def test_holds_stay_within_64_bits(ledger: MemoryLedger) -> None:
+    balance = ledger.view.balances["alice", "USD"]
+    balance.overdraft = 2**62
+    balance.posted = balance.held = 2**63 - 1
+
+    assert ledger.ask(hold("h", "alice", 1, ledger.clock)).code == "amount_overflow"
+
+
+def test_a_hold_that_is_over_is_neither_captured_nor_voided(ledger: MemoryLedger) -> None:
+    ledger.apply(hold("h", "alice", 10_00, ledger.clock))
+    ledger.clock.advance(seconds=601)
+
+    assert ledger.ask(capture("c", "h", "alice", "bob", 1)).code == "hold_expired"
+    assert ledger.ask(void("v", "h")).code == "hold_expired"
+
+
+def test_a_refused_deposit_leaves_its_id_free(ledger: MemoryLedger) -> None:
+    refused = ledger.deposit("alice", 6, Room(5, 9, 9))
+    not_ours = ledger.deposit("carol", 5, Room(5, 9, 9))
+    done = ledger.deposit("alice", 5, Room(5, 9, 9))
+
+    assert (not_ours.code, not_ours.record) == ("account_not_found", None)
+    assert (refused.code, refused.record) == ("ceiling_exceeded", None)
+    assert (done.status, ledger.totals()["alice", "USD"]) == ("applied", (100_05, 0))
 
 
 def test_an_overdraft_is_the_limit() -> None:
