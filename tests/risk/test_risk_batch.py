@@ -39,7 +39,9 @@ async def test_a_bad_item_fails_alone_and_names_its_field(
     assert dict(zip(INVALID, [(r["code"], r["field"]) for r in refused], strict=True)) == {
         name: (code, field) for name, (_, code, field) in INVALID.items()
     }
-    assert all(r["status"] == "refused" and r["message"] for r in refused)
+    assert {r["status"] for r in refused if r["code"] == "invalid"} == {"skipped"}
+    assert {r["status"] for r in refused if r["code"] != "invalid"} == {"refused"}
+    assert all(r["message"] for r in refused)
     assert await rows(sqlite_url, "SELECT payment_id FROM decisions ORDER BY 1") == [
         ("demo:a",),
         ("demo:b",),
@@ -51,7 +53,7 @@ async def test_an_item_of_another_shape_fails_alone(small_risk: RiskApp) -> None
     bad: list[object] = [None, 7, "x", [], [[]], {"items": []}]
     results = await small_risk.batch(*bad, item())
 
-    assert [r["status"] for r in results] == ["refused"] * len(bad) + ["scored"]
+    assert [r["status"] for r in results] == ["skipped"] * len(bad) + ["scored"]
 
 
 async def test_an_item_that_cannot_be_stored_fails_alone(
@@ -64,8 +66,8 @@ async def test_an_item_that_cannot_be_stored_fails_alone(
     )
     results = await small_risk.batch(item(), item(payment_id="poison"), item())
 
-    assert [r["status"] for r in results] == ["scored", "refused", "scored"]
-    assert results[1]["code"] == "internal"
+    assert [r["status"] for r in results] == ["scored", "skipped", "scored"]
+    assert results[1]["code"] == "failed"
     assert await rows(sqlite_url, "SELECT sum(attempts) FROM velocity") == [(2,)]
 
 
@@ -85,7 +87,7 @@ async def test_a_payment_id_must_be_its_merchants(small_risk: RiskApp) -> None:
     (result,) = await small_risk.batch({**item(), "payment_id": "shop:p"})
 
     assert (result["status"], result["code"], result["field"]) == (
-        "refused", "invalid", "payment_id",
+        "skipped", "invalid", "payment_id",
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ async def test_a_transfer_that_cannot_be_stored_leaves_its_neighbours_alone(
 
     assert [(o.status, o.code) for o in outcomes] == [
         ("applied", None),
-        ("skipped", "ledger_failed"),
+        ("skipped", "failed"),
         ("applied", None),
     ]
     await ledger.close()

@@ -132,6 +132,17 @@ PAYMENTS = (
         ),
     ),
     _alert(
+        "UnknownCode",
+        "warning",
+        "sum by (namespace) (increase(kurs_payments_unknown_codes_total[15m])) > 0",
+        "0m",
+        _PAYMENTS,
+        (
+            "Payments in {{ $labels.namespace }} were refused for reasons that nobody knows",
+            "{{ $value | humanize }} operations in a quarter of an hour; its log names them.",
+        ),
+    ),
+    _alert(
         "BatchStuck",
         "critical",
         "kurs_batch_queue_length > 0 and on (namespace, pod, batcher)"

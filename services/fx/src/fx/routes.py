@@ -31,7 +31,7 @@ from fx.schemas import (
     RatesAnswer,
 )
 from fx.service import NotOneAmount, Order, RateService, fixed_side
-from kurs.contracts.batch_body import read_items
+from kurs.contracts.batch import read_items
 from kurs.kernel.caller import ROLES_HEADER, CallerDep, MerchantRequired
 from kurs.kernel.clock import monotonic
 from kurs.kernel.errors import FieldError, Unprocessable, problem_responses
@@ -111,8 +111,7 @@ def quotes_router(service: RateService) -> APIRouter:
         arrived = monotonic()
         # Straight from bytes to items and back: this route is on the way of every payment.
         items = read_items(_BATCH, _ITEM, await request.body())
-        elapsed_ms = (monotonic() - arrived) * 1000
-        results = service.quote_batch(items, elapsed_ms)
+        results = service.quote_batch(items, arrived)
         return Response(to_json({"results": results}), media_type="application/json")
 
     return routes

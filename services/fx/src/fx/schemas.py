@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from kurs.config.resources import LastEdit
-from kurs.contracts.batch_body import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
+from kurs.contracts.batch import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
 from kurs.kernel.ids import AmountIn, CurrencyCode, MerchantId
 
 

@@ -13,8 +13,9 @@ from fx.errors import NoRatesProblem
 from fx.feed import Feed
 from fx.metrics import FxMetrics
 from fx.schemas import QuoteItem
-from kurs.contracts.batch_body import Misfit
-from kurs.kernel.clock import MICROS, Clock, to_rfc3339
+from kurs.contracts.batch import REFUSED, SKIPPED, Misfit, Skip, expires_at, refused, skipped
+from kurs.contracts.fx import QUOTED, Code
+from kurs.kernel.clock import MICROS, Clock, monotonic, to_rfc3339
 from kurs.kernel.ids import new_id
 from kurs.kernel.money import (
     InvalidAmount,
@@ -29,6 +30,7 @@ from kurs.telemetry import Telemetry
 
 Members = dict[str, Any]
 
+_LATE = skipped(Skip.LATE, "the deadline passed before the quote")
 # Many quotes carry the same few moments.
 _moment = lru_cache(maxsize=1024)(to_rfc3339)
 
@@ -132,26 +134,25 @@ class RateService:
         except Refusal as refusal:
             self._metrics.quoted(refusal.code)
             raise
-        self._metrics.quoted("quoted")
+        self._metrics.quoted(QUOTED)
         return _members(quote, *self._signer.sign([quote]))
 
-    def quote_batch(
-        self, items: Sequence[QuoteItem | Misfit], elapsed_ms: float = 0.0
-    ) -> list[Members]:
+    def quote_batch(self, items: Sequence[QuoteItem | Misfit], arrived: float) -> list[Members]:
         """Return one result per item, in order; every item sees the same table and moment.
 
-        All that are quoted are signed at once. An item whose `deadline_ms` is not above
-        `elapsed_ms` (since it arrived) is skipped.
+        All that are quoted are signed at once. An item whose time was over when this begins is
+        skipped; `arrived` is the monotonic moment, in seconds, when the batch did.
         """
-        table, now = self._table(), self._clock.now()
+        table, now, begins = self._table(), self._clock.now(), monotonic()
         results: list[Members | Quote] = []
         for item in items:
             if isinstance(item, Misfit):
-                results.append(_refused("refused", "validation_failed", item.message, item.field))
-                self._metrics.quoted("validation_failed")
+                results.append(item.result())
+                self._metrics.quoted(SKIPPED)
                 continue
             with self._telemetry.item_span("fx.quote", item.traceparent, item.baggage) as span:
-                result = self._answer(table, item, now, elapsed_ms)
+                late = _is_late(item, arrived, begins)
+                result = _LATE if late else self._answer(table, item, now)
                 if span.is_recording():
                     span.set_attributes(_attributes(item, result, table.revision))
             results.append(result)
@@ -162,7 +163,7 @@ class RateService:
         quotes = [result for result in results if isinstance(result, Quote)]
         tokens = iter(self._signer.sign(quotes) if quotes else ())
         return [
-            {**_members(result, next(tokens)), "status": "quoted"}
+            {**_members(result, next(tokens)), "status": QUOTED}
             if isinstance(result, Quote)
             else result
             for result in results
@@ -174,11 +175,7 @@ class RateService:
             raise NoRatesProblem("fx has no configuration yet; see /readyz")
         return table
 
-    def _answer(
-        self, table: RateTable, item: QuoteItem, now: int, elapsed_ms: float
-    ) -> Members | Quote:
-        if item.deadline_ms is not None and item.deadline_ms <= elapsed_ms:
-            return _refused("skipped", "deadline_exceeded", "the deadline passed before the quote")
+    def _answer(self, table: RateTable, item: QuoteItem, now: int) -> Members | Quote:
         field = "source_currency"
         try:
             side, amount = fixed_side(item.source_amount, item.destination_amount)
@@ -187,14 +184,14 @@ class RateService:
             source, destination = item.source_currency, item.destination_currency
             return self._promise(table, Order(item.merchant, source, destination, side, minor), now)
         except Refusal as refusal:
-            return _refused("refused", refusal.code, refusal.message, refusal.field)
+            return refused(refusal.code, refusal.message, refusal.field)
         except InvalidAmount as error:
-            return _refused("refused", error.code, error.message, field)
+            return refused(Code(error.code), error.message, field)
         except UnknownCurrency as error:
             unknown = field.replace("_amount", "_currency")
-            return _refused("refused", "unknown_currency", str(error), unknown)
+            return refused(Code.UNKNOWN_CURRENCY, str(error), unknown)
         except NotOneAmount as error:
-            return _refused("refused", "validation_failed", str(error), "source_amount")
+            return skipped(Skip.UNREADABLE, str(error), "source_amount")
 
     def _worth(self, table: RateTable, quote: Quote, now: int) -> int:
         """Return what a quote is worth in the limit's currency; raises Refusal without a rate."""
@@ -243,6 +240,11 @@ def fixed_side(source_amount: Any, destination_amount: Any) -> tuple[Side, Any]:
     return Side.DESTINATION, destination_amount
 
 
+def _is_late(item: QuoteItem, arrived: float, now: float) -> bool:
+    until = expires_at(item.deadline_ms, arrived)
+    return until is not None and until <= now
+
+
 def _currency(item: QuoteItem, side: Side) -> str:
     return item.source_currency if side is Side.SOURCE else item.destination_currency
 
@@ -275,15 +277,8 @@ def _terms(rate: PairRate | Quote) -> Members:
 def _outcome(result: Members | Quote) -> str:
     """Return the word for a result: `quoted`, `skipped`, or the code of a refusal."""
     if isinstance(result, Quote):
-        return "quoted"
-    return str(result["code"] if result["status"] == "refused" else result["status"])
-
-
-def _refused(status: str, code: str, message: str, field: str = "") -> Members:
-    refused = {"status": status, "code": code, "message": message}
-    if field:
-        refused["field"] = field
-    return refused
+        return QUOTED
+    return str(result["code"] if result["status"] == REFUSED else result["status"])
 
 
 def _attributes(item: QuoteItem, result: Members | Quote, revision: str) -> Members:

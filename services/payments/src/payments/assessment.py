@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from kurs.calls import Deadline
+from kurs.contracts.fx import QUOTED
+from kurs.contracts.risk import SCORED, Decision
 from kurs.kernel.money import format_amount
 from kurs.quotes.token import InvalidToken, Quote, QuoteVerifier, read_token
 from payments.clients import AccountDirectory, BatchClient, Unanswered, Unusable
@@ -13,7 +15,7 @@ from payments.domain.failure import Failure, FailureCode, Refusal, refusal_of
 from payments.domain.payment import Payment
 from payments.domain.quotes import accept_quote, exchanged
 
-_DECISIONS = frozenset({"approve", "review", "decline"})
+_DECISIONS = frozenset(Decision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class Assessor:
                 for held, amount in (await self._exposure(payment.merchant)).items()
             ]
         result = await self._services.risk.call(item, deadline)
-        if result["status"] != "scored":
+        if result["status"] != SCORED:
             raise refusal_of(result.get("code"), result.get("message"))
         if result["decision"] not in _DECISIONS:
             raise Unusable("risk", f"decided {result['decision']!r}")
@@ -154,7 +156,7 @@ class Assessor:
 
     async def _ask_price(self, item: dict[str, Any], deadline: Deadline) -> Priced:
         result = await self._services.fx.call(item, deadline)
-        if result["status"] != "quoted":
+        if result["status"] != QUOTED:
             raise refusal_of(result.get("code"), result.get("message"))
         try:
             return Priced(read_token(result["quote"]), result["quote"])
@@ -165,7 +167,7 @@ class Assessor:
 
 def _check_decision(risk: Mapping[str, Any]) -> None:
     """Raise Refusal when risk declined."""
-    if risk["decision"] != "decline":
+    if risk["decision"] != Decision.DECLINE:
         return
     if any(reason["rule"] == _EXPOSURE for reason in risk["reasons"]):
         message = "more would be held open across currencies than is allowed at once"

@@ -13,15 +13,13 @@ from typing import Any
 from pydantic_core import to_json
 
 from kurs.calls import Deadline, ServiceClient, TransportError
+from kurs.contracts.batch import Skip, skip_of
 from kurs.kernel.batching import Batcher, BatchMetrics, DeadlineExceeded, Overloaded
 from kurs.telemetry import Telemetry, propagated
 
 Item = dict[str, Any]
 # What is said of a request that will not be understood the next time either.
 _UNREADABLE = frozenset({400, 413, 422})
-
-_NOT_UNDERSTOOD = frozenset(("validation_failed", "invalid"))
-"""An item that the other side cannot read, as between two releases, is no refusal of a payment."""
 
 
 class Unanswered(Exception):
@@ -67,10 +65,10 @@ class BatchClient:
             result = await self._batcher.submit(_Call(item, deadline), expires=deadline.expires_at)
         except (TransportError, Overloaded, DeadlineExceeded) as error:
             raise Unanswered(self._client.name, str(error)) from error
-        if result["status"] == "skipped" or result.get("code") in _NOT_UNDERSTOOD:
-            late = result.get("code") == "deadline_exceeded"
-            reason = Unanswered if late else Unusable
-            raise reason(self._client.name, f"{result['status']}: {result.get('message')}")
+        skip = skip_of(result)
+        if skip is not None:
+            reason = Unanswered if skip is Skip.LATE else Unusable
+            raise reason(self._client.name, f"{skip}: {result.get('message')}")
         return result
 
     async def _run(self, calls: Sequence[_Call]) -> Sequence[Mapping[str, Any]]:

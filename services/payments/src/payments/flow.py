@@ -17,8 +17,9 @@ from kurs.telemetry import Telemetry, inject
 from payments import answers
 from payments.clients import Unanswered
 from payments.domain.beginning import Denied, Replay, Started
+from payments.domain.failure import Failure
 from payments.domain.identity import named
-from payments.domain.operation import Answer
+from payments.domain.operation import Answer, Operation
 from payments.domain.outcomes import Settled
 from payments.feed import Feed
 from payments.metrics import PaymentMetrics, span_attributes
@@ -100,6 +101,7 @@ class Flow:
                 why=error,
             )
             raise
+        self._meet_unknown(operation, settled.failure or settled.payment.failure)
         span = get_current_span()
         if span.is_recording():
             span.set_attributes(span_attributes(operation, settled.payment))
@@ -113,6 +115,18 @@ class Flow:
             ms=round((monotonic() - begun) * 1000, 1),
         )
         return answer
+
+    def _meet_unknown(self, operation: Operation, failure: Failure | None) -> None:
+        """Say aloud that a service refused for a reason that this release does not know."""
+        if failure is None or failure.is_known:
+            return
+        self._metrics.unknown_codes.inc()
+        self._log.error(
+            "refused with an unknown code",
+            **named(operation.operation_id),
+            code=failure.code,
+            why=failure.message,
+        )
 
     async def _record(self, started: Started, settled: Settled) -> Answer:
         before, operation, after = started.payment, started.operation, settled.payment

@@ -45,6 +45,10 @@ class PaymentMetrics:
         self.swept = telemetry.counter(
             "kurs_payments_swept_total", "Operations that the sweeper took over.", ["result"]
         )
+        self.unknown_codes = telemetry.counter(
+            "kurs_payments_unknown_codes_total",
+            "Operations that another service refused with a code that this release does not know.",
+        )
         self.reconciled = telemetry.counter(
             "kurs_payments_reconciled_total",
             "Captured payments that were looked up in the ledger again: found or missing.",

@@ -84,14 +84,6 @@ def scored(decision: Decision) -> str:
     )
 
 
-def not_scored(status: str, code: str, message: str, field: str | None = None) -> str:
-    """Return the JSON of a refused or skipped item."""
-    result = {"status": status, "code": code, "message": message}
-    if field is not None:
-        result["field"] = field
-    return json.dumps(result)
-
-
 def batch_answer(results: list[str]) -> bytes:
     """Return the body of a batch's answer."""
     return ('{"results":[' + ",".join(results) + "]}").encode()

@@ -1,13 +1,15 @@
 """One batch request: items that are read, scored and answered each on its own."""
 
+import json
 from collections.abc import Sequence
 from itertools import starmap
-from typing import NamedTuple
+from typing import Any
 
 from opentelemetry.trace import Span
 from pydantic import TypeAdapter
 
-from kurs.contracts.batch_body import Misfit, read_items
+from kurs.contracts.batch import Misfit, Skip, expires_at, read_items, refused, skipped
+from kurs.contracts.risk import Code
 from kurs.kernel.errors import FieldError, Problem
 from kurs.kernel.money import InvalidAmount, parse_amount
 from kurs.telemetry import Telemetry
@@ -19,21 +21,9 @@ from risk.schemas import ScoreBatch, ScoreItem
 from risk.service import Order, Result, RiskService
 
 SPAN = "risk score"
-INTERNAL = "internal"
-INVALID = "invalid"
-CONFLICT = "decision_conflict"
-DEADLINE = "deadline_exceeded"
 
 _BATCH = TypeAdapter(ScoreBatch)
 _ITEM = TypeAdapter(ScoreItem)
-
-
-class Refused(NamedTuple):
-    """An item that cannot be scored."""
-
-    code: str
-    message: str
-    field: str | None = None
 
 
 class BatchScoring:
@@ -57,7 +47,7 @@ class BatchScoring:
         results = await self._service.score(orders) if orders else []
         _raise_common_failure(results)
         scored = starmap(self._finish, zip(results, spans, strict=True))
-        parts = [_refused(i) if isinstance(i, Refused) else next(scored) for i in items]
+        parts = [next(scored) if isinstance(i, Order) else json.dumps(i) for i in items]
         if len(orders) < len(items):
             self._metrics.attempt("refused", len(items) - len(orders))
         return answers.batch_answer(parts)
@@ -77,20 +67,22 @@ class BatchScoring:
         if isinstance(result, Scored):
             return answers.scored(result.decision)
         if isinstance(result, Conflict):
-            return _refused(Refused(CONFLICT, conflict_message(result), result.field))
+            code, message = Code.DECISION_CONFLICT, conflict_message(result)
+            return json.dumps(refused(code, message, result.field))
         if isinstance(result, Exception):
             self._telemetry.logger.error("an item could not be scored", exc_info=result)
-            return _refused(Refused(INTERNAL, "an unexpected error; the log has the details"))
-        message = "the deadline passed before the item was scored"
-        return answers.not_scored("skipped", DEADLINE, message)
+            message = "an unexpected error; the log has the details"
+            return json.dumps(skipped(Skip.FAILED, message))
+        return json.dumps(skipped(Skip.LATE, "the deadline passed before the item was scored"))
 
 
-def read_batch(body: bytes, arrived: float) -> Sequence[Order | Refused]:
-    """Read the items; raises MalformedJson or Unprocessable when the body is no batch at all."""
+def read_batch(body: bytes, arrived: float) -> Sequence[Order | dict[str, Any]]:
+    """Return the items that can be scored, and the results of the others, in order.
+
+    Raises MalformedJson or Unprocessable when the body is no batch at all.
+    """
     return [
-        Refused(INVALID, item.message, item.field)
-        if isinstance(item, Misfit)
-        else _order(item, arrived)
+        item.result() if isinstance(item, Misfit) else _order(item, arrived)
         for item in read_items(_BATCH, _ITEM, body)
     ]
 
@@ -112,13 +104,13 @@ def amount_error(error: InvalidAmount) -> FieldError:
     return FieldError("amount", error.message, error.hint)
 
 
-def _order(item: ScoreItem, arrived: float) -> Order | Refused:
+def _order(item: ScoreItem, arrived: float) -> Order | dict[str, Any]:
     if not item.payment_id.startswith(f"{item.merchant}:"):
-        return Refused(INVALID, 'write "<merchant>:<payment_id>"', "payment_id")
+        return skipped(Skip.UNREADABLE, 'write "<merchant>:<payment_id>"', "payment_id")
     try:
         minor = parse_amount(item.amount, item.currency)
     except InvalidAmount as error:
-        return Refused(error.code, f"{error.message}; {error.hint}", "amount")
+        return refused(Code(error.code), f"{error.message}; {error.hint}", "amount")
     attempt = Attempt(
         item.payment_id,
         item.merchant,
@@ -130,9 +122,5 @@ def _order(item: ScoreItem, arrived: float) -> Order | Refused:
         item.source_opened_at,
         tuple((open_.currency, open_.amount_minor) for open_ in item.exposure),
     )
-    expires_at = None if item.deadline_ms is None else arrived + item.deadline_ms / 1000
-    return Order(attempt, expires_at, item.traceparent, item.baggage)
-
-
-def _refused(refused: Refused) -> str:
-    return answers.not_scored("refused", refused.code, refused.message, refused.field)
+    until = expires_at(item.deadline_ms, arrived)
+    return Order(attempt, until, item.traceparent, item.baggage)

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from kurs.config.resources import LastEdit, Mode
-from kurs.contracts.batch_body import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
+from kurs.contracts.batch import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
 from kurs.kernel.clock import from_rfc3339
 from kurs.kernel.ids import AccountId, AmountIn, CurrencyCode, MerchantId, PaymentId, TransferId
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from kurs.contracts.batch_body import Misfit
+from kurs.contracts.batch import Misfit
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
-from wallet.domain.transfers import Code, Outcome, Record, Status
+from wallet.domain.transfers import Outcome, Record
 from wallet.schemas.public import (
     AccountBalances,
     AccountOut,
@@ -43,11 +43,8 @@ def unreadable(misfit: Misfit) -> dict[str, Any]:
     given = misfit.item.get("transfer_id") if isinstance(misfit.item, dict) else None
     return {
         "transfer_id": given if isinstance(given, str) else "",
-        "status": Status.SKIPPED.value,
         "replayed": False,
-        "code": Code.INVALID.value,
-        "message": misfit.message,
-        "field": misfit.field,
+        **misfit.result(),
     }
 
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from opentelemetry.trace import Span
 from sqlalchemy import Connection
 
+from kurs.contracts.batch import Skip
+from kurs.contracts.wallet import Status
 from kurs.data.database import Database, Writer
 from kurs.kernel.batching import BatchMetrics
 from kurs.kernel.clock import Clock, monotonic
@@ -13,7 +15,7 @@ from kurs.kernel.errors import Problem
 from kurs.telemetry import Telemetry
 from wallet.domain.deposits import Ceilings
 from wallet.domain.evaluate import Evaluation
-from wallet.domain.transfers import Code, Kind, Outcome, Status, Transfer
+from wallet.domain.transfers import Kind, Outcome, Transfer
 from wallet.metrics import WalletMetrics
 from wallet.store import batch
 from wallet.store.deposits import Deposited
@@ -90,7 +92,7 @@ class Ledger:
         self._telemetry.logger.error(
             "transfer failed", transfer_id=transfer.transfer_id, exc_info=result
         )
-        return self._skip(transfer, Code.FAILED, "the ledger could not store this transfer")
+        return self._skip(transfer, Skip.FAILED, "the ledger could not store this transfer")
 
     def _apply(
         self, connection: Connection, submissions: Sequence[Submission]
@@ -105,7 +107,7 @@ class Ledger:
         outcomes = iter(self._evaluate(connection, live))
         message = "its deadline passed before the work began"
         return [
-            self._skip(s.transfer, Code.DEADLINE_EXCEEDED, message) if i in late else next(outcomes)
+            self._skip(s.transfer, Skip.LATE, message) if i in late else next(outcomes)
             for i, s in enumerate(submissions)
         ]
 
@@ -122,8 +124,8 @@ class Ledger:
         batch.save(connection, evaluation.changes, now, self._stripe)
         return outcomes
 
-    def _skip(self, transfer: Transfer, code: Code, message: str) -> Outcome:
+    def _skip(self, transfer: Transfer, skip: Skip, message: str) -> Outcome:
         return Outcome(
             transfer.transfer_id, transfer.kind, Status.SKIPPED, False, self._clock.now(), None,
-            code.value, message,
+            skip.value, message,
         )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 from structlog.typing import FilteringBoundLogger
 
+from kurs.contracts.wallet import Code, Status
 from kurs.data.database import Database
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import Clock
@@ -18,7 +19,7 @@ from kurs.telemetry.audit_log import audit
 from wallet.directory import AccountDirectory
 from wallet.domain.content import posting_content
 from wallet.domain.deposits import ByCurrency, most
-from wallet.domain.transfers import Code, Kind, Outcome, Posting, Status, Transfer
+from wallet.domain.transfers import Kind, Outcome, Posting, Transfer
 from wallet.errors import (
     AccountIdTaken,
     AccountNotFound,

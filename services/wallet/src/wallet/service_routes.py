@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from kurs.contracts.batch_body import Misfit, read_batch, read_items
+from kurs.contracts.batch import Misfit, expires_at, read_batch, read_items
 from kurs.kernel.clock import monotonic
 from kurs.kernel.errors import Unavailable, Unprocessable, problem_responses
 from kurs.kernel.ids import TransferId
@@ -117,7 +117,7 @@ def _submission(
     except InvalidToken as error:
         # Nothing is kept of it: keys that are out of step may be in step the next time.
         return Misfit({"transfer_id": item.transfer_id}, "quote", str(error))
-    expires = None if item.deadline_ms is None else arrived + item.deadline_ms / 1000
+    expires = expires_at(item.deadline_ms, arrived)
     return Submission(transfer, expires, item.traceparent, item.baggage)
 
 

@@ -11,11 +11,13 @@ Refusal
 
 from typing import ClassVar
 
+from kurs.contracts.fx import Code
+
 
 class Refusal(Exception):
     """A question without a price; `field` is the field of the request to change, if one is."""
 
-    code: ClassVar[str]
+    code: ClassVar[Code]
 
     def __init__(self, message: str, *, field: str = "", hint: str = "") -> None:
         super().__init__(message)
@@ -27,34 +29,34 @@ class Refusal(Exception):
 class SameCurrency(Refusal):
     """Source and destination are one currency."""
 
-    code = "same_currency"
+    code = Code.SAME_CURRENCY
 
 
 class PairNotSupported(Refusal):
     """No source knows the pair."""
 
-    code = "pair_not_supported"
+    code = Code.PAIR_NOT_SUPPORTED
 
 
 class StaleRate(Refusal):
     """Every source that knows the pair heard of it too long ago."""
 
-    code = "stale_rate"
+    code = Code.STALE_RATE
 
 
 class AmountTooSmall(Refusal):
     """The amount converts to less than the smallest unit of the destination."""
 
-    code = "amount_too_small"
+    code = Code.AMOUNT_TOO_SMALL
 
 
 class AmountTooLarge(Refusal):
     """The other side of the conversion does not fit 64 bits of minor units."""
 
-    code = "amount_too_large"
+    code = Code.AMOUNT_TOO_LARGE
 
 
 class ExposureExceeded(Refusal):
     """More would be quoted to one merchant at once than is allowed."""
 
-    code = "exposure_exceeded"
+    code = Code.EXPOSURE_EXCEEDED

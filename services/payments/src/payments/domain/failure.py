@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kurs.contracts import fx, risk, wallet
+
 
 class FailureCode(StrEnum):
     """The business reasons; docs/api.md lists them, and a test holds it to this list."""
@@ -50,6 +52,11 @@ class Failure:
         return _KNOWN.get(self.code, FailureCode.REFUSED)
 
     @property
+    def is_known(self) -> bool:
+        """Tell whether this release has the code."""
+        return self.code in _KNOWN
+
+    @property
     def told(self) -> str:
         """The explanation as merchants see it."""
         return _TOLD.get(self.known, self.message)
@@ -58,10 +65,36 @@ class Failure:
 _KNOWN: Mapping[str, FailureCode] = {code.value: code for code in FailureCode}
 
 
+_MEANS: Mapping[str, FailureCode] = {
+    **{code: FailureCode(code) for code in wallet.Code if code.value in _KNOWN},
+    **{code: FailureCode(code) for code in fx.Code if code.value in _KNOWN},
+    # Faults between the services: no caller can do anything about them.
+    wallet.Code.AMOUNT_OVERFLOW: FailureCode.REFUSED,
+    wallet.Code.HOUSE_DEBIT_FORBIDDEN: FailureCode.REFUSED,
+    wallet.Code.HOLD_NOT_FOUND: FailureCode.REFUSED,
+    wallet.Code.HOLD_CLOSED: FailureCode.REFUSED,
+    wallet.Code.CAPTURE_EXCEEDS_HOLD: FailureCode.REFUSED,
+    wallet.Code.CAPTURE_WITHOUT_DEBIT: FailureCode.REFUSED,
+    wallet.Code.ORIGINAL_NOT_FOUND: FailureCode.REFUSED,
+    wallet.Code.REVERSAL_EXCEEDS_ORIGINAL: FailureCode.REFUSED,
+    wallet.Code.CANCELLED: FailureCode.REFUSED,
+    wallet.Code.ID_REUSED: FailureCode.REFUSED,
+    wallet.Code.NOT_DUE: FailureCode.REFUSED,
+    wallet.Code.CEILING: FailureCode.REFUSED,
+    fx.Code.SAME_CURRENCY: FailureCode.REFUSED,
+    fx.Code.UNKNOWN_CURRENCY: FailureCode.REFUSED,
+    fx.Code.AMOUNT_MALFORMED: FailureCode.REFUSED,
+    fx.Code.AMOUNT_NOT_POSITIVE: FailureCode.REFUSED,
+    fx.Code.AMOUNT_TOO_PRECISE: FailureCode.REFUSED,
+    risk.Code.DECISION_CONFLICT: FailureCode.REFUSED,
+}
+"""What the codes of wallet, fx and risk mean for a payment; a test holds this to all of them."""
+
+
 class Refusal(Exception):
     """Raised where a payment turns out to be refused; nothing has moved."""
 
-    def __init__(self, code: FailureCode, message: str) -> None:
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.failure = Failure(code, message)
 
@@ -78,7 +111,11 @@ def read_failure(members: Mapping[str, str]) -> Failure:
 
 
 def refusal_of(code: str | None, message: str | None) -> Refusal:
-    """Return the refusal that another service gave; a code unknown here becomes `refused`."""
-    if code in _KNOWN:
-        return Refusal(_KNOWN[str(code)], message or str(code))
-    return Refusal(FailureCode.REFUSED, f"{code}: {message}")
+    """Return the refusal that another service gave.
+
+    A code that means nothing here stays what it is, and whoever settles the operation says so.
+    """
+    means = _MEANS.get(str(code))
+    if means is None or means is FailureCode.REFUSED:
+        return Refusal(means or str(code), f"{code}: {message}")
+    return Refusal(means, message or str(code))

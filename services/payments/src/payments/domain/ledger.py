@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kurs.contracts.wallet import Status
 from payments.domain.failure import Failure, refusal_of
 
 Stored = Mapping[str, Any]
@@ -56,21 +57,21 @@ Result = Made | Stands | Cancelled | Refused
 def read_result(result: Mapping[str, Any]) -> Result:
     """Return what an answer of the ledger says; raises Unreadable when it says nothing of it."""
     status, stored = result["status"], result.get("stored")
-    if status == "applied":
+    if status == Status.APPLIED:
         if not result["replayed"]:
             return Made()
         if stored is None:
             raise Unreadable("an earlier outcome without what is stored")
         return Stands(stored, same=True)
-    if status == "refused":
+    if status == Status.REFUSED:
         refusal = refusal_of(result.get("code"), result.get("message"))
-        if stored is not None and stored["status"] == "applied":
+        if stored is not None and stored["status"] == Status.APPLIED:
             return Cancelled(stored, refusal.failure)
         return Refused(result.get("code"), refusal.failure)
-    if status == "conflict" and stored is not None:
-        if stored["status"] == "applied":
+    if status == Status.CONFLICT and stored is not None:
+        if stored["status"] == Status.APPLIED:
             return Stands(stored, same=False)
-        if stored["status"] == "refused":
+        if stored["status"] == Status.REFUSED:
             refusal = refusal_of(stored.get("code"), stored.get("message"))
             return Refused(stored.get("code"), refusal.failure)
     raise Unreadable(f"{status!r} says nothing of what stands under the id")

@@ -6,6 +6,7 @@ transfer under its id: what another one sent is adopted.
 
 from dataclasses import dataclass, replace
 
+from kurs.contracts.wallet import HOLD_GONE
 from payments.domain.adoption import adopted, adopted_refund
 from payments.domain.failure import Failure, FailureCode
 from payments.domain.ledger import Cancelled, Made, Refused, Result, Stands, Unreadable
@@ -13,8 +14,6 @@ from payments.domain.moves import Kind, Status
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
 from payments.domain.refunds import Refund
-
-_GONE = frozenset({"hold_expired", "hold_closed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ def _refused(result: Result) -> Failure | None:
 
 
 def _is_gone(result: Result) -> bool:
-    return isinstance(result, Refused) and result.code in _GONE
+    return isinstance(result, Refused) and result.code in HOLD_GONE
 
 
 def _expired(payment: Payment, at: int) -> Payment:

@@ -8,12 +8,13 @@ quote allows, a part of it of exactly that part's, and what is given back is bou
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from kurs.contracts.wallet import Code
 from kurs.kernel.clock import MICROS
 from kurs.kernel.ids import HOUSE_FX_REVENUE, HOUSE_LIQUIDITY
 from kurs.kernel.money import InvalidAmount
 from kurs.quotes.legs import Legs, quote_legs
 from kurs.quotes.token import Quote
-from wallet.domain.transfers import Code, Posting, Record, Refusal, Transfer
+from wallet.domain.transfers import Posting, Record, Refusal, Transfer
 from wallet.domain.view import Hold, Key, is_house, net
 
 LATE_MICROS = 3_600 * MICROS

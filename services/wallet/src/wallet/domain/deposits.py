@@ -7,7 +7,8 @@ nobody can deposit that currency any more. So the sum is bounded far below that 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wallet.domain.transfers import Code, Refusal
+from kurs.contracts.wallet import Code
+from wallet.domain.transfers import Refusal
 
 ANY = "*"
 """What stands for every currency that is not named itself."""

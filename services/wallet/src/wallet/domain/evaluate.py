@@ -6,20 +6,13 @@ is a replay the second time.
 
 from collections.abc import Callable, Sequence
 
+from kurs.contracts.wallet import Code, Status
 from wallet.domain import postings as rules
 from wallet.domain.content import first_difference
 from wallet.domain.conversions import check_captured, check_quoted, check_unquoted
 from wallet.domain.holds import check_open, open_hold
 from wallet.domain.reversals import Reversals
-from wallet.domain.transfers import (
-    Code,
-    Kind,
-    Outcome,
-    Record,
-    Refusal,
-    Status,
-    Transfer,
-)
+from wallet.domain.transfers import Kind, Outcome, Record, Refusal, Transfer
 from wallet.domain.view import Changes, Hold, HoldState, View
 
 

@@ -1,8 +1,9 @@
 """The rules of two-phase transfers: a hold is captured, voided or expires, once."""
 
+from kurs.contracts.wallet import Code
 from kurs.kernel.money import MAX_MINOR
 from wallet.domain.postings import insufficient, unknown_account
-from wallet.domain.transfers import Code, Refusal, Transfer
+from wallet.domain.transfers import Refusal, Transfer
 from wallet.domain.view import Hold, HoldState, View
 
 

@@ -1,7 +1,8 @@
 """The rules of postings: which accounts they may touch, and how far."""
 
+from kurs.contracts.wallet import Code
 from kurs.kernel.money import format_amount
-from wallet.domain.transfers import Code, Refusal, Transfer
+from wallet.domain.transfers import Refusal, Transfer
 from wallet.domain.view import Balance, Hold, View, unbalanced
 
 Moves = dict[Balance, int]

@@ -1,5 +1,6 @@
 """The rule of refunds: a transfer gives back at most what its original moved, in total."""
 
+from kurs.contracts.wallet import Code, Status
 from wallet.domain.content import postings_of
 from wallet.domain.conversions import (
     Conversion,
@@ -8,7 +9,7 @@ from wallet.domain.conversions import (
     conversion_of,
     moves_of,
 )
-from wallet.domain.transfers import Code, Record, Refusal, Status, Transfer
+from wallet.domain.transfers import Record, Refusal, Transfer
 from wallet.domain.view import Key, View, net
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from kurs.contracts.wallet import Code, Status
 from kurs.quotes.token import Quote
 
 
@@ -18,41 +19,6 @@ class Kind(StrEnum):
     CANCEL = "cancel"
     DEPOSIT = "deposit"
     EXPIRY = "expiry"
-
-
-class Status(StrEnum):
-    """How the ledger answered. `applied` and `refused` are stored; the others leave no trace."""
-
-    APPLIED = "applied"
-    REFUSED = "refused"
-    CONFLICT = "conflict"
-    SKIPPED = "skipped"
-
-
-class Code(StrEnum):
-    """Why a transfer was not applied."""
-
-    INSUFFICIENT_FUNDS = "insufficient_funds"
-    ACCOUNT_NOT_FOUND = "account_not_found"
-    AMOUNT_OVERFLOW = "amount_overflow"
-    QUOTE_ALREADY_USED = "quote_already_used"
-    QUOTE_EXPIRED = "quote_expired"
-    QUOTE_MISMATCH = "quote_mismatch"
-    HOUSE_DEBIT_FORBIDDEN = "house_debit_forbidden"
-    HOLD_NOT_FOUND = "hold_not_found"
-    HOLD_EXPIRED = "hold_expired"
-    HOLD_CLOSED = "hold_closed"
-    CAPTURE_EXCEEDS_HOLD = "capture_exceeds_hold"
-    CAPTURE_WITHOUT_DEBIT = "capture_without_debit"
-    ORIGINAL_NOT_FOUND = "original_not_found"
-    REVERSAL_EXCEEDS_ORIGINAL = "reversal_exceeds_original"
-    CANCELLED = "cancelled"
-    ID_REUSED = "transfer_id_reused"
-    DEADLINE_EXCEEDED = "deadline_exceeded"
-    NOT_DUE = "not_due"
-    FAILED = "ledger_failed"
-    CEILING = "ceiling_exceeded"
-    INVALID = "invalid"
 
 
 class Posting(NamedTuple):

@@ -20,7 +20,7 @@ from pydantic import (
     field_validator,
 )
 
-from kurs.contracts.batch_body import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
+from kurs.contracts.batch import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
 from kurs.kernel.ids import AccountId, Actor, CurrencyCode, LedgerAccountId, MerchantId, TransferId
 from kurs.kernel.money import MAX_MINOR
 from kurs.quotes.token import MAX_TOKEN_LENGTH, Quote

@@ -1,6 +1,18 @@
-"""The body of a batch between services: an item that cannot be read fails alone."""
+"""The protocol of a batch between services, for both sides.
 
-from collections.abc import Collection
+A body has `items`, the answer one of the `results` per item, in order; each item stands alone. Its
+`status` is the called service's word for what it did, or one of two that all services share:
+
+    refused   looked at and not done, for the reason `code`: a word of the service's own contract
+    skipped   nothing was done, and nothing decided; `code` is a `Skip`. It may be asked for again
+
+An item may carry `deadline_ms` (what is left of its time; passed, it is skipped) and the trace that
+it belongs to, `traceparent` and `baggage`. One that cannot be read is skipped, too: between two
+releases it is no refusal of a payment.
+"""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import (
@@ -32,12 +44,67 @@ _LEFT = "Left when sent; passed: the item is skipped."
 DeadlineMs = Annotated[int, Field(strict=True, ge=0, le=_DAY_MS, description=_LEFT)]
 
 
+REFUSED = "refused"
+SKIPPED = "skipped"
+
+
+class Skip(StrEnum):
+    """Why nothing was done with an item, and nothing decided."""
+
+    LATE = "deadline_exceeded"
+    UNREADABLE = "invalid"
+    FAILED = "failed"
+
+
+# What releases before this one refused, though they had decided nothing.
+_SKIPPED_BEFORE = frozenset({"invalid", "validation_failed", "internal"})
+
+
+def skip_of(result: Mapping[str, Any]) -> Skip | None:
+    """Return why a result decides nothing about its item; None when it does."""
+    status, code = result["status"], result.get("code")
+    if status == SKIPPED:
+        return _SKIPS.get(str(code), Skip.FAILED)
+    if status == REFUSED and code in _SKIPPED_BEFORE:
+        return Skip.UNREADABLE
+    return None
+
+
+_SKIPS: Mapping[str, Skip] = {skip.value: skip for skip in Skip}
+
+
+def skipped(skip: Skip, message: str, field: str | None = None) -> dict[str, Any]:
+    """Return the result of an item that nothing was done with."""
+    return _result(SKIPPED, skip, message, field)
+
+
+def refused(code: str, message: str, field: str | None = None) -> dict[str, Any]:
+    """Return the result of an item that was looked at and not done."""
+    return _result(REFUSED, code, message, field)
+
+
+def _result(status: str, code: str, message: str, field: str | None) -> dict[str, Any]:
+    result = {"status": status, "code": str(code), "message": message}
+    if field:
+        result["field"] = field
+    return result
+
+
+def expires_at(deadline_ms: int | None, arrived: float) -> float | None:
+    """Return the monotonic moment after which an item is skipped, if it is; both in seconds."""
+    return None if deadline_ms is None else arrived + deadline_ms / 1000
+
+
 class Misfit(NamedTuple):
     """An item that cannot be read: as it came, the field to look at, and what is wrong with it."""
 
     item: Any
     field: str
     message: str
+
+    def result(self) -> dict[str, Any]:
+        """Return the result of it."""
+        return skipped(Skip.UNREADABLE, self.message, self.field)
 
 
 class _Loose(BaseModel):
