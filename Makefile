@@ -1,7 +1,7 @@
 # Everything a person does with Kurs starts here: `make help`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PACKAGES := libs/kurs libs/kurs-testing services/api-gateway services/payments services/fx services/wallet services/risk operator loadtest devstack observability simulation
+PACKAGES := libs/kurs libs/kurs-testing services/api-gateway services/payments services/fx services/wallet services/risk operator loadtest devstack charts/tooling requirements observability simulation
 SOURCES := $(addprefix services/,api-gateway payments fx wallet risk) operator
 DEPLOYABLES := $(notdir $(SOURCES))
 PYTHON ?= python3
@@ -162,7 +162,7 @@ monitoring: ## install Prometheus, Grafana, Tempo, dashboards, alerts; LAPTOP=1:
 
 .PHONY: chart-schemas
 chart-schemas: $(ENVIRONMENT) ## write the value schemas and the golden output of the charts anew
-	@$(BIN)/python -m devstack.chart_schemas
+	@$(BIN)/python -m kurs_charts
 	@KURS_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/charts/test_golden.py
 
 # --- prove -------------------------------------------------------------------
@@ -257,8 +257,8 @@ check-yaml: $(ENVIRONMENT)
 
 .PHONY: check-locks
 check-locks: $(ENVIRONMENT)
-	@$(BIN)/python -m devstack.lock requirements
-	@$(BIN)/python -m devstack.licences
+	@$(BIN)/python -m kurs_requirements.lock requirements
+	@$(BIN)/python -m kurs_requirements.licences
 
 .PHONY: ci
 ci: setup check test-domains ## what a change has to pass: setup, check, test
@@ -272,7 +272,7 @@ audit: $(ENVIRONMENT) ## ask for known vulnerabilities of everything that the lo
 
 .PHONY: sbom
 sbom: $(ENVIRONMENT) ## write a bill of materials for each image (CycloneDX): var/sbom
-	@$(BIN)/python -m devstack.sbom var/sbom
+	@$(BIN)/python -m kurs_requirements.sbom var/sbom
 
 .PHONY: format
 format: $(ENVIRONMENT) ## format the code

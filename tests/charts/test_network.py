@@ -6,9 +6,9 @@ import pytest
 from tests.charts.conftest import CHARTS, ENVIRONMENTS, SERVICES, Document, Render, of_kind
 from tests.edges import SERVICE_EDGES
 
-from devstack.chart_schemas import EDGES_FILE, edges_template
 from devstack.topology import DEFAULT_PORT, ports_from
 from kurs.edges import EDGES
+from kurs_charts.edges import FILE, edges_template
 
 PORTS = ports_from(DEFAULT_PORT)
 STORES = ("payments", "wallet", "risk")
@@ -39,9 +39,7 @@ def edges(policies: dict[str, Any], direction: str) -> set[tuple[str, str, int]]
 
 
 def test_the_charts_have_the_table_of_the_code() -> None:
-    text = (CHARTS / EDGES_FILE).read_text()
-
-    assert text == edges_template(), "make chart-schemas writes it"
+    assert FILE.read_text() == edges_template(), "make chart-schemas writes it"
     assert {edge for edge in EDGES if edge[0] != "operator"} == SERVICE_EDGES
 
 

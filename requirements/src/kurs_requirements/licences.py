@@ -1,6 +1,7 @@
 """Holds what the images ship to licences that ask for no more than to be named.
 
-`python -m devstack.licences` reads the bills of materials; it asks nothing over the network.
+`python -m kurs_requirements.licences` reads the bills of materials, and asks nothing over the
+network.
 """
 
 import sys
@@ -9,7 +10,7 @@ from typing import Any
 
 from license_expression import ExpressionError, get_spdx_licensing
 
-from devstack.sbom import bills
+from kurs_requirements.sbom import bills
 
 PERMITTED = frozenset(
     {"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0",
@@ -53,7 +54,7 @@ def main() -> int:
     }
     found = sorted(filter(None, map(objection, packages.values())))
     for line in found:
-        sys.stderr.write(f"{line}: not among the permitted licences (devstack/licences.py)\n")
+        sys.stderr.write(f"{line}: not among the permitted licences (kurs_requirements.licences)\n")
     return 1 if found else 0
 
 

@@ -9,8 +9,8 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packaging.utils import canonicalize_name
 
-from devstack.licences import objection
-from devstack.sbom import base_image, bills, pinned
+from kurs_requirements.licences import objection
+from kurs_requirements.sbom import base_image, bills, pinned
 
 ROOT = Path(__file__).parents[2]
 BILLS = bills(ROOT)

@@ -1,4 +1,6 @@
-"""Writes a bill of materials for each image (CycloneDX 1.6): `python -m devstack.sbom var/sbom`.
+"""Writes a bill of materials for each image (CycloneDX 1.6) into a folder.
+
+`python -m kurs_requirements.sbom var/sbom`: `make sbom`.
 
 What an image holds is its lock file, resolved for the image's interpreter, on its base image.
 Licences and addresses are those of the packages that `make setup` installed from the same locks, so

@@ -1,0 +1,97 @@
+"""The `KURS_*` variables that a chart's `settings` take: the fields of a settings class.
+
+What the chart itself decides (port, database, keys, folders) is not among them, so that a misspelt
+or a wrong one is refused before anything is installed.
+"""
+
+import ast
+import importlib
+import inspect
+import json
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
+
+from kurs.kernel.settings import ServiceSettings
+
+Schema = dict[str, Any]
+DECIDED = frozenset(
+    (
+        *("service", "host", "port", "operations_port", "instance", "config_dir", "secrets_dir"),
+        *("source_secret_hosts", "database_url", "database_url_file", "edge_keys_dir"),
+        *("database_service_role", "ledger_signing_key_file"),
+        *("metrics_enabled", "trace_ratio", "otlp_endpoint", "drain_seconds"),
+        *("quote_signing_keys_file", "quote_verify_keys_file", "api_keys_file"),
+        *("fault_delay_seconds", "fault_error_ratio", "fault_unready"),
+    )
+)
+"""Fields that a chart sets from values of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable, the YAML of its default, what it is for, and what it may be."""
+
+    name: str
+    default: str
+    meaning: str
+    schema: Schema
+
+
+def variables_of(settings: str) -> Iterator[Variable]:
+    """Yield the variables of a settings class, which is named as `package.module.Class`."""
+    module, _, name = settings.rpartition(".")
+    kind: type[ServiceSettings] = getattr(importlib.import_module(module), name)
+    meanings = _meanings(kind)
+    for field, info in kind.model_fields.items():
+        if field not in DECIDED:
+            yield Variable(
+                name=f"KURS_{field.upper()}",
+                default=_text(info.get_default()),
+                meaning=meanings.get(field, ""),
+                schema=_schema(info.annotation),
+            )
+
+
+def _schema(annotation: Any) -> Schema:
+    """Return what a variable may be; `--set` and YAML give numbers as such or as text."""
+    if get_origin(annotation) is Literal:
+        return {"enum": list(get_args(annotation))}
+    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    if bool in kinds:
+        return {"enum": [True, False, "true", "false"]}
+    if int in kinds or float in kinds:
+        return {"type": ["number", "string"], "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+    return {"type": "string"}
+
+
+def _text(default: Any) -> str:
+    if default is None:
+        return '""'
+    return json.dumps(str(default) if isinstance(default, Path) else default)
+
+
+def _meanings(kind: type) -> dict[str, str]:
+    """Return the docstrings below the fields of a class and of those that it extends."""
+    found: dict[str, str] = {}
+    for owner in reversed(kind.__mro__):
+        if issubclass(owner, ServiceSettings):
+            found |= _documented(ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0])
+    return found
+
+
+def _documented(definition: ast.stmt) -> dict[str, str]:
+    body = definition.body if isinstance(definition, ast.ClassDef) else []
+    return {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
