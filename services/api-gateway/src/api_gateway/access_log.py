@@ -49,6 +49,6 @@ class AccessLog:
                 method=scope["method"],
                 route=route_template(scope),
                 status=status,
-                milliseconds=round((monotonic() - began) * 1000, 3),
+                duration_ms=round((monotonic() - began) * 1000, 3),
                 address=str(self._addresses.of(scope) or ""),
             )

@@ -51,9 +51,7 @@ class KeyWatch:
             self._tell_refused_roles()
         if self._keys.error and self._keys.error != self._reported:
             self._metrics.keys_reload_failed()
-            self._logger.error(
-                "keys file not readable, keys stay as they are", error=self._keys.error
-            )
+            self._logger.error("keys file not readable", error=self._keys.error)
         self._reported = self._keys.error
         self._tell_expiring()
 
@@ -86,7 +84,7 @@ class KeyWatch:
                 self._logger.error(
                     "roles of the platform on the key of another merchant do not count: name the "
                     "merchant in KURS_PLATFORM_MERCHANTS or take them out of the keys file",
-                    key=key.entry.id,
+                    key_id=key.entry.id,
                     merchant=key.merchant,
                     roles=roles,
                 )

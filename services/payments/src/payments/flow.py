@@ -98,7 +98,7 @@ class Flow:
                 "outcome open",
                 **named(operation.operation_id),
                 waits_for=error.dependency,
-                why=error,
+                error=error,
             )
             raise
         self._meet_unknown(operation, settled.failure or settled.payment.failure)
@@ -109,10 +109,12 @@ class Flow:
             "operation",
             kind=operation.kind,
             actor=operation.actor,
+            merchant=payment.merchant,
             payment_id=payment.payment_id,
-            status=settled.payment.status,
-            answer=answer.status,
-            ms=round((monotonic() - begun) * 1000, 1),
+            operation_id=operation.operation_id,
+            payment_status=settled.payment.status,
+            status=answer.status,
+            duration_ms=round((monotonic() - begun) * 1000, 1),
         )
         return answer
 

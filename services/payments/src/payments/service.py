@@ -157,7 +157,7 @@ class PaymentService:
         try:
             await self.act(Kind.EXPIRE, caller, payment.payment_id)
         except Problem as problem:
-            self._log.info("hold not expired", payment_id=payment.payment_id, why=problem.detail)
+            self._log.info("hold not expired", payment_id=payment.payment_id, error=problem.detail)
 
     async def _carry_out(self, op: Op, payment_id: str) -> Told:
         told = await self._flow.carry_out(op, payment_id, self._deadline())

@@ -152,9 +152,11 @@ class RiskService:
     def _tell(self, decision: Decision, verdict: Verdict) -> None:
         """Log why a payment is not approved: merchants are told the rules, not the figures."""
         if verdict.outcome is not Outcome.APPROVE:
+            merchant, _, payment_id = decision.payment_id.partition(":")
             self._logger.info(
                 "payment not approved",
-                payment_id=decision.payment_id,
+                merchant=merchant,
+                payment_id=payment_id,
                 decision=decision.outcome,
                 reasons=[reason.message for reason in verdict.reasons],
             )

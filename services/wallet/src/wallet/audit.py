@@ -80,7 +80,7 @@ class Audit:
         unlinked, findings = await find_unlinked(self._database, by_count=True)
         self._metrics.unlinked.set(unlinked)
         if unlinked:
-            self._log.warning("transfers are not in the hash chain: seal them", number=unlinked)
+            self._log.warning("transfers are not in the hash chain: seal them", count=unlinked)
         found = frozenset([*findings, *await compare_sums(self._database)])
         new, self._compared = found - self._compared, found
         return new

@@ -74,13 +74,13 @@ class Wallet:
         for account in overdrawn:
             self._audit(
                 "overdraft", caller, "done",
-                account=account.account_id, minor=dict(account.overdrafts),
+                account_id=account.account_id, amounts_minor=dict(account.overdrafts),
             )  # fmt: skip
         return opened
 
     def _allow_overdrafts(self, caller: Caller, accounts: Sequence[Account]) -> None:
         for account in accounts:
-            facts = {"account": account.account_id, "minor": dict(account.overdrafts)}
+            facts = {"account_id": account.account_id, "amounts_minor": dict(account.overdrafts)}
             try:
                 caller.require("treasury")
                 _check_ceiling(account, self.overdraft_ceiling)
@@ -133,8 +133,8 @@ class Wallet:
         outcome = (await self.ledger.submit([Submission(transfer)]))[0]
         self._audit(
             "deposit", caller, "replayed" if outcome.replayed else outcome.code or "done",
-            deposit=deposit.deposit_id, account=deposit.account_id,
-            currency=deposit.currency, minor=amount,
+            deposit_id=deposit.deposit_id, account_id=deposit.account_id,
+            currency=deposit.currency, amount_minor=amount,
         )  # fmt: skip
         if outcome.status is Status.APPLIED:
             return outcome, amount

@@ -55,7 +55,7 @@ class RenewedFile(Generic[Value]):
             self._value = self._read(path.read_bytes())
         except (OSError, ValueError) as error:
             if str(error) != self._reported:
-                self._log.error("file not read, the last one holds", file=str(path), why=error)
+                self._log.error("file not read, the last one holds", file=str(path), error=error)
             self._reported = str(error)
         else:
             self._reported = ""

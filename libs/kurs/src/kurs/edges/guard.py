@@ -66,10 +66,10 @@ class EdgeRefusals:
         self._logger.warning(
             "edge refused",
             reason=reason,
-            detail=detail,
+            error=detail,
             method=scope["method"],
             path=scope["path"],
-            peer=peer[0] if peer else None,
+            address=peer[0] if peer else None,
         )
 
 

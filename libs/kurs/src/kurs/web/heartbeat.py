@@ -57,7 +57,7 @@ class Heartbeat:
         if self._failures > 1:
             return
         if isinstance(error, Problem):
-            self._log.warning("background work fails", work=self._name, why=error.detail)
+            self._log.warning("background work fails", work=self._name, error=error.detail)
         else:
             self._log.error("background work fails", work=self._name, exc_info=error)
 

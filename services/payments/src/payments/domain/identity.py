@@ -67,7 +67,7 @@ def refund_id(operation_id: str) -> str:
 def named(operation_id: str) -> dict[str, str]:
     """Return what log lines call an operation and its payment, from the id of its transfer."""
     _, merchant, own = ([*operation_id.split(":"), "", ""])[:3]
-    return {"payment_id": own, "merchant": merchant, "operation": operation_id}
+    return {"payment_id": own, "merchant": merchant, "operation_id": operation_id}
 
 
 def digest(*parts: str) -> str:
