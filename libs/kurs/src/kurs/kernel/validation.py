@@ -1,33 +1,40 @@
 """Turns pydantic's findings into field errors that say what is wrong and what would be right."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from kurs.kernel.errors import FieldError, MalformedJson, Problem, Unprocessable
 
-_HINTS = {
-    "missing": "add this field",
-    "extra_forbidden": "remove this field; see /openapi.json for the known ones",
-    "string_type": "send a string",
-    "int_type": "send a whole number",
-    "int_parsing": "send a whole number",
-    "bool_type": "send true or false",
-    "list_type": "send a list",
-    "dict_type": "send an object",
-    "model_type": "send an object",
+_HINTS: Mapping[str, str] = {
+    "missing": "add it",
+    "extra_forbidden": "remove it; see /openapi.json for the known ones",
+    "string_type": "write text",
+    "int_type": "write a whole number",
+    "int_parsing": "write a whole number",
+    "int_from_float": "write a whole number",
+    "bool_type": "write true or false",
+    "list_type": "write a list",
+    "tuple_type": "write a list",
+    "dict_type": "write an object",
+    "mapping_type": "write an object",
+    "model_type": "write an object",
     "model_attributes_type": "send a JSON object with the header Content-Type: application/json",
-    "string_too_short": "send a longer text",
-    "string_too_long": "send a shorter text",
-    "string_unicode": "send valid Unicode text",
-    "string_pattern_mismatch": "use the characters and the length that the pattern allows",
-    "enum": "use one of the named values",
-    "literal_error": "use one of the named values",
+    "literal_error": "write {expected}",
+    "enum": "write {expected}",
+    "greater_than_equal": "write at least {ge}",
+    "less_than_equal": "write at most {le}",
+    "string_too_short": "write at least {min_length} characters",
+    "string_too_long": "write at most {max_length} characters",
+    "string_pattern_mismatch": "it must match {pattern}",
+    "string_unicode": "write valid Unicode text",
+    "too_short": "write at least {min_length} of them",
+    "too_long": "write at most {max_length} of them",
     "reserved_id": "choose another id",
-    "too_long": "send fewer items",
-    "too_short": "send at least one item",
 }
+"""What would be right, by the type of a finding."""
 _SOURCES = ("body", "query", "path", "header", "cookie")
 _MAX_REPORTED = 20
 
@@ -46,8 +53,22 @@ def field_errors(
     for item in found:
         name = _field(item["loc"], tags)
         if name not in errors and len(errors) < _MAX_REPORTED:
-            errors[name] = FieldError(name, _message(item), _HINTS.get(item["type"], ""))
+            errors[name] = FieldError(name, message_of(item), hint_of(item))
     return list(errors.values())
+
+
+def hint_of(item: Mapping[str, Any], special: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return what would be right instead of a finding, "" if nothing general is.
+
+    `special` has the words of a reader who writes something else than a request's JSON.
+    """
+    text = special.get(item["type"]) or _HINTS.get(item["type"], "")
+    return text.format_map(item.get("ctx", {}))
+
+
+def message_of(item: Mapping[str, Any]) -> str:
+    """Return what a finding says is wrong."""
+    return str(item["msg"]).removeprefix("Value error, ")
 
 
 def findings(error: ValidationError, most: int = 500) -> list[Mapping[str, Any]]:
@@ -91,8 +112,3 @@ def _field(location: Iterable[int | str], tags: Collection[str]) -> str:
     if parts and parts[0] in _SOURCES:
         parts = parts[1:] or [parts[0]]
     return ".".join(parts) or "body"
-
-
-def _message(item: Mapping[str, Any]) -> str:
-    text = str(item["msg"])
-    return text.removeprefix("Value error, ")

@@ -12,31 +12,20 @@ from pydantic import BaseModel, ValidationError
 from kurs.config.resources.scalars import LABEL_PATTERN, SUBDOMAIN_PATTERN
 from kurs.kernel.errors import FieldError
 from kurs.kernel.ids import CALLER_ID_PATTERN
+from kurs.kernel.validation import hint_of, message_of
 
 _MAX_REPORTED = 20
 _HINTS: Mapping[str, str] = {
-    "missing": "add it",
     "string_type": "write text, in quotes if it looks like a number",
     "int_type": "write a whole number without quotes",
-    "bool_type": "write true or false",
-    "tuple_type": "write a list",
     "mapping_type": "write a mapping",
     "dict_type": "write a mapping",
     "model_type": "write a mapping",
     "model_attributes_type": "write a mapping",
-    "literal_error": "write {expected}",
-    "greater_than_equal": "write at least {ge}",
-    "less_than_equal": "write at most {le}",
-    "string_too_short": "write at least {min_length} characters",
-    "string_too_long": "write at most {max_length} characters",
-    "string_pattern_mismatch": "it must match {pattern}",
-    "too_short": "write at least {min_length} of them",
-    "too_long": "write at most {max_length} of them",
-    "int_from_float": "write a whole number",
     "json_invalid": "the whole file is written by the operator; do not edit it",
     "value_error": "write a currency code of ISO 4217",
 }
-"""What would be right, by the type of a finding; only currencies are refused by a `value_error`."""
+"""What a reader of YAML is told in other words; only currencies are refused by a `value_error`."""
 _MESSAGES: Mapping[str, str] = {
     "missing": "is missing",
     "extra_forbidden": "is not a known field",
@@ -90,12 +79,12 @@ def _field_error(item: Mapping[str, Any], model: type[BaseModel], prefix: str) -
     location = tuple(part for part in item["loc"] if part != "[key]")
     field = _path(location, str(context.get("field", "")), prefix)
     kind = item["type"]
-    hint = context.get("hint") or _HINTS.get(kind, "see the samples").format_map(context)
+    hint = context.get("hint") or hint_of(item, _HINTS) or "see the samples"
     if kind == "extra_forbidden":
         hint = _known_fields(model, location)
     elif kind == "string_pattern_mismatch":
         hint = _PATTERN_HINTS.get(context["pattern"], hint)
-    message = _MESSAGES.get(kind) or str(item["msg"]).removeprefix("Value error, ")
+    message = _MESSAGES.get(kind) or message_of(item)
     return FieldError(field, message, str(hint))
 
 
