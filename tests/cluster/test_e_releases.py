@@ -26,6 +26,7 @@ KEPT = {
     "PersistentVolumeClaim/data-postgresql-0",
     "ConfigMap/kurs-fx-config",
     "ConfigMap/kurs-risk-config",
+    "ConfigMap/kurs-ledger-heads",
 }
 _KINDS = (
     "deployments,statefulsets,jobs,pods,services,configmaps,secrets,serviceaccounts,"

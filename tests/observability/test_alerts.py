@@ -107,6 +107,7 @@ STORIES = {
     "KursConfigDiverged": together(level(GENERATION % "a", 4, 5), level(GENERATION % "b", 4, 4)),
     "KursResourceNotReady": level(CONDITION, 1, 0),
     "KursOperatorFailing": rate(f"operator_faults_total{{{N}}}", 0, 2),
+    "KursLedgerHeadsUnkept": rate(f'operator_ledger_heads_total{{{N},result="unreachable"}}', 0, 1),
     "KursOperatorStuck": together(
         level(f"operator_queue_depth{{{N}}}", 2, 2),
         rate(f'operator_reconcile_total{{{N},kind="FXRateSource",result="written"}}', 3, 0),

@@ -1,7 +1,7 @@
 """An API server of dictionaries on loopback that refuses nothing and notes what it is asked.
 
-As much of Kubernetes' API as the operator uses: discovery, lists, watches that stay silent,
-server-side apply, merge patches, and new Events.
+As much of Kubernetes' API as the operator uses: discovery, lists, single objects, watches that stay
+silent, server-side apply, merge patches, and new Events.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from aiohttp import web
 from tests.operator.small_cluster import SmallPod
 
 from kurs.config.resources import API_VERSION
-from kurs_operator.cluster import GROUP, PLURALS, VERSION
+from kurs_operator.cluster import GROUP, HEADS, PLURALS, VERSION
 
 NAMESPACE = "kurs"
 APPLY = "application/apply-patch+yaml"
@@ -63,7 +63,8 @@ class SmallApiServer:
         for prefix, group in (("/api/v1", ""), (f"/apis/{GROUP}/{VERSION}", GROUP)):
             path = f"{prefix}/namespaces/{NAMESPACE}/{{resource}}"
             for method, tail in (
-                ("GET", ""), ("POST", ""), ("PATCH", "/{name}"), ("PATCH", "/{name}/{sub}"),
+                ("GET", ""), ("GET", "/{name}"), ("POST", ""),
+                ("PATCH", "/{name}"), ("PATCH", "/{name}/{sub}"),
             ):  # fmt: skip
                 app.router.add_route(method, path + tail, self._handler(group))
         runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -79,6 +80,9 @@ class SmallApiServer:
     def _handler(self, group: str) -> Any:
         async def handle(request: web.Request) -> web.StreamResponse:
             resource = request.match_info["resource"]
+            if name := request.match_info.get("name") if request.method == "GET" else None:
+                self.asked.add(Asked(group, resource, "get", name))
+                return web.json_response(self.objects[resource][name])
             if request.method == "GET":
                 watches = "watch" in request.query
                 self.asked.add(Asked(group, resource, "watch" if watches else "list"))
@@ -109,7 +113,7 @@ class SmallApiServer:
 
 
 def objects() -> dict[str, list[Content]]:
-    """Return two pods whose mounts are to be refreshed; nothing else is there."""
+    """Return two pods whose mounts are to be refreshed, and what the chart makes for heads."""
     pods = []
     for service in ("fx", "risk"):
         body = SmallPod(f"{service}-0", service).body()
@@ -118,7 +122,7 @@ def objects() -> dict[str, list[Content]]:
         body["status"]["podIP"] = "127.0.0.1"
         body["spec"]["containers"][0].update(name=service)
         pods.append(body)
-    return {"pods": pods}
+    return {"pods": pods, "configmaps": [{"metadata": {"name": HEADS}}]}
 
 
 def _merged(old: Content, new: Content) -> Content:

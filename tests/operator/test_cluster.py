@@ -119,6 +119,22 @@ async def test_listed_resources_say_of_what_kind_they_are():
     assert (found["apiVersion"], found["kind"]) == ("kurs.dev/v1alpha1", "FXRateSource")
 
 
+async def test_the_heads_of_the_ledger_are_read_and_patched_by_name():
+    server = Server({"metadata": {"name": "kurs-ledger-heads"}}, {"data": {"heads": "one\n"}})
+    cluster = cluster_of(server)
+
+    assert await cluster.ledger_heads() == ""
+    assert await cluster.ledger_heads() == "one\n"
+    assert (server.last.method, server.last.url.path.split("/")[-1]) == ("GET", "kurs-ledger-heads")
+
+    await cluster.keep_ledger_heads("two\n")
+    assert (server.last.method, server.last.headers["content-type"]) == (
+        "PATCH",
+        "application/merge-patch+json",
+    )
+    assert server.body == {"data": {"heads": "two\n"}}
+
+
 async def test_an_event_is_about_the_resource():
     server = Server()
 

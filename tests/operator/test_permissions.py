@@ -1,12 +1,15 @@
 """The Role of the chart allows what the operator asks of the API server, and nothing more."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 from tests.operator.builders import kubeconfig, rate_source, threshold
 from tests.operator.small_api_server import NAMESPACE, Asked, SmallApiServer, objects
 
@@ -50,12 +53,13 @@ async def test_the_role_allows_just_what_the_operator_asks_for(
         "fxratesources": [_stored(rate_source(name)) for name in ("desk", "rival")],
         "riskthresholds": [_stored(threshold())],
     }
-    async with SmallApiServer(there).serving() as server:
+    async with SmallApiServer(there).serving() as server, wallet_serving() as wallet:
         file = tmp_path / "config"
         file.write_text(kubeconfig(server.url))
         monkeypatch.setenv("KUBECONFIG", str(file))
         telemetry = RecordingTelemetry("kurs-operator")
-        app = create_app(OperatorSettings(namespace=NAMESPACE), telemetry=telemetry)
+        settings = OperatorSettings(namespace=NAMESPACE, wallet_url=wallet)
+        app = create_app(settings, telemetry=telemetry)
         async with app.router.lifespan_context(app):
             wanted = granted("dev")
             async with asyncio.timeout(LONGEST_SECONDS):
@@ -70,6 +74,22 @@ async def test_the_role_allows_just_what_the_operator_asks_for(
 @pytest.mark.parametrize("environment", ENVIRONMENTS[1:])
 def test_every_environment_allows_the_same(environment: str):
     assert granted(environment) == granted(ENVIRONMENTS[0])
+
+
+@asynccontextmanager
+async def wallet_serving() -> AsyncIterator[str]:
+    """Serve a signed head on loopback."""
+
+    async def head(_: web.Request) -> web.Response:
+        return web.json_response({"at": "2026-01-01T00:00:00Z", "head": "kurs-head.e30.e30"})
+
+    app = web.Application()
+    app.router.add_get("/internal/head", head)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
 
 
 def _stored(content: dict[str, Any]) -> dict[str, Any]:

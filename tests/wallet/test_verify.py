@@ -14,9 +14,11 @@ from tests.wallet.harness import owners, pay, tamper, wallet_app
 
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
+from kurs.kernel.clock import from_rfc3339
 from kurs_testing.clock import ManualClock
 from kurs_testing.telemetry import RecordingTelemetry
-from wallet.domain.heads import read_private_key
+from kurs_testing.waiting import eventually
+from wallet.domain.heads import find_heads, read_private_key
 from wallet.metrics import WalletMetrics
 from wallet.migrations import VERSIONS
 from wallet.publication import HeadPublisher
@@ -76,6 +78,21 @@ async def publish(url: str, key: Path | None) -> str | None:
     assert samples["wallet_ledger_head_fingerprint"].value > 0
     assert samples["wallet_ledger_head_timestamp_seconds"].value > 0
     return word
+
+
+async def test_a_service_may_ask_for_the_head_that_was_signed_last(ledger: str, key: Path) -> None:
+    async with wallet_app(ledger, ledger_signing_key_file=key) as wallet:
+
+        async def asked() -> bool:
+            answer = await wallet.client.get("/internal/head")
+            return bool(answer.json()["head"])
+
+        await eventually(asked)
+        answer = (await wallet.client.get("/internal/head")).json()
+
+    (head,) = find_heads(answer["head"], [read_private_key(key).public_key()])
+    assert [sequence for sequence, _ in head.tips.values()] == [3]
+    assert from_rfc3339(answer["at"]) == head.at
 
 
 async def test_a_ledger_that_nobody_touched(ledger: str) -> None:

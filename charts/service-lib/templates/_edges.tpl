@@ -11,6 +11,7 @@
   {"from": "payments", "to": "wallet"},
   {"from": "risk", "to": "fx"},
   {"from": "operator", "to": "fx"},
-  {"from": "operator", "to": "risk"}
+  {"from": "operator", "to": "risk"},
+  {"from": "operator", "to": "wallet"}
 ]
 {{- end }}

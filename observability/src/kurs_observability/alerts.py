@@ -343,6 +343,17 @@ CONFIGURATION = (
             "{{ $value }} changes wait, and none has been looked at for five minutes.",
         ),
     ),
+    _alert(
+        "LedgerHeadsUnkept",
+        "warning",
+        'sum by (namespace) (increase(operator_ledger_heads_total{result!="kept"}[10m])) > 5',
+        "5m",
+        _OPERATOR,
+        (
+            "Signed heads of the ledger are not kept in {{ $labels.namespace }}",
+            "{{ $value | humanize }} rounds failed within ten minutes; the wallet's log has them.",
+        ),
+    ),
 )
 
 KEYS = (

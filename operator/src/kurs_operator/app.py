@@ -9,15 +9,18 @@ from dataclasses import dataclass
 import aiohttp
 from fastapi import APIRouter, FastAPI, Response
 
+from kurs.calls import AiohttpTransport, ServiceClient
 from kurs.edges import Edges
 from kurs.kernel.clock import Clock, SystemClock
 from kurs.telemetry import Telemetry
 from kurs.web.app import create_app as create_kurs_app
+from kurs.web.heartbeat import Heartbeat, beating
 from kurs_operator.asking import Acknowledgements, Asker, Question
 from kurs_operator.cluster import Cluster, ClusterPort, wait_until_served
 from kurs_operator.connection import connect
 from kurs_operator.documents import SERVICES
 from kurs_operator.handlers import registry
+from kurs_operator.keeping import KEEP_SECONDS, HeadKeeper
 from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.reconcile import Reconciler
 from kurs_operator.settings import CHANGE_TICKET, OperatorSettings
@@ -51,6 +54,10 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
     namespace = settings.served_namespace()
     edges = Edges("operator", settings, clock=SystemClock(), telemetry=telemetry)
     signers = {service: edges.signer(service) for service in SERVICES}
+    carrier, signer = AiohttpTransport(), edges.signer("wallet")
+    wallet = ServiceClient(
+        "wallet", settings.wallet_url, carrier, telemetry=telemetry, signer=signer
+    )
     metrics = OperatorMetrics(telemetry)
     engines: list[Engine] = []
 
@@ -58,8 +65,10 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         client = connect(namespace)
         cluster = Cluster(client, namespace, settings.instance_name())
+        heads = HeadKeeper(wallet, cluster, metrics=metrics, telemetry=telemetry)
+        keeping = Heartbeat("ledger heads", heads.keep, seconds=KEEP_SECONDS, telemetry=telemetry)
         try:
-            async with aiohttp.ClientSession() as session:
+            async with aiohttp.ClientSession() as session, beating(keeping):
                 asker = Asker(session, signers)
                 run = _run(
                     cluster,
@@ -76,6 +85,7 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
                 with suppress(asyncio.CancelledError):
                     await task
         finally:
+            await carrier.close()
             await client.close()
             telemetry.shutdown()
 

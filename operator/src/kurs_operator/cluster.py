@@ -30,6 +30,8 @@ LABELS: Mapping[str, str] = {
 }
 GROUP, VERSION = API_VERSION.split("/")
 PLURALS: Mapping[str, str] = {"FXRateSource": "fxratesources", "RiskThreshold": "riskthresholds"}
+HEADS, HEADS_KEY = "kurs-ledger-heads", "heads"
+"""The ConfigMap of the ledger's signed heads, and the key of their text in it."""
 SERVED_RETRY_SECONDS = 2.0
 _NOT_FOUND, _CONFLICT = 404, 409
 
@@ -131,6 +133,18 @@ class Cluster:
             metadata=ObjectMeta(name=config_map, labels=dict(LABELS)), data={FILE_NAME: text}
         )
         await _asked(f"apply ConfigMap {config_map}", self._client.apply(content, force=True))
+
+    async def ledger_heads(self) -> str:
+        """Return the text of the ledger's heads; the chart made the ConfigMap, empty at first."""
+        found = await _asked(f"read ConfigMap {HEADS}", self._client.get(ConfigMap, HEADS))
+        data: Mapping[str, str] = found.data or {}
+        return data.get(HEADS_KEY, "")
+
+    async def keep_ledger_heads(self, text: str) -> None:
+        """Let the ConfigMap of the ledger's heads hold another text."""
+        change = {"data": {HEADS_KEY: text}}
+        call = self._client.patch(ConfigMap, HEADS, change, patch_type=PatchType.MERGE)
+        await _asked(f"patch ConfigMap {HEADS}", call)
 
     async def poke(self, pod: str, digest: str) -> None:
         """Change a pod's annotation, so that its kubelet looks at its mounts; raises Gone."""

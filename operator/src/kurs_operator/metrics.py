@@ -38,6 +38,15 @@ class OperatorMetrics:
         self.faults = telemetry.counter(
             "operator_faults_total", "Steps that failed and are retried"
         )
+        self.heads = telemetry.counter(
+            "operator_ledger_heads_total",
+            "Rounds for the ledger's signed head: kept, unreachable (none came) or unwritten",
+            ("result",),
+        )
+        self.head_at = telemetry.gauge(
+            "operator_ledger_head_timestamp_seconds",
+            "When the newest head was true that the ConfigMap of the ledger's heads holds",
+        )
         self._conditions = telemetry.gauge(
             "resource_condition",
             "A condition of a resource: 1 true, 0 false, -1 unknown",

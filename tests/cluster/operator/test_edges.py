@@ -22,7 +22,7 @@ def test_the_operator_reaches_whom_the_design_names_and_nobody_else(
 
     named = {"API server": api_server, "outside": outside, **targets}
     reached = {name for name, at in named.items() if tried[at] == "open"}
-    assert reached == {"API server", "fx", "risk"}
+    assert reached == {"API server", "fx", "risk", "wallet"}
 
 
 def test_nobody_reaches_the_operator(operated: Installation) -> None:

@@ -43,18 +43,28 @@ _OPERATOR = (
         "Resources looked at, by kind and result.",
         "ops",
         rate("operator_reconcile_total", "kind", "result"),
+        span=6,
     ),
     chart(
         "What does it write?",
         "Documents applied, by service and cause; `repaired` undoes another's edit.",
         "ops",
         rate("operator_documents_written_total", "service", "cause"),
+        span=6,
     ),
     chart(
         "What fails?",
         "Steps that failed and are tried again.",
         "ops",
         rate("operator_faults_total", legend="faults"),
+        span=6,
+    ),
+    chart(
+        "Are the ledger's heads kept?",
+        "Once a minute, in the ConfigMap kurs-ledger-heads.",
+        "ops",
+        rate("operator_ledger_heads_total", "result"),
+        span=6,
     ),
 )
 

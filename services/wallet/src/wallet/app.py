@@ -5,6 +5,7 @@ import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
@@ -68,7 +69,8 @@ def create_app(
         telemetry.logger,
         settings.overdraft_max_minor,
     )
-    expiry, *others = _background(settings, wallet, metrics, telemetry)
+    heads = HeadPublisher(database, clock, metrics, telemetry.logger, _ledger_key(settings))
+    expiry, *others = _background(settings, wallet, heads, metrics, telemetry)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -89,7 +91,7 @@ def create_app(
         readiness=lambda: {"database": expiry.healthy},
         guard=edges.guard,
     )
-    app.include_router(service_routes(wallet, quotes))
+    app.include_router(service_routes(wallet, quotes, heads))
     app.include_router(merchant_routes(wallet))
     _document_batches(app)
     return app
@@ -100,12 +102,19 @@ def stripe_of(instance: str) -> int:
     return zlib.crc32(instance.encode()) % STRIPES
 
 
+def _ledger_key(settings: WalletSettings) -> Ed25519PrivateKey | None:
+    file = settings.ledger_signing_key_file
+    return None if file is None else read_private_key(file)
+
+
 def _background(
-    settings: WalletSettings, wallet: Wallet, metrics: WalletMetrics, telemetry: Telemetry
+    settings: WalletSettings,
+    wallet: Wallet,
+    heads: HeadPublisher,
+    metrics: WalletMetrics,
+    telemetry: Telemetry,
 ) -> tuple[Heartbeat, ...]:
     """Return what works beside the requests, the release of holds first."""
-    key_file = settings.ledger_signing_key_file
-    key = None if key_file is None else read_private_key(key_file)
     database, clock = wallet.database, wallet.clock
     audit = Audit(
         database,
@@ -114,7 +123,6 @@ def _background(
         telemetry.logger,
         whole_seconds=settings.audit_whole_interval,
     )
-    heads = HeadPublisher(database, clock, metrics, telemetry.logger, key)
     return (
         Heartbeat(
             "hold expiry",

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from kurs.contracts.batch import Misfit, expires_at, read_batch, read_items
-from kurs.kernel.clock import monotonic
+from kurs.kernel.clock import monotonic, to_rfc3339
 from kurs.kernel.errors import Unavailable, Unprocessable, problem_responses
 from kurs.kernel.ids import TransferId
 from kurs.quotes.token import InvalidToken, QuoteVerifier
@@ -17,6 +17,7 @@ from wallet.domain.evaluate import stored_outcome
 from wallet.domain.transfers import Kind
 from wallet.errors import TransferNotFound
 from wallet.ledger import Submission
+from wallet.publication import HeadPublisher
 from wallet.schemas import batch
 from wallet.service import Wallet
 from wallet.store import chain as chain_store
@@ -26,7 +27,7 @@ from wallet.store.tables import STRIPES
 _KINDS = frozenset(kind.value for kind in Kind)
 
 
-def service_routes(wallet: Wallet, quotes: QuoteVerifier) -> APIRouter:
+def service_routes(wallet: Wallet, quotes: QuoteVerifier, heads: HeadPublisher) -> APIRouter:
     """Return the routes that only services call, over one wallet."""
     routes = router(tags=["between services"], responses=problem_responses(Unavailable))
 
@@ -73,6 +74,14 @@ def service_routes(wallet: Wallet, quotes: QuoteVerifier) -> APIRouter:
         return _json(answers.transfer_result(stored_outcome(record)))
 
     _add_chains(routes, wallet)
+
+    @routes.get("/internal/head", summary="Where the hash chains ended at the last look, signed")
+    async def head() -> batch.PublishedHead:
+        latest = heads.latest
+        if latest is None:
+            return batch.PublishedHead()
+        return batch.PublishedHead(at=to_rfc3339(latest.at), head=latest.word)
+
     return routes
 
 

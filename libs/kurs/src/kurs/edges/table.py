@@ -110,6 +110,7 @@ EDGES: Final[Mapping[Edge, tuple[Route, ...]]] = {
     (RISK, FX): (Route("GET", "/rates"),),
     (OPERATOR, FX): (Route("GET", "/internal/config"),),
     (OPERATOR, RISK): (Route("GET", "/internal/config"),),
+    (OPERATOR, WALLET): (Route("GET", "/internal/head"),),
 }
 
 

@@ -243,6 +243,13 @@ class Chains(BaseModel):
     chains: dict[int, int]
 
 
+class PublishedHead(BaseModel):
+    """The head of the ledger that was signed last; nothing before the first, or without a key."""
+
+    at: str | None = None
+    head: str | None = None
+
+
 class ChainedTransfer(BaseModel):
     """A stored transfer, applied or refused."""
 

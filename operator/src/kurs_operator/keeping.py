@@ -1,0 +1,111 @@
+"""Keeps the ledger's signed heads in a ConfigMap: evidence where the ledger's database is not."""
+
+from typing import Annotated, Protocol
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from kurs.calls import Deadline, ServiceClient, TransportError
+from kurs.kernel.clock import MICROS, from_rfc3339
+from kurs.telemetry import Telemetry
+from kurs_operator.cluster import ClusterFault
+from kurs_operator.conditions import Stamp
+from kurs_operator.heads import LONGEST_WORD, WORD, KeptHead, history, read_heads
+from kurs_operator.metrics import OperatorMetrics
+
+KEEP_SECONDS = 60.0
+"""How often the wallet is asked, which signs a head as often."""
+_TIMEOUT_SECONDS = 5.0
+_PATH = "/internal/head"
+
+
+class PublishedHead(BaseModel):
+    """The wallet's answer, as much of it as counts here; both are missing without a signed head."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: Stamp | None = None
+    head: Annotated[str, StringConstraints(max_length=LONGEST_WORD, pattern=f"^{WORD}$")] | None = (
+        None
+    )
+
+
+class HeadsPort(Protocol):
+    """The ConfigMap of the heads; raises ClusterFault."""
+
+    async def ledger_heads(self) -> str:
+        """Return the text that it holds."""
+        ...
+
+    async def keep_ledger_heads(self, text: str) -> None:
+        """Let it hold another text."""
+        ...
+
+
+class NoHead(Exception):
+    """The wallet gave no signed head; the message says why."""
+
+
+class HeadKeeper:
+    """Adds the newest head to those that are kept. What fails is told, and tried the next time."""
+
+    def __init__(
+        self,
+        wallet: ServiceClient,
+        cluster: HeadsPort,
+        *,
+        metrics: OperatorMetrics,
+        telemetry: Telemetry,
+    ) -> None:
+        self._wallet = wallet
+        self._cluster = cluster
+        self._metrics = metrics
+        self._logger = telemetry.logger
+        self._kept = ""
+        self._failure: str | None = None
+
+    async def keep(self) -> None:
+        """Ask for the newest head, and keep it; raises nothing that was foreseen."""
+        try:
+            head = await self._newest()
+            there = await self._cluster.ledger_heads()
+            if self._kept and there != self._kept:
+                self._logger.warning("ledger heads were edited, and are put back")
+            text = history([*read_heads(self._kept), *read_heads(there)], head)
+            if text != there:
+                await self._cluster.keep_ledger_heads(text)
+        except NoHead as error:
+            self._failed("unreachable", error)
+        except ClusterFault as error:
+            self._failed("unwritten", error)
+        else:
+            self._done(head, text)
+
+    async def _newest(self) -> KeptHead:
+        deadline = Deadline.after(_TIMEOUT_SECONDS)
+        try:
+            answer = await self._wallet.request("GET", _PATH, deadline=deadline, retryable=True)
+        except TransportError as error:
+            raise NoHead(str(error)) from error
+        if answer.status != 200:
+            raise NoHead(f"the wallet answered {answer.status}")
+        try:
+            published = PublishedHead.model_validate_json(answer.body)
+        except ValidationError:
+            raise NoHead("the wallet answered what is no head") from None
+        if published.at is None or published.head is None:
+            raise NoHead("the wallet has signed no head: it has just started, or has no key")
+        return KeptHead(from_rfc3339(published.at), published.head)
+
+    def _done(self, head: KeptHead, text: str) -> None:
+        if self._failure is not None:
+            self._logger.info("ledger heads are kept again")
+        self._kept, self._failure = text, None
+        self._metrics.heads.labels("kept").inc()
+        self._metrics.head_at.set(head.at / MICROS)
+
+    def _failed(self, result: str, error: Exception) -> None:
+        """Count each failure, and say each kind of it once."""
+        self._metrics.heads.labels(result).inc()
+        if self._failure != str(error):
+            self._logger.warning("ledger heads are not kept", error=str(error))
+        self._failure = str(error)

@@ -1,0 +1,164 @@
+"""From a real wallet's head to the ConfigMap: what is kept is evidence for `verify`."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tests.wallet import quotes
+
+from kurs.calls import ServiceClient
+from kurs.edges import Signer
+from kurs.kernel.clock import MICROS
+from kurs.telemetry import Telemetry
+from kurs_operator.cluster import ClusterFault
+from kurs_operator.keeping import HeadKeeper
+from kurs_operator.metrics import OperatorMetrics
+from kurs_testing.asgi import AsgiTransport, FaultKind
+from kurs_testing.clock import ManualClock
+from kurs_testing.edges import key_of
+from kurs_testing.telemetry import RecordingTelemetry
+from kurs_testing.waiting import eventually
+from wallet.app import create_app
+from wallet.domain.heads import find_heads
+from wallet.settings import WalletSettings
+
+EDGE = ("operator", "wallet")
+WALLET = "http://wallet"
+
+
+@dataclass
+class SmallConfigMap:
+    """The ConfigMap; `down` makes every call fail."""
+
+    text: str = ""
+    writes: int = 0
+    down: bool = False
+
+    async def ledger_heads(self) -> str:
+        if self.down:
+            raise ClusterFault("cannot read ConfigMap kurs-ledger-heads: NotFound: no")
+        return self.text
+
+    async def keep_ledger_heads(self, text: str) -> None:
+        self.text, self.writes = text, self.writes + 1
+
+
+@dataclass
+class Scene:
+    """A wallet in process, whose heads a keeper writes into a small ConfigMap."""
+
+    transport: AsgiTransport
+    clock: ManualClock
+    key: Ed25519PrivateKey
+    config_map: SmallConfigMap = field(default_factory=SmallConfigMap)
+    telemetry: Telemetry = field(default_factory=lambda: RecordingTelemetry("kurs-operator"))
+
+    def keeper(self, url: str = WALLET) -> HeadKeeper:
+        signer = Signer(*EDGE, lambda: key_of(EDGE), self.clock)
+        client = ServiceClient(
+            "wallet", url, self.transport, telemetry=self.telemetry, signer=signer
+        )
+        metrics = OperatorMetrics(self.telemetry)
+        return HeadKeeper(client, self.config_map, metrics=metrics, telemetry=self.telemetry)
+
+    def counted(self, result: str) -> float | None:
+        labels = {"result": result}
+        return self.telemetry.registry.get_sample_value("operator_ledger_heads_total", labels)
+
+
+@pytest.fixture
+async def scene(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
+    clock, key = ManualClock(), Ed25519PrivateKey.generate()
+    file = tmp_path / "ledger-key.pem"
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    signed = getattr(request, "param", True)
+    settings = WalletSettings(
+        database_url=f"sqlite:///{tmp_path}/wallet.db",
+        quote_verify_keys_file=quotes.VERIFY_KEYS,
+        ledger_signing_key_file=file if signed else None,
+        head_interval=0.01,
+    )
+    app = create_app(settings, clock=clock, telemetry=RecordingTelemetry("wallet"))
+    async with AsgiTransport({WALLET: app}) as transport:
+        yield Scene(transport, clock, key)
+
+
+async def test_the_head_that_the_wallet_signed_is_kept_as_verify_reads_it(scene: Scene) -> None:
+    keeper = scene.keeper()
+
+    for lines in range(1, 5):
+        await eventually_kept(keeper, scene, lines)
+        scene.clock.advance(seconds=60)
+
+    # Whatever stands around it: the YAML of kubectl, for one.
+    shown = f"apiVersion: v1\ndata:\n  heads: |\n    {scene.config_map.text}kind: ConfigMap\n"
+    heads = list(find_heads(shown, [scene.key.public_key()]))
+    assert [b.at - a.at for a, b in pairwise(heads)] == [60 * MICROS] * 3
+    at = scene.telemetry.registry.get_sample_value("operator_ledger_head_timestamp_seconds")
+    assert at == heads[-1].at / MICROS
+
+
+async def test_another_operator_goes_on_and_what_was_taken_out_is_put_back(scene: Scene) -> None:
+    first = scene.keeper()
+    await eventually_kept(first, scene)
+    kept = scene.config_map.text
+    scene.clock.advance(seconds=60)
+
+    second = scene.keeper()
+    await eventually_kept(second, scene, lines=2)
+    assert scene.config_map.text.startswith(kept)
+
+    both, scene.config_map.text = scene.config_map.text, ""
+    await second.keep()
+    assert scene.config_map.text == both
+
+
+@pytest.mark.parametrize("scene", [False], indirect=True)
+async def test_a_wallet_without_a_key_is_told_and_nothing_is_written(scene: Scene) -> None:
+    await scene.keeper().keep()
+
+    assert (scene.counted("unreachable"), scene.config_map.writes) == (1, 0)
+
+
+async def test_what_fails_is_counted_and_tried_again(scene: Scene) -> None:
+    keeper = scene.keeper()
+    scene.transport.inject(WALLET, FaultKind.UNREACHABLE)
+    await keeper.keep()
+    assert scene.counted("unreachable") == 1
+    scene.transport.heal(WALLET)
+
+    scene.config_map.down = True
+
+    async def is_unwritten() -> bool:
+        await keeper.keep()
+        return scene.counted("unwritten") is not None
+
+    await eventually(is_unwritten)
+    scene.config_map.down = False
+    await eventually_kept(keeper, scene)
+    assert scene.counted("kept")
+
+
+async def test_a_false_answer_is_no_head(scene: Scene) -> None:
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        body = b'{"at": "2026-01-01T00:00:00Z", "head": "kurs-head.a.b and more"}'
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    scene.transport.mount("http://another", answer)
+    await scene.keeper("http://another").keep()
+
+    assert (scene.counted("unreachable"), scene.config_map.text) == (1, "")
+
+
+async def eventually_kept(keeper: HeadKeeper, scene: Scene, lines: int = 1) -> None:
+    async def kept() -> bool:
+        await keeper.keep()
+        return len(scene.config_map.text.splitlines()) == lines
+
+    await eventually(kept)
