@@ -198,6 +198,23 @@ async def test_a_pod_that_agrees_is_asked_again_at_once_when_the_document_change
     assert acks.known[POD.uid].answer.digest == "two"
 
 
+@pytest.mark.parametrize("turns", range(5))
+async def test_it_ends_even_if_that_comes_together_with_a_change(
+    pods: Pods, acks: Acknowledgements, turns: int
+):
+    pods.answers["fx-1"] = Answer(digest="one")
+    acks.follow([POD], {"fx": "one"})
+    await pods.reach("fx-1", 1)
+    await asyncio.sleep(0.01)
+
+    acks.follow([POD], {"fx": "two"})
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    ending = asyncio.create_task(acks.close())
+
+    assert await asyncio.wait([ending], timeout=5) == ({ending}, set())
+
+
 async def test_silence_does_not_undo_what_a_pod_said(pods: Pods, acks: Acknowledgements):
     pods.answers["fx-1"] = Answer(revision="r", digest="one")
     acks.follow([POD], {"fx": "two"})

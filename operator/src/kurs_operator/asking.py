@@ -114,8 +114,10 @@ class Acknowledgements:
                 pause, delay = FIRST_SECONDS, AUDIT_SECONDS
             else:
                 pause, delay = min(pause * SLOWER, SLOWEST_SECONDS), pause
+            # Not wait_for, which loses a cancellation that comes together with what it waits for.
             with suppress(TimeoutError):
-                await asyncio.wait_for(hurry.wait(), delay)
+                async with asyncio.timeout(delay):
+                    await hurry.wait()
                 hurry.clear()
                 pause = FIRST_SECONDS
 

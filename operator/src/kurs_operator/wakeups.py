@@ -55,7 +55,8 @@ class Wakeups:
         timeout: float | None = None
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), timeout)
+                async with asyncio.timeout(timeout):
+                    await self._woken.wait()
             await asyncio.sleep(SETTLE_SECONDS)
             timeout = await self._turn()
 
