@@ -11,9 +11,10 @@ from starlette.types import Message, Receive, Scope, Send
 from tests.api_gateway.harness import GATEWAY, Client, Gateway, MakeGateway, answer, problem, until
 
 from api_gateway.admission import Loan, Shares
-from api_gateway.errors import Overloaded, ShareUsed
+from api_gateway.errors import ShareUsed
 from api_gateway.pace import PAUSE_SECONDS, Pace
 from kurs.calls import Request
+from kurs.kernel.errors import Overloaded
 
 
 def loans(shares: Shares, holder: str) -> Iterator[Loan]:

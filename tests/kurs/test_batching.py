@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from kurs.kernel.batching import Batcher, DeadlineExceeded, Overloaded
+from kurs.kernel.batching import Batcher, DeadlineExceeded
+from kurs.kernel.errors import Overloaded
 
 
 class Recorder:

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from kurs.kernel.batching import BatchMetrics, Overloaded
+from kurs.kernel.batching import BatchMetrics
+from kurs.kernel.errors import Overloaded
 from payments.waves import Waves, give_way, together
 
 

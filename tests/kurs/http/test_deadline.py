@@ -3,7 +3,7 @@
 import pytest
 from fastapi import FastAPI
 
-from kurs.calls import DEADLINE_HEADER, Deadline, DeadlineExceeded, ServiceClient, current_deadline
+from kurs.calls import DEADLINE_HEADER, Deadline, NoTimeLeft, ServiceClient, current_deadline
 from kurs.telemetry import Telemetry, TelemetryMiddleware
 from kurs_testing.asgi import AsgiTransport
 from kurs_testing.telemetry import RecordingTelemetry
@@ -95,7 +95,7 @@ async def test_the_shorter_of_own_timeout_and_callers_deadline_holds(
 async def test_nothing_is_sent_when_no_time_is_left(telemetry: Telemetry) -> None:
     async with make_chain() as transport:
         client = ServiceClient("one", "http://one", transport, telemetry=telemetry)
-        with pytest.raises(DeadlineExceeded):
+        with pytest.raises(NoTimeLeft):
             await client.request("GET", "/", deadline=Deadline.after(0.0), retryable=True)
 
     assert transport.requests == []

@@ -8,7 +8,8 @@ merchant, what nobody uses can be used, and nobody takes the last (docs/decision
 
 from types import TracebackType
 
-from api_gateway.errors import Overloaded, ShareUsed
+from api_gateway.errors import ShareUsed
+from kurs.kernel.errors import Overloaded
 
 _LATER = {"Retry-After": "1"}
 

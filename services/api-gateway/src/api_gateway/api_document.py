@@ -18,7 +18,6 @@ from api_gateway.errors import (
     KeyInvalid,
     KeyRequired,
     NotJson,
-    Overloaded,
     QueryTooLong,
     RateLimited,
     RoleMissing,
@@ -29,7 +28,7 @@ from api_gateway.errors import (
     UpstreamUnavailable,
 )
 from api_gateway.route_table import ROUTES, SERVICES, Route
-from kurs.kernel.errors import problem_responses
+from kurs.kernel.errors import Overloaded, problem_responses
 
 _PARAMETER = re.compile(r"\{([^}]+)\}")
 _SCHEME = "apiKey"

@@ -114,13 +114,6 @@ class ShareUsed(TooManyRequests):
     title = "Too many requests of one merchant in flight"
 
 
-class Overloaded(Unavailable):
-    """As many requests as the gateway takes are in flight; this one was not started."""
-
-    code = "overloaded"
-    title = "Too many requests in flight"
-
-
 class KeysUnavailable(Unavailable):
     """No keys file could be read yet, so nobody can be recognised."""
 

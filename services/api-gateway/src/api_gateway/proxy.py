@@ -21,7 +21,6 @@ from api_gateway.errors import (
     BodyTooSlow,
     KeyExpired,
     MethodNotOffered,
-    Overloaded,
     RateLimited,
     ShareUsed,
     UnexpectedBody,
@@ -37,7 +36,7 @@ from api_gateway.request_head import RequestHead
 from api_gateway.route_table import Methods, Route, RouteTable, check_query
 from api_gateway.upstreams import Upstreams
 from kurs.calls import Response
-from kurs.kernel.errors import Internal, Problem
+from kurs.kernel.errors import Internal, Overloaded, Problem
 from kurs.telemetry import carry_merchant
 from kurs.telemetry.middleware import PROBES, route_template
 

@@ -9,7 +9,7 @@ from api_gateway.settings import GatewaySettings
 from kurs.calls import (
     CircuitOpen,
     Deadline,
-    DeadlineExceeded,
+    NoTimeLeft,
     OutcomeUnknown,
     Response,
     ResponseTimeout,
@@ -74,7 +74,7 @@ class Upstreams:
                 answer = await client.request(
                     method, path, body=body, headers=headers, deadline=deadline
                 )
-            except (CircuitOpen, DeadlineExceeded):
+            except (CircuitOpen, NoTimeLeft):
                 raise
             except Unreachable:
                 # Refused before a byte was sent: a pod that is going away. Another may answer.

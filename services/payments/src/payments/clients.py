@@ -14,7 +14,8 @@ from pydantic_core import to_json
 
 from kurs.calls import Deadline, ServiceClient, TransportError
 from kurs.contracts.batch import Skip, skip_of
-from kurs.kernel.batching import Batcher, BatchMetrics, DeadlineExceeded, Overloaded
+from kurs.kernel.batching import Batcher, BatchMetrics, DeadlineExceeded
+from kurs.kernel.errors import Overloaded
 from kurs.telemetry import Telemetry, propagated
 
 Item = dict[str, Any]

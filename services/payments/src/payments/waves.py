@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
-from kurs.kernel.batching import BatchMetrics, Overloaded
+from kurs.kernel.batching import BatchMetrics
+from kurs.kernel.errors import Overloaded
 
 _place: ContextVar["_Place | None"] = ContextVar("place", default=None)
 

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Path, Request, Response
 
 from kurs.calls import current_deadline
 from kurs.data.database import DatabaseUnavailable
-from kurs.kernel.batching import DeadlineExceeded, Overloaded
+from kurs.kernel.batching import DeadlineExceeded
 from kurs.kernel.caller import Caller, CallerDep, MerchantRequired
 from kurs.kernel.clock import monotonic
-from kurs.kernel.errors import FieldError, Unprocessable, problem_responses
+from kurs.kernel.errors import FieldError, Overloaded, Unprocessable, problem_responses
 from kurs.kernel.ids import PaymentId
 from kurs.kernel.money import InvalidAmount, parse_amount
 from kurs.web.direct import json_body

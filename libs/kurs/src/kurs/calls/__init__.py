@@ -6,7 +6,7 @@ from kurs.calls.client import ServiceClient
 from kurs.calls.errors import (
     CircuitOpen,
     ConnectionLost,
-    DeadlineExceeded,
+    NoTimeLeft,
     OutcomeUnknown,
     ResponseTimeout,
     TransportError,
@@ -26,7 +26,7 @@ __all__ = [
     "CircuitOpen",
     "ConnectionLost",
     "Deadline",
-    "DeadlineExceeded",
+    "NoTimeLeft",
     "OutcomeUnknown",
     "Request",
     "Response",

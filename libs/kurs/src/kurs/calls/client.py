@@ -16,7 +16,7 @@ from kurs.calls.breaker import CircuitBreaker
 from kurs.calls.errors import (
     CircuitOpen,
     ConnectionLost,
-    DeadlineExceeded,
+    NoTimeLeft,
     OutcomeUnknown,
     ResponseTimeout,
     TransportError,
@@ -89,7 +89,7 @@ class ServiceClient:
         """Send a request and return its answer, whatever its status.
 
         `path` is absolute and encoded, with its query. Without `deadline` the deadline of the
-        request being served holds. Raises Unreachable (CircuitOpen, DeadlineExceeded) when no
+        request being served holds. Raises Unreachable (CircuitOpen, NoTimeLeft) when no
         attempt was sent, OutcomeUnknown (ConnectionLost, ResponseTimeout) when the call may have
         happened.
         """
@@ -150,8 +150,8 @@ class ServiceClient:
     async def _attempt(self, request: Request, until: Deadline) -> Response:
         left = until.remaining() - MARGIN_SECONDS
         if left <= 0:
-            self._observer.refused(DeadlineExceeded.kind)
-            raise DeadlineExceeded(self.name, "no time left to send the request")
+            self._observer.refused(NoTimeLeft.kind)
+            raise NoTimeLeft(self.name, "no time left to send the request")
         request.timeout = left
         request.headers[DEADLINE_HEADER] = str(int(left * 1000))
         return await self._guarded(lambda: self._transport.send(request), request)
@@ -188,7 +188,7 @@ class ServiceClient:
 
     async def _again(self, error: TransportError, attempt: int, until: Deadline) -> bool:
         """Wait for the next attempt; False when there must be none."""
-        hopeless = isinstance(error, CircuitOpen | DeadlineExceeded)
+        hopeless = isinstance(error, CircuitOpen | NoTimeLeft)
         if hopeless or not isinstance(error, Unreachable | ConnectionLost):
             return False
         delay = backoff(attempt)

@@ -3,7 +3,7 @@
 TransportError
 ├── Unreachable         nothing was sent: it did not happen
 │   ├── CircuitOpen         not even tried: the target fails again and again
-│   └── DeadlineExceeded    not even tried: no time left
+│   └── NoTimeLeft          not even tried: no time left
 └── OutcomeUnknown      it was sent, at least in part: it may have happened
     ├── ConnectionLost      the connection broke before the whole answer was there
     └── ResponseTimeout     no answer in time
@@ -35,7 +35,7 @@ class CircuitOpen(Unreachable):
     kind = "circuit_open"
 
 
-class DeadlineExceeded(Unreachable):
+class NoTimeLeft(Unreachable):
     """The deadline passed before the request was sent."""
 
     kind = "deadline_exceeded"

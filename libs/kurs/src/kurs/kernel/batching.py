@@ -14,19 +14,12 @@ from typing import Generic, TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from kurs.kernel.clock import monotonic
-from kurs.kernel.errors import Problem, Unavailable
+from kurs.kernel.errors import Overloaded, Problem, Unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BatchRun = Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]]
-
-
-class Overloaded(Unavailable):
-    """The queue is full; nothing was done with the item."""
-
-    code = "overloaded"
-    title = "Overloaded"
 
 
 class DeadlineExceeded(Unavailable):

@@ -198,6 +198,13 @@ class Unavailable(Problem):
     title = "Temporarily unavailable"
 
 
+class Overloaded(Unavailable):
+    """As much as is taken waits or is in flight already; nothing was done."""
+
+    code = "overloaded"
+    title = "Overloaded"
+
+
 class UpstreamTimeout(Problem):
     """Another service did not answer in time; the outcome is unknown."""
 
