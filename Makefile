@@ -15,7 +15,7 @@ ROLES ?= pay,read
 # More about a key: KEY="--name 'web shop' --not-after 365d --addresses 203.0.113.0/24 --rate 500/second"
 KEY ?=
 CLUSTER_TESTS ?= tests/cluster
-DOMAINS := fx wallet risk
+DOMAINS := payments fx wallet risk
 MONITORING := monitoring
 # Where the charts of others come from, and their versions.
 PUBLIC_CHARTS := oci://ghcr.io

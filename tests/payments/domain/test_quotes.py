@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from kurs.quotes.token import Quote
+from kurs.quotes.token import InvalidToken, Quote
 from payments.domain.failure import FailureCode, Refusal
 from payments.domain.payment import Payment
-from payments.domain.quotes import exchanged
+from payments.domain.quotes import accept_quote, exchanged
 
 PAYMENT = Payment(
     "shop", "p1", 100_00, "USD", "alice", "ibu", created_at=1, updated_at=1,
@@ -37,3 +37,42 @@ def test_a_quote_whose_worth_at_mid_fits_no_posting_is_refused() -> None:
         exchanged(replace(PAYMENT, amount=minor), quote, "token")
 
     assert refusal.value.failure.code is FailureCode.AMOUNT_TOO_LARGE
+
+
+class Signed:
+    """Verifies every token as the quote that it was made with."""
+
+    def __init__(self, quote: Quote | None) -> None:
+        self._quote = quote
+
+    def verify(self, token: str) -> Quote:
+        if self._quote is None:
+            raise InvalidToken(f"{token} is not signed by fx")
+        return self._quote
+
+
+BROUGHT = replace(PAYMENT, quote="token")
+
+
+def test_a_quote_that_fits_is_accepted() -> None:
+    assert accept_quote(BROUGHT, "IDR", Signed(QUOTE)) == QUOTE
+
+
+@pytest.mark.parametrize(
+    ("quote", "currency", "code"),
+    [
+        (None, "IDR", FailureCode.QUOTE_INVALID),
+        (replace(QUOTE, merchant="other"), "IDR", FailureCode.QUOTE_MISMATCH),
+        (QUOTE, "JPY", FailureCode.QUOTE_MISMATCH),
+        (replace(QUOTE, source_currency="EUR"), "IDR", FailureCode.QUOTE_MISMATCH),
+        (replace(QUOTE, source_minor=1), "IDR", FailureCode.QUOTE_MISMATCH),
+        (replace(QUOTE, expires_at=1), "IDR", FailureCode.QUOTE_EXPIRED),
+    ],
+)
+def test_a_quote_that_does_not_fit_is_refused(
+    quote: Quote | None, currency: str, code: FailureCode
+) -> None:
+    with pytest.raises(Refusal) as refusal:
+        accept_quote(BROUGHT, currency, Signed(quote))
+
+    assert refusal.value.failure.code is code

@@ -102,16 +102,12 @@ def unrefunded(
     return Settled(payment, "refused", failure)
 
 
-def _found(payment: Payment, result: Result, at: int) -> Settled:
+def _found(payment: Payment, result: Stands | Cancelled | Refused, at: int) -> Settled:
     """Take the outcome that the ledger holds under the payment's id."""
-    match result:
-        case Refused(failure=failure):
-            return failed(payment, failure, at)
-        case Stands(stored=stored) | Cancelled(stored=stored):
-            after = adopted(payment, stored, at=at)
-            return Settled(after, "paid" if after.failure is None else after.failure.known.value)
-        case Made():
-            raise Unreadable("made just now, and nobody asked for it")
+    if isinstance(result, Refused):
+        return failed(payment, result.failure, at)
+    after = adopted(payment, result.stored, at=at)
+    return Settled(after, "paid" if after.failure is None else after.failure.known.value)
 
 
 def _refused(result: Result) -> Failure | None:
