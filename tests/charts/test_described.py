@@ -97,6 +97,7 @@ def test_every_value_says_what_it_is_for(chart: Chart) -> None:
         return silent + [path for v in values for path in unsaid(v.parts, f"{above}{v.name}.")]
 
     assert not [path for path in unsaid(chart.values) if not path.startswith("settings.")]
+    assert not [variable.name for variable in chart.variables if not variable.meaning]
 
 
 @pytest.mark.parametrize("chart", [*charts()], ids=lambda chart: chart.name)

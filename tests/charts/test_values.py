@@ -16,6 +16,8 @@ BAD = [
     ("wallet.database.kind=sqlite,wallet.autoscaling.enabled=true", "autoscaling"),
     ("payments.settings.KURS_PAYMNT_TIMEOUT=5", "KURS_PAYMNT_TIMEOUT"),
     ("payments.settings.KURS_PAYMENT_TIMEOUT=soon", "KURS_PAYMENT_TIMEOUT"),
+    ("payments.settings.KURS_SET_ASIDE_ATTEMPTS=1.5", "KURS_SET_ASIDE_ATTEMPTS"),
+    ("payments.settings.KURS_SET_ASIDE_ATTEMPTS=0", "KURS_SET_ASIDE_ATTEMPTS"),
     ("payments.settings.KURS_PORT=80", "KURS_PORT"),
     ("fx.settings.KURS_QUOTE_SIGNING_KEYS_FILE=a", "KURS_QUOTE_SIGNING_KEYS_FILE"),
     ("api-gateway.settings.KURS_FORWARDED_HEADER=Via", "KURS_FORWARDED_HEADER"),

@@ -19,6 +19,7 @@ class OperatorSettings(ServiceSettings):
     service: str = "kurs-operator"
     port: int = 8085
     wallet_url: str = "http://127.0.0.1:8083"
+    """Where the wallet is, whose signed heads are kept."""
     namespace: str = ""
     """Empty: the namespace of the pod's own ServiceAccount."""
     change_ticket_pattern: str = CHANGE_TICKET

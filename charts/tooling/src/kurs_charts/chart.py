@@ -6,6 +6,7 @@ settings class that it names. Both are written here, and a chart's own values am
 (`# @own`) are kept.
 """
 
+import json
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -120,7 +121,7 @@ def _fill(shared: Value, here: Value | None) -> Sequence[str]:
 
 def _described(variables: Iterable[Variable]) -> Iterator[str]:
     for variable in variables:
-        yield f"#   {variable.name}: {variable.default}"
+        yield f"#   {variable.name}: {json.dumps(variable.default)}"
         yield from textwrap.wrap(
             variable.meaning, 100, initial_indent="#     ", subsequent_indent="#     "
         )

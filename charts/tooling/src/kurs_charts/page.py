@@ -17,6 +17,7 @@ charts/wallet` prints it. In `charts/kurs` the values of a chart stand below its
 (`wallet.replicaCount`), and `global` is for all of them.
 """
 _TABLE = "| value | type | default | meaning |\n|---|---|---|---|"
+_BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
 _VARIABLES = "| setting | type | default | meaning |\n|---|---|---|---|"
 
 
@@ -70,24 +71,20 @@ def _rows(values: Iterable[Value], above: str = "") -> Iterator[Sequence[str]]:
 def _settings(chart: Chart) -> Iterator[Sequence[str]]:
     (settings,) = (value.default for value in chart.values if value.name == "settings")
     for variable in chart.variables:
-        default = _yaml(settings[variable.name]) if variable.name in settings else variable.default
-        yield (
-            _code(variable.name), _type(variable.schema), _code(default), _cell(variable.meaning),
-        )  # fmt: skip
+        default = _code(_yaml(settings.get(variable.name, variable.default)))
+        yield _code(variable.name), _type(variable.schema), default, _cell(variable.meaning)
 
 
 def _type(schema: Schema) -> str:
     """Return in words what a value may be."""
     if "enum" in schema or "const" in schema:
-        return " or ".join(_code(_yaml(each)) for each in schema.get("enum", [schema.get("const")]))
+        choices = schema.get("enum", [schema.get("const")])
+        return "boolean" if True in choices else " or ".join(_code(_yaml(one)) for one in choices)
     if "anyOf" in schema:
         return " or ".join(_type(each) for each in schema["anyOf"])
     kind = schema["type"]
-    text = kind if isinstance(kind, str) else " or ".join(kind)
-    least, most = schema.get("minimum"), schema.get("maximum")
-    if least is not None and most is not None:
-        return f"{text}, {least} to {most}"
-    return f"{text}, at least {least}" if least is not None else text
+    bounds = [f"{words} {schema[name]}" for name, words in _BOUNDS.items() if name in schema]
+    return ", ".join([kind if isinstance(kind, str) else " or ".join(kind), *bounds])
 
 
 def _yaml(value: Any) -> str:

@@ -31,7 +31,10 @@ def chart_schema(chart: Chart, library: Sequence[Value]) -> Schema:
     if chart.variables:
         properties["settings"] |= {
             "additionalProperties": False,
-            "properties": {variable.name: variable.schema for variable in chart.variables},
+            "properties": {
+                variable.name: {"description": variable.meaning, **variable.schema}
+                for variable in chart.variables
+            },
         }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

@@ -7,7 +7,6 @@ or a wrong one is refused before anything is installed.
 import ast
 import importlib
 import inspect
-import json
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,9 +15,13 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
+from pydantic.fields import FieldInfo
+
 from kurs.kernel.settings import ServiceSettings
 
 Schema = dict[str, Any]
+_NUMBER = r"^-?[0-9]+(\.[0-9]+)?$"
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 DECIDED = frozenset(
     (
         *("service", "host", "port", "operations_port", "instance", "config_dir", "secrets_dir"),
@@ -34,10 +37,10 @@ DECIDED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable, the YAML of its default, what it is for, and what it may be."""
+    """A variable, its default, what it is for, and what it may be."""
 
     name: str
-    default: str
+    default: Any
     meaning: str
     schema: Schema
 
@@ -51,28 +54,42 @@ def variables_of(settings: str) -> Iterator[Variable]:
         if field not in DECIDED:
             yield Variable(
                 name=f"KURS_{field.upper()}",
-                default=_text(info.get_default()),
+                default=_plain(info.get_default()),
                 meaning=meanings.get(field, ""),
-                schema=_schema(info.annotation),
+                schema=_schema(info),
             )
 
 
-def _schema(annotation: Any) -> Schema:
+def _schema(field: FieldInfo) -> Schema:
     """Return what a variable may be; `--set` and YAML give numbers as such or as text."""
+    annotation = field.annotation
     if get_origin(annotation) is Literal:
         return {"enum": list(get_args(annotation))}
     kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
     if bool in kinds:
         return {"enum": [True, False, "true", "false"]}
-    if int in kinds or float in kinds:
-        return {"type": ["number", "string"], "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+    if float in kinds:
+        return {"type": ["number", "string"], "pattern": _NUMBER, **_bounds(field)}
+    if int in kinds:
+        return {"type": ["integer", "string"], "pattern": "^-?[0-9]+$", **_bounds(field)}
     return {"type": "string"}
 
 
-def _text(default: Any) -> str:
+def _bounds(field: FieldInfo) -> Schema:
+    """Return the bounds of a number that is given as one; text is bounded by the service itself."""
+    return {
+        keyword: getattr(bound, name)
+        for bound in field.metadata
+        for name, keyword in _BOUNDS.items()
+        if hasattr(bound, name)
+    }
+
+
+def _plain(default: Any) -> Any:
+    """Return a default as JSON has it; a path that is not set is an empty one."""
     if default is None:
-        return '""'
-    return json.dumps(str(default) if isinstance(default, Path) else default)
+        return ""
+    return str(default) if isinstance(default, Path) else default
 
 
 def _meanings(kind: type) -> dict[str, str]:

@@ -15,47 +15,65 @@ from kurs.kernel.settings import MEBIBYTE, ServiceSettings
 
 
 class GatewaySettings(ServiceSettings):
-    """Where the services are, which keys count, and how much one caller may do.
-
-    `trust_traceparent` continues the trace that a caller began, sampling included: right on a
-    laptop and behind an own front end. At the edge of a production system set it to false: the
-    caller's trace is then linked and the gateway decides itself what is sampled.
-
-    `platform_merchants` and `trusted_proxies` are comma separated: merchants whose keys may have
-    `treasury` and `audit`, and networks of proxies whose `forwarded_header` is believed.
-    """
+    """Where the services are, which keys count, and how much one caller may do."""
 
     model_config = SettingsConfigDict(populate_by_name=True)
 
     service: str = "api-gateway"
     port: int = 8080
     payments_url: str = "http://127.0.0.1:8081"
+    """Where payments is."""
     fx_url: str = "http://127.0.0.1:8082"
+    """Where fx is."""
     wallet_url: str = "http://127.0.0.1:8083"
+    """Where the wallet is."""
     risk_url: str = "http://127.0.0.1:8084"
+    """Where risk is."""
 
     api_keys_file: Path = Path("var/api-keys.json")
     api_keys_poll_seconds: float = Field(default=0.5, gt=0)
+    """Between two looks whether the file of API keys has changed."""
     key_expiry_warning_days: float = Field(default=14, ge=0)
+    """Before a key expires: from then on metrics and the log say so."""
     platform_merchants: str = ""
+    """Merchants, comma separated, that are the platform itself: only their keys may have the roles
+    `treasury` (deposits, overdrafts) and `audit` (house accounts, trial balance, thresholds)."""
     trusted_proxies: str = ""
+    """Networks, comma separated, of proxies whose `forwarded_header` is believed."""
     forwarded_header: Literal["X-Forwarded-For", "Forwarded"] = "X-Forwarded-For"
+    """Where a trusted proxy writes the address of its client."""
     rate_limit: str = "200/second"
+    """Requests of one merchant that each replica lets in, such as 200/second."""
     max_in_flight: int = Field(default=1024, gt=0)
+    """Requests at once; one more is answered 503."""
     max_bodies: int = Field(default=1024, gt=0)
+    """Bodies that are read at once; one more is answered 503."""
     max_body_memory: int = Field(default=64 * MEBIBYTE, gt=0)
+    """Bytes of all bodies together; a request for more is answered 503."""
     max_streams: int = Field(default=256, gt=0)
+    """Event streams at once; one more is answered 503."""
     max_streams_per_merchant: int = Field(default=16, gt=0)
+    """Of these, of one merchant."""
     free_refusals: int = Field(default=200, gt=0)
+    """Refusals in a second, by caller, that are answered at once; each further one waits a
+    second."""
     request_seconds: float = Field(default=10.0, gt=0)
+    """For the whole of a request behind the gateway; else 504."""
     trust_traceparent: bool = True
+    """Continues the trace that a caller began, sampling included: right on a laptop and behind an
+    own front end. At the edge of a production system set it to false: the caller's trace is then
+    linked and the gateway decides itself what is sampled."""
     access_log: bool = False
+    """Writes a line for every request."""
     openapi_refresh_seconds: float = Field(default=60.0, gt=0)
+    """Between two looks for what the services say of their routes."""
     grafana_url: str = Field(
         default="", validation_alias=AliasChoices("KURS_GRAFANA_URL", "GRAFANA_URL")
     )
+    """Where the console links to dashboards; empty: nowhere."""
 
     tempo_url: str = Field(default="", validation_alias=AliasChoices("KURS_TEMPO_URL", "TEMPO_URL"))
+    """Where the console links to traces; empty: nowhere."""
 
     @field_validator("rate_limit")
     @classmethod

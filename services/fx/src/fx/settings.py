@@ -26,6 +26,7 @@ class FxSettings(ServiceSettings):
     """Most that one merchant may have quoted at once, by this process, in major units of
     `open_quotes_currency`; 0: any amount."""
     open_quotes_currency: CurrencyCode = "USD"
+    """Of `open_quotes_max`."""
     allowed_source_hosts: str = ""
     """Comma separated; when set, HTTP sources reach no other public hosts."""
     private_source_hosts: str = ""

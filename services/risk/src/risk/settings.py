@@ -14,7 +14,9 @@ class RiskSettings(ServiceSettings):
     config_dir: Path = Path("var/config/risk")
     max_body_bytes: int = 4 * MEBIBYTE
     fx_url: str = "http://127.0.0.1:8082"
+    """Where fx is."""
     rates_poll_seconds: float = 5.0
+    """Between two looks for the rates of fx."""
     rates_max_age_seconds: float = 120.0
     """Rates are not used any more when fx has not confirmed them for so long."""
     rates_grace_seconds: float = 5.0

@@ -20,24 +20,26 @@ class WalletSettings(ServiceSettings):
     port: int = 8083
     database_url: str = "sqlite:///var/wallet.db"
     max_body_bytes: int = 4 * MEBIBYTE
-    # Public keys of quotes (PEM, any number); read anew when the file changes.
     quote_verify_keys_file: Path | None = None
-    # Seconds between two looks for expired holds.
+    """Public keys of quotes (PEM, any number); read anew when the file changes."""
     hold_expiry_interval: float = 1.0
-    # Seconds between two sums over the ledger.
+    """Seconds between two looks for expired holds."""
     audit_interval: float = 30.0
-    # Seconds between two looks that compare the whole ledger: 25 µs of CPU a transfer.
+    """Seconds between two sums over the ledger."""
     audit_whole_interval: float = 3_600.0
-    # Seconds between two signed heads of the ledger's chains.
+    """Seconds between two looks that compare the whole ledger: 25 µs of CPU a transfer."""
     head_interval: float = 60.0
-    # The Ed25519 key that signs them (PEM, PKCS 8); without one heads are published unsigned.
+    """Seconds between two signed heads of the ledger's chains."""
     ledger_signing_key_file: Path | None = None
-    # Ceilings in minor units by currency, "*" for those that are not named: what one deposit may
-    # bring, those of a day (UTC), and all together; and how far one account may be overdrawn.
+    """The Ed25519 key that signs them (PEM, PKCS 8); without one heads are published unsigned."""
     deposit_max_minor: dict[str, MinorUnits] = Field(default={"*": 10**14})
+    """What one deposit may bring: minor units by currency, "*" for those that are not named."""
     deposit_daily_max_minor: dict[str, MinorUnits] = Field(default={"*": 10**15})
+    """What the deposits of a day (UTC) may bring, in the same form."""
     deposit_total_max_minor: dict[str, MinorUnits] = Field(default={"*": 10**17})
+    """What all deposits together may bring, in the same form."""
     overdraft_max_minor: dict[str, MinorUnits] = Field(default={"*": 10**12})
+    """How far one account may be overdrawn, in the same form."""
 
     def ceilings(self) -> Ceilings:
         """Return the bounds of deposits."""

@@ -40,23 +40,28 @@ class ServiceSettings(BaseSettings):
     """Whom `migrate` lets work with the tables, and change nothing else; on PostgreSQL only."""
     config_dir: Path = Path("var/config")
     log_level: str = "info"
+    """debug, info, warning or error: what is written to the log, and what is more severe."""
     metrics_enabled: bool = True
     """Off only to measure what metrics cost: `/metrics` then names them all and counts nothing."""
     trace_ratio: float = 0.01
     otlp_endpoint: str = ""
     drain_seconds: float = 0.5
     max_body_bytes: int = MEBIBYTE
+    """Of a request; a larger one is answered 413."""
     head_seconds: float = Field(default=10.0, gt=0)
-    """From the opening of a connection, or the first byte of a later request, to its whole head."""
+    """From the opening of a connection, or the first byte of a later request, to the whole head;
+    else 408."""
     body_seconds: float = Field(default=10.0, gt=0)
-    """From a request's head to the end of its body."""
+    """From a request's head to the end of its body; else 408."""
     answer_seconds: float = Field(default=30.0, gt=0)
     """How long bytes of an answer may wait for a client that does not read them."""
     keep_alive_seconds: int = Field(default=75, gt=0)
     """How long a connection may be idle between two requests."""
     max_connections: int = Field(default=4096, gt=0)
+    """In all; one more is answered 503."""
     max_connections_per_address: int = Field(default=2048, gt=0)
-    """Of IPv6 per /64. Behind a load balancer all clients come from its few addresses."""
+    """Of IPv6 per /64; one more is answered 503. Behind a load balancer all clients come from its
+    few addresses."""
     edge_keys_dir: Path = Path("var/edge-keys")
     """Holds a file `<from>-<to>` with the keys of each edge of the service (kurs.edges)."""
     watchdog_seconds: float = Field(default=5.0, ge=0)
