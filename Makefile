@@ -255,10 +255,13 @@ check-yaml: $(ENVIRONMENT)
 	@$(BIN)/yamllint -s .
 	@$(BIN)/zizmor -q --offline --persona=pedantic .github
 
+# Reading what is installed takes most of a check's time, so it is done when something of it changed.
 .PHONY: check-locks
-check-locks: $(ENVIRONMENT)
+check-locks: $(VENV)/.locks
+$(VENV)/.locks: $(ENVIRONMENT) $(wildcard requirements/*.txt requirements/*/*.txt requirements/src/*/*.py) Dockerfile
 	@$(BIN)/python -m kurs_requirements.lock requirements
 	@$(BIN)/python -m kurs_requirements.licences
+	@touch $@
 
 .PHONY: ci
 ci: setup check test-domains ## what a change has to pass: setup, check, test
