@@ -14,6 +14,7 @@ from kurs_operator.verdict import Reason
 
 MOMENTS = ("2025-12-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")
 QUOTES = ("IDR", "SGD", "JPY")
+CODES = ("AED", "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "IDR", "INR")
 
 names = st.sampled_from(["ecb", "desk", "desk-2", "pegged"])
 metadata = st.fixed_dictionaries(
@@ -321,3 +322,45 @@ def test_a_threshold_with_one_window_too_many_stays_out_and_the_others_in_force(
     (refused,) = compiled.refused
     assert (refused.identity.name, refused.reason) == ("late", Reason.TOO_LARGE)
     assert "windows of 101 lengths, more than 100" in refused.message
+
+
+def test_fx_is_told_of_the_exposure_that_thresholds_in_force_allow() -> None:
+    bound = {"currency": "USD", "maxMinor": 100}
+    scope = {"corridors": [{"from": "USD", "to": "IDR"}]}
+    contents = [
+        rate_source(),
+        threshold("everywhere", exposure=bound, perPayment=None, priority=7),
+        threshold("corridor", exposure=bound, scope=scope, onMissingData="Decline"),
+        threshold("trial", exposure=bound, mode="Shadow"),
+        threshold("asleep", exposure=bound, suspend=True),
+        threshold("loser", exposure=bound, priority=1),
+        threshold("without"),
+    ]
+    compiled = compile_resources(contents, now=NOW)
+
+    told = compiled.fx.payload.open_quotes
+    assert told is not None
+    assert [limit.name for limit in told] == ["corridor", "everywhere"]
+    assert told[0].scope.corridors[0].destination == "IDR"
+    assert (told[0].exposure.max_minor, told[0].on_missing_data) == (100, "Decline")
+    assert names_in(compiled.fx) == ["desk"]
+    assert compile_resources(contents[::-1], now=NOW).fx.revision == compiled.fx.revision
+
+
+def test_without_exposure_the_document_of_fx_is_that_of_the_release_before() -> None:
+    compiled = compile_resources([rate_source(), threshold()], now=NOW)
+
+    assert "openQuotes" not in compiled.fx.to_json()
+
+
+def test_scopes_take_no_room_from_rates() -> None:
+    corridors = [{"from": a, "to": b} for a in CODES for b in CODES if a != b]
+    bound = {"currency": "USD", "maxMinor": 1}
+    contents = [
+        threshold(f"t{n}", exposure=bound, perPayment=None, scope={"corridors": corridors[n:]})
+        for n in range(40)
+    ]
+    compiled = compile_resources([rate_source(), *contents], now=NOW)
+
+    assert len(compiled.fx.payload.open_quotes or ()) < len(contents)
+    assert names_in(compiled.fx) == ["desk"]

@@ -28,8 +28,7 @@ async def gateway(tmp_path: Path):  # type: ignore[no-untyped-def]
     samples.mkdir()
     (samples / "fx.yaml").write_text((SAMPLES / "fx.yaml").read_text())
     (samples / "ceiling.yaml").write_text(CEILING)
-    overrides = {**PATIENT, "fx": {"open_quotes_max": 10}}
-    async with JoinedGateway(tmp_path / "kurs", samples, overrides=overrides) as joined:
+    async with JoinedGateway(tmp_path / "kurs", samples, overrides=PATIENT) as joined:
         await joined.open_and_fund("alice", USD="100.00", IDR="1000000.00")
         await joined.open_and_fund("ibu", settlement_currency="IDR")
         await joined.open_and_fund("bob")
@@ -123,3 +122,6 @@ async def test_quotes_have_a_ceiling_too(gateway: JoinedGateway) -> None:
     back = {"source_currency": "IDR", "destination_currency": "JPY", "source_amount": "80000.00"}
     assert (await gateway.call("POST", "/quotes", back)).status == 429
     assert (await gateway.call("POST", "/quotes", {**asked, "source_amount": "4.00"})).status == 200
+
+    registry = gateway.telemetry["fx"].registry
+    assert registry.get_sample_value("fx_open_quotes", {"currency": "USD"}) == 10.0

@@ -6,13 +6,22 @@ the operator and the local mode call it, so what a laptop does is what a cluster
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
-from kurs.config.resources import Document, FxDocument, FxPayload, RiskDocument, RiskPayload
+from kurs.config.resources import (
+    Document,
+    FxDocument,
+    FxPayload,
+    OpenQuotesLimit,
+    RiskDocument,
+    RiskPayload,
+)
 from kurs_operator.admission import admit, changes
 from kurs_operator.conflicts import RateClaim, shared_pair
 from kurs_operator.entries import Entry, read_entry
 from kurs_operator.fitting import within_size, within_windows
+from kurs_operator.open_quotes import open_quotes
 from kurs_operator.verdict import Reason, Verdict
 
 _SHOWN = 3
@@ -60,18 +69,21 @@ def compile_resources(resources: Iterable[object], *, now: int) -> Compilation:
             entries[read.identity.kind].append(read)
     rates, limits = entries.values()
     next_change = min(changes([*rates, *limits], now), default=None)
-    fx, asked = within_size(admit(rates, now, verdicts), _fx_document, verdicts)
-    verdicts += [entry.verdict or _asked_after(entry, asked) for entry in asked]
     admitted = within_windows(admit(limits, now, verdicts), verdicts)
     risk, judging = within_size(admitted, _risk_document, verdicts)
     verdicts += [entry.verdict or _in_force(entry) for entry in judging]
+    build = partial(_fx_document, tuple(open_quotes(judging)) or None)
+    fx, asked = within_size(admit(rates, now, verdicts), build, verdicts)
+    verdicts += [entry.verdict or _asked_after(entry, asked) for entry in asked]
     ordered = sorted(verdicts, key=lambda v: (v.identity, v.reason, v.message))
     return Compilation(fx, risk, tuple(ordered), next_change)
 
 
-def _fx_document(entries: Sequence[Entry]) -> FxDocument:
+def _fx_document(
+    limits: tuple[OpenQuotesLimit, ...] | None, entries: Sequence[Entry]
+) -> FxDocument:
     placed = sorted(entries, key=lambda e: e.place)
-    payload = FxPayload(rateSources=tuple(entry.part for entry in placed))
+    payload = FxPayload(rateSources=tuple(entry.part for entry in placed), openQuotes=limits)
     return FxDocument.build(payload, [entry.reference for entry in placed])
 
 

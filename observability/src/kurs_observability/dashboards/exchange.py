@@ -39,9 +39,10 @@ _QUOTES = (
     ),
     chart(
         "What is held open against the house?",
-        "Holds across currencies, whose rate is fixed until they end; in major units.",
+        "Holds across currencies and open quotes, at a rate fixed until they end; in major units.",
         "none",
-        Query("max by (currency) (kurs_payments_exposure{@})", "{{currency}}"),
+        Query("max by (currency) (kurs_payments_exposure{@})", "{{currency}}: holds"),
+        Query("sum by (currency) (fx_open_quotes{@})", "{{currency}}: quotes"),
         span=12,
     ),
     chart(

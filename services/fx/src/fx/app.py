@@ -7,16 +7,15 @@ from fastapi import FastAPI
 
 from fx.board import RateBoard
 from fx.domain.open_quotes import OpenQuotes
-from fx.metrics import FxMetrics
+from fx.metrics import FxMetrics, OpenQuotesCollector
 from fx.routes import quotes_router, rates_router
-from fx.service import QuoteLimit, RateService
+from fx.service import RateService
 from fx.settings import FxSettings
 from kurs.calls import Transport
 from kurs.config.documents import DocumentWatcher, config_router
 from kurs.config.resources import FxDocument
 from kurs.edges import Edges
 from kurs.kernel.clock import Clock, SystemClock
-from kurs.kernel.money import exponent
 from kurs.quotes.token import QuoteSigner
 from kurs.telemetry import Telemetry
 from kurs.web.app import create_app as create_kurs_app
@@ -37,10 +36,12 @@ def create_app(
     board = RateBoard(settings, clock=clock, telemetry=telemetry, metrics=metrics)
     watcher = DocumentWatcher(settings.config_dir, FxDocument, telemetry=telemetry, clock=clock)
     watcher.subscribe(board.apply)
+    open_quotes = OpenQuotes()
+    telemetry.registry.register(OpenQuotesCollector(open_quotes, clock))
     service = RateService(
         board,
         signer=QuoteSigner(settings.quote_signing_keys_file, telemetry),
-        limit=_limit(settings),
+        open_quotes=open_quotes,
         ttl_seconds=settings.quote_ttl_seconds,
         clock=clock,
         telemetry=telemetry,
@@ -71,11 +72,3 @@ def create_app(
     app.include_router(quotes_router(service))
     app.include_router(config_router(watcher, board.reports))
     return app
-
-
-def _limit(settings: FxSettings) -> QuoteLimit | None:
-    if not settings.open_quotes_max:
-        return None
-    currency = settings.open_quotes_currency
-    most = settings.open_quotes_max * 10 ** exponent(currency)
-    return QuoteLimit(currency, OpenQuotes(most))

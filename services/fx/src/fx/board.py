@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from fx.domain.agreement import Doubt, agreed
+from fx.domain.open_quotes import Ceiling
 from fx.domain.rates import SourceRates
 from fx.domain.table import RateTable
 from fx.feed import Feed, summary
@@ -13,7 +14,7 @@ from fx.settings import FxSettings
 from fx.sources.build import source_of
 from fx.sources.credentials import Secrets
 from kurs.config.documents import ResourceReport
-from kurs.config.resources import FxDocument
+from kurs.config.resources import FxDocument, OpenQuotesLimit
 from kurs.config.resources import RateSource as ConfiguredSource
 from kurs.kernel.clock import Clock, to_rfc3339
 from kurs.telemetry import Telemetry
@@ -38,6 +39,8 @@ class RateBoard:
         self._telemetry = telemetry
         self._metrics = metrics
         self.document: FxDocument | None = None
+        self.ceilings: tuple[Ceiling, ...] = ()
+        """What the document says of quotes that one merchant may have open."""
         self._served = False
         self._doubts: Mapping[str, tuple[Doubt, ...]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -52,6 +55,7 @@ class RateBoard:
             if not configured.spec.suspend
         )
         old, self.feeds, self.document = self.feeds, feeds, document
+        self.ceilings = tuple(map(_ceiling, document.payload.open_quotes or ()))
         self._swap()
         for feed in old:
             if feed not in feeds:
@@ -145,6 +149,20 @@ class RateBoard:
             error=error,
             observed_at=None if feed.as_of is None else to_rfc3339(feed.as_of),
         )
+
+
+def _ceiling(limit: OpenQuotesLimit) -> Ceiling:
+    corridors = ((way.source, way.destination) for way in limit.scope.corridors)
+    return Ceiling(
+        limit.name,
+        limit.exposure.currency,
+        limit.exposure.max_minor,
+        frozenset(limit.scope.currencies),
+        frozenset(corridors),
+        limit.effective_from,
+        limit.effective_until,
+        limit.on_missing_data == "Decline",
+    )
 
 
 def _akin(before: Feed, configured: ConfiguredSource) -> bool:

@@ -6,8 +6,10 @@ from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from fx.domain.open_quotes import OpenQuotes
 from fx.domain.rates import SourceRates
 from kurs.kernel.clock import MICROS, Clock
+from kurs.kernel.money import exponent
 from kurs.telemetry import Telemetry
 
 
@@ -91,3 +93,22 @@ class RateCollector(Collector):
                 if terms is not None:
                     limit.add_metric(labels, terms.max_age / MICROS)
         yield from (rate, age, limit, healthy)
+
+
+class OpenQuotesCollector(Collector):
+    """Reads what is quoted when Prometheus asks, so that what has expired is not in it."""
+
+    def __init__(self, quotes: OpenQuotes, clock: Clock) -> None:
+        self._quotes = quotes
+        self._clock = clock
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the gauge."""
+        quoted = GaugeMetricFamily(
+            "fx_open_quotes",
+            "What is quoted to merchants and not expired, in major units of the paid currency",
+            labels=("currency",),
+        )
+        for currency, minor in self._quotes.totals(self._clock.now()).items():
+            quoted.add_metric((currency,), minor / 10 ** exponent(currency))
+        yield quoted

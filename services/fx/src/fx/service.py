@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from fx.board import RateBoard
-from fx.domain.open_quotes import OpenQuotes
+from fx.domain.open_quotes import Ceiling, Counted, OpenQuotes
 from fx.domain.pricing import Side, destination_for, price
 from fx.domain.refusals import Refusal
 from fx.domain.table import PairRate, RateTable
@@ -45,13 +45,6 @@ class Order(NamedTuple):
     minor: int
 
 
-class QuoteLimit(NamedTuple):
-    """What one merchant may have quoted at once, in minor units of `currency`."""
-
-    currency: str
-    open: OpenQuotes
-
-
 class RateService:
     """Prices conversions from the board's table and signs what it promises."""
 
@@ -60,7 +53,7 @@ class RateService:
         board: RateBoard,
         *,
         signer: QuoteSigner,
-        limit: QuoteLimit | None,
+        open_quotes: OpenQuotes,
         ttl_seconds: int,
         clock: Clock,
         telemetry: Telemetry,
@@ -68,7 +61,7 @@ class RateService:
     ) -> None:
         self._board = board
         self._signer = signer
-        self._limit = limit
+        self._open = open_quotes
         self._ttl = ttl_seconds * MICROS
         self._clock = clock
         self._telemetry = telemetry
@@ -128,12 +121,11 @@ class RateService:
         try:
             table, now = self._table(), self._clock.now()
             quote = self._promise(table, order, now)
-            if self._limit is not None:
-                worth = self._worth(table, quote, now)
-                self._limit.open.add(order.merchant, worth, now, quote.expires_at)
+            self._open.add(order.merchant, self._counted(table, quote, now), now, quote.expires_at)
         except Refusal as refusal:
             self._metrics.quoted(refusal.code)
             raise
+        self._open.note(quote.source_currency, quote.source_minor, quote.expires_at)
         self._metrics.quoted(QUOTED)
         return _members(quote, *self._signer.sign([quote]))
 
@@ -193,10 +185,24 @@ class RateService:
         except NotOneAmount as error:
             return skipped(Skip.UNREADABLE, str(error), "source_amount")
 
-    def _worth(self, table: RateTable, quote: Quote, now: int) -> int:
-        """Return what a quote is worth in the limit's currency; raises Refusal without a rate."""
-        assert self._limit is not None
-        reference = self._limit.currency
+    def _counted(self, table: RateTable, quote: Quote, now: int) -> list[Counted]:
+        """Return what a quote is worth under each ceiling; raises Refusal where that must be known.
+
+        Without a rate to its currency a ceiling counts nothing, unless it declines then.
+        """
+        counted = []
+        for ceiling in self._board.ceilings:
+            if not ceiling.covers(quote.source_currency, quote.destination_currency, now):
+                continue
+            try:
+                counted.append(Counted(ceiling, self._worth(table, quote, ceiling, now)))
+            except Refusal:
+                if ceiling.declines_unknown:
+                    raise
+        return counted
+
+    def _worth(self, table: RateTable, quote: Quote, ceiling: Ceiling, now: int) -> int:
+        reference = ceiling.currency
         if quote.source_currency == reference:
             return quote.source_minor
         if quote.destination_currency == reference:

@@ -7,7 +7,6 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from fx.sources.fetch import FetchPolicy
-from kurs.kernel.ids import CurrencyCode
 from kurs.kernel.settings import MEBIBYTE, ServiceSettings
 
 
@@ -22,11 +21,6 @@ class FxSettings(ServiceSettings):
     """The private keys of quotes, PEM, newest first: the first signs; read anew when it changes."""
     quote_ttl_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """How long a quote may be used."""
-    open_quotes_max: Annotated[int, Field(ge=0)] = 0
-    """Most that one merchant may have quoted at once, by this process, in major units of
-    `open_quotes_currency`; 0: any amount."""
-    open_quotes_currency: CurrencyCode = "USD"
-    """Of `open_quotes_max`."""
     allowed_source_hosts: str = ""
     """Comma separated; when set, HTTP sources reach no other public hosts."""
     private_source_hosts: str = ""

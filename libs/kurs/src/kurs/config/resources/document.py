@@ -13,7 +13,12 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from kurs.config.resources.fx_rate_source import FXRateSourceSpec
-from kurs.config.resources.risk_threshold import RiskThresholdSpec
+from kurs.config.resources.risk_threshold import (
+    Exposure,
+    OnMissingData,
+    RiskThresholdSpec,
+    Scope,
+)
 from kurs.config.resources.scalars import Label, Moment, StrictModel, Subdomain, wrong
 from kurs.kernel.clock import to_rfc3339
 
@@ -66,10 +71,23 @@ class Threshold(StrictModel):
     spec: RiskThresholdSpec
 
 
+class OpenQuotesLimit(StrictModel):
+    """The exposure of a threshold, for fx: what one merchant may have quoted at once."""
+
+    name: Subdomain
+    scope: Scope = Scope()
+    exposure: Exposure
+    on_missing_data: OnMissingData = "Review"
+    effective_from: Moment | None = None
+    effective_until: Moment | None = None
+
+
 class FxPayload(StrictModel):
-    """The rate sources in force, in the order in which fx asks them."""
+    """The rate sources in force, in the order in which fx asks them, and limits of open quotes."""
 
     rate_sources: tuple[RateSource, ...] = ()
+    # None, not empty: a payload without them is that of the release before.
+    open_quotes: tuple[OpenQuotesLimit, ...] | None = None
 
 
 class RiskPayload(StrictModel):
