@@ -133,7 +133,7 @@ port-forward: ## gateway 8080, Grafana 3000 and Prometheus 9090 on localhost, un
 
 .PHONY: doctor
 doctor: $(ENVIRONMENT) ## say which tools for Kubernetes are missing or too old, and how to get them
-	@$(BIN)/python -m devstack.doctor
+	@$(BIN)/python -m kurs_charts.doctor
 
 .PHONY: kind-up
 kind-up: ## a cluster on this machine with metrics-server, Prometheus, Grafana, Tempo and namespaces

@@ -1,1 +1,1 @@
-"""Writes what the charts say of their values, and holds nothing that runs in a cluster."""
+"""Writes what the charts say of their values, and finds the tools that install them."""

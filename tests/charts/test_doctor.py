@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from devstack.doctor import TOOLS, Finding, examine, report
+from kurs_charts.doctor import TOOLS, Finding, examine, report
 
 # What the real programs print.
 GOOD = {
