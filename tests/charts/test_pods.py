@@ -102,3 +102,20 @@ def test_no_secret_is_readable_in_a_deployment(render: Render, environment: str)
                 secret = any(word in variable["name"] for word in ("PASSWORD", "DATABASE_URL"))
                 named = "valueFrom" in variable or variable["name"].endswith("_FILE")
                 assert not secret or named, f"{name}: {variable['name']}"
+
+
+@pytest.mark.parametrize("chart", [*SERVICES, "kurs-operator"])
+def test_a_pod_goes_where_it_is_told_with_the_variables_that_it_is_given(
+    render: Render, chart: str
+) -> None:
+    told = "nodeSelector.disk=ssd,tolerations[0].key=spot,priorityClassName=high"
+    affinity = '{"podAffinity": {}}'
+    arguments = ("--set", f"{told},env[0].name=HTTPS_PROXY", "--set-json", f"affinity={affinity}")
+    spec = of_kind(render(chart, "", *arguments), "Deployment")[chart]["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+
+    assert spec["nodeSelector"] == {"disk": "ssd"}
+    assert spec["tolerations"] == [{"key": "spot"}]
+    assert spec["priorityClassName"] == "high"
+    assert spec["affinity"] == {"podAffinity": {}}
+    assert container["env"][-1] == {"name": "HTTPS_PROXY"}

@@ -20,19 +20,10 @@ Secrets that must exist.
 {{- include "service-lib.requireSecret" (dict "root" $ "name" (include "service-lib.ownerSecret" .) "key" .Values.database.key "holds" "the URL of the role that owns the tables (database.serviceRole)") }}
 {{- end }}
 {{- end }}
-{{- with .Values.quoteSigningKeys }}
-{{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the keys that quotes are signed with (quoteSigningKeys)") }}
-{{- end }}
-{{- with .Values.quoteVerifyKeys }}
-{{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the keys that quotes are checked with (quoteVerifyKeys)") }}
-{{- end }}
-{{- with .Values.ledgerKey }}
-{{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the key that signs the ledger's heads (ledgerKey)") }}
+{{- range include "service-lib.keyFiles" . | fromJsonArray }}
+{{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" (printf "%s (%s)" .holds .value)) }}
 {{- end }}
 {{- include "service-lib.requireEdgeKeys" (dict "root" $ "component" .Chart.Name) }}
-{{- with .Values.apiKeys }}
-{{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" "the digests of the API keys (apiKeys)") }}
-{{- end }}
 {{- end }}
 {{- end }}
 

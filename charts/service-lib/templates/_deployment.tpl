@@ -29,18 +29,9 @@ spec:
       serviceAccountName: {{ .Chart.Name }}
       {{- include "service-lib.podSecurity" . | nindent 6 }}
       terminationGracePeriodSeconds: {{ .Values.shutdown.graceSeconds }}
-      {{- with .Values.priorityClassName }}
-      priorityClassName: {{ . }}
-      {{- end }}
       topologySpreadConstraints: {{- include "service-lib.spread" . | trim | nindent 8 }}
-      {{- with .Values.nodeSelector }}
-      nodeSelector: {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with .Values.tolerations }}
-      tolerations: {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with .Values.affinity }}
-      affinity: {{- toYaml . | nindent 8 }}
+      {{- with include "service-lib.placement" . | trim }}
+      {{- . | nindent 6 }}
       {{- end }}
       containers:
         - name: {{ .Chart.Name }}

@@ -18,6 +18,22 @@ securityContext:
   seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
+{{/* Which nodes a pod of ours goes to, and before whom. */}}
+{{- define "service-lib.placement" -}}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "service-lib.containerSecurity" -}}
 image: {{ include "service-lib.image" . | quote }}
 imagePullPolicy: {{ .Values.global.image.pullPolicy }}
@@ -67,17 +83,8 @@ securityContext:
 {{- if .Values.config }}
 - {name: KURS_CONFIG_DIR, value: /etc/kurs/config}
 {{- end }}
-{{- with .Values.quoteSigningKeys }}
-- {name: KURS_QUOTE_SIGNING_KEYS_FILE, value: {{ printf "/etc/kurs/quote-keys/%s" .key | quote }}}
-{{- end }}
-{{- with .Values.quoteVerifyKeys }}
-- {name: KURS_QUOTE_VERIFY_KEYS_FILE, value: {{ printf "/etc/kurs/quote-keys/%s" .key | quote }}}
-{{- end }}
-{{- if .Values.ledgerKey }}
-- {name: KURS_LEDGER_SIGNING_KEY_FILE, value: {{ printf "/etc/kurs/ledger-key/%s" .Values.ledgerKey.key | quote }}}
-{{- end }}
-{{- if .Values.apiKeys }}
-- {name: KURS_API_KEYS_FILE, value: {{ printf "/etc/kurs/api-keys/%s" .Values.apiKeys.key | quote }}}
+{{- range include "service-lib.keyFiles" . | fromJsonArray }}
+- {name: {{ .variable }}, value: {{ printf "/etc/kurs/%s/%s" .volume .key | quote }}}
 {{- end }}
 {{- if .Values.sourceSecrets }}
 - {name: KURS_SECRETS_DIR, value: /etc/kurs/secrets}
@@ -85,6 +92,30 @@ securityContext:
   value: {{ include "service-lib.secretHosts" . | quote }}
 {{- end }}
 {{- include "service-lib.faultEnv" . }}
+{{- include "service-lib.settingsEnv" . }}
+{{- end }}
+
+{{/*
+The keys that a service reads as files: by the value that names the Secret and its key, the variable
+that tells the file, the volume, and what it holds. One entry of a Secret alone is mounted: what only
+checks quotes never has a key that signs them, and the gateway has no use for an API key's text.
+*/}}
+{{- define "service-lib.keyFiles" -}}
+{{- $known := list
+  (dict "value" "quoteSigningKeys" "variable" "KURS_QUOTE_SIGNING_KEYS_FILE" "volume" "quote-keys" "holds" "the keys that quotes are signed with")
+  (dict "value" "quoteVerifyKeys" "variable" "KURS_QUOTE_VERIFY_KEYS_FILE" "volume" "quote-keys" "holds" "the keys that quotes are checked with")
+  (dict "value" "ledgerKey" "variable" "KURS_LEDGER_SIGNING_KEY_FILE" "volume" "ledger-key" "holds" "the key that signs the ledger's heads")
+  (dict "value" "apiKeys" "variable" "KURS_API_KEYS_FILE" "volume" "api-keys" "holds" "the digests of the API keys")
+}}
+{{- $found := list }}
+{{- range $file := $known }}
+{{- with index $.Values $file.value }}{{ $found = append $found (merge $file .) }}{{ end }}
+{{- end }}
+{{- toJson $found }}
+{{- end }}
+
+{{/* What a person sets of a service's variables, and of others. */}}
+{{- define "service-lib.settingsEnv" -}}
 {{- range $name, $value := .Values.settings }}
 - {name: {{ $name }}, value: {{ include "service-lib.text" $value | quote }}}
 {{- end }}
@@ -128,14 +159,8 @@ securityContext:
 # A folder, never a subPath: only a folder follows the changes of its ConfigMap.
 - {name: config, mountPath: /etc/kurs/config, readOnly: true}
 {{- end }}
-{{- if or .Values.quoteSigningKeys .Values.quoteVerifyKeys }}
-- {name: quote-keys, mountPath: /etc/kurs/quote-keys, readOnly: true}
-{{- end }}
-{{- if .Values.ledgerKey }}
-- {name: ledger-key, mountPath: /etc/kurs/ledger-key, readOnly: true}
-{{- end }}
-{{- if .Values.apiKeys }}
-- {name: api-keys, mountPath: /etc/kurs/api-keys, readOnly: true}
+{{- range include "service-lib.keyFiles" . | fromJsonArray }}
+- {name: {{ .volume }}, mountPath: /etc/kurs/{{ .volume }}, readOnly: true}
 {{- end }}
 {{- range $secret, $_ := .Values.sourceSecrets }}
 - {name: source-{{ $secret }}, mountPath: /etc/kurs/secrets/{{ $secret }}, readOnly: true}
@@ -153,16 +178,8 @@ securityContext:
 # Optional: a pod may start before the document is written, and is ready once it has read it.
 - {name: config, configMap: {name: {{ .configMap }}, optional: true}}
 {{- end }}
-{{- with .Values.quoteSigningKeys | default .Values.quoteVerifyKeys }}
-# One entry alone: what only checks quotes never has a key that signs them.
-- {name: quote-keys, secret: {secretName: {{ .existingSecret }}, items: [{key: {{ .key }}, path: {{ .key }}}]}}
-{{- end }}
-{{- with .Values.ledgerKey }}
-- {name: ledger-key, secret: {secretName: {{ .existingSecret }}, items: [{key: {{ .key }}, path: {{ .key }}}]}}
-{{- end }}
-{{- with .Values.apiKeys }}
-# The digests alone: the gateway has no use for a key's text.
-- {name: api-keys, secret: {secretName: {{ .existingSecret }}, items: [{key: {{ .key }}, path: {{ .key }}}]}}
+{{- range include "service-lib.keyFiles" . | fromJsonArray }}
+- {name: {{ .volume }}, secret: {secretName: {{ .existingSecret }}, items: [{key: {{ .key }}, path: {{ .key }}}]}}
 {{- end }}
 {{- range $secret, $_ := .Values.sourceSecrets }}
 - {name: source-{{ $secret }}, secret: {secretName: {{ $secret }}}}
