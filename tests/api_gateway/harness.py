@@ -12,13 +12,16 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_gateway.app import create_app
+from api_gateway.catalogue import Catalogue
 from api_gateway.key_entry import KeyEntry, render_entries
 from api_gateway.keys import issue
+from api_gateway.keystore import KeyStore
 from api_gateway.route_table import SERVICES
 from api_gateway.settings import GatewaySettings
 from kurs.calls import Request, Response
 from kurs.kernel.roles import ROLES
 from kurs_testing.asgi import AsgiTransport
+from kurs_testing.parts import part
 from kurs_testing.telemetry import RecordingTelemetry
 
 GATEWAY = "http://gateway.test"
@@ -117,6 +120,8 @@ class Gateway:
             self.settings, clock=clock, transport=self.transport, telemetry=self.telemetry
         )
         self.transport.mount(GATEWAY, self.app)
+        self.keys = part(self.app, KeyStore)
+        self.catalogue = part(self.app, Catalogue)
 
     def add_key(self, merchant: str, *roles: str, **terms: Any) -> str:
         """Issue a key and write it to the keys file; return its text."""
@@ -133,7 +138,7 @@ class Gateway:
 
     def reload(self) -> None:
         """Let the app see the keys file now."""
-        self.app.state.keys.reload_if_changed()
+        self.keys.reload_if_changed()
 
     async def get(
         self, target: str, *, key: str | None = "", headers: Mapping[str, str] | None = None

@@ -199,7 +199,7 @@ def test_merging_changes_none_of_its_sources(documents) -> None:
 
 async def test_the_document_follows_the_services_and_outlives_them(gateway: Gateway) -> None:
     payments = gateway.services["payments"]
-    catalogue = gateway.app.state.catalogue
+    catalogue = gateway.catalogue
     payments.document = _payments().openapi()
     await catalogue.refresh()
     first = await gateway.get("/openapi.json", key=None)
@@ -220,7 +220,7 @@ async def test_the_document_follows_the_services_and_outlives_them(gateway: Gate
 async def test_the_document_is_fetched_in_the_background(gateway: Gateway) -> None:
     gateway.services["wallet"].document = _wallet().openapi()
 
-    catalogue = gateway.app.state.catalogue
+    catalogue = gateway.catalogue
 
     await until(lambda: "EntryList" in catalogue.current.document["components"]["schemas"])
     assert b"EntryList" in (await gateway.get("/openapi.json", key=None)).body
@@ -229,6 +229,6 @@ async def test_the_document_is_fetched_in_the_background(gateway: Gateway) -> No
 async def test_an_unreadable_document_is_passed_over(gateway: Gateway) -> None:
     gateway.services["fx"].document = ["not", "an", "object"]  # type: ignore[assignment]
 
-    await gateway.app.state.catalogue.refresh()
+    await gateway.catalogue.refresh()
 
     _check_whole((await gateway.get("/openapi.json", key=None)).json())

@@ -130,7 +130,7 @@ async def test_no_secret_reaches_a_log_an_answer_or_a_metric(
 
         gateway.services["payments"].handle = fail
         gateway.keys_file.write_text(f'["{gateway.key}"]')
-        gateway.app.state.keys.reload_if_changed()
+        gateway.keys.reload_if_changed()
         for target, key in (
             (f"/payments?api_key={gateway.key}", gateway.key),
             (f"/payments?cursor={gateway.key}", None),

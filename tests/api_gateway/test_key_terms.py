@@ -170,7 +170,7 @@ async def test_refused_authentications_and_changes_of_keys_are_audited(
     end = to_rfc3339(clock.now() + 24 * HOUR * 1_000_000)
     async with gateway.transport:
         ending = gateway.add_key("late", "read", name="till 4", not_after=end)
-        await until(lambda: len(gateway.app.state.keys) == 2)
+        await until(lambda: len(gateway.keys) == 2)
         gauge = telemetry.registry.get_sample_value
         assert gauge("gateway_keys_expiring") == 1
         clock.advance(seconds=25 * HOUR)
@@ -178,7 +178,7 @@ async def test_refused_authentications_and_changes_of_keys_are_audited(
         assert gauge("gateway_keys_expiring") == 0
         gateway.entries.pop()
         gateway.write_keys()
-        await until(lambda: len(gateway.app.state.keys) == 1)
+        await until(lambda: len(gateway.keys) == 1)
         for _ in range(40):
             await gateway.get("/rates", key=ending)
     lines = _lines(capsys, event_begins="audit")

@@ -31,7 +31,7 @@ async def test_a_revoked_key_stops_working_without_a_restart(gateway: Gateway) -
 
 async def test_a_broken_edit_keeps_the_keys_and_is_counted_once(gateway: Gateway) -> None:
     gateway.keys_file.write_text('[{"id": "x"')
-    await until(lambda: gateway.app.state.keys.error)
+    await until(lambda: gateway.keys.error)
     await asyncio.sleep(0.05)
 
     assert (await gateway.get("/rates")).status == 200
@@ -42,7 +42,7 @@ async def test_a_broken_edit_keeps_the_keys_and_is_counted_once(gateway: Gateway
 
 async def test_a_file_that_disappears_keeps_the_keys(gateway: Gateway) -> None:
     gateway.keys_file.unlink()
-    await until(lambda: gateway.app.state.keys.error)
+    await until(lambda: gateway.keys.error)
 
     assert (await gateway.get("/rates")).status == 200
     assert (await gateway.get("/readyz", key=None)).status == 200
@@ -50,12 +50,12 @@ async def test_a_file_that_disappears_keeps_the_keys(gateway: Gateway) -> None:
 
 async def test_a_repaired_file_counts_again(gateway: Gateway) -> None:
     gateway.keys_file.write_text("broken")
-    await until(lambda: gateway.app.state.keys.error)
+    await until(lambda: gateway.keys.error)
 
     other = gateway.add_key("other", "read")
 
     await _until(gateway, other, 200)
-    assert gateway.app.state.keys.error == ""
+    assert gateway.keys.error == ""
 
 
 async def test_without_a_keys_file_the_gateway_is_not_ready(make_gateway: MakeGateway) -> None:

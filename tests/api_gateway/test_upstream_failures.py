@@ -90,6 +90,6 @@ async def test_a_fault_of_the_gateways_own_is_a_problem_document(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(gateway.app.state.keys, "verify", broken)
+    monkeypatch.setattr(gateway.keys, "verify", broken)
 
     problem(await gateway.get("/rates"), 500, "internal")

@@ -15,6 +15,7 @@ from hypothesis import settings
 from multidict import CIMultiDict
 
 from fx.app import create_app
+from fx.board import RateBoard
 from fx.domain.rates import Observation, PairTerms, SourceRates, SourceTerms
 from fx.settings import FxSettings
 from kurs.calls import Request, Response
@@ -27,6 +28,7 @@ from kurs.telemetry import Telemetry
 from kurs_testing.asgi import AsgiTransport
 from kurs_testing.clock import ManualClock
 from kurs_testing.edges import EdgeSigning
+from kurs_testing.parts import part
 from kurs_testing.telemetry import RecordingTelemetry
 
 # Nothing here asserts a time, and a busy machine may pause any example.
@@ -126,6 +128,10 @@ class Fx:
         self._transport = AsgiTransport({"http://fx": app})
         self.roles = ",".join(ROLES)
 
+    @property
+    def board(self) -> RateBoard:
+        return part(self.app, RateBoard)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Fx"]:
         async with self._transport:
@@ -146,7 +152,7 @@ class Fx:
         return await self._send("POST", path, raw)
 
     async def refresh(self) -> None:
-        await self.app.state.board.refresh()
+        await self.board.refresh()
 
     async def _send(self, method: str, path: str, body: bytes | None) -> Response:
         headers = CIMultiDict({"content-type": "application/json", **CALLER})

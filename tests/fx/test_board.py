@@ -175,7 +175,7 @@ async def test_a_change_of_spread_keeps_the_rates_and_leaves_other_sources_alone
 ) -> None:
     one, other = static_spec(), static_spec(baseCurrency="USD", static={"rates": {"SGD": "1.3"}})
     async with unconfigured.running() as fx:
-        board = fx.app.state.board
+        board = fx.board
         board.apply(document(one=one, other=other))
         first, untouched = board.feeds
         board.apply(document(one={**one, "defaultSpreadBps": 5}, other=other))
@@ -194,7 +194,7 @@ async def test_rates_of_another_thing_of_the_same_name_stand_for_nothing(
         "type": http_spec("http://127.0.0.1:9/", onStale="UseLastKnown"),
     }
     async with unconfigured.running() as fx:
-        board = fx.app.state.board
+        board = fx.board
         board.apply(document(one=static_spec()))
         board.apply(document(one=made_anew[other]))
 
@@ -205,7 +205,7 @@ async def test_a_request_sees_one_table_whatever_changes_meanwhile(
     unconfigured: Any, document: Any, static_spec: Any, clock: Any
 ) -> None:
     async with unconfigured.running() as fx:
-        board = fx.app.state.board
+        board = fx.board
         board.apply(document(one=static_spec()))
         table = board.table
         board.apply(document(one=static_spec(static={"rates": {"USD": "9"}})))
@@ -218,7 +218,7 @@ async def test_an_edited_rate_that_jumps_too_far_is_refused_too(
     unconfigured: Any, document: Any, static_spec: Any
 ) -> None:
     async with unconfigured.running() as fx:
-        board = fx.app.state.board
+        board = fx.board
         board.apply(document(ecb=static_spec(maxDeviationBps=500)))
         moved = static_spec(maxDeviationBps=500, static={"rates": {"USD": "10.837"}})
         board.apply(document(ecb=moved))
@@ -260,7 +260,7 @@ async def test_a_feed_is_fetched_in_the_background_and_backed_by_the_next_source
         await eventually(is_fetched)
         assert (await rate(fx))["mid"] == "1.10"
         fx.clock.advance(seconds=3601)
-        await fx.app.state.board.feeds[1].refresh()
+        await fx.board.feeds[1].refresh()
         assert (await rate(fx))["source"] == "spare"
 
 
@@ -310,6 +310,6 @@ async def test_closing_ends_every_background_task(
     unconfigured.write(document(a=static_spec(), b=http_spec(f"{feed_url}/1.10", priority=1)))
     before = asyncio.all_tasks()
     async with unconfigured.running() as fx:
-        fx.app.state.board.apply(document(a=static_spec(defaultSpreadBps=1)))
+        fx.board.apply(document(a=static_spec(defaultSpreadBps=1)))
         assert any("rates of" in task.get_name() for task in asyncio.all_tasks())
     assert not [t for t in asyncio.all_tasks() - before if "rates of" in t.get_name()]

@@ -22,7 +22,7 @@ async def test_rates_ages_and_health_are_true_when_they_are_read(fx: Any, teleme
 async def test_a_source_that_leaves_takes_its_gauges_with_it(
     fx: Any, telemetry: Any, document: Any, static_spec: Any
 ) -> None:
-    fx.app.state.board.apply(document(other=static_spec()))
+    fx.board.apply(document(other=static_spec()))
 
     pair = {"base": "EUR", "quote": "USD"}
     assert value(telemetry, "fx_rate_age_seconds", **pair, source="ecb") is None

@@ -90,7 +90,7 @@ async def test_rates_tells_who_edited_last_what_is_in_force(
         return SourceRef(kind="FXRateSource", name=name, editedBy=by, editedAt=at)
 
     async with unconfigured.running() as fx:
-        board = fx.app.state.board
+        board = fx.board
         plain = document(ecb=static_spec(), desk=static_spec(priority=1))
         board.apply(plain)
         unknown = (await fx.get("/rates")).json()["last_edit"]

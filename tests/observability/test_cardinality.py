@@ -9,6 +9,8 @@ import pytest
 
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import JoinedGateway
+from kurs_testing.parts import part
+from payments.sweeper import Sweeper
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 PATIENT = {
@@ -64,7 +66,7 @@ async def traffic(gateway: JoinedGateway, batch: str, size: int) -> None:
         await gateway.call("GET", "/payments", key=f"falsch-{name}")
 
     await asyncio.gather(*(one(n) for n in range(size)))
-    await gateway.apps["payments"].state.sweeper.sweep()
+    await part(gateway.apps["payments"], Sweeper).sweep()
 
 
 def series(gateway: JoinedGateway) -> Series:

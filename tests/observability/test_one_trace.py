@@ -14,6 +14,8 @@ from kurs.telemetry.tracing import parse_traceparent
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import PAYMENTS, WALLET, JoinedGateway
+from kurs_testing.parts import part
+from payments.sweeper import Sweeper
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -194,7 +196,7 @@ async def test_what_the_sweeper_finishes_is_part_of_the_same_trace(tmp_path: Pat
         assert (await pay(gateway, "p1", PARENT)).status == 202
         gateway.transport.heal(WALLET)
         clock.advance(seconds=120)
-        await gateway.apps["payments"].state.sweeper.sweep()
+        await part(gateway.apps["payments"], Sweeper).sweep()
 
         spans = of_trace(gateway, TRACE)
         assert set(spans) == PAYMENT_SPANS | {"payments: payments resume"}

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from kurs_testing.joined import WALLET, JoinedGateway
+from kurs_testing.parts import part
+from payments.feed import Feed
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 LARGE = "6000.00"
@@ -99,7 +101,7 @@ async def test_every_move_names_merchant_and_key(gateway: JoinedGateway) -> None
     await in_review(gateway, "p1")
     assert (await gateway.call("POST", "/payments/p1/approve", {}, key=other)).status == 200
 
-    feed = gateway.apps["payments"].state.feed
+    feed = part(gateway.apps["payments"], Feed)
     told = []
     async for event in feed.follow("demo", 0):
         told.append((event.cause, event.actor))

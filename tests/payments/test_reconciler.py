@@ -9,6 +9,8 @@ from sqlalchemy import Connection, text
 from kurs.data.database import Database
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import JoinedGateway
+from kurs_testing.parts import part
+from payments.reconciler import Reconciler
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 FORGED = text(
@@ -61,7 +63,7 @@ async def test_payments_of_each_way_are_found_and_lost_ones_counted(
     held = {**BODY, "payment_id": "p2", "capture": "manual"}
     assert (await gateway.call("POST", "/payments", held)).status == 200
     assert (await gateway.call("POST", "/payments/p2/capture", {})).status == 200
-    reconciler = gateway.apps["payments"].state.reconciler
+    reconciler = part(gateway.apps["payments"], Reconciler)
     advance(gateway, seconds=61)
     await reconciler.look()
     assert reconciled(gateway) == (2, 0)
@@ -76,7 +78,7 @@ async def test_payments_of_each_way_are_found_and_lost_ones_counted(
 async def test_a_lost_payment_stays_one_under_newer_ones_until_it_is_there(
     gateway: JoinedGateway, tmp_path: Path
 ) -> None:
-    reconciler = gateway.apps["payments"].state.reconciler
+    reconciler = part(gateway.apps["payments"], Reconciler)
     await forge(tmp_path, "lost")
     await reconciler.look()
     for number in range(45):
@@ -95,7 +97,7 @@ async def test_a_lost_payment_stays_one_under_newer_ones_until_it_is_there(
 async def test_the_whole_history_is_walked_again_and_again(
     gateway: JoinedGateway, tmp_path: Path
 ) -> None:
-    reconciler = gateway.apps["payments"].state.reconciler
+    reconciler = part(gateway.apps["payments"], Reconciler)
     for number in range(45):
         paid = {**BODY, "payment_id": f"p{number}", "amount": "1.00"}
         assert (await gateway.call("POST", "/payments", paid)).status == 200

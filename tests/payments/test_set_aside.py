@@ -15,9 +15,12 @@ from kurs.kernel.settings import CannotRun
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import RISK, WALLET, JoinedGateway
+from kurs_testing.parts import part
 from payments.commands import list_set_aside, resume
 from payments.migrations import VERSIONS
 from payments.settings import PaymentsSettings
+from payments.steps import Steps
+from payments.sweeper import Sweeper
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 OVERRIDES = {
@@ -84,7 +87,7 @@ async def post(gateway: JoinedGateway, **content: Any) -> None:
 async def sweep(gateway: JoinedGateway, seconds: float = 60) -> int:
     assert isinstance(gateway.clock, ManualClock)
     gateway.clock.advance(seconds=seconds)
-    taken: int = await gateway.apps["payments"].state.sweeper.sweep()
+    taken: int = await part(gateway.apps["payments"], Sweeper).sweep()
     return taken
 
 
@@ -170,7 +173,7 @@ async def test_a_fault_of_the_program_sets_aside_and_an_operator_takes_up_again(
     gateway.transport.inject(WALLET, FaultKind.LOSE_REQUEST, matches=to_ledger)
     assert (await gateway.call("POST", "/payments", body())).status == 202
     gateway.transport.heal(WALLET)
-    steps = gateway.apps["payments"].state.parts.flow.steps
+    steps = part(gateway.apps["payments"], Steps)
 
     async def broken(*_: Any) -> Any:
         raise TypeError("'NoneType' object is not subscriptable")

@@ -10,6 +10,8 @@ from kurs.data.database import Database
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import JoinedGateway
+from kurs_testing.parts import part
+from payments.strangers import Strangers
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 BODY = {
@@ -46,7 +48,7 @@ async def gateway(tmp_path: Path, databases: Mapping[str, str]) -> AsyncIterator
 
 async def look(gateway: JoinedGateway) -> float | None:
     """Look once and return how many transfers are known that no payment asked for."""
-    await gateway.apps["payments"].state.strangers.look()
+    await part(gateway.apps["payments"], Strangers).look()
     registry = gateway.telemetry["payments"].registry
     return registry.get_sample_value("kurs_payments_unknown_transfers")
 

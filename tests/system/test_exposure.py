@@ -9,6 +9,8 @@ import pytest
 from tests.system.conftest import PATIENT, SAMPLES
 
 from kurs_testing.joined import JoinedGateway
+from kurs_testing.parts import part
+from payments.sweeper import Sweeper
 
 Make = Callable[..., dict[str, Any]]
 CEILING = """
@@ -103,12 +105,12 @@ async def test_another_merchant_has_its_own_ceiling(gateway: JoinedGateway, held
 
 async def test_the_exposure_is_a_metric(gateway: JoinedGateway, held: Make) -> None:
     await pay(gateway, held("p1"))
-    await gateway.apps["payments"].state.sweeper.sweep()
+    await part(gateway.apps["payments"], Sweeper).sweep()
     registry = gateway.telemetry["payments"].registry
     assert registry.get_sample_value("kurs_payments_exposure", {"currency": "USD"}) == 6.0
 
     await gateway.call("POST", "/payments/p1/capture")
-    await gateway.apps["payments"].state.sweeper.sweep()
+    await part(gateway.apps["payments"], Sweeper).sweep()
     assert registry.get_sample_value("kurs_payments_exposure", {"currency": "USD"}) == 0.0
 
 

@@ -12,8 +12,11 @@ from kurs.calls import ConnectionLost, Request
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, JoinedGateway
+from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
 from payments.domain.beginning import Started
+from payments.service import PaymentService
+from payments.sweeper import Sweeper
 
 Make = Callable[..., dict[str, Any]]
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
@@ -28,7 +31,7 @@ async def settle(gateway: JoinedGateway) -> None:
     assert isinstance(gateway.clock, ManualClock)
     gateway.clock.advance(seconds=60)
     for _ in range(3):
-        await gateway.apps["payments"].state.sweeper.sweep()
+        await part(gateway.apps["payments"], Sweeper).sweep()
 
 
 async def has_available(gateway: JoinedGateway, amount: str) -> bool:
@@ -203,7 +206,7 @@ async def test_two_sweepers_take_each_operation_once(gateway: JoinedGateway, pay
     clock = gateway.clock
     assert isinstance(clock, ManualClock)
     clock.advance(seconds=60)
-    sweeper = gateway.apps["payments"].state.sweeper
+    sweeper = part(gateway.apps["payments"], Sweeper)
     taken = await asyncio.gather(*(sweeper.sweep() for _ in range(4)))
     assert sum(taken) == 20
     assert await gateway.balance("alice", "USD") == "80.00"
@@ -217,7 +220,7 @@ async def test_a_payment_that_cannot_be_driven_keeps_none_of_the_others(
         answer = await gateway.call("POST", "/payments", payment(name))
         assert answer.status == 202
     gateway.transport.heal(WALLET)
-    service = gateway.apps["payments"].state.service
+    service = part(gateway.apps["payments"], PaymentService)
     resume = service.resume
 
     async def resume_unless_broken(started: Started) -> None:

@@ -12,7 +12,9 @@ from kurs_operator.local import main as compile_samples
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import FX, WALLET, JoinedGateway
+from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
+from payments.sweeper import Sweeper
 
 Make = Callable[..., dict[str, Any]]
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
@@ -226,4 +228,4 @@ def _moves(request: Request) -> bool:
 async def _sweep(gateway: JoinedGateway, clock: ManualClock) -> None:
     clock.advance(seconds=60)
     for _ in range(3):
-        await gateway.apps["payments"].state.sweeper.sweep()
+        await part(gateway.apps["payments"], Sweeper).sweep()

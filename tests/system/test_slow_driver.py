@@ -9,6 +9,9 @@ import pytest
 
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import JoinedGateway
+from kurs_testing.parts import part
+from payments.clients import BatchClient
+from payments.sweeper import Sweeper
 
 SAMPLES = Path(__file__).parents[1] / "data/resources"
 PATIENT = {
@@ -27,8 +30,8 @@ async def test_a_late_refusal_does_not_hide_money_that_moved(
     async with JoinedGateway(tmp_path / "k", SAMPLES, clock=clock, overrides=PATIENT) as kurs:
         await kurs.open_and_fund("alice", USD="100.00")
         await kurs.open_and_fund("bob", settlement_currency="IDR")
-        payments = kurs.apps["payments"].state
-        fx, wallet = payments.parts.dependencies.fx, payments.parts.dependencies.wallet
+        payments = kurs.apps["payments"]
+        fx, wallet = (part(payments, BatchClient, name) for name in ("fx", "wallet"))
         ask, asked, may_answer = fx.call, asyncio.Event(), asyncio.Event()
 
         async def late_refusal(item: Any, deadline: Any) -> Any:
@@ -51,7 +54,7 @@ async def test_a_late_refusal_does_not_hide_money_that_moved(
         first = asyncio.create_task(kurs.call("POST", "/payments", payment("p1")))
         await asked.wait()
         clock.advance(seconds=120)
-        sweep = asyncio.create_task(payments.sweeper.sweep())
+        sweep = asyncio.create_task(part(payments, Sweeper).sweep())
         await moved.wait()
         may_answer.set()
         told = (await first).json()

@@ -2,18 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Hashable, Mapping
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import aiohttp
 from fastapi import APIRouter, FastAPI, Response
 
-from kurs.calls import AiohttpTransport, ServiceClient
-from kurs.edges import Edges
 from kurs.kernel.clock import Clock, SystemClock
+from kurs.service import Service
 from kurs.telemetry import Telemetry
-from kurs.web.app import create_app as create_kurs_app
 from kurs.web.heartbeat import Heartbeat, beating
 from kurs_operator.asking import Acknowledgements, Asker, Question
 from kurs_operator.cluster import Cluster, ClusterPort, wait_until_served
@@ -50,23 +48,21 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
 
     Raises CannotRun without the keys of its edges.
     """
-    telemetry = telemetry or Telemetry.of(settings)
+    service = Service("operator", settings, telemetry=telemetry)
     namespace = settings.served_namespace()
-    edges = Edges("operator", settings, clock=SystemClock(), telemetry=telemetry)
-    signers = {service: edges.signer(service) for service in SERVICES}
-    carrier, signer = AiohttpTransport(), edges.signer("wallet")
-    wallet = ServiceClient(
-        "wallet", settings.wallet_url, carrier, telemetry=telemetry, signer=signer
-    )
-    metrics = OperatorMetrics(telemetry)
+    signers = {name: service.edges.signer(name) for name in SERVICES}
+    metrics = OperatorMetrics(service.telemetry)
+    wallet = service.client("wallet", settings.wallet_url)
     engines: list[Engine] = []
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def work() -> AsyncIterator[None]:
         client = connect(namespace)
         cluster = Cluster(client, namespace, settings.instance_name())
-        heads = HeadKeeper(wallet, cluster, metrics=metrics, telemetry=telemetry)
-        keeping = Heartbeat("ledger heads", heads.keep, seconds=KEEP_SECONDS, telemetry=telemetry)
+        heads = HeadKeeper(wallet, cluster, metrics=metrics, telemetry=service.telemetry)
+        keeping = Heartbeat(
+            "ledger heads", heads.keep, seconds=KEEP_SECONDS, telemetry=service.telemetry
+        )
         try:
             async with aiohttp.ClientSession() as session, beating(keeping):
                 asker = Asker(session, signers)
@@ -76,7 +72,7 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
                     asker,
                     engines,
                     metrics,
-                    telemetry,
+                    service.telemetry,
                     settings.change_ticket_pattern,
                 )
                 task = asyncio.create_task(run, name="operator")
@@ -85,20 +81,11 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
                 with suppress(asyncio.CancelledError):
                     await task
         finally:
-            await carrier.close()
             await client.close()
-            telemetry.shutdown()
 
-    def readiness() -> Mapping[str, bool]:
-        return {"reconciled": any(engine.reconciler.settled for engine in engines)}
-
-    app = create_kurs_app(
-        title="Kurs operator",
-        settings=settings,
-        telemetry=telemetry,
-        lifespan=lifespan,
-        readiness=readiness,
-    )
+    service.during(work)
+    service.needs("reconciled", lambda: any(engine.reconciler.settled for engine in engines))
+    app = service.app(guard=None)
     app.state.operations.include_router(liveness_router(engines))
     return app
 

@@ -125,7 +125,7 @@ async def test_it_is_ill_in_reports_rates_and_metrics(
     unconfigured.write(document(ecb=static_spec(), desk=absurd))
     async with unconfigured.running() as fx:
         assert (await fx.get("/rate", base="USD", quote="IDR")).json()["source"] == "ecb"
-        [report] = [r for r in fx.app.state.board.reports() if r.name == "desk"]
+        [report] = [r for r in fx.board.reports() if r.name == "desk"]
         assert (report.healthy, report.reason) == (False, "far_from_next")
         assert "bps from ecb" in str(report.error)
         text = (await fx.get("/metrics")).body.decode()
@@ -136,8 +136,8 @@ async def test_it_is_ill_in_reports_rates_and_metrics(
         assert counted in (await fx.get("/metrics")).body.decode()
 
         approved = {**absurd, "maxDeviationFromNextBps": 100_000, "changeTicket": "CHG-1"}
-        fx.app.state.board.apply(document(ecb=static_spec(), desk=approved))
-        assert fx.app.state.board.reports()[0].healthy is False
+        fx.board.apply(document(ecb=static_spec(), desk=approved))
+        assert fx.board.reports()[0].healthy is False
 
 
 def test_a_rate_too_small_to_be_written_is_far_from_any_but_its_like(

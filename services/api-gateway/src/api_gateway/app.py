@@ -1,8 +1,7 @@
-"""The composition root: keys, limits, upstreams, and the proxy before the gateway's own pages."""
+"""What the gateway is made of: keys, limits, upstreams, and the proxy before its own pages."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from typing import Unpack
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -21,65 +20,32 @@ from api_gateway.proxy import Gate, Proxy
 from api_gateway.rate_limit import RateLimit
 from api_gateway.settings import GatewaySettings
 from api_gateway.upstreams import Upstreams
-from kurs.calls import AiohttpTransport, Transport
-from kurs.edges import Edges
-from kurs.kernel.clock import Clock, SystemClock
-from kurs.telemetry import Telemetry
-from kurs.web.app import create_app as create_kurs_app
+from kurs.kernel.clock import Clock
+from kurs.service import Joined, Service
 
 
-def create_app(
-    settings: GatewaySettings,
-    *,
-    clock: Clock | None = None,
-    transport: Transport | None = None,
-    telemetry: Telemetry | None = None,
-) -> FastAPI:
+def create_app(settings: GatewaySettings, **joined: Unpack[Joined]) -> FastAPI:
     """Return the app; it is ready once a keys file was read, whatever the services do.
 
     Raises CannotRun without the keys of its edges.
     """
-    telemetry = telemetry or Telemetry.of(settings)
-    metrics = GatewayMetrics(telemetry)
-    clock = clock or SystemClock()
-    keys = KeyStore(settings.api_keys_file, settings.platform())
-    watch = KeyWatch(
-        keys,
-        metrics,
-        telemetry.logger,
-        clock,
-        poll_seconds=settings.api_keys_poll_seconds,
-        warning_days=settings.key_expiry_warning_days,
-    )
-    edges = Edges("api-gateway", settings, clock=clock, telemetry=telemetry)
-    upstreams = Upstreams(settings, transport or _transport(settings), telemetry, edges)
-    gate = _gate(settings, keys, clock)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        watch.look()
-        tasks = [asyncio.create_task(watch.run()), asyncio.create_task(catalogue.run())]
-        yield
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await upstreams.close()
-        telemetry.shutdown()
-
-    app = create_kurs_app(
-        title="Kurs api-gateway",
-        settings=settings,
-        telemetry=telemetry,
-        lifespan=lifespan,
-        readiness=lambda: {"keys": keys.loaded},
+    # As many connections as requests can be in flight: a request never waits for a free one.
+    connections_max = settings.max_in_flight + settings.max_streams
+    service = Service("api-gateway", settings, connections_max=connections_max, **joined)
+    metrics = GatewayMetrics(service.telemetry)
+    keys = service.add(KeyStore(settings.api_keys_file, settings.platform()))
+    watch = _key_watch(service, keys, metrics)
+    upstreams = _upstreams(service)
+    gate = _gate(settings, keys, service.clock)
+    app = service.app(
         report=lambda: {"upstreams": upstreams.states()},
-        front=_front(settings, gate, upstreams, metrics, telemetry, lambda: app.state.draining),
+        guard=None,
+        front=_front(service, gate, upstreams, metrics),
         balanced=True,
         trust_traceparent=settings.trust_traceparent,
         take_baggage=False,
     )
-    catalogue = _with_pages(app, settings, upstreams, telemetry)
-    app.state.catalogue, app.state.keys = catalogue, keys
+    _add_pages(app, service, upstreams)
     metrics.watch(
         in_flight=lambda: gate.requests.taken,
         streams=lambda: gate.streams.taken,
@@ -91,32 +57,53 @@ def create_app(
     return app
 
 
-def _with_pages(
-    app: FastAPI, settings: GatewaySettings, upstreams: Upstreams, telemetry: Telemetry
-) -> Catalogue:
-    """Add the gateway's pages, and return what keeps the document of the whole API."""
-    catalogue = Catalogue(
-        app.openapi(),
-        upstreams,
-        telemetry.logger,
-        refresh_seconds=settings.openapi_refresh_seconds,
+def _key_watch(
+    service: Service[GatewaySettings], keys: KeyStore, metrics: GatewayMetrics
+) -> KeyWatch:
+    watch = KeyWatch(
+        keys,
+        metrics,
+        service.telemetry.logger,
+        service.clock,
+        warning_days=service.settings.key_expiry_warning_days,
     )
+    service.at_start(watch.look)
+    service.beat("keys", watch.look, seconds=service.settings.api_keys_poll_seconds)
+    service.needs("keys", lambda: keys.loaded)
+    return watch
+
+
+def _upstreams(service: Service[GatewaySettings]) -> Upstreams:
+    seconds = service.settings.request_seconds
+    clients = {
+        name: service.client(name, url, timeout_seconds=seconds, retries=0)
+        for name, url in service.settings.service_urls().items()
+    }
+    return service.add(Upstreams(clients, request_seconds=seconds))
+
+
+def _add_pages(app: FastAPI, service: Service[GatewaySettings], upstreams: Upstreams) -> None:
+    """Add the gateway's pages, and keep the document of the whole API up to date."""
+    catalogue = service.add(
+        Catalogue(
+            app.openapi(),
+            upstreams,
+            service.telemetry.logger,
+            refresh_seconds=service.settings.openapi_refresh_seconds,
+        )
+    )
+    service.background(catalogue.run)
     app.openapi = lambda: dict(catalogue.current.document)  # type: ignore[method-assign]
     # Before the framework's own route of the same path, which would render the document each time.
-    app.router.routes[:0] = page_routes(settings, lambda: catalogue.current)
-    return catalogue
+    app.router.routes[:0] = page_routes(service.settings, lambda: catalogue.current)
 
 
 def _front(
-    settings: GatewaySettings,
-    gate: Gate,
-    upstreams: Upstreams,
-    metrics: GatewayMetrics,
-    telemetry: Telemetry,
-    draining: Callable[[], bool],
+    service: Service[GatewaySettings], gate: Gate, upstreams: Upstreams, metrics: GatewayMetrics
 ) -> Callable[[ASGIApp], ASGIApp]:
     """Return what puts the proxy before the gateway's own routes."""
-    access_log = AccessLog(telemetry.logger, gate.addresses) if settings.access_log else None
+    logger = service.telemetry.logger
+    access_log = AccessLog(logger, gate.addresses) if service.settings.access_log else None
 
     def front(behind: ASGIApp) -> ASGIApp:
         return Proxy(
@@ -124,8 +111,8 @@ def _front(
             gate=gate,
             upstreams=upstreams,
             metrics=metrics,
-            logger=telemetry.logger,
-            draining=draining,
+            logger=logger,
+            draining=service.draining,
             access_log=access_log,
         )
 
@@ -150,8 +137,3 @@ def _gate(settings: GatewaySettings, keys: KeyStore, clock: Clock) -> Gate:
         ),
         pace=Pace(settings.free_refusals),
     )
-
-
-def _transport(settings: GatewaySettings) -> Transport:
-    # As many connections as requests can be in flight: a request never waits for a free one.
-    return AiohttpTransport(limit=settings.max_in_flight + settings.max_streams)

@@ -3,7 +3,6 @@
 What changes is told key by key in audit lines, and so is a key that expires soon, once.
 """
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,21 +29,20 @@ class KeyWatch:
         logger: FilteringBoundLogger,
         clock: Clock,
         *,
-        poll_seconds: float,
         warning_days: float,
     ) -> None:
         self._keys = keys
         self._metrics = metrics
         self._logger = logger
         self._clock = clock
-        self._poll_seconds = poll_seconds
         self._warning = round(warning_days * _DAY)
         self._reported = ""
         self._known: dict[str, KeyEntry] | None = None
         self._warned: set[KeyEntry] = set()
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """Reload if the file changed; report an error once, not at every look."""
+        # A stat takes microseconds and the file has kilobytes: not worth a thread.
         if self._keys.reload_if_changed():
             self._logger.info("keys loaded", count=len(self._keys))
             self._tell_changes()
@@ -58,13 +56,6 @@ class KeyWatch:
     def expiring(self) -> int:
         """Return how many keys in force expire within the days of warning."""
         return len(list(self._expiring()))
-
-    async def run(self) -> None:
-        """Look for ever."""
-        while True:
-            # A stat takes microseconds and the file has kilobytes: not worth a thread.
-            self.look()
-            await asyncio.sleep(self._poll_seconds)
 
     def _tell_changes(self) -> None:
         before, now = self._known, {key.entry.id: key.entry for key in self._keys.all()}

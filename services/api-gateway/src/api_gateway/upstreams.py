@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
 from api_gateway.errors import UpstreamConnectionLost, UpstreamTimedOut, UpstreamUnavailable
-from api_gateway.settings import GatewaySettings
 from kurs.calls import (
     CircuitOpen,
     Deadline,
@@ -15,13 +14,10 @@ from kurs.calls import (
     ResponseTimeout,
     ServiceClient,
     StreamedResponse,
-    Transport,
     TransportError,
     Unreachable,
 )
-from kurs.edges import Edges
 from kurs.kernel.errors import Problem
-from kurs.telemetry import Telemetry
 
 _REPEAT = (
     "it is not known whether the request was carried out: repeat it with the same "
@@ -38,27 +34,9 @@ class Upstreams:
     Nothing that may have been sent is repeated here: only the caller knows whether it may be.
     """
 
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        transport: Transport,
-        telemetry: Telemetry,
-        edges: Edges,
-    ) -> None:
-        self._transport = transport
-        self._seconds = settings.request_seconds
-        self.clients = {
-            name: ServiceClient(
-                name,
-                url,
-                transport,
-                telemetry=telemetry,
-                signer=edges.signer(name),
-                timeout=self._seconds,
-                retries=0,
-            )
-            for name, url in settings.service_urls().items()
-        }
+    def __init__(self, clients: Mapping[str, ServiceClient], *, request_seconds: float) -> None:
+        self._seconds = request_seconds
+        self.clients = clients
 
     async def send(
         self, service: str, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
@@ -100,10 +78,6 @@ class Upstreams:
     def states(self) -> dict[str, str]:
         """Return the state of each service's circuit breaker: closed, half_open or open."""
         return {name: client.breaker.state.name.lower() for name, client in self.clients.items()}
-
-    async def close(self) -> None:
-        """Let go of the connections."""
-        await self._transport.close()
 
 
 def _trusting(answer: AnswerT, service: str) -> AnswerT:

@@ -4,5 +4,6 @@ from fx.app import create_app
 from fx.settings import FxSettings
 from kurs.web.server import main
 
-settings = FxSettings()
-main(settings, lambda: create_app(settings))
+if __name__ == "__main__":
+    settings = FxSettings()
+    main(settings, lambda: create_app(settings))

@@ -11,7 +11,8 @@ from kurs.edges import edge_request_id
 from kurs.kernel.caller import CallerDep, MerchantRequired, caller
 from kurs.kernel.errors import BadRequest, Unavailable, problem_responses
 from kurs.kernel.ids import PaymentId
-from kurs.web.direct import json_body, read_json
+from kurs.web.direct import direct_post, read_json
+from kurs.web.parts import from_app, part_of
 from kurs.web.routing import router
 from payments.answers import event_answer, payment_answer
 from payments.cursors import read_cursor, write_cursor
@@ -49,16 +50,6 @@ _COMMON = problem_responses(MerchantRequired, IdempotencyKeyInvalid)
 routes = router(tags=["payments"], responses=_COMMON)
 
 
-async def _service(request: Request) -> PaymentService:
-    service: PaymentService = request.app.state.service
-    return service
-
-
-async def _feed(request: Request) -> Feed:
-    feed: Feed = request.app.state.feed
-    return feed
-
-
 async def _key(idempotency_key: Annotated[str | None, Header()] = None) -> str:
     """Return the Idempotency-Key, empty without one; raises IdempotencyKeyInvalid."""
     return _checked_key(idempotency_key)
@@ -73,7 +64,7 @@ def _checked_key(idempotency_key: str | None) -> str:
     return idempotency_key
 
 
-Service = Annotated[PaymentService, Depends(_service)]
+Service = Annotated[PaymentService, from_app(PaymentService)]
 Key = Annotated[str, Depends(_key)]
 PaymentPath = Annotated[PaymentId, Path()]
 _PAYMENT = TypeAdapter(PaymentRequest)
@@ -105,19 +96,21 @@ _ACTION = {
 _DECISION = {**_ACTION, **problem_responses(FourEyes)}
 
 
-@routes.post(
+@direct_post(
+    routes,
     "/payments",
+    body=PaymentRequest,
     responses={**_ANSWERS, **problem_responses(PaymentIdTaken, OperationInProgress, KeyReused)},
     response_class=Response,
     summary="Make a payment",
-    openapi_extra={"requestBody": json_body(PaymentRequest), "parameters": [_KEY_PARAMETER]},
+    openapi_extra={"parameters": [_KEY_PARAMETER]},
 )
 async def pay(request: Request) -> Response:
     """Pay once, however often it is asked for with the same Idempotency-Key or payment_id."""
     who = await caller(request)
     key = _checked_key(request.headers.get("idempotency-key"))
     body = await read_json(request, _PAYMENT)
-    service: PaymentService = request.app.state.service
+    service = part_of(request, PaymentService)
     return _respond(await service.pay(who, body, key, edge_request_id(request.scope)))
 
 
@@ -144,7 +137,7 @@ async def list_payments(
 )
 async def follow_events(
     caller: CallerDep,
-    feed: Annotated[Feed, Depends(_feed)],
+    feed: Annotated[Feed, from_app(Feed)],
     query: Annotated[EventQuery, Query()],
     last_event_id: Annotated[int | None, Header(ge=0, le=2**63 - 1)] = None,
 ) -> AsyncIterator[ServerSentEvent]:

@@ -6,11 +6,12 @@ from risk.app import create_app
 from risk.migrations import GRANTS, VERSIONS
 from risk.settings import RiskSettings
 
-settings = RiskSettings()
-main(
-    settings,
-    lambda: create_app(settings),
-    migrate=lambda: migrate(
-        settings.database_url, VERSIONS, grants=GRANTS, role=settings.database_service_role
-    ),
-)
+if __name__ == "__main__":
+    settings = RiskSettings()
+    main(
+        settings,
+        lambda: create_app(settings),
+        migrate=lambda: migrate(
+            settings.database_url, VERSIONS, grants=GRANTS, role=settings.database_service_role
+        ),
+    )

@@ -14,7 +14,7 @@ ROUNDS = 20
 
 
 class Cleanup:
-    """Removes what has expired; whether the last turn worked says if the database is there."""
+    """Removes what has expired."""
 
     def __init__(
         self,

@@ -98,7 +98,7 @@ class RatesFeed:
         self._refreshes.labels("ok").inc()
         self._failing = False
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Refresh in the background from now on."""
         self._grace_ends = monotonic() + self._grace_seconds
         self._task = asyncio.create_task(self._poll(), name="rates from fx")

@@ -76,7 +76,7 @@ class RiskService:
     async def score(self, orders: Sequence[Order]) -> list[Result | Exception]:
         """Return one result per order; those of one call are scored in their order.
 
-        Raises NotConfigured without a policy and kurs.kernel.batching.Overloaded when too many
+        Raises NotConfigured without a policy and Overloaded when too many
         wait.
         """
         self._in_force()

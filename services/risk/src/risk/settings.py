@@ -24,7 +24,7 @@ class RiskSettings(ServiceSettings):
     blocked_accounts: str = ""
     """Accounts that neither pay nor are paid whatever the document says, separated by commas."""
     cleanup_seconds: float = 5.0
-    """Between two turns of removing old velocity buckets, which also check the database."""
+    """Between two turns of removing old velocity buckets."""
 
     def blocklist(self) -> frozenset[str]:
         """Return the blocked accounts."""

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel
 from pydantic_core import to_json
 
 from kurs.contracts.batch import Misfit, expires_at, read_batch, read_items
@@ -11,6 +10,7 @@ from kurs.kernel.clock import monotonic, to_rfc3339
 from kurs.kernel.errors import Unavailable, Unprocessable, problem_responses
 from kurs.kernel.ids import TransferId
 from kurs.quotes.token import InvalidToken, QuoteVerifier
+from kurs.web.direct import direct_post
 from kurs.web.routing import router
 from wallet import answers
 from wallet.domain.evaluate import stored_outcome
@@ -31,11 +31,12 @@ def service_routes(wallet: Wallet, quotes: QuoteVerifier, heads: HeadPublisher) 
     """Return the routes that only services call, over one wallet."""
     routes = router(tags=["between services"], responses=problem_responses(Unavailable))
 
-    @routes.post(
+    @direct_post(
+        routes,
         "/transfers/batch",
+        body=batch.TransferBatch,
         summary="Apply transfers, each alone, in as few transactions as possible",
         responses={200: {"model": batch.BatchResults}},
-        openapi_extra=_body(batch.TransferBatch),
     )
     async def transfers(request: Request) -> Response:
         arrived = monotonic()
@@ -51,11 +52,12 @@ def service_routes(wallet: Wallet, quotes: QuoteVerifier, heads: HeadPublisher) 
         ]
         return _json({"results": results})
 
-    @routes.post(
+    @direct_post(
+        routes,
         "/accounts/lookup",
+        body=batch.AccountLookup,
         summary="Find accounts, whoever owns them",
         responses={200: {"model": batch.FoundAccounts}},
-        openapi_extra=_body(batch.AccountLookup),
     )
     async def lookup(request: Request) -> Response:
         body = read_batch(batch.LOOKUP, await request.body())
@@ -132,8 +134,3 @@ def _submission(
 
 def _json(answer: dict[str, Any]) -> Response:
     return Response(to_json(answer), media_type="application/json")
-
-
-def _body(model: type[BaseModel]) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

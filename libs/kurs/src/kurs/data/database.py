@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -129,6 +129,10 @@ class Database(ABC):
                 self._written.inc()
                 return result
         raise AssertionError("unreachable")
+
+    async def ping(self) -> None:
+        """See that the database takes a transaction; raises DatabaseUnavailable."""
+        await self._run_write(lambda connection: connection.execute(text("SELECT 1")))
 
     def _traced(self, work: Work[Returned], kind: str) -> Work[Returned]:
         return self._spans.traced(work, kind) if self._spans else work

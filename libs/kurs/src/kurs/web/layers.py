@@ -13,11 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kurs.web.routing import JsonRoute
+from kurs.web.direct import DirectRoute
 
 Layer = Callable[[ASGIApp], ASGIApp]
 AnswerError = Callable[[Request, Exception], Response]
-Direct = dict[tuple[str, str], JsonRoute]
+Direct = dict[tuple[str, str], DirectRoute]
 """Direct routes by method and path."""
 _FAULT = 500
 _NO_STORE = (b"cache-control", b"no-store")
@@ -50,7 +50,7 @@ class ServiceApp(FastAPI):
         """Add the routes of `router`; its direct ones are called directly."""
         super().include_router(router, **options)
         for route in router.routes:
-            if isinstance(route, JsonRoute) and route.is_direct:
+            if isinstance(route, DirectRoute):
                 self._direct.update({(method, route.path): route for method in route.methods or ()})
 
     def build_middleware_stack(self) -> ASGIApp:

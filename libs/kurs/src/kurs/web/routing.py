@@ -1,7 +1,6 @@
-"""Routes that read JSON strictly, and direct ones: those that the framework hardly touches."""
+"""Routes that read JSON strictly."""
 
 from collections.abc import Callable
-from inspect import signature
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -32,18 +31,7 @@ class _ReadRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """A route that reads its body strictly.
-
-    An endpoint that takes the request and nothing else is direct: `kurs.web.layers` calls it
-    without FastAPI's handling of routes, dependencies, parameters and bodies, which costs more than
-    what such a route does. It reads its input itself, documents it by `openapi_extra`, and returns
-    a Response.
-    """
-
-    @property
-    def is_direct(self) -> bool:
-        """Whether the endpoint takes the request and nothing else, under one path."""
-        return "{" not in self.path and list(signature(self.endpoint).parameters) == ["request"]
+    """A route that reads its body strictly."""
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         """Return a handler whose request is bounded and decoded before the framework sees it."""

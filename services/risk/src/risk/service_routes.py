@@ -1,0 +1,31 @@
+"""The routes between services: batches in, batches out. The gateway does not forward to them."""
+
+from fastapi import Request, Response
+
+from kurs.data.database import DatabaseUnavailable
+from kurs.kernel.clock import monotonic
+from kurs.kernel.errors import Overloaded, problem_responses
+from kurs.web.direct import direct_post
+from kurs.web.parts import part_of
+from kurs.web.routing import router
+from risk.batches import BatchScoring
+from risk.errors import NotConfigured
+from risk.schemas import BatchAnswer, ScoreBatch
+
+service_routes = router(tags=["between services"])
+
+
+@direct_post(
+    service_routes,
+    "/score/batch",
+    body=ScoreBatch,
+    summary="Decide on many payments at once",
+    response_model=BatchAnswer,
+    responses=problem_responses(NotConfigured, Overloaded, DatabaseUnavailable),
+)
+async def score_batch(request: Request) -> Response:
+    """Return one result per item, in order."""
+    # Straight from bytes to items and back: this route is on the way of every payment.
+    arrived = monotonic()
+    body = await part_of(request, BatchScoring).answer(await request.body(), arrived)
+    return Response(body, media_type="application/json")
