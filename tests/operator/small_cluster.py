@@ -8,14 +8,14 @@ from typing import Any
 
 from kurs.config.resources import digest_of
 from kurs_operator.asking import Acknowledgements, NoAnswer
+from kurs_operator.cache import Change
 from kurs_operator.cluster import ClusterFault, Gone
 from kurs_operator.documents import SERVICES
 from kurs_operator.fleet import COMPONENT, Answer, Pod
 from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.reconcile import Reconciler
+from kurs_operator.ruling import Identity
 from kurs_operator.status import Note
-from kurs_operator.verdict import Identity
-from kurs_operator.view import Change
 from kurs_testing.clock import ManualClock
 from kurs_testing.telemetry import RecordingTelemetry
 

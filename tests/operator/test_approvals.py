@@ -93,12 +93,12 @@ async def test_one_of_higher_priority_does_not_override_without_a_ticket(desk: D
 
 
 async def test_doubling_counts_from_the_last_ticket(desk: Desk):
-    for bound, ticket, verdict in (
+    for bound, ticket, ruling in (
         (100, None, YES), (200, None, YES), (400, None, NO), (401, "CHG-1", YES),
         (802, "CHG-1", YES), (1600, "CHG-1", NO), (1600, "CHG-2", YES), (3201, "CHG-1", NO),
     ):  # fmt: skip
         await desk.apply(limit(bound, changeTicket=ticket))
-        assert desk.accepted() == verdict, (bound, ticket)
+        assert desk.accepted() == ruling, (bound, ticket)
     assert desk.in_force() == {"limits": 1600}
     assert "generation 7 stays in force" in desk.message()
 
@@ -142,14 +142,14 @@ async def test_every_way_out_of_force_needs_one(desk: Desk, looser: dict[str, An
 
 
 async def test_velocity_rules_are_limits_too(desk: Desk):
-    for count, window, verdict in (
+    for count, window, ruling in (
         (10, "1h", YES),
         (10, "59m", NO),
         (20, "2h", YES),
         (21, "2h", NO),
     ):
         await desk.apply(burst(count, window))
-        assert desk.accepted() == verdict, (count, window)
+        assert desk.accepted() == ruling, (count, window)
 
 
 async def test_a_limit_may_move_to_others_that_state_it_together(desk: Desk):

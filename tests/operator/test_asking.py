@@ -13,8 +13,8 @@ from kurs.edges import Signer
 from kurs.kernel.clock import SystemClock
 from kurs_operator import asking
 from kurs_operator.asking import Acknowledgements, Asker, NoAnswer
+from kurs_operator.cache import Change
 from kurs_operator.fleet import Answer, Pod
-from kurs_operator.view import Change
 from kurs_testing.clock import ManualClock
 from kurs_testing.edges import key_of
 

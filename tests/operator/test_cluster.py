@@ -20,8 +20,8 @@ from kurs_operator.cluster import (
     wait_until_served,
 )
 from kurs_operator.crds.definitions import KINDS_DEFINED, definition
+from kurs_operator.ruling import Identity
 from kurs_operator.status import Note
-from kurs_operator.verdict import Identity
 
 Answer = Callable[[httpx2.Request], httpx2.Response]
 IDENTITY = Identity("FXRateSource", "kurs", "desk", "uid-1", 2)

@@ -10,7 +10,7 @@ from tests.operator.builders import NOW, rate_source, threshold
 from kurs.config.resources import FxDocument, RiskDocument
 from kurs_operator.compile import Compilation, compile_resources
 from kurs_operator.fitting import MAX_DOCUMENT_BYTES
-from kurs_operator.verdict import Reason
+from kurs_operator.ruling import Reason
 
 MOMENTS = ("2025-12-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")
 QUOTES = ("IDR", "SGD", "JPY")
@@ -65,8 +65,8 @@ broken = st.sampled_from(
 resources = st.lists(rate_sources | thresholds | broken, max_size=10)
 
 
-def verdicts(compilation: Compilation) -> dict[str, Reason]:
-    return {str(verdict.identity): verdict.reason for verdict in compilation.verdicts}
+def rulings(compilation: Compilation) -> dict[str, Reason]:
+    return {str(ruling.identity): ruling.reason for ruling in compilation.rulings}
 
 
 def names_in(document: FxDocument | RiskDocument) -> list[str]:
@@ -81,18 +81,18 @@ def test_the_order_of_the_input_does_not_matter(contents: list[Any], random: Any
 
 
 @given(resources)
-def test_every_resource_gets_one_verdict(contents: list[Any]):
+def test_every_resource_gets_one_ruling(contents: list[Any]):
     compilation = compile_resources(contents, now=NOW)
 
-    assert len(compilation.verdicts) == len(contents)
-    assert all(verdict.message for verdict in compilation.verdicts)
+    assert len(compilation.rulings) == len(contents)
+    assert all(ruling.message for ruling in compilation.rulings)
 
 
 @given(resources)
 def test_what_stands_in_a_document_is_what_the_verdicts_say(contents: list[Any]):
     compilation = compile_resources(contents, now=NOW)
 
-    told = [v.identity for v in compilation.verdicts if v.in_document]
+    told = [v.identity for v in compilation.rulings if v.in_document]
     listed = [
         (s.kind, s.name, s.uid, s.generation)
         for document in compilation.documents.values()
@@ -112,14 +112,14 @@ def test_documents_can_be_read_by_the_services(contents: list[Any]):
 @given(resources)
 def test_a_loser_does_not_change_what_the_others_get(contents: list[Any]):
     compilation = compile_resources(contents, now=NOW)
-    kept = {v.identity for v in compilation.verdicts if v.reason is not Reason.CONFLICTED}
-    refused = len(compilation.verdicts) - len(kept)
+    kept = {v.identity for v in compilation.rulings if v.reason is not Reason.CONFLICTED}
+    refused = len(compilation.rulings) - len(kept)
 
     assert refused <= max(len(contents) - 1, 0)
-    for verdict in compilation.verdicts:
-        if verdict.reason is Reason.CONFLICTED:
-            assert verdict.winner is not None
-            assert verdict.winner in verdict.message
+    for ruling in compilation.rulings:
+        if ruling.reason is Reason.CONFLICTED:
+            assert ruling.winner is not None
+            assert ruling.winner in ruling.message
 
 
 @given(resources)
@@ -162,7 +162,7 @@ def test_nothing_gives_two_empty_documents():
     compilation = compile_resources([], now=NOW)
 
     assert set(compilation.documents) == {"fx", "risk"}
-    assert compilation.verdicts == ()
+    assert compilation.rulings == ()
     assert compilation.next_change is None
 
 
@@ -190,7 +190,7 @@ def test_a_window_includes_its_start_and_not_its_end(
 ):
     compilation = compile_resources([threshold(**window)], now=NOW)
 
-    assert verdicts(compilation) == {"RiskThreshold/limits": reason}
+    assert rulings(compilation) == {"RiskThreshold/limits": reason}
     assert (names_in(compilation.risk) == ["limits"]) is present
     assert compilation.refused == ()
 
@@ -232,7 +232,7 @@ def test_a_source_is_told_which_ones_are_asked_before_it():
         rate_source("coming", priority=400, effectiveFrom="2026-02-01T00:00:00Z"),
     ]  # fmt: skip
 
-    messages = {v.identity.name: v.message for v in compile_resources(contents, now=NOW).verdicts}
+    messages = {v.identity.name: v.message for v in compile_resources(contents, now=NOW).rulings}
 
     assert messages["first"] == messages["apart"] == "in force"
     assert messages["spare"] == "in force, asked after first where they quote the same pair"
@@ -273,7 +273,7 @@ def test_a_thousand_resources_of_which_few_fit_compile_in_bounded_work():
     compilation = compile_resources(contents, now=NOW)
 
     assert len(compilation.risk.to_json()) <= MAX_DOCUMENT_BYTES
-    assert len(compilation.verdicts) == 1000
+    assert len(compilation.rulings) == 1000
 
 
 def test_two_hundred_resources_compile_together():

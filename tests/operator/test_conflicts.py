@@ -6,7 +6,7 @@ import pytest
 from tests.operator.builders import NOW, rate_source, threshold
 
 from kurs_operator.compile import Compilation, compile_resources
-from kurs_operator.verdict import Reason, Verdict
+from kurs_operator.ruling import Reason, Ruling
 
 OLD, YOUNG = "2025-01-01T00:00:00Z", "2025-06-01T00:00:00Z"
 
@@ -15,7 +15,7 @@ def compiled(*contents: dict[str, Any]) -> Compilation:
     return compile_resources(contents, now=NOW)
 
 
-def loser(compilation: Compilation) -> Verdict:
+def loser(compilation: Compilation) -> Ruling:
     [refused] = compilation.refused
     assert refused.reason is Reason.CONFLICTED
     return refused
@@ -32,24 +32,24 @@ def test_a_source_of_lower_priority_is_a_fallback():
 
 
 def test_of_two_sources_of_one_pair_and_priority_the_older_wins():
-    verdict = loser(
+    ruling = loser(
         compiled(
             rate_source("a", metadata={"creationTimestamp": YOUNG}),
             rate_source("b", metadata={"creationTimestamp": OLD}),
         )
     )
 
-    assert verdict.identity.name == "a"
-    assert verdict.winner == "FXRateSource/b"
-    assert "FXRateSource/b wins because it is older" in verdict.message
-    assert "both quote USD/IDR at priority 100" in verdict.message
+    assert ruling.identity.name == "a"
+    assert ruling.winner == "FXRateSource/b"
+    assert "FXRateSource/b wins because it is older" in ruling.message
+    assert "both quote USD/IDR at priority 100" in ruling.message
 
 
 def test_without_ages_the_name_decides():
-    verdict = loser(compiled(rate_source("b"), rate_source("a")))
+    ruling = loser(compiled(rate_source("b"), rate_source("a")))
 
-    assert verdict.identity.name == "b"
-    assert "its name comes first" in verdict.message
+    assert ruling.identity.name == "b"
+    assert "its name comes first" in ruling.message
 
 
 @pytest.mark.parametrize(
@@ -130,20 +130,20 @@ def test_the_same_limit_for_the_same_scope_is_a_contradiction(rule: Any, stated:
     first = threshold("a", scope=scopes[0], **rule)
     second = threshold("b", scope=scopes[1], **rule)
 
-    verdict = loser(compiled(first, second))
+    ruling = loser(compiled(first, second))
 
-    assert verdict.identity.name == "b"
-    assert f"both state {stated} for the same scope" in verdict.message
+    assert ruling.identity.name == "b"
+    assert f"both state {stated} for the same scope" in ruling.message
 
 
 def test_a_higher_priority_replaces_a_limit():
     young = {"creationTimestamp": YOUNG}
     usual = threshold("usual", metadata={"creationTimestamp": OLD})
-    verdict = loser(compiled(usual, threshold("holiday", priority=500, metadata=young)))
+    ruling = loser(compiled(usual, threshold("holiday", priority=500, metadata=young)))
 
-    assert verdict.identity.name == "usual"
-    assert verdict.winner == "RiskThreshold/holiday"
-    assert "its priority is higher" in verdict.message
+    assert ruling.identity.name == "usual"
+    assert ruling.winner == "RiskThreshold/holiday"
+    assert "its priority is higher" in ruling.message
 
 
 def test_what_comes_later_drives_nobody_out_before_its_time():
@@ -164,7 +164,7 @@ def test_a_conflict_to_come_is_announced():
 
     compilation = compiled(threshold("a-usual"), later)
 
-    [announced] = [v for v in compilation.verdicts if v.reason is Reason.NOT_YET_EFFECTIVE]
+    [announced] = [v for v in compilation.rulings if v.reason is Reason.NOT_YET_EFFECTIVE]
     assert "but then RiskThreshold/a-usual wins" in announced.message
 
 

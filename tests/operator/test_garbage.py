@@ -1,4 +1,4 @@
-"""Whatever the API server or a file holds, compile answers with verdicts and never raises."""
+"""Whatever the API server or a file holds, compile answers with rulings and never raises."""
 
 from copy import deepcopy
 from pathlib import Path
@@ -10,9 +10,9 @@ from tests.operator.builders import NOW, rate_source, threshold
 
 from kurs_operator import entries
 from kurs_operator.compile import compile_resources
-from kurs_operator.last_good import hold_last_good, with_spoilt
+from kurs_operator.last_good import hold_last_good, with_refused
 from kurs_operator.manifests import read_manifests
-from kurs_operator.verdict import Reason
+from kurs_operator.ruling import Reason
 
 GOOD = [
     content
@@ -79,14 +79,14 @@ def test_every_damaged_resource_gets_a_verdict_and_the_others_keep_their_effect(
     good = [rate_source("good", **first), threshold("good", **first)]
     compilation = compile_resources([*contents, *good], now=NOW)
 
-    assert len(compilation.verdicts) == len(contents) + 2
+    assert len(compilation.rulings) == len(contents) + 2
     assert "good" in [source.name for source in compilation.fx.sources]
     assert "good" in [source.name for source in compilation.risk.sources]
     for document in compilation.documents.values():
         assert type(document).model_validate_json(document.to_json()) == document
-    for verdict in compilation.refused:
-        assert verdict.message
-        assert len(verdict.message) < 20_000
+    for ruling in compilation.refused:
+        assert ruling.message
+        assert len(ruling.message) < 20_000
 
 
 @given(damaged() | garbage, damaged() | garbage)
@@ -97,7 +97,7 @@ def test_whatever_is_in_force_a_damaged_edit_of_it_is_held_back_or_compiled(
 
     held, spoilt = hold_last_good([after], documents)
 
-    assert len(with_spoilt(compile_resources(held, now=NOW).verdicts, spoilt)) == 1
+    assert len(with_refused(compile_resources(held, now=NOW).rulings, spoilt)) == 1
 
 
 def test_what_nobody_foresaw_refuses_one_resource_and_is_told_the_log(monkeypatch: Any):

@@ -9,7 +9,7 @@ import kurs_operator
 
 ROOT = Path(kurs_operator.__file__).parent
 PURE = (
-    "compile", "conflicts", "verdict", "edits", "last_good", "status", "conditions", "documents",
+    "compile", "conflicts", "ruling", "edits", "last_good", "status", "conditions", "documents",
 )  # fmt: skip
 
 

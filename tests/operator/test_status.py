@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from kurs.config.resources import SourceRef
 from kurs_operator.conditions import ConditionType
 from kurs_operator.fleet import Ack, Answer, Fleet, Pod
+from kurs_operator.ruling import Identity, Reason, Ruling
 from kurs_operator.status import Judged, notes, status_of
-from kurs_operator.verdict import Identity, Reason, Verdict
 
 NOW = 1_767_225_600_000_000
 IDENTITY = Identity("RiskThreshold", "kurs", "limits", "uid", 3)
@@ -35,7 +35,7 @@ def fleets(draw: st.DrawFn) -> Fleet:
     return Fleet(tuple(pods), acks, since=NOW)
 
 
-verdicts = st.sampled_from(list(Reason)).map(lambda reason: Verdict(IDENTITY, reason, "because"))
+rulings = st.sampled_from(list(Reason)).map(lambda reason: Ruling(IDENTITY, reason, "because"))
 
 
 def runs_it(fleet: Fleet, pod: Pod) -> bool:
@@ -48,32 +48,32 @@ def runs_none(fleet: Fleet, pod: Pod) -> bool:
     return bool(ack and ack.asked_at >= fleet.since and not ack.answer.sources)
 
 
-@given(verdicts, fleets())
-def test_a_first_ready_means_that_every_counted_pod_said_so(verdict: Verdict, fleet: Fleet):
-    status = status_of(Judged(verdict, "r", None), fleet, NOW)
+@given(rulings, fleets())
+def test_a_first_ready_means_that_every_counted_pod_said_so(ruling: Ruling, fleet: Fleet):
+    status = status_of(Judged(ruling, "r", None), fleet, NOW)
 
     ready = status.condition(ConditionType.READY)
-    proof = runs_it if verdict.in_document else runs_none
+    proof = runs_it if ruling.in_document else runs_none
     all_do = bool(fleet.pods) and all(proof(fleet, pod) for pod in fleet.pods)
     assert ready is not None
-    assert (ready.status == "True") == (verdict.accepted and all_do)
+    assert (ready.status == "True") == (ruling.accepted and all_do)
 
 
-@given(verdicts, fleets(), fleets())
-def test_a_kept_ready_is_contradicted_by_no_pod(verdict: Verdict, first: Fleet, then: Fleet):
-    before = status_of(Judged(verdict, "r", None), first, NOW)
-    after = status_of(Judged(verdict, "r", before), then, NOW + 1)
+@given(rulings, fleets(), fleets())
+def test_a_kept_ready_is_contradicted_by_no_pod(ruling: Ruling, first: Fleet, then: Fleet):
+    before = status_of(Judged(ruling, "r", None), first, NOW)
+    after = status_of(Judged(ruling, "r", before), then, NOW + 1)
 
     ready = after.condition(ConditionType.READY)
     assert ready is not None
-    if ready.status == "True" and verdict.in_document:
+    if ready.status == "True" and ruling.in_document:
         said = [pod for pod in then.pods if pod.uid in then.acks and then.acks[pod.uid].asked_at]
         assert all(runs_it(then, pod) for pod in said)
 
 
-@given(verdicts, fleets())
-def test_every_status_is_bounded_and_whole(verdict: Verdict, fleet: Fleet):
-    status = status_of(Judged(verdict, "r", None), fleet, NOW)
+@given(rulings, fleets())
+def test_every_status_is_bounded_and_whole(ruling: Ruling, fleet: Fleet):
+    status = status_of(Judged(ruling, "r", None), fleet, NOW)
 
     assert status.observed_generation == 3
     assert all(c.observed_generation == 3 for c in status.conditions)
@@ -86,18 +86,18 @@ def test_every_status_is_bounded_and_whole(verdict: Verdict, fleet: Fleet):
         assert counted.rejected <= counted.desired - counted.applied
 
 
-@given(verdicts, fleets())
-def test_what_does_not_change_is_told_once(verdict: Verdict, fleet: Fleet):
-    first = status_of(Judged(verdict, "r", None), fleet, NOW)
-    again = status_of(Judged(verdict, "r", first), fleet, NOW + 7_000_000)
+@given(rulings, fleets())
+def test_what_does_not_change_is_told_once(ruling: Ruling, fleet: Fleet):
+    first = status_of(Judged(ruling, "r", None), fleet, NOW)
+    again = status_of(Judged(ruling, "r", first), fleet, NOW + 7_000_000)
 
     assert again == first
     assert notes(first, again) == []
 
 
-@given(verdicts, fleets())
-def test_stalled_and_reconciling_stand_only_while_they_are_true(verdict: Verdict, fleet: Fleet):
-    status = status_of(Judged(verdict, "r", None), fleet, NOW)
+@given(rulings, fleets())
+def test_stalled_and_reconciling_stand_only_while_they_are_true(ruling: Ruling, fleet: Fleet):
+    status = status_of(Judged(ruling, "r", None), fleet, NOW)
 
     ready = status.condition(ConditionType.READY)
     under_way = status.condition(ConditionType.RECONCILING)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from kurs.kernel.clock import to_rfc3339
 from kurs_operator.conflicts import conflict
 from kurs_operator.entries import Entry
-from kurs_operator.verdict import Reason, Verdict
+from kurs_operator.ruling import Reason, Ruling
 
 
 def changes(entries: Iterable[Entry], now: int) -> list[int]:
@@ -19,8 +19,8 @@ def changes(entries: Iterable[Entry], now: int) -> list[int]:
     return [moment for moment in moments if moment is not None and moment > now]
 
 
-def admit(entries: Sequence[Entry], now: int, verdicts: list[Verdict]) -> list[Entry]:
-    """Return the entries that belong in the document; append the verdicts on the others.
+def admit(entries: Sequence[Entry], now: int, rulings: list[Ruling]) -> list[Entry]:
+    """Return the entries that belong in the document; append the rulings on the others.
 
     A loser does not make losers itself: each entry is held against those already admitted. One
     that is not yet effective is admitted, since services open and close windows to the second and
@@ -28,48 +28,48 @@ def admit(entries: Sequence[Entry], now: int, verdicts: list[Verdict]) -> list[E
     """
     admitted: list[Entry] = []
     coming: list[Entry] = []
-    for entry in _first_of_each_name(sorted(entries, key=lambda e: e.rank), verdicts):
+    for entry in _first_of_each_name(sorted(entries, key=lambda e: e.rank), rulings):
         spec = entry.part.spec
         if spec.suspend:
-            verdicts.append(Verdict(entry.identity, Reason.SUSPENDED, "spec.suspend is true"))
+            rulings.append(Ruling(entry.identity, Reason.SUSPENDED, "spec.suspend is true"))
         elif spec.effective_until is not None and now >= spec.effective_until:
             message = f"was in force until {to_rfc3339(spec.effective_until)}"
-            verdicts.append(Verdict(entry.identity, Reason.EXPIRED, message))
+            rulings.append(Ruling(entry.identity, Reason.EXPIRED, message))
         elif spec.effective_from is not None and now < spec.effective_from:
             coming.append(entry)
         elif lost := _lost(entry, admitted):
-            verdicts.append(lost)
+            rulings.append(lost)
         else:
             admitted.append(entry)
     both = admitted + coming
     return admitted + [entry.told(_announced(entry, both)) for entry in coming]
 
 
-def _first_of_each_name(ranked: Iterable[Entry], verdicts: list[Verdict]) -> Iterator[Entry]:
+def _first_of_each_name(ranked: Iterable[Entry], rulings: list[Ruling]) -> Iterator[Entry]:
     named: set[tuple[str, str, str]] = set()
     for entry in ranked:
         if entry.identity.key in named:
             name = str(entry.identity)
             message = f"{name} is defined more than once; give this one another metadata.name"
-            verdicts.append(Verdict(entry.identity, Reason.CONFLICTED, message, winner=name))
+            rulings.append(Ruling(entry.identity, Reason.CONFLICTED, message, winner=name))
         else:
             named.add(entry.identity.key)
             yield entry
 
 
-def _lost(entry: Entry, earlier: Iterable[Entry]) -> Verdict | None:
-    """Return the verdict on an entry that contradicts one before it, or None."""
+def _lost(entry: Entry, earlier: Iterable[Entry]) -> Ruling | None:
+    """Return the ruling on an entry that contradicts one before it, or None."""
     for winner in earlier:
         found = conflict(winner.claim, entry.claim)
         if found is not None:
             name = str(winner.identity)
             message = f"{name} wins because {_precedence(winner, entry)}: {found}"
-            return Verdict(entry.identity, Reason.CONFLICTED, message, winner=name)
+            return Ruling(entry.identity, Reason.CONFLICTED, message, winner=name)
     return None
 
 
-def _announced(entry: Entry, others: Iterable[Entry]) -> Verdict:
-    """Return the verdict on an entry that is not yet effective, with the conflict it will meet."""
+def _announced(entry: Entry, others: Iterable[Entry]) -> Ruling:
+    """Return the ruling on an entry that is not yet effective, with the conflict it will meet."""
     start = entry.part.spec.effective_from
     assert start is not None
     then = (
@@ -83,7 +83,7 @@ def _announced(entry: Entry, others: Iterable[Entry]) -> Verdict:
     message = f"comes into force at {to_rfc3339(start)}"
     if lost is not None:
         message += f", but then {lost.message}"
-    return Verdict(entry.identity, Reason.NOT_YET_EFFECTIVE, message)
+    return Ruling(entry.identity, Reason.NOT_YET_EFFECTIVE, message)
 
 
 def _precedence(winner: Entry, loser: Entry) -> str:

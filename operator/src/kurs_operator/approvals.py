@@ -18,7 +18,7 @@ from kurs.kernel.clock import from_rfc3339, to_rfc3339
 from kurs_operator.compile import Compilation, compile_resources
 from kurs_operator.conditions import MAX_APPROVED, MAX_TICKETS, Approval, ApprovedLimit
 from kurs_operator.last_good import in_force, restored
-from kurs_operator.verdict import Identity, Reason, Verdict
+from kurs_operator.ruling import Identity, Reason, Ruling
 
 Content = Mapping[str, Any]
 Approvals = Mapping[str, Approval]
@@ -29,10 +29,10 @@ _ITS_OWN = frozenset({Reason.ACCEPTED, Reason.NOT_YET_EFFECTIVE, Reason.EXPIRED}
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """What may be in force, the verdicts on what may not by uid, and the approvals from now on."""
+    """What may be in force, the rulings on what may not by uid, and the approvals from now on."""
 
     compilation: Compilation
-    refused: Mapping[str, Verdict]
+    refused: Mapping[str, Ruling]
     approvals: Approvals
 
 
@@ -46,15 +46,15 @@ def compile_approved(
 ) -> Approved:
     """Compile resources, and hold back what loosens a limit without a new ticket of this form."""
     contents = list(resources)
-    good, refused = in_force(documents), dict[str, Verdict]()
+    good, refused = in_force(documents), dict[str, Ruling]()
     while True:
         compilation = compile_resources(contents, now=now)
         judgement = _Judgement(contents, compilation, approvals, good, now, ticket)
         found = {uid: why for uid, why in judgement.loosened() if uid not in refused}
         if not found:
-            verdicts = (*compilation.verdicts, *_left_out(compilation, refused))
+            rulings = (*compilation.rulings, *_left_out(compilation, refused))
             return Approved(
-                replace(compilation, verdicts=verdicts), refused, judgement.approvals(refused)
+                replace(compilation, rulings=rulings), refused, judgement.approvals(refused)
             )
         kept = []
         for content in contents:
@@ -107,8 +107,8 @@ class _Judgement:
         ticket: re.Pattern[str],
     ) -> None:
         self._specs = {Identity.of(c).uid: c.get("spec", {}) for c in contents}
-        self._verdicts = {v.identity.uid: v for v in compilation.verdicts if v.identity.uid}
-        self._uids = {str(v.identity): uid for uid, v in self._verdicts.items()}
+        self._rulings = {v.identity.uid: v for v in compilation.rulings if v.identity.uid}
+        self._uids = {str(v.identity): uid for uid, v in self._rulings.items()}
         self._approvals = approvals
         self._now = now
         self._ticket = ticket
@@ -116,13 +116,13 @@ class _Judgement:
         self._stated = {
             uid: limits_of(parts[name])
             for name, uid in self._uids.items()
-            if name in parts and self._verdicts[uid].in_force
+            if name in parts and self._rulings[uid].in_force
         }
 
         self._newcomer = next(
             (
                 uid
-                for uid, v in self._verdicts.items()
+                for uid, v in self._rulings.items()
                 if v.in_document
                 and v.identity.kind == "RiskThreshold"
                 and good.get((*_kind_and_name(v.identity), uid), (-1,))[0] != v.identity.generation
@@ -134,14 +134,14 @@ class _Judgement:
         """Yield who took an approved limit out of force without a ticket, and what it was."""
         for owner, who, limit in self._missing():
             if not self._excused(who, owner):
-                yield who, f"{self._verdicts[owner].identity} {_described(limit)}"
+                yield who, f"{self._rulings[owner].identity} {_described(limit)}"
 
-    def approvals(self, refused: Mapping[str, Verdict]) -> Approvals:
+    def approvals(self, refused: Mapping[str, Ruling]) -> Approvals:
         """Return the approvals of all that is in force, as they are from now on."""
         displaced: dict[str, set[str]] = {}
         for owner, who, _ in self._missing():
             if who != owner:
-                displaced.setdefault(who, set()).add(self._verdicts[owner].identity.name)
+                displaced.setdefault(who, set()).add(self._rulings[owner].identity.name)
         return {
             uid: self._approved(uid, stated, displaced.get(uid, set()))
             for uid, stated in self._stated.items()
@@ -159,19 +159,19 @@ class _Judgement:
                     yield owner, who, limit
 
     def _responsible(self, owner: str) -> str | None:
-        verdict = self._verdicts.get(owner)
-        if verdict is None:
+        ruling = self._rulings.get(owner)
+        if ruling is None:
             return None
-        if verdict.reason is Reason.CONFLICTED:
-            return self._uids.get(verdict.winner or "")
-        if verdict.reason is Reason.TOO_LARGE:
+        if ruling.reason is Reason.CONFLICTED:
+            return self._uids.get(ruling.winner or "")
+        if ruling.reason is Reason.TOO_LARGE:
             return self._newcomer
         brake = self._specs.get(owner, {}).get("mode") == "Shadow"
-        return owner if verdict.reason in _ITS_OWN and not brake else None
+        return owner if ruling.reason in _ITS_OWN and not brake else None
 
     def _excused(self, who: str, owner: str) -> bool:
         mine = self._approvals.get(who, NOTHING)
-        if who != owner and self._verdicts[owner].identity.name in mine.overrides:
+        if who != owner and self._rulings[owner].identity.name in mine.overrides:
             return True
         return self._new_ticket(who, {*mine.tickets, *self._approvals[owner].tickets}) is not None
 
@@ -251,15 +251,15 @@ def _described(limit: ApprovedLimit) -> str:
     return f"declines above {what}" + (f" within {limit.window} s" if limit.window else "")
 
 
-def _refusal(identity: Identity, what: str, kept: int | None) -> Verdict:
+def _refusal(identity: Identity, what: str, kept: int | None) -> Ruling:
     stays = "it is not in force" if kept is None else f"generation {kept} stays in force"
     message = (
         f"as last approved, {what}; to more than double that, to end it or to override it, name "
         f"the approval in a new spec.changeTicket; {stays}"
     )
-    return Verdict(identity, Reason.TICKET_REQUIRED, message, kept=kept)
+    return Ruling(identity, Reason.TICKET_REQUIRED, message, kept=kept)
 
 
-def _left_out(compilation: Compilation, refused: Mapping[str, Verdict]) -> list[Verdict]:
-    there = {verdict.identity.uid for verdict in compilation.verdicts}
-    return [verdict for uid, verdict in refused.items() if uid not in there]
+def _left_out(compilation: Compilation, refused: Mapping[str, Ruling]) -> list[Ruling]:
+    there = {ruling.identity.uid for ruling in compilation.rulings}
+    return [ruling for uid, ruling in refused.items() if uid not in there]

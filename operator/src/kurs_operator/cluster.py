@@ -19,8 +19,8 @@ from lightkube.types import PatchType
 from kurs.config.resources import API_VERSION, FILE_NAME
 from kurs.kernel.clock import Clock, SystemClock, to_rfc3339
 from kurs_operator.fleet import COMPONENT, PART_OF, POKE
+from kurs_operator.ruling import Identity
 from kurs_operator.status import Note
-from kurs_operator.verdict import Identity
 
 NAME = "kurs-operator"
 """The field manager of what is applied, and the reporter of Events."""

@@ -1,4 +1,4 @@
-"""The pure heart of the operator: all resources in; a document per service and a verdict each out.
+"""The pure heart of the operator: all resources in; a document per service and a ruling each out.
 
 The result depends on the set of resources and on `now`, never on their order or on a clock. Both
 the operator and the local mode call it, so what a laptop does is what a cluster does.
@@ -22,7 +22,7 @@ from kurs_operator.conflicts import RateClaim, shared_pair
 from kurs_operator.entries import Entry, read_entry
 from kurs_operator.fitting import within_size, within_windows
 from kurs_operator.open_quotes import open_quotes
-from kurs_operator.verdict import Reason, Verdict
+from kurs_operator.ruling import Reason, Ruling
 
 _SHOWN = 3
 """How many names of other resources a message holds."""
@@ -30,7 +30,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Compilation:
-    """The documents, one verdict per resource, and when to compile again.
+    """The documents, one ruling per resource, and when to compile again.
 
     `next_change` is the next moment at which a resource comes into force or expires, in
     microseconds since the epoch.
@@ -38,7 +38,7 @@ class Compilation:
 
     fx: FxDocument
     risk: RiskDocument
-    verdicts: tuple[Verdict, ...]
+    rulings: tuple[Ruling, ...]
     next_change: int | None
 
     @property
@@ -47,9 +47,9 @@ class Compilation:
         return {"fx": self.fx, "risk": self.risk}
 
     @property
-    def refused(self) -> tuple[Verdict, ...]:
-        """The verdicts on resources that are not accepted."""
-        return tuple(verdict for verdict in self.verdicts if not verdict.accepted)
+    def refused(self) -> tuple[Ruling, ...]:
+        """The rulings on resources that are not accepted."""
+        return tuple(ruling for ruling in self.rulings if not ruling.accepted)
 
 
 def compile_resources(resources: Iterable[object], *, now: int) -> Compilation:
@@ -59,23 +59,23 @@ def compile_resources(resources: Iterable[object], *, now: int) -> Compilation:
     window is still to come stands in the document, with it, and the service waits for it. What
     cannot be read, or does not fit, is refused alone.
     """
-    verdicts: list[Verdict] = []
+    rulings: list[Ruling] = []
     entries: dict[str, list[Entry]] = {"FXRateSource": [], "RiskThreshold": []}
     for content in resources:
         read = read_entry(content)
-        if isinstance(read, Verdict):
-            verdicts.append(read)
+        if isinstance(read, Ruling):
+            rulings.append(read)
         else:
             entries[read.identity.kind].append(read)
     rates, limits = entries.values()
     next_change = min(changes([*rates, *limits], now), default=None)
-    admitted = within_windows(admit(limits, now, verdicts), verdicts)
-    risk, judging = within_size(admitted, _risk_document, verdicts)
-    verdicts += [entry.verdict or _in_force(entry) for entry in judging]
+    admitted = within_windows(admit(limits, now, rulings), rulings)
+    risk, judging = within_size(admitted, _risk_document, rulings)
+    rulings += [entry.ruling or _in_force(entry) for entry in judging]
     build = partial(_fx_document, tuple(open_quotes(judging)) or None)
-    fx, asked = within_size(admit(rates, now, verdicts), build, verdicts)
-    verdicts += [entry.verdict or _asked_after(entry, asked) for entry in asked]
-    ordered = sorted(verdicts, key=lambda v: (v.identity, v.reason, v.message))
+    fx, asked = within_size(admit(rates, now, rulings), build, rulings)
+    rulings += [entry.ruling or _asked_after(entry, asked) for entry in asked]
+    ordered = sorted(rulings, key=lambda v: (v.identity, v.reason, v.message))
     return Compilation(fx, risk, tuple(ordered), next_change)
 
 
@@ -93,17 +93,17 @@ def _risk_document(entries: Sequence[Entry]) -> RiskDocument:
     return RiskDocument.build(payload, [entry.reference for entry in placed])
 
 
-def _in_force(entry: Entry) -> Verdict:
-    return Verdict(entry.identity, Reason.ACCEPTED, "in force")
+def _in_force(entry: Entry) -> Ruling:
+    return Ruling(entry.identity, Reason.ACCEPTED, "in force")
 
 
-def _asked_after(entry: Entry, others: Iterable[Entry]) -> Verdict:
-    """Return the verdict on a source in force, with the word on those that are asked before it."""
+def _asked_after(entry: Entry, others: Iterable[Entry]) -> Ruling:
+    """Return the ruling on a source in force, with the word on those that are asked before it."""
     mine = entry.claim
     first = (
         other.identity.name
         for other in others
-        if other.verdict is None
+        if other.ruling is None
         and isinstance(mine, RateClaim)
         and isinstance(other.claim, RateClaim)
         and other.claim.priority > mine.priority
@@ -113,4 +113,4 @@ def _asked_after(entry: Entry, others: Iterable[Entry]) -> Verdict:
     if not names:
         return _in_force(entry)
     message = f"in force, asked after {names} where they quote the same pair"
-    return Verdict(entry.identity, Reason.ACCEPTED, message)
+    return Ruling(entry.identity, Reason.ACCEPTED, message)

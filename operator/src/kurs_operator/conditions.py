@@ -44,7 +44,7 @@ class ConditionType(StrEnum):
 
 
 class Progress(StrEnum):
-    """Reasons of the conditions `Propagated`, `SourceHealthy` and `Ready`, beside the verdict's."""
+    """Reasons of the conditions `Propagated`, `SourceHealthy` and `Ready`, beside the ruling's."""
 
     PROPAGATED = "Propagated"
     PROPAGATING = "Propagating"

@@ -36,7 +36,7 @@ class Written:
 
 
 def read(service: Service, text: str | None) -> Written | None:
-    """Return the document in a ConfigMap, or None when there is none or someone spoilt it."""
+    """Return the document in a ConfigMap, or None when there is none or someone broke it."""
     if text is None:
         return None
     try:

@@ -21,7 +21,7 @@ from kurs.config.resources import (
 from kurs.kernel.clock import to_rfc3339
 from kurs_operator.conflicts import Claim, claim_of
 from kurs_operator.edits import last_edit
-from kurs_operator.verdict import Identity, Verdict, refused
+from kurs_operator.ruling import Identity, Ruling, refused
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Entry:
     created: float
     text: str
     claim: Claim
-    verdict: Verdict | None = None
+    ruling: Ruling | None = None
     """What to say of it when it stands in the document, if not that it is in force."""
 
     @cached_property
@@ -61,13 +61,13 @@ class Entry:
         """The place in the document: by content alone, so that age does not change the revision."""
         return (-self.part.spec.priority, self.identity.namespace, self.identity.name)
 
-    def told(self, verdict: Verdict) -> "Entry":
+    def told(self, ruling: Ruling) -> "Entry":
         """Return the entry with what to say of it."""
-        return replace(self, verdict=verdict)
+        return replace(self, ruling=ruling)
 
 
-def read_entry(content: object) -> Entry | Verdict:
-    """Read a resource that may break any rule: an entry, or the verdict that refuses it."""
+def read_entry(content: object) -> Entry | Ruling:
+    """Read a resource that may break any rule: an entry, or the ruling that refuses it."""
     identity = Identity.of(content)
     try:
         resource = parse_resource(content)

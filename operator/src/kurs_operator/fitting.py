@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from kurs.config.resources import MAX_WINDOWS, Document, RateSource
 from kurs_operator.entries import Entry
-from kurs_operator.verdict import Reason, Verdict
+from kurs_operator.ruling import Reason, Ruling
 
 MAX_DOCUMENT_BYTES = 1_000_000
 """A ConfigMap holds 1 MiB; the rest is room for its metadata."""
@@ -17,7 +17,7 @@ MAX_DOCUMENT_BYTES = 1_000_000
 DocumentT = TypeVar("DocumentT", bound=Document)
 
 
-def within_windows(entries: Sequence[Entry], verdicts: list[Verdict]) -> list[Entry]:
+def within_windows(entries: Sequence[Entry], rulings: list[Ruling]) -> list[Entry]:
     """Leave out the last thresholds that want more lengths of windows than risk reads."""
     known: set[int] = set()
     kept: list[Entry] = []
@@ -33,14 +33,14 @@ def within_windows(entries: Sequence[Entry], verdicts: list[Verdict]) -> list[En
             f"with those before it, its velocity rules have windows of {len(wanted)} lengths, more "
             f"than {MAX_WINDOWS}; use lengths that other thresholds use"
         )
-        verdicts.append(Verdict(entry.identity, Reason.TOO_LARGE, message))
+        rulings.append(Ruling(entry.identity, Reason.TOO_LARGE, message))
     return kept
 
 
 def within_size(
     entries: Sequence[Entry],
     build: Callable[[Sequence[Entry]], DocumentT],
-    verdicts: list[Verdict],
+    rulings: list[Ruling],
 ) -> tuple[DocumentT, list[Entry]]:
     """Return the document of as many entries as fit, by rank, and these entries."""
     ranked = sorted(entries, key=lambda e: e.rank)
@@ -53,7 +53,7 @@ def within_size(
             half = (least + most) // 2
             least, most = (half, most) if _fits(build(ranked[:half])) else (least, half)
         most, document = least, build(ranked[:least])
-    verdicts.extend(_left_out(entry) for entry in ranked[most:])
+    rulings.extend(_left_out(entry) for entry in ranked[most:])
     return document, ranked[:most]
 
 
@@ -61,9 +61,9 @@ def _fits(document: Document) -> bool:
     return len(document.to_json()) <= MAX_DOCUMENT_BYTES
 
 
-def _left_out(entry: Entry) -> Verdict:
+def _left_out(entry: Entry) -> Ruling:
     message = (
         f"with those of higher rank the document would have more than {MAX_DOCUMENT_BYTES} bytes; "
         "shorten lists, or delete or suspend what is not needed"
     )
-    return Verdict(entry.identity, Reason.TOO_LARGE, message)
+    return Ruling(entry.identity, Reason.TOO_LARGE, message)

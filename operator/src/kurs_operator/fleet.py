@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from kurs.config.documents import ResourceReport
 from kurs.config.resources import SourceRef
 from kurs_operator.conditions import Count, Stamp
-from kurs_operator.verdict import Identity
+from kurs_operator.ruling import Identity
 
 COMPONENT = "app.kubernetes.io/component"
 PART_OF = "app.kubernetes.io/part-of"

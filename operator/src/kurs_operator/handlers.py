@@ -9,10 +9,10 @@ from typing import Any
 
 import kopf
 
+from kurs_operator.cache import Change
 from kurs_operator.cluster import GROUP, NAME, PLURALS, VERSION
 from kurs_operator.connection import login
 from kurs_operator.fleet import COMPONENT, PART_OF
-from kurs_operator.view import Change
 
 REQUEST_SECONDS = 30
 RECONNECT_SECONDS = 0.5

@@ -1,4 +1,4 @@
-"""Keeps in force what an edit spoilt. Pure.
+"""Keeps in force what stood before an edit that is refused. Pure.
 
 The API server refuses most mistakes, but not all: it knows no list of currencies. Such an edit is
 told so, and the generation before it, which stands in the document in force, goes on. To drop a
@@ -16,22 +16,22 @@ from kurs.config.resources import (
     RiskDocument,
     parse_resource,
 )
-from kurs_operator.verdict import Identity, Verdict, refused
+from kurs_operator.ruling import Identity, Ruling, refused
 
 Content = Mapping[str, Any]
 
 
 def hold_last_good(
     resources: Iterable[Content], documents: Iterable[Document]
-) -> tuple[list[Content], dict[str, Verdict]]:
-    """Return what to compile, and by uid the verdicts on what its last good self stands for.
+) -> tuple[list[Content], dict[str, Ruling]]:
+    """Return what to compile, and by uid the rulings on what its last good self stands for.
 
     Of two documents the newer generation counts, and of the same one the later document's: so a
     ConfigMap that was edited by hand does not stand against what was written into it.
     """
     held = in_force(documents)
     compiled: list[Content] = []
-    spoilt: dict[str, Verdict] = {}
+    refused_edits: dict[str, Ruling] = {}
     for content in resources:
         identity = Identity.of(content)
         good = held.get((identity.kind, identity.name, identity.uid))
@@ -40,26 +40,26 @@ def hold_last_good(
         except InvalidResource as error:
             if good is not None and identity.uid:
                 compiled.append(restored(content, *good))
-                spoilt[identity.uid] = _kept(identity, error, good[0])
+                refused_edits[identity.uid] = _kept(identity, error, good[0])
                 continue
         compiled.append(content)
-    return compiled, spoilt
+    return compiled, refused_edits
 
 
-def with_spoilt(verdicts: Iterable[Verdict], spoilt: Mapping[str, Verdict]) -> list[Verdict]:
-    """Return the verdicts with those on spoilt resources in place of their last good selves'."""
-    return [spoilt.get(verdict.identity.uid, verdict) for verdict in verdicts]
+def with_refused(rulings: Iterable[Ruling], refused_edits: Mapping[str, Ruling]) -> list[Ruling]:
+    """Return the rulings with those on refused edits in place of their last good selves'."""
+    return [refused_edits.get(ruling.identity.uid, ruling) for ruling in rulings]
 
 
-def _kept(identity: Identity, error: InvalidResource, generation: int) -> Verdict:
-    verdict = refused(identity, error)
-    message = f"{verdict.message}; generation {generation} stays in force"
-    return replace(verdict, message=message, kept=generation)
+def _kept(identity: Identity, error: InvalidResource, generation: int) -> Ruling:
+    ruling = refused(identity, error)
+    message = f"{ruling.message}; generation {generation} stays in force"
+    return replace(ruling, message=message, kept=generation)
 
 
 def restored(content: Content, generation: int, spec: Content) -> Content:
     """Return a resource as it was in an earlier generation."""
-    # Who spoilt it is not who set what is in force.
+    # Who made that edit is not who set what is in force.
     metadata = {**content["metadata"], "generation": generation, "managedFields": []}
     return {**content, "metadata": metadata, "spec": spec}
 

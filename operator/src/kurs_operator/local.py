@@ -19,8 +19,8 @@ from kurs.kernel.files import replace_file
 from kurs_operator.compile import Compilation, compile_resources
 from kurs_operator.documents import SERVICES, Service
 from kurs_operator.generations import Generations
+from kurs_operator.ruling import Ruling
 from kurs_operator.samples import SampleFolder
-from kurs_operator.verdict import Verdict
 
 POLL_SECONDS = 0.2
 Say = Callable[[str], None]
@@ -77,8 +77,8 @@ class LocalOperator:
         self._compilation = compile_resources(resources, now=now)
         for service, document in self._compilation.documents.items():
             self._texts[service] = document.to_json()
-        for verdict in self._compilation.verdicts:
-            self._report_verdict(verdict)
+        for ruling in self._compilation.rulings:
+            self._report_ruling(ruling)
 
     def _publish(self, service: Service) -> bool:
         """Write the service's document if the file is not it; return whether it is in force."""
@@ -117,9 +117,9 @@ class LocalOperator:
             names = ", ".join(source.name for source in document.sources) or "nothing"
             self._report(service, f"{service}: revision {document.revision} in force: {names}")
 
-    def _report_verdict(self, verdict: Verdict) -> None:
-        line = f"{verdict.identity}: {verdict.reason}: {verdict.message} {verdict.fault}".rstrip()
-        self._report(verdict.identity.key, "" if verdict.in_force else line)
+    def _report_ruling(self, ruling: Ruling) -> None:
+        line = f"{ruling.identity}: {ruling.reason}: {ruling.message} {ruling.fault}".rstrip()
+        self._report(ruling.identity.key, "" if ruling.in_force else line)
 
     def _report(self, subject: object, text: str) -> None:
         """Say `text` unless it is what was said last about `subject`."""

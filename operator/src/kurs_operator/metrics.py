@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from kurs.telemetry import Telemetry
 from kurs_operator.conditions import ResourceStatus
-from kurs_operator.verdict import Identity
+from kurs_operator.ruling import Identity
 
 _PROPAGATION_BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 120.0)
 _KINDS = ("FXRateSource", "RiskThreshold")

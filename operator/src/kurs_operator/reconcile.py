@@ -17,6 +17,7 @@ from kurs.telemetry import Telemetry, inject
 from kurs.telemetry.audit_log import audit
 from kurs_operator.approvals import Approvals, compile_approved
 from kurs_operator.asking import Acknowledgements
+from kurs_operator.cache import RESYNC_SECONDS, NamespaceCache
 from kurs_operator.cluster import ClusterFault, ClusterPort, each
 from kurs_operator.conditions import (
     Approval,
@@ -29,13 +30,12 @@ from kurs_operator.conditions import (
 from kurs_operator.documents import SERVICES, Service, Written, written
 from kurs_operator.edits import last_edit
 from kurs_operator.fleet import Fleet, fleet
-from kurs_operator.last_good import hold_last_good, with_spoilt
+from kurs_operator.last_good import hold_last_good, with_refused
 from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.pokes import Pokes
+from kurs_operator.ruling import Identity, Ruling
 from kurs_operator.settings import CHANGE_TICKET
 from kurs_operator.status import DEADLINE, Judged, deadline_of, notes, status_of
-from kurs_operator.verdict import Identity, Verdict
-from kurs_operator.view import RESYNC_SECONDS, View
 
 MINOR_SECONDS = 2.0
 """A status in which no condition turned is written no more often than this."""
@@ -93,7 +93,7 @@ class Reconciler:
         self._tracer = telemetry.tracer
         self._logger = telemetry.logger
         self._clock = clock
-        self._view = View(cluster)
+        self._cache = NamespaceCache(cluster)
         self._pokes = Pokes(cluster.poke)
         self._written: dict[str, Written] = {}
         self._since: dict[str, int] = {}
@@ -104,20 +104,20 @@ class Reconciler:
 
     async def step(self, woken: frozenset[Hashable]) -> float | None:
         """Do what is due; return in how many seconds to look again. Raises ClusterFault."""
-        await self._view.refresh(woken)
+        await self._cache.refresh(woken)
         now = self._clock.now()
         documents, known = self._documents(), self._approvals()
-        resources, spoilt = hold_last_good(self._view.resources(), documents)
+        resources, refused_edits = hold_last_good(self._cache.resources(), documents)
         approved = compile_approved(resources, known, documents, now=now, ticket=self._ticket)
         compilation = approved.compilation
         for name, service in SERVICES.items():
             await self._publish(service, compilation.documents[name])
         digests = {name: document.digest for name, document in self._written.items()}
-        self._acks.follow(self._view.pods, digests)
-        faults = await self._pokes.poke(self._view.pods, digests, self._acks.known)
-        verdicts = with_spoilt(compilation.verdicts, {**approved.refused, **spoilt})
-        self._log_faults(verdicts)
-        again, unwritten = await self._tell(verdicts, approved.approvals, now)
+        self._acks.follow(self._cache.pods, digests)
+        faults = await self._pokes.poke(self._cache.pods, digests, self._acks.known)
+        rulings = with_refused(compilation.rulings, {**approved.refused, **refused_edits})
+        self._log_faults(rulings)
+        again, unwritten = await self._tell(rulings, approved.approvals, now)
         self.settled = True
         if faults or unwritten:
             raise (faults + unwritten)[0]
@@ -126,9 +126,9 @@ class Reconciler:
             due.append(max(0.0, (compilation.next_change - self._clock.now()) / MICROS))
         return min(due)
 
-    def _log_faults(self, verdicts: Iterable[Verdict]) -> None:
+    def _log_faults(self, rulings: Iterable[Ruling]) -> None:
         """Say once of a generation what nobody foresaw about it."""
-        faults = {verdict.identity: verdict.fault for verdict in verdicts if verdict.fault}
+        faults = {ruling.identity: ruling.fault for ruling in rulings if ruling.fault}
         for identity in faults.keys() - self._faulty:
             self._logger.error(
                 "resource cannot be read",
@@ -140,7 +140,7 @@ class Reconciler:
 
     def _approvals(self) -> Approvals:
         """Return with which limits each threshold was approved, as its status has it."""
-        bodies = self._view.bodies.get("RiskThreshold", {}).values()
+        bodies = self._cache.bodies.get("RiskThreshold", {}).values()
         known = {
             Identity.of(body).uid: _previous("RiskThreshold", body.get("status")) for body in bodies
         }
@@ -152,13 +152,13 @@ class Reconciler:
 
     def _documents(self) -> list[Document]:
         """Return what may hold a last good generation; what this process wrote comes last."""
-        there = [self._view.document(service) for service in SERVICES]
+        there = [self._cache.document(service) for service in SERVICES]
         known = [*there, *map(self._written.get, SERVICES)]
         return [each_one.document for each_one in known if each_one is not None]
 
     async def _publish(self, service: Service, wanted: Document) -> None:
         """Let the ConfigMap hold `wanted`."""
-        there, before = self._view.document(service.name), self._written.get(service.name)
+        there, before = self._cache.document(service.name), self._written.get(service.name)
         repaired = before is not None and before.document.says_the_same(wanted)
         if there is not None and there.document.says_the_same(wanted):
             if before is None or not repaired:
@@ -173,7 +173,7 @@ class Reconciler:
         ):
             made = before if before is not None and repaired else written(wanted, inject())
             await self._cluster.apply_document(service.config_map, made.text)
-        self._view.texts = {**self._view.texts, service.config_map: made.text}
+        self._cache.texts = {**self._cache.texts, service.config_map: made.text}
         self._keep(service, made)
         cause = "repaired" if repaired else "changed"
         self._metrics.writes.labels(service.name, cause).inc()
@@ -186,18 +186,18 @@ class Reconciler:
         self._since[service.name] = self._clock.now()
 
     async def _tell(
-        self, verdicts: Iterable[Verdict], approvals: Approvals, now: int
+        self, rulings: Iterable[Ruling], approvals: Approvals, now: int
     ) -> tuple[float, list[ClusterFault]]:
         """Write the statuses that are not what they must be."""
         fleets = {
-            name: fleet(name, self._view.pods, self._acks.known, self._since.get(name, 0))
+            name: fleet(name, self._cache.pods, self._acks.known, self._since.get(name, 0))
             for name in SERVICES
         }
         again, calls, shown = RESYNC_SECONDS, [], []
-        for verdict in verdicts:
-            identity = verdict.identity
+        for ruling in rulings:
+            identity = ruling.identity
             service = _service_of(identity)
-            judged = self._judged(verdict, service, approvals.get(identity.uid))
+            judged = self._judged(ruling, service, approvals.get(identity.uid))
             pods: Fleet = fleets[service.name]
             status = status_of(judged, pods, now)
             shown.append((identity, status))
@@ -214,14 +214,14 @@ class Reconciler:
         self._metrics.show(shown)
         return again, await each(calls)
 
-    def _judged(self, verdict: Verdict, service: Service, approval: Approval | None) -> Judged:
-        body = self._view.body(verdict.identity)
+    def _judged(self, ruling: Ruling, service: Service, approval: Approval | None) -> Judged:
+        body = self._cache.body(ruling.identity)
         document = self._written.get(service.name)
-        previous = _previous(verdict.identity.kind, body.get("status"))
-        edited = previous and previous.observed_generation != verdict.identity.generation
+        previous = _previous(ruling.identity.kind, body.get("status"))
+        edited = previous and previous.observed_generation != ruling.identity.generation
         edit = last_edit(body) if edited else None
         return Judged(
-            verdict,
+            ruling,
             document.document.revision if document else "",
             previous,
             shadow=_spec(body).get("mode") == "Shadow",
@@ -265,7 +265,7 @@ class Reconciler:
             result = "written"
         finally:
             self._metrics.reconciles.labels(identity.kind, result).inc()
-        self._view.replace(identity, body)
+        self._cache.replace(identity, body)
         self._told_at[identity.uid] = self._clock.now()
         self._audit(turn, body)
         if (seconds := turn.took) is not None:

@@ -14,7 +14,7 @@ from kurs.config.resources import KINDS, InvalidResource, describe, parse_resour
 from kurs.kernel.files import Identity as FileIdentity
 from kurs.kernel.files import identity
 from kurs_operator.manifests import UnreadableManifest, read_manifests
-from kurs_operator.verdict import Identity
+from kurs_operator.ruling import Identity
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
 _SETTLE_SECONDS = 0.03

@@ -1,4 +1,4 @@
-"""What the status of a resource says. Pure: a verdict and the pods' acknowledgements in, it out.
+"""What the status of a resource says. Pure: a ruling and the pods' acknowledgements in, it out.
 
 Status never claims Ready for a generation that some counted pod is not known to run. Once all
 counted pods ran it, it stays Propagated while pods come and go; only a pod that answers otherwise
@@ -27,7 +27,7 @@ from kurs_operator.conditions import (
     ThresholdStatus,
 )
 from kurs_operator.fleet import Fleet, Pod, Report, Stand
-from kurs_operator.verdict import Identity, Reason, Verdict
+from kurs_operator.ruling import Identity, Reason, Ruling
 
 DEADLINE = 60 * MICROS
 """How long a rollout may take before it is called stalled."""
@@ -39,13 +39,13 @@ LAST_RATE_STEP = 30 * MICROS
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A resource with its verdict; `revision` is that of its service's newest document.
+    """A resource with its ruling; `revision` is that of its service's newest document.
 
     `shadow` tells that it is a threshold in Shadow mode. Of a known resource with a new generation
     `edited_at` (microseconds, floored to the second) says when it was edited, if anybody knows.
     """
 
-    verdict: Verdict
+    ruling: Ruling
     revision: str
     previous: ResourceStatus | None
     shadow: bool = False
@@ -55,7 +55,7 @@ class Judged:
     @property
     def identity(self) -> Identity:
         """Which resource it is."""
-        return self.verdict.identity
+        return self.ruling.identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +78,19 @@ class Note:
 
 def status_of(judged: Judged, pods: Fleet, now: int) -> RateSourceStatus | ThresholdStatus:
     """Return the status that is true at `now` (microseconds)."""
-    verdict = judged.verdict
-    live = verdict.live
+    ruling = judged.ruling
+    live = ruling.live
     rollout = _propagation(judged, live, pods, now) if live else None
     found: dict[ConditionType, Finding] = {
         ConditionType.ACCEPTED: Finding(
-            "True" if verdict.accepted else "False", verdict.reason, verdict.message
+            "True" if ruling.accepted else "False", ruling.reason, ruling.message
         ),
         ConditionType.PROPAGATED: _propagated(judged, rollout, now),
     }
     reports = pods.reports(judged.identity)
     if judged.identity.kind == "FXRateSource":
         found[ConditionType.SOURCE_HEALTHY] = _source_healthy(live, reports)
-    found[ConditionType.READY] = ready = _ready(verdict, found)
+    found[ConditionType.READY] = ready = _ready(ruling, found)
     found.update(_progress(ready))
     common = {
         "observed_generation": judged.identity.generation,
@@ -131,7 +131,7 @@ def deadline_of(status: ResourceStatus) -> int | None:
     return from_rfc3339(rollout.started_at) + DEADLINE
 
 
-def _propagation(judged: Judged, live: Verdict, pods: Fleet, now: int) -> Propagation:
+def _propagation(judged: Judged, live: Ruling, pods: Fleet, now: int) -> Propagation:
     identity, before = live.identity, _rollout_so_far(judged.previous, live)
     stands = [(pod, pods.stand(pod, identity, in_document=live.in_document)) for pod in pods.pods]
     completed = before.completed_at if before else None
@@ -157,7 +157,7 @@ def _propagation(judged: Judged, live: Verdict, pods: Fleet, now: int) -> Propag
     )
 
 
-def _rollout_so_far(previous: ResourceStatus | None, live: Verdict) -> Propagation | None:
+def _rollout_so_far(previous: ResourceStatus | None, live: Ruling) -> Propagation | None:
     """Return the rollout that goes on, or None where another one begins.
 
     A generation that ends by its own time leaves the document, which is a rollout of its own.
@@ -179,7 +179,7 @@ def _seen_late(judged: Judged, now: int) -> str | None:
     now whenever it was edited.
     """
     edited_at = judged.edited_at
-    if not judged.verdict.accepted or edited_at is None or now - edited_at < LATE:
+    if not judged.ruling.accepted or edited_at is None or now - edited_at < LATE:
         return None
     return to_rfc3339(edited_at)
 
@@ -202,7 +202,7 @@ def _lagging(pods: Fleet, pod: Pod) -> LaggingPod:
 def _propagated(judged: Judged, rollout: Propagation | None, now: int) -> Finding:
     if rollout is None:
         return Finding("False", Progress.NOT_ACCEPTED, "it is in no document, see Accepted")
-    if not judged.verdict.accepted:
+    if not judged.ruling.accepted:
         kept = f"generation {rollout.generation} stays in force, on {rollout.summary} pods"
         return Finding("False", Progress.NOT_ACCEPTED, f"{kept}; see Accepted for the newest")
     service = "fx" if judged.identity.kind == "FXRateSource" else "risk"
@@ -228,7 +228,7 @@ def _behind(rollout: Propagation, now: int) -> Finding:
     return Finding("False", Progress.PROPAGATING, message)
 
 
-def _source_healthy(live: Verdict | None, reports: list[tuple[Pod, Report]]) -> Finding:
+def _source_healthy(live: Ruling | None, reports: list[tuple[Pod, Report]]) -> Finding:
     if live is None or not live.in_force:
         return Finding("Unknown", Progress.NOT_ASKED, "a source that is not in force is not asked")
     ill = [(pod, report) for pod, report in reports if report.healthy is False]
@@ -246,14 +246,14 @@ def _camel(reason: str | None) -> str:
     return "".join(part.capitalize() for part in re.split("[^A-Za-z0-9]", reason or ""))
 
 
-def _ready(verdict: Verdict, found: dict[ConditionType, Finding]) -> Finding:
-    if not verdict.accepted:
-        return Finding("False", verdict.reason, verdict.message)
+def _ready(ruling: Ruling, found: dict[ConditionType, Finding]) -> Finding:
+    if not ruling.accepted:
+        return Finding("False", ruling.reason, ruling.message)
     propagated = found[ConditionType.PROPAGATED]
     if propagated.state != "True":
         return Finding("False", propagated.reason, propagated.message)
-    if verdict.reason is not Reason.ACCEPTED:
-        return Finding("True", verdict.reason, verdict.message)
+    if ruling.reason is not Reason.ACCEPTED:
+        return Finding("True", ruling.reason, ruling.message)
     healthy = found.get(ConditionType.SOURCE_HEALTHY)
     if healthy is not None and healthy.state != "True":
         # One reason for all that ails a source, so that an Event is posted once.

@@ -64,7 +64,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Ruling:
     """The judgement of one resource.
 
     `winner` names the resource that a Conflicted one lost to, `kept` the generation that stays in
@@ -85,14 +85,14 @@ class Verdict:
         return self.reason in _ACCEPTANCES
 
     @property
-    def live(self) -> "Verdict | None":
-        """The verdict on the generation that the services are to know of, or None without one."""
+    def live(self) -> "Ruling | None":
+        """The ruling on the generation that the services are to know of, or None without one."""
         if self.accepted:
             return self
         if self.kept is None:
             return None
         identity = replace(self.identity, generation=self.kept)
-        return Verdict(identity, Reason.ACCEPTED, f"generation {self.kept} stays in force")
+        return Ruling(identity, Reason.ACCEPTED, f"generation {self.kept} stays in force")
 
     @property
     def in_force(self) -> bool:
@@ -105,11 +105,11 @@ class Verdict:
         return self.reason in (Reason.ACCEPTED, Reason.NOT_YET_EFFECTIVE)
 
 
-def refused(identity: Identity, error: InvalidResource) -> Verdict:
-    """Return the verdict on a resource that breaks the rules of its spec."""
+def refused(identity: Identity, error: InvalidResource) -> Ruling:
+    """Return the ruling on a resource that breaks the rules of its spec."""
     message = "; ".join(map(describe, error.errors))
     fault = repr(error.__cause__)[:_LONGEST_FAULT] if error.__cause__ else ""
-    return Verdict(identity, Reason.INVALID, message, error.errors, fault=fault)
+    return Ruling(identity, Reason.INVALID, message, error.errors, fault=fault)
 
 
 def _text(value: object, absent: str = "?") -> str:

@@ -12,7 +12,7 @@ from kurs.kernel.clock import monotonic
 from kurs_operator.cluster import PLURALS, ClusterPort, Content
 from kurs_operator.documents import SERVICES, Written, read
 from kurs_operator.fleet import Pod
-from kurs_operator.verdict import Identity
+from kurs_operator.ruling import Identity
 
 RESYNC_SECONDS = 60.0
 
@@ -26,7 +26,7 @@ class Change:
 
 
 @dataclass(slots=True)
-class View:
+class NamespaceCache:
     """The resources, pods and documents of a namespace, as they were listed last."""
 
     cluster: ClusterPort
