@@ -4,6 +4,7 @@ from typing import Unpack
 
 from fastapi import FastAPI
 
+from fx.batches import BatchQuoting
 from fx.board import RateBoard
 from fx.domain.open_quotes import OpenQuotes
 from fx.metrics import FxMetrics, OpenQuotesCollector
@@ -29,15 +30,15 @@ def create_app(settings: FxSettings, **joined: Unpack[Joined]) -> FastAPI:
     service.needs("rates", board.has_served)
     open_quotes = service.add(OpenQuotes())
     telemetry.registry.register(OpenQuotesCollector(open_quotes, clock))
-    service.add(
+    rates = service.add(
         RateService(
             board,
             signer=QuoteSigner(settings.quote_signing_keys_file, telemetry),
             open_quotes=open_quotes,
             ttl_seconds=settings.quote_ttl_seconds,
             clock=clock,
-            telemetry=telemetry,
             metrics=metrics,
         )
     )
+    service.add(BatchQuoting(rates, telemetry, metrics))
     return service.app(routes, service_routes, config_router(watcher, board.reports))

@@ -1,9 +1,11 @@
 """The routes that merchants reach through the gateway: parse, call the service once, answer."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Header, Query
 
+from fx import answers
+from fx.board import RateBoard
 from fx.domain.refusals import Refusal
 from fx.errors import (
     AmountTooLargeProblem,
@@ -29,6 +31,7 @@ from fx.service import NotOneAmount, Order, RateService, fixed_side
 from kurs.kernel.caller import ROLES_HEADER, CallerDep, MerchantRequired
 from kurs.kernel.errors import FieldError, Unprocessable, problem_responses
 from kurs.kernel.money import InvalidAmount, parse_amount
+from kurs.quotes.token import Quote
 from kurs.web.parts import from_app
 from kurs.web.routing import router
 
@@ -45,6 +48,7 @@ _PRICE_PROBLEMS = problem_responses(
     NoRatesProblem,
 )
 RatesDep = Annotated[RateService, from_app(RateService)]
+BoardDep = Annotated[RateBoard, from_app(RateBoard)]
 # Risk asks without a caller.
 Roles = Annotated[str, Header(alias=ROLES_HEADER, include_in_schema=False)]
 
@@ -54,29 +58,39 @@ routes = router(tags=["fx"])
 @routes.get("/rate", summary="What is one base worth?", responses=_PAIR_PROBLEMS)
 async def rate(query: Annotated[RateQuery, Query()], service: RatesDep) -> RateAnswer:
     """Return the rate in force of a pair."""
+    at = service.moment()
     try:
-        return RateAnswer(**service.rate(query.base, query.quote))
+        pair = service.rate(query.base, query.quote, at)
     except Refusal as refusal:
         raise refusal_problem(refusal, {"destination_currency": "quote"}) from None
+    return answers.rate_answer(pair, at.now, at.table.revision)
 
 
 @routes.get("/convert", summary="What would an amount buy?", responses=_PRICE_PROBLEMS)
 async def convert(query: Annotated[ConvertQuery, Query()], service: RatesDep) -> ConversionAnswer:
     """Return what an amount would buy now; no promise."""
     fields = {"destination_currency": "to", "source_amount": "amount"}
+    at = service.moment()
     try:
         minor = parse_amount(query.amount, query.from_)
-        return ConversionAnswer(**service.convert(query.from_, query.to, minor))
+        pair, converted_minor = service.convert(query.from_, query.to, minor, at)
     except InvalidAmount as error:
         raise amount_problem(error, "amount") from None
     except Refusal as refusal:
         raise refusal_problem(refusal, fields) from None
+    return answers.conversion_answer(pair, minor, converted_minor, at.table.revision)
 
 
 @routes.get("/rates", summary="All quoted pairs and their sources")
-async def rates(service: RatesDep, roles: Roles = "") -> RatesAnswer:
+async def rates(service: RatesDep, board: BoardDep, roles: Roles = "") -> RatesAnswer:
     """Return every quoted pair with the rate in force, and the state of each source."""
-    return RatesAnswer(**service.rates(full="audit" in roles.split(",")))
+    at, full = service.moment(), "audit" in roles.split(",")
+    return RatesAnswer(
+        rates=answers.listed_rates(at.table, at.now),
+        config_revision=at.table.revision,
+        last_edit=board.document and board.document.last_edit(),
+        sources=[answers.source_health(feed, board.state(feed), full=full) for feed in board.feeds],
+    )
 
 
 @routes.post(
@@ -86,10 +100,10 @@ async def rates(service: RatesDep, roles: Roles = "") -> RatesAnswer:
 )
 async def quote(order: QuoteRequest, caller: CallerDep, service: RatesDep) -> QuoteAnswer:
     """Return a signed quote, which a payment of this merchant may use until it expires."""
-    return QuoteAnswer(**_quote(service, order, caller.merchant))
+    return answers.quote_answer(*_quote(service, order, caller.merchant))
 
 
-def _quote(service: RateService, order: QuoteRequest, merchant: str) -> dict[str, Any]:
+def _quote(service: RateService, order: QuoteRequest, merchant: str) -> tuple[Quote, str]:
     field = "source_amount"
     try:
         side, amount = fixed_side(order.source_amount, order.destination_amount)

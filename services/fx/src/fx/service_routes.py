@@ -1,19 +1,15 @@
 """The routes between services: batches in, batches out. The gateway does not forward to them."""
 
 from fastapi import Request, Response
-from pydantic import TypeAdapter
-from pydantic_core import to_json
 
-from fx.schemas import BatchAnswer, QuoteBatch, QuoteItem
-from fx.service import RateService
-from kurs.contracts.batch import read_items
+from fx.batches import BatchQuoting
+from fx.errors import NoRatesProblem
+from fx.schemas import BatchAnswer, QuoteBatch
 from kurs.kernel.clock import monotonic
+from kurs.kernel.errors import problem_responses
 from kurs.web.direct import direct_post
 from kurs.web.parts import part_of
 from kurs.web.routing import router
-
-_BATCH = TypeAdapter(QuoteBatch)
-_ITEM = TypeAdapter(QuoteItem)
 
 service_routes = router(tags=["between services"])
 
@@ -24,11 +20,11 @@ service_routes = router(tags=["between services"])
     body=QuoteBatch,
     summary="Many quotes at once",
     response_model=BatchAnswer,
+    responses=problem_responses(NoRatesProblem),
 )
 async def quote_batch(request: Request) -> Response:
     """Return one result per item, in order."""
-    arrived = monotonic()
     # Straight from bytes to items and back: this route is on the way of every payment.
-    items = read_items(_BATCH, _ITEM, await request.body())
-    results = part_of(request, RateService).quote_batch(items, arrived)
-    return Response(to_json({"results": results}), media_type="application/json")
+    arrived = monotonic()
+    body = part_of(request, BatchQuoting).answer(await request.body(), arrived)
+    return Response(body, media_type="application/json")
