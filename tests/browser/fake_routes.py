@@ -39,6 +39,7 @@ def create_app(gateway: FakeGateway) -> ASGIApp:
             Route("/balance/{account_id}", routes.balance),
             Route("/accounts", routes.open_account, methods=["POST"]),
             Route("/accounts/{account_id}/entries", routes.entries),
+            Route("/accounts/{account_id}", routes.account),
             Route("/deposits", routes.deposit, methods=["POST"]),
             Route("/ledger/trial-balance", routes.trial_balance),
         ]
@@ -167,6 +168,13 @@ class Routes:
         ]
         answer = {"account_id": account, "settlement_currency": "USD", "balances": balances}
         return JSONResponse(answer)
+
+    async def account(self, request: Request) -> Response:
+        """Answer an account."""
+        account = request.path_params["account_id"]
+        if account not in self.gateway.accounts:
+            return problem(404, "account_not_found", "There is no such account.")
+        return JSONResponse({"account_id": account, "payee_id": f"payee_{account}"})
 
     async def entries(self, _: Request) -> Response:
         """Answer one page of two entries."""

@@ -95,6 +95,16 @@ def test_an_account_shows_balances_and_entries(page: ConsolePage) -> None:
     expect(page.panel("account").get_by_role("row", name="JPY")).to_contain_text("12,000")
     expect(page.panel("account")).to_contain_text("-12.50\u00a0USD")
     expect(page.panel("account")).to_contain_text("Receives in USD.")
+    expect(page.panel("account")).to_contain_text("Others pay to it by payee_alice")
+
+
+def test_another_merchants_account_is_not_offered_to_be_opened(page: ConsolePage) -> None:
+    page.sign_in()
+    panel = page.panel("account")
+    panel.get_by_label("Account id").fill("rival/shop")
+    panel.get_by_role("button", name="Show").click()
+    expect(panel.get_by_role("alert").first).to_have_text("rival/shop is another merchant's.")
+    expect(panel.get_by_role("button", name="Open this account")).to_have_count(0)
 
 
 def test_an_unknown_account_can_be_opened_and_funded(page: ConsolePage, fake: FakeServer) -> None:

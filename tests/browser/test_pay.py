@@ -128,7 +128,9 @@ def test_what_the_gateway_refuses_is_said_at_its_field(page: ConsolePage) -> Non
     expect(page.page.locator("#pay-destination-note")).to_have_text("No such id. a-z")
     expect(page.page.get_by_label("To account")).to_be_focused()
     page.page.get_by_label("To account").fill("bob")
-    expect(page.page.locator("#pay-destination-note")).to_have_text("Anyone's.")
+    expect(page.page.locator("#pay-destination-note")).to_have_text(
+        "One of yours, merchant/account, or a payee id."
+    )
 
 
 def test_an_expired_quote_is_renewed_and_not_paid(page: ConsolePage, fake: FakeServer) -> None:

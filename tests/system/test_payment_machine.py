@@ -10,9 +10,7 @@ from decimal import ROUND_DOWN, Context, Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
-from uuid import uuid4
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -25,6 +23,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from tests.system.databases import create_databases
 
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import JoinedGateway
@@ -72,8 +71,7 @@ class PaymentMachine(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        names = ("wallet", "payments", "risk") if self.postgres else ()
-        urls = {name: self.run(_create_database(self.postgres)) for name in names}
+        urls = self.run(create_databases(self.postgres)) if self.postgres else {}
         overrides = {
             "payments": {"sweep_seconds": 3600.0, "payment_timeout": 60.0},
             "wallet": {"audit_interval": 3600.0},
@@ -86,8 +84,6 @@ class PaymentMachine(RuleBasedStateMachine):
             clock=ManualClock(),
             overrides=overrides,
         )
-        for name, url in urls.items():
-            self.run(_migrate(name, url))
         self.run(self.gateway.__aenter__())
         settle = {"ann": None, "ben": "IDR", "cai": "JPY"}
         for account in ACCOUNTS:
@@ -267,24 +263,6 @@ class PaymentMachine(RuleBasedStateMachine):
 
 def _major(minor: int, currency: str) -> str:
     return f"{minor // 100}.{minor % 100:02d}" if EXPONENT[currency] == 100 else str(minor)
-
-
-async def _create_database(socket: str | None) -> str:
-    name = f"m{uuid4().hex}"
-    connection = await asyncpg.connect(host=socket, user="postgres", database="postgres")
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
-    return f"postgresql+asyncpg://postgres@/{name}?host={socket}"
-
-
-async def _migrate(service: str, url: str) -> None:
-    from importlib import import_module
-
-    from kurs.data.migrations import migrate
-
-    package = import_module(f"{service}.migrations")
-    versions = Path(str(package.__file__)).parent / "versions"
-    await asyncio.to_thread(migrate, url, versions)
 
 
 MACHINE = settings(

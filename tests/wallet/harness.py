@@ -59,7 +59,9 @@ class WalletApp:
         assert response.status_code == 200, response.text
 
     async def transfer(self, *items: dict[str, Any]) -> list[dict[str, Any]]:
-        response = await self.client.post("/transfers/batch", json={"items": list(items)})
+        """Send items as payments does: each account with its merchant, the item's by default."""
+        body = {"items": [qualify(item) for item in items]}
+        response = await self.client.post("/transfers/batch", json=body)
         assert response.status_code == 200, response.text
         results: list[dict[str, Any]] = response.json()["results"]
         return results
@@ -82,6 +84,21 @@ class WalletApp:
         """Return the value of a series, named as `/metrics` shows it."""
         lines = (await self.client.get("/metrics")).text.splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + " "))
+
+
+def qualify(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item with every customer's account as `merchant/name`."""
+
+    def whole(leg: dict[str, Any]) -> dict[str, Any]:
+        account = leg["account_id"]
+        known = ":" in account or "/" in account
+        return {**leg, "account_id": account if known else f"{item['merchant']}/{account}"}
+
+    if "account_id" in item:
+        return whole(item)
+    if "postings" in item:
+        return {**item, "postings": [whole(leg) for leg in item["postings"]]}
+    return item
 
 
 @asynccontextmanager
@@ -214,6 +231,22 @@ _OPERATION = {"post": "pay", "hold": "pay", "cancel": "pay"}
 def named(name: str, operation: str = "pay", merchant: str = MERCHANT) -> str:
     """Return the id of a transfer as payments makes it, of the name of its payment."""
     return name if ":" in name else f"{operation}:{merchant}:{name}"
+
+
+_OLD = text(
+    "INSERT INTO accounts (account_id, merchant, kind, settlement_currency, overdrafts, opened_at)"
+    " VALUES (:account_id, :merchant, 'customer', NULL, '{}', 1)"
+)
+
+
+async def open_as_before(url: str, *accounts: tuple[str, str]) -> None:
+    """Open accounts as the release before did: under the bare id, without any other column."""
+    database = Database.open(url)
+    rows = [{"account_id": account, "merchant": merchant} for account, merchant in accounts]
+    try:
+        await database.write(lambda c: c.execute(_OLD, rows))
+    finally:
+        await database.close()
 
 
 def owners(url: str) -> str:

@@ -18,7 +18,7 @@ async def test_opening_answers_the_account_and_repeats(wallet: WalletApp) -> Non
     assert first.status_code == 200
     assert first.json() == {
         "account_id": "dave", "kind": "customer", "settlement_currency": "IDR", "overdrafts": [],
-        "opened_at": "2026-01-01T00:00:00.000000Z",
+        "opened_at": "2026-01-01T00:00:00.000000Z", "payee_id": first.json()["payee_id"],
     }  # fmt: skip
     assert again.json() == first.json()
     assert (await wallet.get("/accounts/dave")).json() == first.json()
@@ -34,7 +34,7 @@ async def test_an_account_says_by_whom_it_was_opened_first(
         )
         assert answer.status_code == 200
     database = Database.open(sqlite_ledger)
-    query = text("SELECT opened_by FROM accounts WHERE account_id = 'dave'")
+    query = text("SELECT opened_by FROM accounts WHERE account_id = 'demo/dave'")
     assert await database.read(lambda c: c.execute(query).scalar()) == "demo/k1"
     await database.close()
 
@@ -56,7 +56,6 @@ async def test_many_accounts_open_in_one_transaction(wallet: WalletApp) -> None:
     [
         ({}, {"settlement_currency": "USD"}, "demo", "settlement_currency"),
         ({"settlement_currency": "USD"}, {}, "demo", "settlement_currency"),
-        ({}, {}, "shop", "account_id"),
         ({}, {"overdrafts": [{"currency": "USD", "amount": "1"}]}, "demo", "overdrafts"),
         ({"overdrafts": [{"currency": "USD", "amount": "1"}]}, {}, "demo", "overdrafts"),
     ],
@@ -122,28 +121,29 @@ async def test_another_merchants_account_is_not_there(small_wallet: WalletApp, p
 
 
 async def test_lookup_finds_accounts_of_any_merchant_in_order(wallet: WalletApp) -> None:
-    ids = ["carol", "nobody", "alice", "carol", "house:liquidity"]
+    ids = ["shop/carol", "nobody", "alice", "carol", "house:liquidity"]
+    body = {"account_ids": ids, "merchants": ["demo", "demo", "demo", "shop", None]}
     for _ in range(2):
-        response = await wallet.client.post("/accounts/lookup", json={"account_ids": ids})
+        response = await wallet.client.post("/accounts/lookup", json=body)
         found = response.json()["accounts"]
         assert [a and (a["account_id"], a["merchant"], a["kind"]) for a in found] == [
-            ("carol", "shop", "customer"),
+            ("shop/carol", "shop", "customer"),
             None,
-            ("alice", "demo", "customer"),
-            ("carol", "shop", "customer"),
+            ("demo/alice", "demo", "customer"),
+            ("shop/carol", "shop", "customer"),
             ("house:liquidity", "house:", "house"),
         ]
         assert found[0]["opened_at"] == wallet.clock.now()
 
 
 async def test_an_account_opened_after_a_lookup_is_found(small_wallet: WalletApp) -> None:
-    body = {"account_ids": ["dave"]}
+    body = {"account_ids": ["dave"], "merchants": ["demo"]}
     assert (await small_wallet.client.post("/accounts/lookup", json=body)).json() == {
         "accounts": [None]
     }
     await small_wallet.open("dave")
     found = (await small_wallet.client.post("/accounts/lookup", json=body)).json()["accounts"]
-    assert found[0]["account_id"] == "dave"
+    assert found[0]["account_id"] == "demo/dave"
 
 
 async def test_two_processes_open_the_same_accounts(postgres_ledger: str) -> None:

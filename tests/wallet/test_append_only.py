@@ -35,9 +35,9 @@ async def test_postgresql_refuses_to_empty_history(postgres_ledger: str) -> None
 @pytest.mark.parametrize(
     ("change", "constraint"),
     [
-        ("UPDATE balances SET held = posted + 1 WHERE account_id = 'alice'", "balances_limit"),
-        ("UPDATE balances SET posted = -1 WHERE account_id = 'alice'", "balances_limit"),
-        ("UPDATE balances SET held = -1 WHERE account_id = 'alice'", "balances_not_negative"),
+        ("UPDATE balances SET held = posted + 1 WHERE account_id = 'demo/alice'", "balances_limit"),
+        ("UPDATE balances SET posted = -1 WHERE account_id = 'demo/alice'", "balances_limit"),
+        ("UPDATE balances SET held = -1 WHERE account_id = 'demo/alice'", "balances_not_negative"),
     ],
 )
 async def test_the_database_keeps_the_limits_by_itself(

@@ -144,7 +144,7 @@ async def test_the_audit_counts_customers_below_their_limit(
 
     def move(connection: Connection, minor: int) -> None:
         connection.execute(text("PRAGMA ignore_check_constraints=ON"))
-        change = "UPDATE balances SET posted = posted + :minor WHERE account_id = 'alice'"
+        change = "UPDATE balances SET posted = posted + :minor WHERE account_id = 'demo/alice'"
         connection.execute(text(change), {"minor": minor})
 
     await audited.database.write(lambda c: move(c, -1_000_000))

@@ -117,7 +117,7 @@ ITEMS: list[tuple[str, Any]] = [
     ("items.0.postings", post("t", leg("alice", -5), leg("bob", 5, "EUR"))),
     ("items.0.postings", post("t", *[leg("alice", -1), leg("bob", 1)] * 51)),
     ("items.0.postings.0.account_id", with_leg(account_id="house:UP")),
-    ("items.0.postings.0.account_id", with_leg(account_id="a/b")),
+    ("items.0.postings.0.account_id", with_leg(account_id="a/b/c")),
     ("items.0.postings.0.currency", with_leg(currency="ABC")),
     ("items.0.postings.0.currency", with_leg(currency="usd")),
     ("items.0.postings.0.amount_minor", with_leg(amount_minor=-(2**63))),

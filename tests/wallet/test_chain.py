@@ -27,10 +27,8 @@ async def named(url: str) -> list[str | None]:
 
 
 TIMES_NINE = "UPDATE postings SET amount = amount * 9 WHERE transfer_id = 'pay:demo:one'"
-MOVED_ALONG = (
-    "UPDATE balances SET posted = posted - 8000 WHERE account_id = 'alice' AND currency = 'USD'",
-    "UPDATE balances SET posted = posted + 8000 WHERE account_id = 'bob' AND currency = 'USD'",
-)
+_MOVE = "UPDATE balances SET posted = posted {} WHERE currency = 'USD' AND account_id = '{}'"
+MOVED_ALONG = (_MOVE.format("- 8000", "demo/alice"), _MOVE.format("+ 8000", "demo/bob"))
 
 
 @pytest.fixture
@@ -58,7 +56,7 @@ async def test_both_legs_times_ten_are_found_though_all_sums_stay_zero(ledger: s
     )
     report = await verified(ledger)
     assert report.findings[0].transfer_id == "pay:demo:one"
-    assert any("the balance of alice is 9000 minor units" in f.what for f in report.findings)
+    assert any("the balance of demo/alice is 9000 minor units" in f.what for f in report.findings)
 
 
 async def test_the_same_with_the_balances_moved_along_names_the_transfer(ledger: str) -> None:

@@ -1,5 +1,6 @@
 """The ledger against a plain-dict model, over the real store, the same on both databases.
 
+The merchants share the names of accounts, and some accounts have the bare ids of earlier releases.
 After every step the money of each currency sums to zero, every balance is the sum of its postings,
 nobody is below a limit, and the ledger agrees with the model.
 """
@@ -30,6 +31,7 @@ from tests.wallet.harness import (
     fx_back,
     hold,
     leg,
+    open_as_before,
     pay,
     post,
     void,
@@ -48,7 +50,7 @@ from wallet.ledger import Ledger, Submission
 from wallet.metrics import WalletMetrics
 from wallet.schemas.batch import BATCH, to_transfer
 from wallet.schemas.public import AccountIn, DepositIn
-from wallet.service import Wallet
+from wallet.service import Budget, Wallet
 from wallet.settings import WalletSettings
 from wallet.store import reports, tables
 
@@ -71,6 +73,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.prefix = f"e{next(EXAMPLES)}"
         self.numbers = itertools.count()
         self.pending: list[dict[str, Any]] = []
+        self.old: dict[str, str] = {}
         self.unseen = False
         self.start()
 
@@ -89,7 +92,9 @@ class LedgerMachine(RuleBasedStateMachine):
         directory = AccountDirectory(self.database)
         ceiling = {"*": 10**12}
         log = telemetry.logger
-        self.wallet = Wallet(self.database, self.ledger, directory, self.clock, log, ceiling)
+        self.wallet = Wallet(
+            self.database, self.ledger, directory, self.clock, log, ceiling, Budget(10**6, 10**6)
+        )
 
     def wait(self, work: Awaitable[Result]) -> Result:
         self.unseen = True
@@ -109,24 +114,38 @@ class LedgerMachine(RuleBasedStateMachine):
             self.open_account(merchant, 0)
             self.deposit(len(self.model.owners) - 1, 100_00)
 
+    def next_name(self, merchant: str) -> str:
+        """Return the first name that the merchant has no account of."""
+        return f"{self.prefix}-a{list(self.model.owners.values()).count(merchant)}"
+
+    @rule(merchant=st.sampled_from(MERCHANTS))
+    def open_account_as_before(self, merchant: str) -> None:
+        account = self.next_name(merchant)
+        if account in self.old:
+            return
+        self.wait(open_as_before(self.url, (account, merchant)))
+        self.old[account] = merchant
+        self.model.owners[f"{merchant}/{account}"] = merchant
+
     @rule(merchant=st.sampled_from(MERCHANTS), overdraft=st.sampled_from([0, 0, 25_00]))
     def open_account(self, merchant: str, overdraft: int) -> None:
-        account = f"{self.prefix}-a{len(self.model.owners)}"
+        account = self.next_name(merchant)
         limits = [{"currency": "USD", "amount": f"{overdraft / 100:.2f}"}] if overdraft else []
         wanted = AccountIn.model_validate({"account_id": account, "overdrafts": limits})
         caller = Caller(merchant, roles=frozenset({"treasury", "audit"}))
         for _ in range(2):
             self.wait(self.wallet.open_accounts(caller, [wanted], many=False))
-        self.model.owners[account] = merchant
-        self.model.limits[account, "USD"] = overdraft
+        self.model.owners[f"{merchant}/{account}"] = merchant
+        self.model.limits[f"{merchant}/{account}", "USD"] = overdraft
 
-    @rule(pick=PICKS, amount=AMOUNTS)
-    def deposit(self, pick: int, amount: int) -> None:
+    @rule(pick=PICKS, amount=AMOUNTS, whole=st.booleans())
+    def deposit(self, pick: int, amount: int, whole: bool = False) -> None:
         account = self.account(pick)
         number = next(self.numbers)
         body = DepositIn.model_validate(
             {
-                "deposit_id": f"{self.prefix}-d{number}", "account_id": account,
+                "deposit_id": f"{self.prefix}-d{number}",
+                "account_id": account if whole else account.partition("/")[2],
                 "currency": "USD", "amount": f"{amount / 100:.2f}",
             }
         )  # fmt: skip
@@ -214,9 +233,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.pending.append(cancel(self.name()))
 
     @precondition(lambda self: self.pending)
-    @rule()
-    def submit(self) -> None:
-        batch = BATCH.validate_python({"items": self.pending})
+    @rule(bare=st.booleans())
+    def submit(self, bare: bool) -> None:
+        written = map(self.as_before, self.pending) if bare else self.pending
+        batch = BATCH.validate_python({"items": list(written)})
+        self.wait(self.wallet.directory.name_as_stored(batch.items))
         submissions = [Submission(to_transfer(item, verify)) for item in batch.items]
         outcomes = self.wait(self.ledger.submit(submissions))
         expected = [self.model.answer(item, self.clock.now()) for item in self.pending]
@@ -244,7 +265,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def compare(self, connection: Connection) -> None:
         assert find_broken(connection) == []
         for account in self.model.owners:
-            for line in reports.positions(connection, account):
+            for line in reports.positions(connection, self.stored(account)):
                 key = (account, line.currency)
                 assert line.posted == self.model.posted.get(key, 0), key
                 assert line.held == self.model.held(key), key
@@ -252,6 +273,26 @@ class LedgerMachine(RuleBasedStateMachine):
         states = {row.hold_id: row.state for row in connection.execute(query)}
         for hold_id, held in self.model.holds.items():
             assert states[hold_id] == held["state"]
+
+    def stored(self, account: str) -> str:
+        """Return the ledger's id of an account."""
+        merchant, _, name = account.partition("/")
+        return name if self.old.get(name) == merchant else account
+
+    def as_before(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Return an item with its merchant's accounts by their bare names, if that says which."""
+
+        def written(leg: dict[str, Any]) -> dict[str, Any]:
+            merchant, _, name = leg["account_id"].partition("/")
+            if merchant != item["merchant"] or self.old.get(name, merchant) != merchant:
+                return leg
+            return {**leg, "account_id": name}
+
+        if "account_id" in item:
+            return written(item)
+        if "postings" in item:
+            return {**item, "postings": [written(leg) for leg in item["postings"]]}
+        return item
 
     def name(self) -> str:
         return f"{self.prefix}-t{next(self.numbers)}"

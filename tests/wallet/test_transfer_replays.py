@@ -13,6 +13,7 @@ from tests.wallet.harness import (
     fx,
     hold,
     pay,
+    qualify,
     void,
     wallet_app,
 )
@@ -67,7 +68,7 @@ async def test_a_replay_tells_what_was_asked(wallet: WalletApp) -> None:
     (again,) = await wallet.transfer({**item, "context": {"other": True}})
 
     assert again["stored"] == {
-        "kind": "post", "status": "applied", "code": None, "postings": item["postings"],
+        "kind": "post", "status": "applied", "code": None, "postings": qualify(item)["postings"],
         "quote_id": "q", "config_revision": "r7", "context": {"a": 1.5}, "actor": None,
     }  # fmt: skip
 
@@ -84,7 +85,7 @@ async def test_another_content_is_a_conflict_that_names_the_field(wallet: Wallet
         "field": "postings.0.amount_minor", "created_at": wallet.clock.now(),
         "message": "the id was used before with another postings.0.amount_minor",
     }  # fmt: skip
-    assert stored["postings"] == item["postings"]
+    assert stored["postings"] == qualify(item)["postings"]
     assert await wallet.total("alice") == "95.00"
 
 
@@ -134,7 +135,7 @@ async def test_every_kind_in_one_batch_takes_a_bounded_number_of_statements(
     )
     statements.clear()
     results = await wallet.transfer(
-        *[capture(f"c{i}", f"h{i}", "alice", "carol", 1) for i in range(10)],
+        *[capture(f"c{i}", f"h{i}", "alice", "shop/carol", 1) for i in range(10)],
         *[void(f"v{i}", f"h{i + 10}") for i in range(10)],
         *[hold(f"n{i}", "alice", 1, wallet.clock) for i in range(10)],
         pay("r", "bob", "alice", 1, reverses="p"),

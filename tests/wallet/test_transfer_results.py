@@ -20,7 +20,7 @@ async def apply_all(wallet: WalletApp, *items: dict[str, Any]) -> None:
 
 
 async def test_an_fx_payment_is_one_transfer_of_five_postings(wallet: WalletApp) -> None:
-    (result,) = await wallet.transfer(fx("t1", "alice", "carol", 10_00, quote_id="q1"))
+    (result,) = await wallet.transfer(fx("t1", "alice", "shop/carol", 10_00, quote_id="q1"))
 
     assert result == {
         "transfer_id": "pay:demo:t1", "status": "applied", "replayed": False,

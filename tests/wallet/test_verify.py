@@ -106,7 +106,7 @@ async def test_the_first_transfer_that_was_touched_is_named(ledger: str) -> None
     code, said = await verify(ledger)
     assert code == 1
     assert said.splitlines()[1] == "TOUCHED: the first transfer is pay:demo:one."
-    assert "the balance of alice is" in said
+    assert "the balance of demo/alice is" in said
 
 
 async def test_a_cut_end_is_found_by_a_published_head_and_a_false_head_is_refused(
@@ -125,8 +125,8 @@ async def test_a_cut_end_is_found_by_a_published_head_and_a_false_head_is_refuse
         ledger,
         "DELETE FROM transfers WHERE transfer_id = 'pay:demo:two'",
         "DELETE FROM postings WHERE transfer_id = 'pay:demo:two'",
-        "UPDATE balances SET posted = posted + 1000 WHERE account_id = 'alice'",
-        "UPDATE balances SET posted = posted - 1000 WHERE account_id = 'bob'",
+        "UPDATE balances SET posted = posted + 1000 WHERE account_id = 'demo/alice'",
+        "UPDATE balances SET posted = posted - 1000 WHERE account_id = 'demo/bob'",
         "DELETE FROM links WHERE sequence = 3",
         "UPDATE chains SET sequence = 2, hash = (SELECT hash FROM links WHERE sequence = 2) "
         "WHERE sequence = 3",

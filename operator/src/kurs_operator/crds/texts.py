@@ -88,7 +88,7 @@ FIELDS: Mapping[str, str] = {
     "Exposure.maxMinor": "A payment whose merchant would hold more than this open is declined.",
     "NewAccount.maxAge": "Accounts younger than this are new.",
     "NewAccount.points": "What is added to the score.",
-    "Blocklist.accounts": "Account ids.",
+    "Blocklist.accounts": "merchant/account, or a name alone: that account of every merchant.",
     "Score.review": "Score from which a payment is reviewed.",
     "Score.decline": "Score from which a payment is declined.",
 }

@@ -9,8 +9,9 @@ from kurs.kernel.batching import BatchMetrics
 from kurs.quotes.token import QuoteVerifier
 from kurs.service import Joined, Service
 from kurs.service.database import keep_database
+from payments.accounts import AccountDirectory
 from payments.assessment import Assessor, Dependencies
-from payments.clients import AccountDirectory, BatchClient
+from payments.clients import BatchClient
 from payments.exposure import Exposure
 from payments.feed import Feed
 from payments.flow import Flow

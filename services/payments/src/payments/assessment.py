@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 from kurs.calls import Deadline
 from kurs.contracts.fx import QUOTED
 from kurs.contracts.risk import SCORED, Decision
+from kurs.kernel.accounts import qualified, shown
 from kurs.kernel.money import format_amount
 from kurs.quotes.token import InvalidToken, Quote, QuoteVerifier, read_token
-from payments.clients import AccountDirectory, BatchClient, Unanswered, Unusable
+from payments.accounts import Account, AccountDirectory, Named
+from payments.clients import BatchClient, Unanswered, Unusable
 from payments.domain.failure import Failure, FailureCode, Refusal, refusal_of
 from payments.domain.payment import Payment
 from payments.domain.quotes import accept_quote, exchanged
@@ -47,6 +49,11 @@ class Priced(NamedTuple):
     token: str
 
 
+class _Parties(NamedTuple):
+    payer: Account
+    payee: Account
+
+
 class Assessor:
     """Asks the wallet for the parties, and risk and fx at the same time."""
 
@@ -58,12 +65,19 @@ class Assessor:
     async def assess(self, payment: Payment, deadline: Deadline) -> Payment | Declined:
         """Return the payment with risk and rate, or why it may not go on; raises Unanswered."""
         try:
-            source, destination = await self._parties(payment, deadline)
-            currency = payment.destination_currency or destination or payment.currency
-            risk, quote = await self._judge(payment, source, currency, deadline)
+            parties = await self._parties(payment, deadline)
+            settles = parties.payee.settlement_currency
+            currency = payment.destination_currency or settles or payment.currency
+            risk, quote = await self._judge(payment, parties, currency, deadline)
         except Refusal as refusal:
             return Declined(payment, refusal.failure)
-        payment = replace(payment, destination_currency=currency, risk=risk)
+        payment = replace(
+            payment,
+            destination_currency=currency,
+            risk=risk,
+            payer=parties.payer.name,
+            payee=parties.payee.name,
+        )
         try:
             _check_decision(risk)
             if isinstance(quote, Refusal):
@@ -74,28 +88,29 @@ class Assessor:
         except Refusal as refusal:
             return Declined(payment, refusal.failure)
 
-    async def _parties(self, payment: Payment, deadline: Deadline) -> tuple[int, str | None]:
-        """Return when the source was opened and what the destination settles in."""
-        if payment.source_account == payment.destination_account:
-            raise Refusal(FailureCode.SAME_ACCOUNT, "source and destination are the same account")
-        source = await self._services.accounts.find(payment.source_account, deadline)
-        destination = await self._services.accounts.find(payment.destination_account, deadline)
+    async def _parties(self, payment: Payment, deadline: Deadline) -> _Parties:
+        names = [Named(payment.merchant, account) for account in payment.parties]
+        if names[0] == names[1]:
+            raise _same_account()
+        source, destination = [await self._services.accounts.find(n, deadline) for n in names]
         if source is None or source.merchant != payment.merchant:
             name = payment.source_account
             raise Refusal(FailureCode.ACCOUNT_NOT_FOUND, f"source_account {name} is not open")
         if destination is None:
             name = payment.destination_account
             raise Refusal(FailureCode.ACCOUNT_NOT_FOUND, f"destination_account {name} is not open")
-        return source.opened_at, destination.settlement_currency
+        if source.name == destination.name:
+            raise _same_account()
+        return _Parties(source, destination)
 
     async def _judge(
-        self, payment: Payment, opened_at: int, currency: str, deadline: Deadline
+        self, payment: Payment, parties: _Parties, currency: str, deadline: Deadline
     ) -> tuple[dict[str, Any], Priced | Refusal | None]:
         if currency == payment.currency and payment.quote is None:
-            return await self._score(payment, opened_at, currency, deadline), None
+            return await self._score(payment, parties, currency, deadline), None
         # Both answers are awaited even if one fails, so that no task is left behind.
         risk, quote = await asyncio.gather(
-            self._score(payment, opened_at, currency, deadline),
+            self._score(payment, parties, currency, deadline),
             self._price(payment, currency, deadline),
             return_exceptions=True,
         )
@@ -106,7 +121,7 @@ class Assessor:
         return risk, quote
 
     async def _score(
-        self, payment: Payment, opened_at: int, currency: str, deadline: Deadline
+        self, payment: Payment, parties: _Parties, currency: str, deadline: Deadline
     ) -> dict[str, Any]:
         item: dict[str, Any] = {
             "payment_id": payment.uid,
@@ -114,10 +129,13 @@ class Assessor:
             "amount": _major(payment),
             "currency": payment.currency,
             "destination_currency": currency,
-            "source_account": payment.source_account,
+            # One's own account is counted for under one name, however it was written.
+            "source_account": shown(payment.merchant, parties.payer.name),
             "destination_account": payment.destination_account,
-            "source_opened_at": opened_at,
+            "source_opened_at": parties.payer.opened_at,
         }
+        if qualified(payment.merchant, payment.destination_account) != parties.payee.name:
+            item["payee"] = parties.payee.name
         if payment.capture == "manual" and currency != payment.currency:
             item["exposure"] = [
                 {"currency": held, "amount_minor": amount}
@@ -178,3 +196,7 @@ def _check_decision(risk: Mapping[str, Any]) -> None:
 
 def _major(payment: Payment) -> str:
     return format_amount(payment.amount, payment.currency)
+
+
+def _same_account() -> Refusal:
+    return Refusal(FailureCode.SAME_ACCOUNT, "source and destination are the same account")

@@ -4,9 +4,7 @@ An item that got no answer raises Unanswered: it may or may not have been carrie
 """
 
 import json
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,63 +82,3 @@ class BatchClient:
             raise reason(self._client.name, f"answered {answer.status}")
         results: list[Mapping[str, Any]] = json.loads(answer.body)["results"]
         return results
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What payments needs to know of an account; none of it ever changes."""
-
-    merchant: str
-    settlement_currency: str | None
-    opened_at: int
-
-
-class AccountDirectory:
-    """Looks accounts up in the wallet, and remembers those it found (not those it did not)."""
-
-    def __init__(
-        self, client: ServiceClient, *, metrics: BatchMetrics, remembered: int = 100_000
-    ) -> None:
-        self.client = client
-        self._remembered = remembered
-        self._known: OrderedDict[str, Account] = OrderedDict()
-        self._batcher: Batcher[str, Account | None] = Batcher(
-            self._look_up, name="http-accounts", max_batch=500, metrics=metrics
-        )
-
-    async def find(self, account_id: str, deadline: Deadline) -> Account | None:
-        """Return the account, None if it is not open; raises Unanswered."""
-        known = self._known.get(account_id)
-        if known is not None:
-            return known
-        try:
-            return await self._batcher.submit(account_id, expires=deadline.expires_at)
-        except (TransportError, Overloaded, DeadlineExceeded) as error:
-            raise Unanswered(self.client.name, str(error)) from error
-
-    async def prepare(self, account_ids: Sequence[str], deadline: Deadline) -> None:
-        """Look up those that are not known yet; `find` says later what became of it."""
-        unknown = [i for i in account_ids if i not in self._known]
-        if unknown:
-            with suppress(Overloaded):
-                await self._batcher.submit_many(unknown, expires=deadline.expires_at)
-
-    async def _look_up(self, ids: Sequence[str]) -> Sequence[Account | None]:
-        wanted = list(dict.fromkeys(ids))
-        answer = await self.client.request(
-            "POST", "/accounts/lookup", body=to_json({"account_ids": wanted}), retryable=True
-        )
-        if answer.status != 200:
-            raise Unanswered(self.client.name, f"answered {answer.status}")
-        for account_id, row in zip(wanted, json.loads(answer.body)["accounts"], strict=True):
-            if row is not None and row["kind"] == "customer":
-                self._remember(
-                    account_id,
-                    Account(row["merchant"], row["settlement_currency"], row["opened_at"]),
-                )
-        return [self._known.get(account_id) for account_id in ids]
-
-    def _remember(self, account_id: str, account: Account) -> None:
-        self._known[account_id] = account
-        if len(self._known) > self._remembered:
-            self._known.popitem(last=False)

@@ -8,6 +8,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import TypeAdapter
 
 from kurs.edges import edge_request_id
+from kurs.kernel.accounts import shown
 from kurs.kernel.caller import CallerDep, MerchantRequired, caller
 from kurs.kernel.errors import BadRequest, Unavailable, problem_responses
 from kurs.kernel.ids import PaymentId
@@ -122,7 +123,8 @@ async def list_payments(
 ) -> PaymentPage:
     """List payments, newest first."""
     after = read_cursor(query.cursor)
-    wanted = Filter(caller.merchant, query.stored_status, query.account, after, query.limit)
+    account = query.account and shown(caller.merchant, query.account)
+    wanted = Filter(caller.merchant, query.stored_status, account, after, query.limit)
     page = await service.list(wanted)
     return PaymentPage(
         items=[payment_answer(payment, full=caller.sees_all) for payment in page.items],

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from kurs.kernel.ids import AccountId, AmountIn, CurrencyCode, NewPaymentId
+from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, NewPaymentId
 from kurs.quotes.token import MAX_TOKEN_LENGTH
 from payments.domain.moves import Status
 
@@ -23,8 +23,8 @@ class PaymentRequest(_Body):
     payment_id: NewPaymentId | None = None
     amount: AmountIn
     currency: CurrencyCode
-    source_account: AccountId
-    destination_account: AccountId
+    source_account: AccountRef
+    destination_account: AccountRef
     destination_currency: CurrencyCode | None = None
     quote: Annotated[str, StringConstraints(max_length=MAX_TOKEN_LENGTH)] | None = None
     capture: Literal["automatic", "manual"] = "automatic"
@@ -55,7 +55,7 @@ class PaymentQuery(_Body):
     """Which payments to list. What was received and has no outcome yet is PROCESSING to callers."""
 
     status: Status | Literal["PROCESSING"] | None = None
-    account: AccountId | None = None
+    account: AccountRef | None = None
     cursor: Annotated[str, StringConstraints(max_length=300)] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 

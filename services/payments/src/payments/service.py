@@ -1,9 +1,12 @@
 """The use cases of payments: what a request becomes, and who may ask for it."""
 
+from typing import Any
+
 from opentelemetry.trace import format_trace_id, get_current_span
 
 from kurs.calls import Deadline, current_deadline
 from kurs.data.database import Database
+from kurs.kernel.accounts import shown
 from kurs.kernel.batching import BatchMetrics
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import MICROS, Clock
@@ -11,7 +14,8 @@ from kurs.kernel.errors import Problem, Unavailable
 from kurs.kernel.money import InvalidAmount, parse_amount
 from kurs.telemetry import Telemetry, inject
 from kurs.telemetry.audit_log import audit
-from payments.clients import AccountDirectory, Unanswered
+from payments.accounts import Account, AccountDirectory, Named
+from payments.clients import Unanswered
 from payments.domain import identity
 from payments.domain.beginning import Started
 from payments.domain.moves import Kind
@@ -61,12 +65,20 @@ class PaymentService:
 
         `key` is the Idempotency-Key, empty without one; `request_id` is the gateway's.
         """
-        claim = self._claim(caller, asked, key, request_id)
-        payment = claim.payment
-        parties = (payment.source_account, payment.destination_account)
-        await self._accounts.prepare(parties, self._deadline())
+        amount, merchant = _minor(asked.amount, asked.currency), caller.merchant
+        source = shown(merchant, asked.source_account)
+        destination = shown(merchant, asked.destination_account)
+        # What it is between is so from its beginning, whatever these names come to mean.
+        payer, payee = await self._accounts.prepare(
+            (Named(merchant, source), Named(merchant, destination)), self._deadline()
+        )
+        claim = self._claim(
+            caller, asked, key, request_id,
+            amount=amount, source_account=source, destination_account=destination,
+            payer=payer, payee=payee,
+        )  # fmt: skip
         async with self._waves.place():
-            return await self._carry_out(claim, payment.payment_id)
+            return await self._carry_out(claim, claim.payment.payment_id)
 
     async def act(
         self, kind: Kind, caller: Caller, payment_id: str, *, amount: int = 0, key: str = ""
@@ -110,7 +122,7 @@ class PaymentService:
         payment = await self.find(caller, payment_id)
         minor = _minor(amount, payment.currency)
         try:
-            account = await self._accounts.find(payment.destination_account, self._deadline())
+            account = await self._receiver(payment)
         except Unanswered as error:
             raise Unavailable(
                 "the wallet does not answer, so nothing was begun; repeat the refund",
@@ -119,6 +131,13 @@ class PaymentService:
         if account is not None and account.merchant != caller.merchant:
             raise RefundNotPermitted("the destination account belongs to another merchant")
         return await self.act(Kind.REFUND, caller, payment_id, amount=minor, key=key)
+
+    async def _receiver(self, payment: Payment) -> Account | None:
+        named = Named(payment.merchant, payment.payee or "")
+        if payment.payee is None:
+            # Of an earlier release: what it says is an id of the ledger.
+            named = Named(None, payment.destination_account)
+        return await self._accounts.find(named, self._deadline())
 
     async def decide(self, kind: Kind, caller: Caller, payment_id: str, *, key: str) -> Told:
         """Approve or refuse a payment in review: as `act`, and raises FourEyes."""
@@ -165,18 +184,20 @@ class PaymentService:
             return told
         raise problem_of(told)
 
-    def _claim(self, caller: Caller, asked: PaymentRequest, key: str, request_id: str) -> Claim:
-        """Return the payment that is asked for, and the operation that is to pay it."""
+    def _claim(
+        self, caller: Caller, asked: PaymentRequest, key: str, request_id: str, **read: Any
+    ) -> Claim:
+        """Return the payment that is asked for, and the operation that is to pay it.
+
+        `read` are members that are not as they were asked for.
+        """
         now, merchant = self._clock.now(), caller.merchant
         payment_id = asked.payment_id or identity.payment_id(merchant, key, request_id)
         name = identity.operation_id(Kind.PAY, f"{merchant}:{payment_id}")
         payment = Payment(
             merchant=merchant,
             payment_id=payment_id,
-            amount=_minor(asked.amount, asked.currency),
             currency=asked.currency,
-            source_account=asked.source_account,
-            destination_account=asked.destination_account,
             destination_currency=asked.destination_currency,
             quote=asked.quote,
             capture=asked.capture,
@@ -186,6 +207,7 @@ class PaymentService:
             updated_at=now,
             active_operation=name,
             trace_id=format_trace_id(get_current_span().get_span_context().trace_id),
+            **read,
         )
         operation = Operation(
             operation_id=name,

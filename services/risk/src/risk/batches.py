@@ -121,6 +121,7 @@ def _order(item: ScoreItem, arrived: float) -> Order | dict[str, Any]:
         item.destination_currency,
         item.source_opened_at,
         tuple((open_.currency, open_.amount_minor) for open_ in item.exposure),
+        item.payee,
     )
     until = expires_at(item.deadline_ms, arrived)
     return Order(attempt, until, item.traceparent, item.baggage)

@@ -6,6 +6,7 @@ from fastapi import Path
 
 from kurs.calls import current_deadline
 from kurs.data.database import DatabaseUnavailable
+from kurs.kernel.accounts import shown
 from kurs.kernel.batching import DeadlineExceeded
 from kurs.kernel.caller import Caller, CallerDep, MerchantRequired
 from kurs.kernel.errors import FieldError, Overloaded, Unprocessable, problem_responses
@@ -95,8 +96,8 @@ def _attempt(request: ScoreRequest, caller: Caller) -> Attempt:
         caller.merchant,
         minor,
         request.currency,
-        request.source_account,
-        request.destination_account,
+        shown(caller.merchant, request.source_account),
+        shown(caller.merchant, request.destination_account),
         request.destination_currency,
         request.source_opened_at,
     )

@@ -18,7 +18,7 @@ from pydantic import (
 from kurs.config.resources import LastEdit, Mode
 from kurs.contracts.batch import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
 from kurs.kernel.clock import from_rfc3339
-from kurs.kernel.ids import AccountId, AmountIn, CurrencyCode, MerchantId, PaymentId, TransferId
+from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, MerchantId, PaymentId, TransferId
 
 _YEAR_10000 = 253_402_300_800_000_000
 
@@ -60,8 +60,8 @@ class ScoreRequest(_Request):
     payment_id: PaymentId
     amount: AmountIn
     currency: CurrencyCode
-    source_account: AccountId
-    destination_account: AccountId
+    source_account: AccountRef
+    destination_account: AccountRef
     destination_currency: CurrencyCode | None = Field(None, description=Received)
     source_opened_at: Moment | None = Field(None, description=Opened)
 
@@ -80,10 +80,13 @@ class ScoreItem(_Request):
     merchant: MerchantId
     amount: Annotated[str, StringConstraints(max_length=64)]
     currency: CurrencyCode
-    source_account: AccountId
-    destination_account: AccountId
+    source_account: AccountRef
+    destination_account: AccountRef
     destination_currency: CurrencyCode | None = Field(None, description=Received)
     source_opened_at: Micros | None = Field(None, description=Opened)
+    payee: AccountRef | None = Field(
+        None, description="`merchant/name`, where destination_account does not say it."
+    )
     exposure: Annotated[tuple[OpenAmount, ...], Field(max_length=200)] = Field(
         (), description="What the merchant holds open across currencies, with this payment."
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from kurs.contracts.batch import Misfit
+from kurs.kernel.accounts import shown
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
 from wallet.domain.transfers import Outcome, Record
@@ -63,10 +64,11 @@ def stored_transfer(record: Record) -> dict[str, Any]:
     }
 
 
-def account(found: Account) -> AccountOut:
-    """Return an account as merchants see it."""
+def account(found: Account, payee_id: str | None) -> AccountOut:
+    """Return an account as its merchant sees it."""
     return AccountOut(
-        account_id=found.account_id,
+        account_id=shown(found.merchant, found.account_id),
+        payee_id=payee_id,
         kind=found.kind,
         settlement_currency=found.settlement_currency,
         overdrafts=[
@@ -78,11 +80,11 @@ def account(found: Account) -> AccountOut:
 
 
 def found_account(found: Account | None) -> dict[str, Any] | None:
-    """Return an account as services see it."""
+    """Return an account as services see it, by the name that it has for all."""
     if found is None:
         return None
     return {
-        "account_id": found.account_id,
+        "account_id": found.account_id if found.kind == "house" else found.name,
         "merchant": found.merchant,
         "kind": found.kind,
         "settlement_currency": found.settlement_currency,
@@ -93,7 +95,7 @@ def found_account(found: Account | None) -> dict[str, Any] | None:
 def account_balances(found: Account, positions: Iterable[Position]) -> AccountBalances:
     """Return an account's balances."""
     return AccountBalances(
-        account_id=found.account_id,
+        account_id=shown(found.merchant, found.account_id),
         settlement_currency=found.settlement_currency,
         balances=[
             BalanceOut(

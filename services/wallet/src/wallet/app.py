@@ -19,7 +19,7 @@ from wallet.metrics import WalletMetrics
 from wallet.migrations import VERSIONS
 from wallet.publication import HeadPublisher
 from wallet.routes import merchant_routes
-from wallet.service import Wallet
+from wallet.service import Budget, Wallet
 from wallet.service_routes import service_routes
 from wallet.settings import WalletSettings
 from wallet.store.tables import STRIPES
@@ -51,6 +51,7 @@ def create_app(settings: WalletSettings, **joined: Unpack[Joined]) -> FastAPI:
             service.clock,
             service.telemetry.logger,
             settings.overdraft_max_minor,
+            Budget(settings.accounts_max, settings.accounts_daily_max),
         )
     )
     heads = service.add(

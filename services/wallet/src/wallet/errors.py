@@ -3,9 +3,10 @@
 NotFound 404        AccountNotFound, TransferNotFound
 Conflict 409        AccountIdTaken, DepositConflict
 Unprocessable 422   BalanceOverflow, CeilingExceeded
+TooManyRequests 429 AccountBudget
 """
 
-from kurs.kernel.errors import Conflict, NotFound, Unprocessable
+from kurs.kernel.errors import Conflict, NotFound, TooManyRequests, Unprocessable
 
 
 class AccountNotFound(NotFound):
@@ -23,7 +24,7 @@ class TransferNotFound(NotFound):
 
 
 class AccountIdTaken(Conflict):
-    """The account exists with other content, or belongs to another merchant."""
+    """The merchant has an account of that name with other content."""
 
     code = "account_id_taken"
     title = "Account id taken"
@@ -34,6 +35,13 @@ class DepositConflict(Conflict):
 
     code = "deposit_conflict"
     title = "Deposit id used before"
+
+
+class AccountBudget(TooManyRequests):
+    """The merchant has, or has opened today, as many accounts as it may."""
+
+    code = "account_budget"
+    title = "No more accounts"
 
 
 class CeilingExceeded(Unprocessable):

@@ -4,14 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from kurs.kernel.accounts import shown
 from kurs.kernel.caller import CallerDep, MerchantRequired
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.errors import Forbidden, Unavailable, problem_responses
-from kurs.kernel.ids import LedgerAccountId
+from kurs.kernel.ids import OwnAccountId
 from kurs.kernel.money import format_amount
 from kurs.web.routing import router
 from wallet import answers
 from wallet.errors import (
+    AccountBudget,
     AccountIdTaken,
     AccountNotFound,
     BalanceOverflow,
@@ -31,7 +33,7 @@ from wallet.schemas.public import (
 from wallet.service import Wallet
 from wallet.store import reports
 
-AccountPath = Annotated[LedgerAccountId, Path(description="An account of the caller's merchant.")]
+AccountPath = Annotated[OwnAccountId, Path(description="An account of the caller's merchant.")]
 _MERCHANT = problem_responses(MerchantRequired, Unavailable)
 
 
@@ -50,20 +52,20 @@ def _add_accounts(routes: APIRouter, wallet: Wallet) -> None:
         "/accounts",
         summary="Open one account or many",
         response_model=AccountOut | list[AccountOut],
-        responses=problem_responses(Forbidden, AccountIdTaken, CeilingExceeded),
+        responses=problem_responses(Forbidden, AccountIdTaken, CeilingExceeded, AccountBudget),
     )
     async def open_accounts(body: AccountsIn, caller: CallerDep) -> AccountOut | list[AccountOut]:
         if isinstance(body, list):
             opened = await wallet.open_accounts(caller, body, many=True)
-            return [answers.account(account) for account in opened]
+            return [answers.account(*each) for each in opened]
         opened = await wallet.open_accounts(caller, [body], many=False)
-        return answers.account(opened[0])
+        return answers.account(*opened[0])
 
     @routes.get(
         "/accounts/{account_id}", summary="An account", responses=problem_responses(AccountNotFound)
     )
     async def account(account_id: AccountPath, caller: CallerDep) -> AccountOut:
-        return answers.account(await wallet.account(caller, account_id))
+        return answers.account(*await wallet.payable(caller, account_id))
 
 
 def _add_reads(routes: APIRouter, wallet: Wallet) -> None:
@@ -107,7 +109,7 @@ def _add_deposits(routes: APIRouter, wallet: Wallet) -> None:
             response.headers["idempotent-replayed"] = "true"
         return DepositOut(
             deposit_id=body.deposit_id,
-            account_id=body.account_id,
+            account_id=shown(caller.merchant, body.account_id),
             currency=body.currency,
             amount=format_amount(amount, body.currency),
             status=outcome.status.value,

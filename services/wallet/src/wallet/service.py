@@ -3,24 +3,26 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 from structlog.typing import FilteringBoundLogger
 
 from kurs.contracts.wallet import Code, Status
 from kurs.data.database import Database
+from kurs.kernel.accounts import bare, is_payee_id, qualified
 from kurs.kernel.caller import Caller
-from kurs.kernel.clock import Clock
+from kurs.kernel.clock import MICROS, Clock
 from kurs.kernel.errors import FieldError, Problem, Unavailable, Unprocessable
 from kurs.kernel.ids import HOUSE_WORLD
 from kurs.kernel.money import InvalidAmount, parse_amount
 from kurs.telemetry.audit_log import audit
-from wallet.directory import AccountDirectory
+from wallet.directory import AccountDirectory, written_by
 from wallet.domain.content import posting_content
 from wallet.domain.deposits import ByCurrency, most
 from wallet.domain.transfers import Kind, Outcome, Posting, Transfer
 from wallet.errors import (
+    AccountBudget,
     AccountIdTaken,
     AccountNotFound,
     BalanceOverflow,
@@ -30,7 +32,29 @@ from wallet.errors import (
 from wallet.ledger import Ledger, Submission
 from wallet.schemas.public import AccountIn, DepositIn
 from wallet.store import reports
-from wallet.store.accounts import Account, open_accounts
+from wallet.store.accounts import (
+    Account,
+    count_opened,
+    give_payee_ids,
+    open_accounts,
+    payee_ids,
+)
+
+_DAY = 86_400 * MICROS
+
+
+class Budget(NamedTuple):
+    """How many accounts one merchant may have, and may open within a day (UTC)."""
+
+    whole: int
+    daily: int
+
+
+class Payable(NamedTuple):
+    """An account with its public payee id; accounts of the house have none."""
+
+    account: Account
+    payee_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +67,22 @@ class Wallet:
     clock: Clock
     log: FilteringBoundLogger
     overdraft_ceiling: ByCurrency
+    budget: Budget
 
     async def open_accounts(
         self, caller: Caller, wanted: Sequence[AccountIn], *, many: bool
-    ) -> list[Account]:
+    ) -> list[Payable]:
         """Open accounts in one transaction, all or none; those open already stay as they are.
 
-        Raises AccountIdTaken for the first that exists with other content, and for overdrafts
-        Forbidden without the role `treasury` and CeilingExceeded. `many` tells how to name fields.
+        Raises AccountIdTaken for the first that exists with other content, AccountBudget, and for
+        overdrafts Forbidden without the role `treasury` and CeilingExceeded. `many` tells how to
+        name fields.
         """
         now = self.clock.now()
         accounts = [
             Account(
-                a.account_id, caller.merchant, "customer", a.settlement_currency,
-                _limits(a, f"{i}." if many else ""), now, caller.actor,
+                qualified(caller.merchant, a.account_id), caller.merchant, "customer",
+                a.settlement_currency, _limits(a, f"{i}." if many else ""), now, caller.actor,
             )
             for i, a in enumerate(wanted)
         ]  # fmt: skip
@@ -64,23 +90,35 @@ class Wallet:
         if overdrawn:
             self._allow_overdrafts(caller, overdrawn)
 
-        def work(connection: Connection) -> list[Account]:
-            stored = open_accounts(connection, accounts)
+        def work(connection: Connection) -> list[Payable]:
+            stored, new = open_accounts(connection, accounts)
             for index, (ours, theirs) in enumerate(zip(accounts, stored, strict=True)):
                 _check_same(ours, theirs, f"{index}." if many else "")
-            return stored
+            payees = give_payee_ids(connection, {account.account_id for account in stored})
+            if new:
+                self._check_budget(connection, caller, now, new)
+            return [Payable(account, payees[account.account_id]) for account in stored]
 
         opened = await self.database.write(work)
         for account in overdrawn:
             self._audit(
                 "overdraft", caller, "done",
-                account_id=account.account_id, amounts_minor=dict(account.overdrafts),
+                account_id=account.name, amounts_minor=dict(account.overdrafts),
             )  # fmt: skip
         return opened
 
+    def _check_budget(self, connection: Connection, caller: Caller, now: int, new: int) -> None:
+        opened = count_opened(connection, caller.merchant, now // _DAY, new)
+        if opened.whole > self.budget.whole:
+            raise _over_budget(f"a merchant has at most {self.budget.whole:,} accounts")
+        if opened.today > self.budget.daily:
+            seconds = (_DAY - now % _DAY) // MICROS + 1
+            said = f"a merchant opens at most {self.budget.daily:,} accounts a day"
+            raise _over_budget(said, retry_after=seconds)
+
     def _allow_overdrafts(self, caller: Caller, accounts: Sequence[Account]) -> None:
         for account in accounts:
-            facts = {"account_id": account.account_id, "amounts_minor": dict(account.overdrafts)}
+            facts = {"account_id": account.name, "amounts_minor": dict(account.overdrafts)}
             try:
                 caller.require("treasury")
                 _check_ceiling(account, self.overdraft_ceiling)
@@ -96,7 +134,7 @@ class Wallet:
 
         Raises AccountNotFound, also for another merchant's.
         """
-        account = (await self.directory.find([account_id]))[0]
+        account = await self._named(caller, account_id)
         if account is not None and (
             account.merchant == caller.merchant
             or (account.kind == "house" and "audit" in caller.roles)
@@ -104,46 +142,73 @@ class Wallet:
             return account
         raise AccountNotFound(f"there is no account {account_id}")
 
+    async def payable(self, caller: Caller, account_id: str) -> Payable:
+        """Return an account as `account` does, with its payee id."""
+        account = await self.account(caller, account_id)
+        if account.kind == "house":
+            return Payable(account, None)
+        known = await self.database.read(lambda c: payee_ids(c, [account.account_id]))
+        if not known:
+            # Opened by an earlier release, and not asked for since.
+            known = await self.database.write(lambda c: give_payee_ids(c, [account.account_id]))
+        return Payable(account, known[account.account_id])
+
+    async def _named(self, caller: Caller, account: str) -> Account | None:
+        return (await self.directory.find([written_by(caller.merchant, account)]))[0]
+
     async def balances(
         self, caller: Caller, account_id: str
     ) -> tuple[Account, list[reports.Position]]:
         """Return an account and what it holds; raises AccountNotFound."""
         account = await self.account(caller, account_id)
-        return account, await self.database.read(lambda c: reports.positions(c, account_id))
+        stored = account.account_id
+        return account, await self.database.read(lambda c: reports.positions(c, stored))
 
     async def entries(
         self, caller: Caller, account_id: str, *, before: int | None, limit: int
     ) -> tuple[list[reports.Entry], int | None]:
         """Return a page of entries, newest first, and where the next begins (None: nowhere)."""
-        await self.account(caller, account_id)
+        stored = (await self.account(caller, account_id)).account_id
         found = await self.database.read(
-            lambda c: reports.entries(c, account_id, before=before, limit=limit + 1)
+            lambda c: reports.entries(c, stored, before=before, limit=limit + 1)
         )
         page = found[:limit]
         return page, page[-1].entry_id if len(found) > limit else None
 
     async def deposit(self, caller: Caller, deposit: DepositIn) -> tuple[Outcome, int]:
-        """Move money from the outside world to an account of the caller's.
+        """Move money from the outside world to an account, of the caller's or that it names whole.
 
         Returns the outcome and the amount in minor units. Raises AccountNotFound,
         DepositConflict, CeilingExceeded and BalanceOverflow.
         """
         amount = _amount(deposit.amount, deposit.currency, "amount")
-        transfer = _deposit(caller, deposit, amount)
+        transfer = _deposit(caller, await self._receiver(caller, deposit), deposit, amount)
         outcome = (await self.ledger.submit([Submission(transfer)]))[0]
         self._audit(
             "deposit", caller, "replayed" if outcome.replayed else outcome.code or "done",
-            deposit_id=deposit.deposit_id, account_id=deposit.account_id,
+            deposit_id=deposit.deposit_id, account_id=transfer.postings[1].account_id,
             currency=deposit.currency, amount_minor=amount,
         )  # fmt: skip
         if outcome.status is Status.APPLIED:
             return outcome, amount
         raise _deposit_problem(deposit, outcome)
 
+    async def _receiver(self, caller: Caller, deposit: DepositIn) -> str:
+        """Return the ledger's id of a deposit's account; of one that is not there, its name.
 
-def _deposit(caller: Caller, deposit: DepositIn, amount: int) -> Transfer:
-    merchant = caller.merchant
-    account_id, currency = deposit.account_id, deposit.currency
+        The ledger refuses that one: a deposit that was made under the same id comes first. Another
+        merchant's account is none to a bare name, whatever an earlier release opened.
+        """
+        written = deposit.account_id
+        account = await self._named(caller, written)
+        whole = "/" in written or is_payee_id(written)
+        if account is None or not (whole or account.merchant == caller.merchant):
+            return qualified(caller.merchant, written)
+        return account.account_id
+
+
+def _deposit(caller: Caller, account_id: str, deposit: DepositIn, amount: int) -> Transfer:
+    merchant, currency = caller.merchant, deposit.currency
     postings = [Posting(HOUSE_WORLD, currency, -amount), Posting(account_id, currency, amount)]
     content = {
         "merchant": merchant, "kind": Kind.DEPOSIT.value,
@@ -168,7 +233,8 @@ def _deposit_problem(deposit: DepositIn, outcome: Outcome) -> Exception:
         return DepositConflict(message, errors=[FieldError(field, message, hint)])
     if outcome.code == Code.ACCOUNT_NOT_FOUND:
         message = f"there is no account {deposit.account_id}"
-        return AccountNotFound(message, errors=[FieldError("account_id", message, "open it first")])
+        hint = "open it first, or name its merchant: merchant/account"
+        return AccountNotFound(message, errors=[FieldError("account_id", message, hint)])
     if outcome.status is Status.SKIPPED:
         return Unavailable(outcome.message or "")
     error = FieldError("amount", outcome.message or "", "deposit less")
@@ -178,19 +244,22 @@ def _deposit_problem(deposit: DepositIn, outcome: Outcome) -> Exception:
 
 
 def _check_same(ours: Account, theirs: Account, prefix: str) -> None:
-    if theirs.merchant != ours.merchant:
-        field = "account_id"
-    elif theirs.settlement_currency != ours.settlement_currency:
+    if theirs.settlement_currency != ours.settlement_currency:
         field = "settlement_currency"
     elif theirs.overdrafts != ours.overdrafts:
         field = "overdrafts"
     else:
         return
-    message = f"account {ours.account_id} is open with another {field}"
-    if field == "account_id":
-        message = f"the id {ours.account_id} is taken"
+    message = f"account {bare(ours.account_id)} is open with another {field}"
     error = FieldError(prefix + field, message, "use a new account_id")
     raise AccountIdTaken(message, errors=[error])
+
+
+def _over_budget(message: str, *, retry_after: int | None = None) -> AccountBudget:
+    hint = "ask the operator of the gateway for more" if retry_after is None else "open it tomorrow"
+    headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+    error = FieldError("account_id", message, hint)
+    return AccountBudget(message, errors=[error], headers=headers)
 
 
 def _check_ceiling(account: Account, ceiling: ByCurrency) -> None:

@@ -13,6 +13,7 @@ from kurs.quotes.token import InvalidToken, QuoteVerifier
 from kurs.web.direct import direct_post
 from kurs.web.routing import router
 from wallet import answers
+from wallet.directory import written_by
 from wallet.domain.evaluate import stored_outcome
 from wallet.domain.transfers import Kind
 from wallet.errors import TransferNotFound
@@ -41,6 +42,7 @@ def service_routes(wallet: Wallet, quotes: QuoteVerifier, heads: HeadPublisher) 
     async def transfers(request: Request) -> Response:
         arrived = monotonic()
         read = read_items(batch.BATCH, batch.ITEM, await request.body(), tags=_KINDS)
+        await wallet.directory.name_as_stored(i for i in read if not isinstance(i, Misfit))
         items = [i if isinstance(i, Misfit) else _submission(i, arrived, quotes) for i in read]
         fit = [item for item in items if isinstance(item, Submission)]
         outcomes = iter(await wallet.ledger.submit(fit))
@@ -61,7 +63,7 @@ def service_routes(wallet: Wallet, quotes: QuoteVerifier, heads: HeadPublisher) 
     )
     async def lookup(request: Request) -> Response:
         body = read_batch(batch.LOOKUP, await request.body())
-        found = await wallet.directory.find(body.account_ids)
+        found = await wallet.directory.find([written_by(*named) for named in body.named])
         return _json({"accounts": [answers.found_account(a) for a in found]})
 
     @routes.get(

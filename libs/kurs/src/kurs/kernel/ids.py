@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from kurs.kernel.accounts import is_payee_id
 from kurs.kernel.decoder import Number
 from kurs.kernel.money import UnknownCurrency, exponent
 
@@ -27,9 +28,15 @@ RESERVED_PAYMENT_IDS = frozenset({"events"})
 DepositId = Annotated[str, _CallerId]
 MerchantId = Annotated[str, _CallerId]
 TransferId = Annotated[str, StringConstraints(pattern=TRANSFER_ID_PATTERN)]
-LedgerAccountId = Annotated[
-    str, StringConstraints(pattern=r"^(house:[a-z-]{1,40}|[A-Za-z0-9][A-Za-z0-9._-]{0,63})$")
-]
+_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_REF = f"{_NAME}(/{_NAME})?"
+_HOUSE = "house:[a-z-]{1,40}"
+AccountRef = Annotated[str, StringConstraints(pattern=f"^{_REF}$")]
+"""An account as callers name it: their own by its name, another merchant's as `merchant/name` or by
+its payee id."""
+OwnAccountId = Annotated[str, StringConstraints(pattern=f"^({_HOUSE}|{_NAME})$")]
+"""An account of the caller's, or one of the house."""
+LedgerAccountId = Annotated[str, StringConstraints(pattern=f"^({_HOUSE}|{_REF})$")]
 """An account as postings name it: a customer's, or one of the house."""
 Actor = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[!-~]{1,64})?$")
@@ -45,6 +52,16 @@ def _not_reserved(payment_id: str) -> str:
 
 
 NewPaymentId = Annotated[PaymentId, AfterValidator(_not_reserved)]
+
+
+def _no_payee_id(account_id: str) -> str:
+    if is_payee_id(account_id):
+        message = "{id} has the form of a payee id, which is given and not chosen"
+        raise PydanticCustomError("reserved_id", message, {"id": account_id})
+    return account_id
+
+
+NewAccountId = Annotated[AccountId, AfterValidator(_no_payee_id)]
 
 
 def _known(code: str) -> str:

@@ -24,6 +24,7 @@ export class Accounts {
     this.input = find("input[name=account]", panel);
     this.alert = find("[data-alert]", panel);
     this.settles = find("[data-settles]", panel);
+    this.payee = find("[data-payee]", panel);
     this.balances = find("[data-balances]", panel);
     this.entries = find("[data-entries]", panel);
     this.older = find("[data-older]", panel);
@@ -41,23 +42,24 @@ export class Accounts {
     if (!id) return this.input.focus();
     this.input.value = id;
     this.#id = id;
-    return this.#read(id);
+    return id.includes("/") ? this.#refuse(id) : this.#read(id);
   }
 
   async #read(id) {
     const path = encodeURIComponent(id);
     try {
-      const [balance, entries] = await Promise.all([
+      const [balance, entries, account] = await Promise.all([
         this.#api.get(`/balance/${path}`, { signal: this.#signal }),
         this.#api.get(`/accounts/${path}/entries?limit=${PAGE}`, { signal: this.#signal }),
+        this.#api.get(`/accounts/${path}`, { signal: this.#signal }),
       ]);
-      if (this.#id === id) this.#draw(balance, entries);
+      if (this.#id === id) this.#draw(balance, entries, account);
     } catch (error) {
       if (this.#id === id) this.#failed(error, id);
     }
   }
 
-  #draw(balance, entries) {
+  #draw(balance, entries, { payee_id: payee }) {
     setText(this.alert, "");
     this.panel.classList.add("filled");
     this.#leafed = false;
@@ -66,6 +68,7 @@ export class Accounts {
     if (!balance.balances.length) this.balances.append(note("Nothing in it yet.", 2));
     const receives = settles ? `Receives in ${settles}.` : "Keeps what it is paid.";
     setText(this.settles, receives);
+    setText(this.payee, payee ? `Others pay to it by ${payee}` : "");
     this.entries.replaceChildren(...entries.items.map(entryRow));
     if (!entries.items.length) this.entries.append(note("No entries yet.", 3));
     this.#paged(entries);
@@ -74,11 +77,21 @@ export class Accounts {
 
   #failed(error, id) {
     const unknown = error instanceof ApiError && error.status === 404;
-    setText(this.alert, unknown ? `You have no account ${id}.` : error.message);
-    setText(this.settles, "");
-    this.panel.classList.remove("filled");
+    this.#empty(unknown ? `You have no account ${id}.` : error.message);
     if (unknown) this.funding.offerOpening(id);
     else this.funding.clear();
+  }
+
+  #refuse(id) {
+    this.#empty(`${id} is another merchant's.`);
+    this.funding.clear();
+  }
+
+  #empty(message) {
+    setText(this.alert, message);
+    setText(this.settles, "");
+    setText(this.payee, "");
+    this.panel.classList.remove("filled");
   }
 
   async #more() {

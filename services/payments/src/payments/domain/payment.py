@@ -17,7 +17,10 @@ class Payment:
     """One payment. Amounts are minor units, times microseconds since the epoch.
 
     `status` is a `Status`, or the word of a later release. `destination_currency` is None until it
-    is known: the request may leave it to the destination's settlement currency. `version` counts
+    is known: the request may leave it to the destination's settlement currency. Accounts stand as
+    the caller wrote them, its own ones by their bare names; `payer` and `payee` are which accounts
+    these were when it was asked for, as all name them (`merchant/name`): None until that is known,
+    and for ever in payments of releases that knew no such names. `version` counts
     the writes, `active_operation` is the one operation in progress, `quote` the signed quote that
     was brought, or that it was made by.
     """
@@ -46,6 +49,8 @@ class Payment:
     trace_id: str | None = None
     active_operation: str | None = None
     version: int = 1
+    payer: str | None = None
+    payee: str | None = None
 
     @property
     def uid(self) -> str:
@@ -58,6 +63,11 @@ class Payment:
         if self.risk is not None and self.risk["decision"] == "review":
             return Status.REVIEW
         return Status.AUTHORIZED if self.capture == "manual" else Status.CAPTURED
+
+    @property
+    def parties(self) -> tuple[str, str]:
+        """Whose money moves to whom, as the ledger is told of it."""
+        return self.payer or self.source_account, self.payee or self.destination_account
 
     def move(self, to: Status, *, at: int, **changes: Any) -> "Payment":
         """Return the payment in status `to`, its operation ended; raises IllegalMove."""

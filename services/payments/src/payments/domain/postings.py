@@ -69,7 +69,7 @@ def capture_postings(payment: Payment, amount: int) -> list[Posting]:
 
 def conversion_postings(payment: Payment, legs: Legs) -> list[Posting]:
     """Return the postings of these legs from the payer to the receiver."""
-    source, target = payment.source_account, payment.destination_account
+    source, target = payment.parties
     if payment.exchange is None:
         return [
             Posting(source, payment.currency, -legs.source),

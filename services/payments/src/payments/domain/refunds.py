@@ -62,11 +62,12 @@ def at_present_rate(payment: Payment, quote: Quote, token: str) -> Refund:
     except InvalidAmount as error:
         raise Refusal(FailureCode.AMOUNT_TOO_LARGE, error.message) from None
     exchange = exchange_of(quote)
+    payer, payee = payment.parties
     back = replace(
         payment,
         currency=quote.source_currency,
-        source_account=payment.destination_account,
-        destination_account=payment.source_account,
+        payer=payee,
+        payee=payer,
         destination_currency=quote.destination_currency,
         exchange=exchange,
     )

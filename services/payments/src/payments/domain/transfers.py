@@ -75,7 +75,7 @@ def _post_or_hold(moved: Payment) -> Item:
         return {"kind": "post", "postings": _wire(capture_postings(moved, moved.amount))}
     return {
         "kind": "hold",
-        "account_id": moved.source_account,
+        "account_id": moved.parties[0],
         "currency": moved.currency,
         "amount_minor": moved.amount,
         "expires_at": moved.hold_expires_at,

@@ -54,6 +54,8 @@ def changing_values(payment: Payment) -> tuple[Any, ...]:
         payment.hold_expires_at,
         payment.active_operation,
         payment.updated_at,
+        payment.payer,
+        payment.payee,
     )
 
 

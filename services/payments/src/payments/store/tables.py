@@ -42,6 +42,8 @@ payments = Table(
     Column("version", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("payer", String),
+    Column("payee", String),
 )
 
 operations = Table(
@@ -104,6 +106,7 @@ _FIXED_COLUMNS = (
 CHANGING_COLUMNS = (
     "status", "quote", "destination_currency", "destination_amount", "exchange", "risk", "failure",
     "captured_amount", "refunded_amount", "hold_expires_at", "active_operation", "updated_at",
+    "payer", "payee",
 )  # fmt: skip
 PAYMENT_COLUMNS = _FIXED_COLUMNS + CHANGING_COLUMNS
 _OF_SWEEPERS = ("failures", "set_aside_at")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from kurs.kernel.accounts import qualified
+
 _IDENTITY = (
     "merchant", "amount_minor", "currency", "source_account", "destination_account",
 )  # fmt: skip
@@ -29,6 +31,18 @@ class Attempt(NamedTuple):
     exposure: tuple[tuple[str, int], ...] = ()
     """What its merchant holds open across currencies, this one included: currencies and minor
     units. It is no part of what makes two attempts the same."""
+    named_payee: str | None = None
+    """The account that is paid as `merchant/name`, where the destination does not say it."""
+
+    @property
+    def payer(self) -> str:
+        """Return the account that pays, as `merchant/name`."""
+        return qualified(self.merchant, self.source_account)
+
+    @property
+    def payee(self) -> str:
+        """Return the account that is paid, as `merchant/name`."""
+        return self.named_payee or qualified(self.merchant, self.destination_account)
 
     @property
     def counter_key(self) -> str:

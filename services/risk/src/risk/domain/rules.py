@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from kurs.kernel.accounts import bare
 from kurs.kernel.clock import MICROS
 from kurs.kernel.money import format_amount
 from risk.domain.attempt import Attempt
@@ -55,7 +56,7 @@ class Reason(NamedTuple):
 def base_reasons(policy: Policy, attempt: Attempt) -> list[Reason]:
     """Return what the rules found that hold for every payment."""
     reasons = []
-    if attempt.source_account == attempt.destination_account:
+    if attempt.payer == attempt.payee:
         reasons.append(Reason(SAME_PARTY, MAX_SCORE, "source and destination are one account"))
     if policy.blocked:
         reasons.extend(_blocklist(policy.blocked, attempt, "the blocklist"))
@@ -85,9 +86,10 @@ def threshold_reasons(threshold: Threshold, case: Case) -> list[Reason]:
 
 
 def _blocklist(blocked: frozenset[str], attempt: Attempt, listed: str) -> Iterator[Reason]:
-    if attempt.source_account in blocked:
+    """A listed name without a merchant is that of every merchant's account."""
+    if attempt.payer in blocked or bare(attempt.payer) in blocked:
         yield Reason(BLOCKLIST, MAX_SCORE, f"the source account is on {listed}")
-    if attempt.destination_account in blocked:
+    if attempt.payee in blocked or bare(attempt.payee) in blocked:
         yield Reason(BLOCKLIST, MAX_SCORE, f"the destination account is on {listed}")
 
 

@@ -102,7 +102,6 @@ class Evaluation:
 
     def _deposit(self, transfer: Transfer) -> None:
         moves = rules.plan(transfer, self._view)
-        rules.check_owner(moves, transfer.merchant)
         _, arriving = transfer.postings
         self._view.rooms[arriving.currency].take(arriving.amount)
         rules.check(moves)

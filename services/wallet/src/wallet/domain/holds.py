@@ -1,6 +1,7 @@
 """The rules of two-phase transfers: a hold is captured, voided or expires, once."""
 
 from kurs.contracts.wallet import Code
+from kurs.kernel.accounts import shown
 from kurs.kernel.money import MAX_MINOR
 from wallet.domain.postings import insufficient, unknown_account
 from wallet.domain.transfers import Refusal, Transfer
@@ -13,7 +14,7 @@ def open_hold(transfer: Transfer, view: View, now: int) -> Hold:
     assert terms is not None, "a transfer of kind hold has terms"
     balance = view.balances.get((terms.account_id, terms.currency))
     if balance is None or not balance.limited or balance.merchant != transfer.merchant:
-        raise unknown_account(terms.account_id, "account_id")
+        raise unknown_account(shown(transfer.merchant, terms.account_id), "account_id")
     if terms.expires_at <= now:
         raise Refusal(Code.HOLD_EXPIRED, "the hold would be expired already", "expires_at")
     if balance.available < terms.amount:

@@ -1,6 +1,7 @@
 """The rules of postings: which accounts they may touch, and how far."""
 
 from kurs.contracts.wallet import Code
+from kurs.kernel.accounts import shown
 from kurs.kernel.money import format_amount
 from wallet.domain.transfers import Refusal, Transfer
 from wallet.domain.view import Balance, Hold, View, unbalanced
@@ -23,7 +24,7 @@ def plan(transfer: Transfer, view: View) -> Moves:
         if balance is None or (
             amount < 0 and balance.overdraft is not None and balance.merchant != merchant
         ):
-            raise unknown_account(account_id, f"postings.{index}.account_id")
+            raise unknown_account(shown(merchant, account_id), f"postings.{index}.account_id")
         moves[balance] = moves.get(balance, 0) + amount
     return moves
 
@@ -41,16 +42,9 @@ def check(moves: Moves, *, released: tuple[Balance, int] | None = None) -> None:
         if balance.would_overflow(amount):
             raise Refusal(
                 Code.AMOUNT_OVERFLOW,
-                f"{balance.account_id} cannot hold that much {balance.currency}: "
+                f"an account cannot hold that much {balance.currency}: "
                 "a balance is at most a 64-bit number of minor units",
             )
-
-
-def check_owner(moves: Moves, merchant: str) -> None:
-    """Raise Refusal unless every customer's account in `moves` is `merchant`'s own."""
-    for balance in moves:
-        if balance.limited and balance.merchant != merchant:
-            raise unknown_account(balance.account_id, "account_id")
 
 
 def check_capture(hold: Hold, debit: int) -> None:
@@ -58,7 +52,8 @@ def check_capture(hold: Hold, debit: int) -> None:
     if debit <= 0:
         raise Refusal(
             Code.CAPTURE_WITHOUT_DEBIT,
-            f"a capture debits the held account: {hold.account_id} in {hold.currency}",
+            f"a capture debits the held account: {shown(hold.merchant, hold.account_id)} "
+            f"in {hold.currency}",
             "postings",
         )
     if debit > hold.amount:
@@ -75,7 +70,7 @@ def insufficient(balance: Balance, needed: int) -> Refusal:
     available = _money(balance.available, balance.currency)
     return Refusal(
         Code.INSUFFICIENT_FUNDS,
-        f"account {balance.account_id} has {available} available, "
+        f"account {shown(balance.merchant, balance.account_id)} has {available} available, "
         f"{_money(needed, balance.currency)} is needed",
         "amount",
     )

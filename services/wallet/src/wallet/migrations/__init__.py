@@ -13,5 +13,7 @@ GRANTS = {
     "holds": "SELECT, INSERT, UPDATE (state, closed_by)",
     "chains": "SELECT, UPDATE (sequence, hash)",
     "links": "SELECT, INSERT",
+    "payees": "SELECT, INSERT",
+    "openings": "SELECT, INSERT, UPDATE (opened)",
 }
 """What the wallet's own role may do, by table."""

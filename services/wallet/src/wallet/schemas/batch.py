@@ -5,8 +5,8 @@ pydantic's core, and from there to the domain's transfers.
 """
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -18,10 +18,11 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from kurs.contracts.batch import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
-from kurs.kernel.ids import AccountId, Actor, CurrencyCode, LedgerAccountId, MerchantId, TransferId
+from kurs.kernel.ids import AccountRef, Actor, CurrencyCode, LedgerAccountId, MerchantId, TransferId
 from kurs.kernel.money import MAX_MINOR
 from kurs.quotes.token import MAX_TOKEN_LENGTH, Quote
 from wallet.domain.transfers import HoldTerms, Kind, Posting, Transfer
@@ -137,7 +138,7 @@ class HoldIn(TransferIn):
     OPERATIONS = ("pay",)
 
     kind: Literal["hold"]
-    account_id: AccountId
+    account_id: AccountRef
     currency: CurrencyCode
     amount_minor: _PositiveMinor
     expires_at: Annotated[int, Field(strict=True, ge=0, le=_FAR_FUTURE)]
@@ -216,15 +217,33 @@ class BatchResults(BaseModel):
 
 
 class AccountLookup(Request):
-    """Accounts to look up, whoever owns them."""
+    """Accounts to look up, whoever owns them, as merchants name them.
+
+    Without `merchants`, or with null, it is the id that the ledger has.
+    """
 
     account_ids: list[LedgerAccountId] = Field(max_length=MAX_ACCOUNTS, fail_fast=True)
+    merchants: list[MerchantId | None] | None = Field(
+        None, max_length=MAX_ACCOUNTS, fail_fast=True, description="Who names each."
+    )
+
+    @model_validator(mode="after")
+    def _as_many(self) -> Self:
+        if self.merchants is not None and len(self.merchants) != len(self.account_ids):
+            raise ValueError("there are as many merchants as accounts")
+        return self
+
+    @property
+    def named(self) -> Iterator[tuple[str | None, str]]:
+        """Who names which account."""
+        merchants = self.merchants or [None] * len(self.account_ids)
+        return zip(merchants, self.account_ids, strict=True)
 
 
 class FoundAccount(BaseModel):
     """An account as services see it."""
 
-    account_id: str
+    account_id: str = Field(description="`merchant/name`: the same account for ever.")
     merchant: str
     kind: str
     settlement_currency: str | None

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from kurs.kernel.ids import AccountId, AmountIn, CurrencyCode, DepositId
+from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, DepositId, NewAccountId
 
 MAX_ACCOUNTS = 1_000
 """How many accounts one request may open or look up."""
@@ -31,7 +31,7 @@ class OverdraftIn(Request):
 class AccountIn(Request):
     """An account to open. Opening it again with the same content changes nothing."""
 
-    account_id: AccountId
+    account_id: NewAccountId
     settlement_currency: CurrencyCode | None = Field(
         None, description="What incoming payments are converted to; absent: keep what is paid."
     )
@@ -60,7 +60,7 @@ class DepositIn(Request):
     """Money that enters an account from the outside world."""
 
     deposit_id: DepositId
-    account_id: AccountId
+    account_id: AccountRef
     currency: CurrencyCode
     amount: AmountIn
 
@@ -73,9 +73,10 @@ class OverdraftOut(BaseModel):
 
 
 class AccountOut(BaseModel):
-    """An open account."""
+    """An open account. Its public `payee_id` says nothing of it: who is told it can pay to it."""
 
     account_id: str
+    payee_id: str | None
     kind: Annotated[str, Field(description="`customer` or `house`.")]
     settlement_currency: str | None
     overdrafts: list[OverdraftOut]

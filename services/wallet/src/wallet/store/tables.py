@@ -16,6 +16,23 @@ accounts = Table(
     Column("opened_by", Text),
 )
 
+# The public name of an account, for those who pay to it without knowing whose it is.
+payees = Table(
+    "payees",
+    metadata,
+    Column("payee_id", Text, primary_key=True),
+    Column("account_id", Text),
+)
+
+# How many accounts each merchant opened on each day (days since the epoch, UTC).
+openings = Table(
+    "openings",
+    metadata,
+    Column("merchant", Text, primary_key=True),
+    Column("day", BigInteger, primary_key=True),
+    Column("opened", BigInteger),
+)
+
 # A customer has one row per currency, stripe 0. An account of the house has up to STRIPES of them,
 # and its balance is their sum.
 balances = Table(

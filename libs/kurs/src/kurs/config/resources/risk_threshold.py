@@ -24,7 +24,7 @@ from kurs.config.resources.scalars import (
     StrictModel,
     wrong,
 )
-from kurs.kernel.ids import AccountId
+from kurs.kernel.ids import AccountRef
 
 Mode = Literal["Enforce", "Shadow"]
 Action = Literal["Review", "Decline"]
@@ -35,7 +35,7 @@ MAX_WINDOW_SECONDS = 31 * 24 * 3600
 MAX_WINDOWS = 100
 """Velocity windows of different lengths in all thresholds: each is an arm of one statement."""
 # The pattern bounds the length already; the API server's cost estimate reads only maxLength.
-_BlockedAccount = Annotated[AccountId, StringConstraints(max_length=64)]
+_BlockedAccount = Annotated[AccountRef, StringConstraints(max_length=129)]
 
 
 class Corridor(StrictModel):
