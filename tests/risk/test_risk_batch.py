@@ -19,7 +19,7 @@ INVALID: dict[str, tuple[dict[str, Any], str, str]] = {
     "too many decimals": ({"amount": "0.001"}, "amount_too_precise", "amount"),
     "beyond 64 bits": ({"amount": "9" * 30}, "amount_too_large", "amount"),
     "an unknown currency": ({"currency": "ABC"}, "invalid", "currency"),
-    "an account with a slash": ({"source_account": "a/b"}, "invalid", "source_account"),
+    "an account with two slashes": ({"source_account": "a/b/c"}, "invalid", "source_account"),
     "no destination": ({"destination_account": ...}, "invalid", "destination_account"),
     "a moment in text": ({"source_opened_at": "2026-01-01T00:00Z"}, "invalid", "source_opened_at"),
     "a deadline below zero": ({"deadline_ms": -1}, "invalid", "deadline_ms"),

@@ -125,6 +125,38 @@ def test_a_blocked_account_neither_pays_nor_is_paid(side: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("listed", "fields", "hit"),
+    [
+        ("rival/bob", {"destination_account": "rival/bob"}, True),
+        ("rival/bob", {"destination_account": "bob"}, False),
+        ("rival/bob", {"destination_account": "third/bob"}, False),
+        ("bob", {"destination_account": "rival/bob"}, True),
+        ("shop/alice", {}, True),
+        ("rival/alice", {}, False),
+        # By a payee id, or the bare id of another merchant's old account: whose it is counts.
+        ("rival/bob", {"destination_account": "payee_0", "named_payee": "rival/bob"}, True),
+        ("bob", {"destination_account": "payee_0", "named_payee": "rival/bob"}, True),
+        ("shop/bob", {"destination_account": "bob", "named_payee": "rival/bob"}, False),
+    ],
+)
+def test_a_listed_account_is_a_merchants_or_every_merchants(
+    listed: str, fields: dict[str, Any], hit: bool
+) -> None:
+    rules = policy(standard={"blocklist": {"accounts": [listed]}})
+
+    verdict = judge(rules, attempt(merchant="shop", **fields))
+
+    assert found(verdict) == ([("blocklist", 100)] if hit else [])
+
+
+def test_two_names_of_one_account_are_one_party() -> None:
+    named = attempt(merchant="shop", destination_account="payee_0", named_payee="shop/alice")
+    assert found(judge(policy(), named)) == [("same_party", 100)]
+    other = attempt(merchant="shop", destination_account="rival/alice")
+    assert found(judge(policy(), other)) == []
+
+
+@pytest.mark.parametrize(
     ("on_missing", "outcome", "points"),
     [
         ("Allow", Outcome.APPROVE, 0),
