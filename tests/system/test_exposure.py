@@ -94,7 +94,7 @@ async def test_another_merchant_has_its_own_ceiling(gateway: JoinedGateway, held
     for account, more in (("their", {}), ("theirs", {"settlement_currency": "IDR"})):
         body = {"account_id": account, **more}
         await gateway.call("POST", "/accounts", body, key=other)
-    fund = held("fund", amount="9.00", destination_account="their", capture="automatic")
+    fund = held("fund", amount="9.00", destination_account="other/their", capture="automatic")
     assert await pay(gateway, fund) == ("CAPTURED", None)
     assert await pay(gateway, held("p1")) == ("AUTHORIZED", None)
 
