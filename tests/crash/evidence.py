@@ -36,14 +36,16 @@ class Evidence:
     decisions: Sequence[Row]
 
 
+# As their merchant names them.
+_ACCOUNT = "replace(account_id, 'demo/', '') AS account_id"
 _LEDGER = {
     "transfers": "SELECT transfer_id, kind, status, code, hold_id, quote_id, created_at "
     "FROM transfers",
-    "postings": "SELECT transfer_id, account_id, currency, amount FROM postings",
-    "holds": "SELECT hold_id, account_id, currency, amount, state, expires_at, closed_by "
+    "postings": f"SELECT transfer_id, {_ACCOUNT}, currency, amount FROM postings",
+    "holds": f"SELECT hold_id, {_ACCOUNT}, currency, amount, state, expires_at, closed_by "
     "FROM holds",
-    "positions": "SELECT b.account_id, b.currency, b.posted, b.held, a.kind "
-    "FROM balances b JOIN accounts a ON a.account_id = b.account_id",
+    "positions": f"SELECT {_ACCOUNT}, currency, posted, held, kind "
+    "FROM balances JOIN accounts USING (account_id)",
 }
 _PAYMENTS = {
     "payment_rows": "SELECT uid, payment_id, status, active_operation FROM payments",
