@@ -10,7 +10,8 @@ from pydantic_core import to_json
 
 from kurs.calls import Deadline, ServiceClient, TransportError
 from kurs.kernel.accounts import is_payee_id, qualified
-from kurs.kernel.batching import Batcher, BatchMetrics, DeadlineExceeded, Overloaded
+from kurs.kernel.batching import Batcher, BatchMetrics, DeadlineExceeded
+from kurs.kernel.errors import Overloaded
 from payments.clients import Unanswered
 
 

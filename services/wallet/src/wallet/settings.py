@@ -40,10 +40,10 @@ class WalletSettings(ServiceSettings):
     """What all deposits together may bring, in the same form."""
     overdraft_max_minor: dict[str, MinorUnits] = Field(default={"*": 10**12})
     """How far one account may be overdrawn, in the same form."""
-
-    # How many accounts one merchant may have, and may open within a day (UTC).
     accounts_max: int = Field(default=1_000_000, ge=1)
+    """How many accounts one merchant may have."""
     accounts_daily_max: int = Field(default=100_000, ge=1)
+    """How many accounts one merchant may open within a day (UTC)."""
 
     def ceilings(self) -> Ceilings:
         """Return the bounds of deposits."""
