@@ -11,11 +11,6 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end }}
 
-{{/* The port that it would answer callers on; it has none, and nobody is let in. */}}
-{{- define "operator.port" -}}
-8085
-{{- end }}
-
 {{/*
 A token that only the pods which need one get, by hand: pods of ours mount none by themselves.
 */}}

@@ -21,11 +21,6 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
-{{/* The port of each service, inside and outside its pod. */}}
-{{- define "service-lib.ports" -}}
-{"api-gateway": 8080, "payments": 8081, "fx": 8082, "wallet": 8083, "risk": 8084}
-{{- end }}
-
 {{- define "service-lib.port" -}}
 {{ index (include "service-lib.ports" . | fromJson) .Chart.Name }}
 {{- end }}

@@ -45,10 +45,16 @@ class Variable:
     schema: Schema
 
 
+def settings_class(named: str) -> type[ServiceSettings]:
+    """Return the settings class that is named as `package.module.Class`."""
+    module, _, name = named.rpartition(".")
+    found: type[ServiceSettings] = getattr(importlib.import_module(module), name)
+    return found
+
+
 def variables_of(settings: str) -> Iterator[Variable]:
-    """Yield the variables of a settings class, which is named as `package.module.Class`."""
-    module, _, name = settings.rpartition(".")
-    kind: type[ServiceSettings] = getattr(importlib.import_module(module), name)
+    """Yield the variables of the settings class of that name."""
+    kind = settings_class(settings)
     meanings = _meanings(kind)
     for field, info in kind.model_fields.items():
         if field not in DECIDED:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kurs_charts.chart import CHARTS, LIBRARY, charts
-from kurs_charts.edges import FILE, edges_template
+from kurs_charts.from_code import code_templates
 from kurs_charts.page import PAGE, page
 from kurs_charts.schema import chart_schema, schema_text
 from kurs_charts.values_file import read_values
@@ -19,5 +19,5 @@ def written() -> Iterator[tuple[Path, str]]:
         folder = CHARTS / chart.name
         yield folder / "values.yaml", chart.text
         yield folder / "values.schema.json", schema_text(chart_schema(chart, library))
-    yield FILE, edges_template()
+    yield from code_templates(filled)
     yield PAGE, page(filled, library)
