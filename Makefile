@@ -211,7 +211,7 @@ test-cluster: $(ENVIRONMENT) ## install, load, kill, scale and upgrade on the cl
 	@$(BIN)/pytest $(CLUSTER_TESTS) $(TEST)
 
 .PHONY: check
-check: check-style check-types check-layers check-dead-code check-dependencies check-console check-shell check-yaml check-locks ## all that holds without running: style, types, layers, dead code, dependencies, locks, licences
+check: check-style check-types check-layers check-dead-code check-dependencies check-console check-shell check-yaml check-charts check-locks ## all that holds without running: style, types, layers, dead code, dependencies, locks, licences
 
 .PHONY: check-style
 check-style: $(ENVIRONMENT)
@@ -256,6 +256,10 @@ check-yaml: $(ENVIRONMENT)
 	@$(BIN)/zizmor -q --offline --persona=pedantic .github
 
 # Reading what is installed takes most of a check's time, so it is done when something of it changed.
+.PHONY: check-charts
+check-charts: $(ENVIRONMENT)
+	@$(BIN)/python -m kurs_charts --check
+
 .PHONY: check-locks
 check-locks: $(VENV)/.locks
 $(VENV)/.locks: $(ENVIRONMENT) $(wildcard requirements/*.txt requirements/*/*.txt requirements/src/*/*.py) Dockerfile
