@@ -161,9 +161,9 @@ monitoring: ## install Prometheus, Grafana, Tempo, dashboards, alerts; LAPTOP=1:
 	@echo "admin's password: kubectl -n $(MONITORING) get secret kube-prometheus-stack-grafana -o jsonpath='{.data.admin-password}' | base64 -d"
 
 .PHONY: chart-schemas
-chart-schemas: $(ENVIRONMENT) ## write the value schemas and the golden output of the charts anew
+chart-schemas: $(ENVIRONMENT) ## write what follows from values.yaml: shared values, schemas, docs/values.md, golden output
 	@$(BIN)/python -m kurs_charts
-	@KURS_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/charts/test_golden.py
+	@KURS_WRITE_GOLDEN=1 $(BIN)/pytest -q tests/charts/test_golden.py -k committed
 
 # --- prove -------------------------------------------------------------------
 
@@ -255,11 +255,11 @@ check-yaml: $(ENVIRONMENT)
 	@$(BIN)/yamllint -s .
 	@$(BIN)/zizmor -q --offline --persona=pedantic .github
 
-# Reading what is installed takes most of a check's time, so it is done when something of it changed.
 .PHONY: check-charts
 check-charts: $(ENVIRONMENT)
 	@$(BIN)/python -m kurs_charts --check
 
+# Reading what is installed takes most of a check's time, so it is done when something of it changed.
 .PHONY: check-locks
 check-locks: $(VENV)/.locks
 $(VENV)/.locks: $(ENVIRONMENT) $(wildcard requirements/*.txt requirements/*/*.txt requirements/src/*/*.py) Dockerfile
