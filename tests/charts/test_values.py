@@ -15,7 +15,7 @@ BAD = [
     ("wallet.database.kind=sqlite,wallet.replicaCount=3", "replicaCount"),
     ("wallet.database.kind=sqlite,wallet.autoscaling.enabled=true", "autoscaling"),
     ("payments.settings.KURS_PAYMNT_TIMEOUT=5", "KURS_PAYMNT_TIMEOUT"),
-    ("payments.settings.KURS_PAYMENT_TIMEOUT=soon", "KURS_PAYMENT_TIMEOUT"),
+    ("payments.settings.KURS_PAYMENT_SECONDS=soon", "KURS_PAYMENT_SECONDS"),
     ("payments.settings.KURS_SET_ASIDE_ATTEMPTS=1.5", "KURS_SET_ASIDE_ATTEMPTS"),
     ("payments.settings.KURS_SET_ASIDE_ATTEMPTS=0", "KURS_SET_ASIDE_ATTEMPTS"),
     ("payments.settings.KURS_PORT=80", "KURS_PORT"),

@@ -16,13 +16,13 @@ from tests.crash.workload import Plan, funding
 from devstack import Stack
 
 ENVIRONMENT = {
-    "KURS_PAYMENT_TIMEOUT": "2",
+    "KURS_PAYMENT_SECONDS": "2",
     "KURS_LEASE_SECONDS": "3",
     "KURS_SWEEP_SECONDS": "0.3",
     "KURS_REQUEST_SECONDS": "6",
     "KURS_HOLD_SECONDS": "12",
     "KURS_EXCHANGE_HOLD_SECONDS": "9",
-    "KURS_HOLD_EXPIRY_INTERVAL": "0.3",
+    "KURS_HOLD_EXPIRY_SECONDS": "0.3",
     "KURS_RATES_POLL_SECONDS": "0.3",
     "KURS_DRAIN_SECONDS": "0.2",
 }

@@ -23,7 +23,7 @@ from devstack import Stack
 pytestmark = pytest.mark.crash
 _PATIENT = {
     "KURS_DRAIN_SECONDS": "2",
-    "KURS_PAYMENT_TIMEOUT": "60",
+    "KURS_PAYMENT_SECONDS": "60",
     "KURS_LEASE_SECONDS": "90",
     "KURS_REQUEST_SECONDS": "90",
 }

@@ -14,7 +14,7 @@ from payments.sweeper import Sweeper
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 PATIENT = {
-    "payments": {"payment_timeout": 60.0, "lease_seconds": 90.0},
+    "payments": {"payment_seconds": 60.0, "lease_seconds": 90.0},
     "api-gateway": {"request_seconds": 90.0},
 }
 MOST_SERIES = 600

@@ -21,7 +21,7 @@ SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 PATIENT = {
-    "payments": {"payment_timeout": 60.0, "lease_seconds": 90.0},
+    "payments": {"payment_seconds": 60.0, "lease_seconds": 90.0},
     "api-gateway": {"request_seconds": 90.0},
 }
 

@@ -81,7 +81,7 @@ async def scene(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         database_url=f"sqlite:///{tmp_path}/wallet.db",
         quote_verify_keys_file=quotes.VERIFY_KEYS,
         ledger_signing_key_file=file if signed else None,
-        head_interval=0.01,
+        ledger_head_seconds=0.01,
     )
     app = create_app(settings, clock=clock, telemetry=RecordingTelemetry("wallet"))
     async with AsgiTransport({WALLET: app}) as transport:

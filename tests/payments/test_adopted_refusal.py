@@ -23,7 +23,7 @@ def is_transfer(request: Request) -> bool:
 
 async def test_a_refusal_that_was_lost_keeps_its_reason(tmp_path: Path) -> None:
     clock = ManualClock()
-    overrides = {"payments": {"sweep_seconds": 3600.0, "payment_timeout": 0.5}}
+    overrides = {"payments": {"sweep_seconds": 3600.0, "payment_seconds": 0.5}}
     async with JoinedGateway(tmp_path, SAMPLES, clock=clock, overrides=overrides) as gateway:
         await gateway.open_and_fund("alice", USD="4.00")
         await gateway.open_and_fund("bob")

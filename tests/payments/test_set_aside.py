@@ -26,7 +26,7 @@ SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 OVERRIDES = {
     "payments": {
         "sweep_seconds": 3600.0,
-        "payment_timeout": 5.0,
+        "payment_seconds": 5.0,
         "set_aside_attempts": 3,
         "set_aside_seconds": 1000.0,
     }

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "tests" / "data" / "resources"
 # A busy machine is no failure.
 PATIENT = {
-    "payments": {"payment_timeout": 60.0, "lease_seconds": 90.0},
+    "payments": {"payment_seconds": 60.0, "lease_seconds": 90.0},
     "api-gateway": {"request_seconds": 90.0},
 }
 

@@ -19,7 +19,7 @@ from kurs_testing.waiting import eventually
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 SERVICES = ("api-gateway", "payments", "fx", "wallet", "risk")
-PATIENT = {"payment_timeout": 60.0, "lease_seconds": 90.0}
+PATIENT = {"payment_seconds": 60.0, "lease_seconds": 90.0}
 # Files are looked at once a second.
 SEEN = 1.2
 

@@ -43,7 +43,7 @@ async def has_available(gateway: JoinedGateway, amount: str) -> bool:
 async def gateway(tmp_path: Path, clock: ManualClock):  # type: ignore[no-untyped-def]
     # Only what is injected fails here, however slow the machine.
     overrides = {
-        "payments": {"sweep_seconds": 3600.0, "payment_timeout": 60.0},
+        "payments": {"sweep_seconds": 3600.0, "payment_seconds": 60.0},
         "api-gateway": {"request_seconds": 90.0},
     }
     joined = JoinedGateway(tmp_path / "kurs", SAMPLES, clock=clock, overrides=overrides)
@@ -243,7 +243,7 @@ async def test_a_payment_that_cannot_be_driven_keeps_none_of_the_others(
 async def test_a_refund_that_cannot_begin_is_told_so_and_works_later(
     tmp_path: Path, clock: ManualClock, payment: Make
 ) -> None:
-    overrides = {"payments": {"sweep_seconds": 3600.0, "payment_timeout": 0.5}}
+    overrides = {"payments": {"sweep_seconds": 3600.0, "payment_seconds": 0.5}}
     joined = JoinedGateway(tmp_path / "kurs", SAMPLES, clock=clock, overrides=overrides)
     async with joined:
         await joined.open_and_fund("alice", USD="100.00")

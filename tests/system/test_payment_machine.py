@@ -73,8 +73,8 @@ class PaymentMachine(RuleBasedStateMachine):
     def start(self) -> None:
         urls = self.run(create_databases(self.postgres)) if self.postgres else {}
         overrides = {
-            "payments": {"sweep_seconds": 3600.0, "payment_timeout": 60.0},
-            "wallet": {"audit_interval": 3600.0},
+            "payments": {"sweep_seconds": 3600.0, "payment_seconds": 60.0},
+            "wallet": {"audit_seconds": 3600.0},
             "api-gateway": {"request_seconds": 90.0},
         }
         self.gateway = JoinedGateway(

@@ -33,7 +33,7 @@ async def gateway(  # type: ignore[no-untyped-def]
     overrides = {
         "payments": {
             "sweep_seconds": 3600.0,
-            "payment_timeout": 60.0,
+            "payment_seconds": 60.0,
             "refund_returns_spread": spread_is_returned,
         },
         "api-gateway": {"request_seconds": 90.0},

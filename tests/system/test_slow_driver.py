@@ -15,7 +15,7 @@ from payments.sweeper import Sweeper
 
 SAMPLES = Path(__file__).parents[1] / "data/resources"
 PATIENT = {
-    "payments": {"sweep_seconds": 3600.0, "payment_timeout": 60.0},
+    "payments": {"sweep_seconds": 3600.0, "payment_seconds": 60.0},
     "api-gateway": {"request_seconds": 90.0},
 }
 STALE = {"status": "refused", "code": "stale_rate", "message": "too old"}

@@ -120,8 +120,8 @@ async def wallet_app(
         database_url=url,
         instance=instance,
         quote_verify_keys_file=quotes.VERIFY_KEYS,
-        hold_expiry_interval=interval,
-        audit_interval=interval,
+        hold_expiry_seconds=interval,
+        audit_seconds=interval,
         **settings,
     )
     app = create_app(told, clock=clock, telemetry=telemetry)

@@ -78,7 +78,7 @@ def _dependencies(service: Service[PaymentsSettings], batches: BatchMetrics) -> 
     settings = service.settings
 
     def batch(callee: str, url: str, path: str) -> BatchClient:
-        client = service.client(callee, url, timeout_seconds=settings.payment_timeout)
+        client = service.client(callee, url, timeout_seconds=settings.payment_seconds)
         made = BatchClient(client, path, telemetry=service.telemetry, metrics=batches)
         chosen = service.add(made, callee)
         service.at_end(chosen.close)
@@ -88,7 +88,7 @@ def _dependencies(service: Service[PaymentsSettings], batches: BatchMetrics) -> 
         "wallet",
         settings.wallet_url,
         name="wallet-accounts",
-        timeout_seconds=settings.payment_timeout,
+        timeout_seconds=settings.payment_seconds,
     )
     return Dependencies(
         accounts=service.add(AccountDirectory(accounts, metrics=batches)),

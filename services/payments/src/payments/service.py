@@ -233,7 +233,7 @@ class PaymentService:
         return paid is not None and paid.actor == caller.actor
 
     def _deadline(self) -> Deadline:
-        own = Deadline.after(self._settings.payment_timeout)
+        own = Deadline.after(self._settings.payment_seconds)
         asked = current_deadline.get()
         return asked if asked is not None and asked.expires_at < own.expires_at else own
 

@@ -22,10 +22,10 @@ class PaymentsSettings(ServiceSettings):
     """Where the wallet is."""
     risk_url: str = "http://127.0.0.1:8084"
     """Where risk is."""
-    payment_timeout: float = 5.0
+    payment_seconds: float = 5.0
     """Seconds that a request waits for its outcome; then it is answered 202."""
     lease_seconds: float = 8.0
-    """How long an operation belongs to the process that began it: longer than `payment_timeout`, so
+    """How long an operation belongs to the process that began it: longer than `payment_seconds`, so
     that nobody takes over what still runs."""
     sweep_seconds: float = 1.0
     """Between two looks for operations that nobody finishes."""

@@ -83,13 +83,13 @@ def _add_heartbeats(
             clock,
             metrics,
             service.telemetry.logger,
-            whole_seconds=settings.audit_whole_interval,
+            whole_seconds=settings.audit_whole_seconds,
         )
     )
     service.beat(
         "hold expiry",
         lambda: release_expired(database, wallet.ledger, clock),
-        seconds=settings.hold_expiry_interval,
+        seconds=settings.hold_expiry_seconds,
     )
-    service.beat("audit", audit.run, seconds=settings.audit_interval)
-    service.beat("ledger head", heads.publish, seconds=settings.head_interval)
+    service.beat("audit", audit.run, seconds=settings.audit_seconds)
+    service.beat("ledger head", heads.publish, seconds=settings.ledger_head_seconds)

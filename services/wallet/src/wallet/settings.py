@@ -22,13 +22,13 @@ class WalletSettings(ServiceSettings):
     max_body_bytes: int = 4 * MEBIBYTE
     quote_verify_keys_file: Path | None = None
     """Public keys of quotes (PEM, any number); read anew when the file changes."""
-    hold_expiry_interval: float = 1.0
+    hold_expiry_seconds: float = 1.0
     """Seconds between two looks for expired holds."""
-    audit_interval: float = 30.0
+    audit_seconds: float = 30.0
     """Seconds between two sums over the ledger."""
-    audit_whole_interval: float = 3_600.0
+    audit_whole_seconds: float = 3_600.0
     """Seconds between two looks that compare the whole ledger: 25 µs of CPU a transfer."""
-    head_interval: float = 60.0
+    ledger_head_seconds: float = 60.0
     """Seconds between two signed heads of the ledger's chains."""
     ledger_signing_key_file: Path | None = None
     """The Ed25519 key that signs them (PEM, PKCS 8); without one heads are published unsigned."""

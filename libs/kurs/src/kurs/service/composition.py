@@ -6,7 +6,7 @@
     database = keep_database(service, settings.database_url, VERSIONS)
     ledger = service.add(Ledger(database, ...))
     service.at_end(ledger.close)
-    service.beat("audit", audit.run, seconds=settings.audit_interval)
+    service.beat("audit", audit.run, seconds=settings.audit_seconds)
     return service.app(merchant_routes, service_routes)
 
 What was added later starts later and ends sooner, so that each part outlives those that rest on it.
