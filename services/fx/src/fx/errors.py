@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from fx.domain.refusals import Refusal
 from kurs.kernel.errors import FieldError, Problem, TooManyRequests, Unavailable, Unprocessable
-from kurs.kernel.money import InvalidAmount
 
 
 class SameCurrencyProblem(Unprocessable):
@@ -74,8 +73,3 @@ def refusal_problem(refusal: Refusal, fields: Mapping[str, str]) -> Problem:
     name = fields.get(refusal.field, refusal.field)
     errors = [FieldError(name, refusal.message, refusal.hint)] if name else []
     return _BY_CODE[refusal.code](refusal.message, errors=errors)
-
-
-def amount_problem(error: InvalidAmount, field: str) -> Problem:
-    """Return the problem of an amount that cannot be read."""
-    return Unprocessable(f"check {field}", errors=[FieldError(field, error.message, error.hint)])

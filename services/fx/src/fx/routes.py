@@ -15,7 +15,6 @@ from fx.errors import (
     PairNotSupportedProblem,
     SameCurrencyProblem,
     StaleRateProblem,
-    amount_problem,
     refusal_problem,
 )
 from fx.schemas import (
@@ -31,6 +30,7 @@ from fx.service import NotOneAmount, Order, RateService, fixed_side
 from kurs.kernel.caller import ROLES_HEADER, CallerDep, MerchantRequired
 from kurs.kernel.errors import FieldError, Unprocessable, problem_responses
 from kurs.kernel.money import InvalidAmount, parse_amount
+from kurs.kernel.validation import amount_problem, read_amount
 from kurs.quotes.token import Quote
 from kurs.web.parts import from_app
 from kurs.web.routing import router
@@ -72,10 +72,8 @@ async def convert(query: Annotated[ConvertQuery, Query()], service: RatesDep) ->
     fields = {"destination_currency": "to", "source_amount": "amount"}
     at = service.moment()
     try:
-        minor = parse_amount(query.amount, query.from_)
+        minor = read_amount(query.amount, query.from_, "amount")
         pair, converted_minor = service.convert(query.from_, query.to, minor, at)
-    except InvalidAmount as error:
-        raise amount_problem(error, "amount") from None
     except Refusal as refusal:
         raise refusal_problem(refusal, fields) from None
     return answers.conversion_answer(pair, minor, converted_minor, at.table.revision)

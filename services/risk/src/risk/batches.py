@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from kurs.contracts.batch import Misfit, Skip, expires_at, read_items, refused, skipped
 from kurs.contracts.risk import Code
-from kurs.kernel.errors import FieldError, Problem
+from kurs.kernel.errors import Problem
 from kurs.kernel.money import InvalidAmount, parse_amount
 from kurs.telemetry import Telemetry
 from risk import answers
@@ -97,11 +97,6 @@ def _raise_common_failure(results: Sequence[Result | Exception]) -> None:
 def conflict_message(conflict: Conflict) -> str:
     """Say what a conflict is about."""
     return f"payment {conflict.payment_id} was decided on with another {conflict.field}"
-
-
-def amount_error(error: InvalidAmount) -> FieldError:
-    """Return what is wrong with an amount."""
-    return FieldError("amount", error.message, error.hint)
 
 
 def _order(item: ScoreItem, arrived: float) -> Order | dict[str, Any]:

@@ -9,13 +9,13 @@ from kurs.data.database import DatabaseUnavailable
 from kurs.kernel.accounts import shown
 from kurs.kernel.batching import DeadlineExceeded
 from kurs.kernel.caller import Caller, CallerDep, MerchantRequired
-from kurs.kernel.errors import FieldError, Overloaded, Unprocessable, problem_responses
+from kurs.kernel.errors import FieldError, Overloaded, problem_responses
 from kurs.kernel.ids import PaymentId
-from kurs.kernel.money import InvalidAmount, parse_amount
+from kurs.kernel.validation import read_amount
 from kurs.web.parts import from_app
 from kurs.web.routing import router
 from risk import answers
-from risk.batches import amount_error, conflict_message
+from risk.batches import conflict_message
 from risk.configuration import Configuration
 from risk.domain.attempt import Attempt
 from risk.domain.batch import Conflict
@@ -87,10 +87,7 @@ async def thresholds(configuration: ConfigurationDep) -> ThresholdsAnswer:
 
 
 def _attempt(request: ScoreRequest, caller: Caller) -> Attempt:
-    try:
-        minor = parse_amount(request.amount, request.currency)
-    except InvalidAmount as error:
-        raise Unprocessable("check amount", errors=[amount_error(error)]) from None
+    minor = read_amount(request.amount, request.currency, "amount")
     return Attempt(
         f"{caller.merchant}:{request.payment_id}",
         caller.merchant,

@@ -15,7 +15,7 @@ from kurs.kernel.caller import Caller
 from kurs.kernel.clock import MICROS, Clock
 from kurs.kernel.errors import FieldError, Problem, Unavailable, Unprocessable
 from kurs.kernel.ids import HOUSE_WORLD
-from kurs.kernel.money import InvalidAmount, parse_amount
+from kurs.kernel.validation import read_amount
 from kurs.telemetry.audit_log import audit
 from wallet.directory import AccountDirectory, written_by
 from wallet.domain.content import posting_content
@@ -181,7 +181,7 @@ class Wallet:
         Returns the outcome and the amount in minor units. Raises AccountNotFound,
         DepositConflict, CeilingExceeded and BalanceOverflow.
         """
-        amount = _amount(deposit.amount, deposit.currency, "amount")
+        amount = read_amount(deposit.amount, deposit.currency, "amount")
         transfer = _deposit(caller, await self._receiver(caller, deposit), deposit, amount)
         outcome = (await self.ledger.submit([Submission(transfer)]))[0]
         self._audit(
@@ -278,15 +278,7 @@ def _limits(account: AccountIn, prefix: str) -> Mapping[str, int]:
             message = f"{overdraft.currency} occurs twice"
             error = FieldError(f"{field}.currency", message, "name each currency once")
             raise Unprocessable(message, errors=[error])
-        limits[overdraft.currency] = _amount(
+        limits[overdraft.currency] = read_amount(
             overdraft.amount, overdraft.currency, f"{field}.amount"
         )
     return limits
-
-
-def _amount(value: str, currency: str, field: str) -> int:
-    try:
-        return parse_amount(value, currency)
-    except InvalidAmount as error:
-        found = FieldError(field, error.message, error.hint)
-        raise Unprocessable(f"check {field}", errors=[found]) from None

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from kurs.kernel.errors import FieldError, MalformedJson, Problem, Unprocessable
+from kurs.kernel.money import InvalidAmount, parse_amount
 
 _HINTS: Mapping[str, str] = {
     "missing": "add it",
@@ -102,6 +103,20 @@ def validate(
         return read(content)
     except ValidationError as error:
         raise refusal(findings(error), tags) from None
+
+
+def read_amount(text: str, currency: str, field: str) -> int:
+    """Return an amount of a request in minor units; raises Unprocessable, which names `field`."""
+    try:
+        return parse_amount(text, currency)
+    except InvalidAmount as error:
+        raise amount_problem(error, field) from None
+
+
+def amount_problem(error: InvalidAmount, field: str) -> Unprocessable:
+    """Return the problem of an amount that cannot be read, or that is too large to go on with."""
+    wrong = FieldError(field, error.message, error.hint)
+    return Unprocessable(f"check {field}", errors=[wrong])
 
 
 def _field(location: Iterable[int | str], tags: Collection[str]) -> str:
