@@ -47,7 +47,7 @@ def test_a_code_that_nobody_knows_is_kept_and_told_as_one_without_a_code() -> No
 
     assert failure == Failure("moon_phase", "moon_phase: full moon")
     assert (failure.is_known, failure.known) == (False, FailureCode.REFUSED)
-    assert failure.told == "refused for a reason that has no code here"
+    assert failure.public_message == "refused for a reason that has no code here"
 
 
 @pytest.mark.parametrize(

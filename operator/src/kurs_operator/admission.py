@@ -42,7 +42,7 @@ def admit(entries: Sequence[Entry], now: int, rulings: list[Ruling]) -> list[Ent
         else:
             admitted.append(entry)
     both = admitted + coming
-    return admitted + [entry.told(_announced(entry, both)) for entry in coming]
+    return admitted + [entry.with_ruling(_announced(entry, both)) for entry in coming]
 
 
 def _first_of_each_name(ranked: Iterable[Entry], rulings: list[Ruling]) -> Iterator[Entry]:

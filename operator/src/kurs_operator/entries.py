@@ -61,7 +61,7 @@ class Entry:
         """The place in the document: by content alone, so that age does not change the revision."""
         return (-self.part.spec.priority, self.identity.namespace, self.identity.name)
 
-    def told(self, ruling: Ruling) -> "Entry":
+    def with_ruling(self, ruling: Ruling) -> "Entry":
         """Return the entry with what to say of it."""
         return replace(self, ruling=ruling)
 

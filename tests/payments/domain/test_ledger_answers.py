@@ -147,7 +147,7 @@ def test_a_failure_of_a_later_release_is_told_as_one_of_this_one() -> None:
     later = Failure("moon_closed", "the moon is closed")
 
     assert (later.is_known, POOR.is_known) == (False, True)
-    assert (later.known, later.told) == (
+    assert (later.known, later.public_message) == (
         FailureCode.REFUSED, "refused for a reason that has no code here",
     )  # fmt: skip
-    assert POOR.told == "poor"
+    assert POOR.public_message == "poor"

@@ -7,7 +7,7 @@ later release stored is told as one without a code of its own.
 from collections.abc import Mapping
 from typing import Any
 
-from kurs.contracts.findings import told
+from kurs.contracts.findings import public_reasons
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
 from payments.domain.beginning import Started
@@ -114,13 +114,13 @@ def payment_answer(payment: Payment, *, full: bool = False) -> PaymentAnswer:
 
 def failure_answer(failure: Failure, *, full: bool = False) -> FailureAnswer:
     """Return a failure as callers see it; `full` is for the role `audit`."""
-    message = failure.message if full else failure.told
+    message = failure.message if full else failure.public_message
     return FailureAnswer.model_construct(code=failure.known.value, message=message)
 
 
 def _risk_answer(risk: Mapping[str, Any]) -> dict[str, Any]:
     decision, score = risk["decision"], risk["score"]
-    return {"decision": decision, "score": score, "reasons": told(risk["reasons"])}
+    return {"decision": decision, "score": score, "reasons": public_reasons(risk["reasons"])}
 
 
 def exchange_answer(exchange: Exchange) -> ExchangeAnswer:

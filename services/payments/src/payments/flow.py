@@ -31,8 +31,8 @@ from payments.waves import give_way
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a caller is told: an answer, whose payment it is about, whether it was told before."""
+class Reply:
+    """An answer to a caller, the payment that it is about, and whether it was given before."""
 
     answer: Answer
     payment_id: str
@@ -67,7 +67,7 @@ class Flow:
         )
         self.close = self._writer.close
 
-    async def carry_out(self, op: Op, payment_id: str, deadline: Deadline) -> Told | Denied:
+    async def carry_out(self, op: Op, payment_id: str, deadline: Deadline) -> Reply | Denied:
         """Begin an operation and take it to its answer; return why it may not begin, if so.
 
         Raises Problem when the store does not answer.
@@ -75,7 +75,7 @@ class Flow:
         begun = await self._commit(op)
         if isinstance(begun, Replay):
             self._metrics.replays.inc()
-            return Told(begun.answer, payment_id, replayed=True)
+            return Reply(begun.answer, payment_id, replayed=True)
         if not isinstance(begun, Started):
             assert begun is not None
             return begun
@@ -83,7 +83,7 @@ class Flow:
             answer = await self.settle(begun, deadline)
         except Unanswered:
             answer = answers.unfinished(begun)
-        return Told(answer, payment_id)
+        return Reply(answer, payment_id)
 
     async def settle(self, started: Started, deadline: Deadline) -> Answer:
         """Take an operation to its recorded outcome; raises Unanswered when there is none yet."""

@@ -31,7 +31,7 @@ from payments.errors import (
     RefundNotPermitted,
 )
 from payments.feed import Feed
-from payments.flow import Told
+from payments.flow import Reply
 from payments.schemas import (
     ActionRequest,
     CaptureRequest,
@@ -241,11 +241,11 @@ async def refuse(
     return _respond(await service.decide(Kind.REFUSE, caller, payment_id, key=key))
 
 
-def _respond(told: Told) -> Response:
+def _respond(reply: Reply) -> Response:
     headers = {}
-    if told.replayed:
+    if reply.replayed:
         headers["idempotent-replayed"] = "true"
-    if told.answer.status == 202:
-        headers["location"] = f"/payments/{told.payment_id}"
+    if reply.answer.status == 202:
+        headers["location"] = f"/payments/{reply.payment_id}"
         headers["retry-after"] = "1"
-    return Response(told.answer.body, told.answer.status, headers, media_type="application/json")
+    return Response(reply.answer.body, reply.answer.status, headers, media_type="application/json")

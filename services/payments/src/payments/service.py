@@ -28,7 +28,7 @@ from payments.errors import (
     RefundNotPermitted,
     problem_of,
 )
-from payments.flow import Flow, Told
+from payments.flow import Flow, Reply
 from payments.schemas import PaymentRequest
 from payments.settings import PaymentsSettings
 from payments.store import reads
@@ -60,7 +60,7 @@ class PaymentService:
         self._clock = clock
         self._waves = Waves(metrics=batches)
 
-    async def pay(self, caller: Caller, asked: PaymentRequest, key: str, request_id: str) -> Told:
+    async def pay(self, caller: Caller, asked: PaymentRequest, key: str, request_id: str) -> Reply:
         """Make a payment once, however often it is asked for. Raises Problem.
 
         `key` is the Idempotency-Key, empty without one; `request_id` is the gateway's.
@@ -82,7 +82,7 @@ class PaymentService:
 
     async def act(
         self, kind: Kind, caller: Caller, payment_id: str, *, amount: int = 0, key: str = ""
-    ) -> Told:
+    ) -> Reply:
         """Capture, void, refund, approve or refuse a payment; an amount of 0 means all of it.
 
         Raises Problem: PaymentNotFound, OperationConflict, OperationInProgress, KeyReused.
@@ -105,7 +105,7 @@ class PaymentService:
 
     async def capture(
         self, caller: Caller, payment_id: str, amount: str | None, *, key: str
-    ) -> Told:
+    ) -> Reply:
         """Take all or part of what is held: as `act`, and raises AmountInvalid."""
         minor = 0
         if amount is not None:
@@ -113,7 +113,7 @@ class PaymentService:
             minor = _minor(amount, payment.currency)
         return await self.act(Kind.CAPTURE, caller, payment_id, amount=minor, key=key)
 
-    async def refund(self, caller: Caller, payment_id: str, amount: str, *, key: str) -> Told:
+    async def refund(self, caller: Caller, payment_id: str, amount: str, *, key: str) -> Reply:
         """Give back some of what was captured: as `act`, and raises AmountInvalid.
 
         Raises RefundNotPermitted when the receiver is another merchant's account, and Unavailable
@@ -139,20 +139,20 @@ class PaymentService:
             named = Named(None, payment.destination_account)
         return await self._accounts.find(named, self._deadline())
 
-    async def decide(self, kind: Kind, caller: Caller, payment_id: str, *, key: str) -> Told:
+    async def decide(self, kind: Kind, caller: Caller, payment_id: str, *, key: str) -> Reply:
         """Approve or refuse a payment in review: as `act`, and raises FourEyes."""
         about = {"payment_id": payment_id, "actor": caller.actor}
         if self._settings.four_eyes and await self._has_paid(caller, payment_id):
             audit(self._log, kind.value, outcome="four_eyes", **about)
             raise FourEyes
         try:
-            told = await self.act(kind, caller, payment_id, key=key)
+            reply = await self.act(kind, caller, payment_id, key=key)
         except Problem as problem:
             audit(self._log, kind.value, outcome=problem.code, **about)
             raise
-        outcome = _AUDITED.get(told.answer.status, str(told.answer.status))
+        outcome = _AUDITED.get(reply.answer.status, str(reply.answer.status))
         audit(self._log, kind.value, outcome=outcome, **about)
-        return told
+        return reply
 
     async def find(self, caller: Caller, payment_id: str) -> Payment:
         """Return the caller's payment; raises PaymentNotFound."""
@@ -178,11 +178,11 @@ class PaymentService:
         except Problem as problem:
             self._log.info("hold not expired", payment_id=payment.payment_id, error=problem.detail)
 
-    async def _carry_out(self, op: Op, payment_id: str) -> Told:
-        told = await self._flow.carry_out(op, payment_id, self._deadline())
-        if isinstance(told, Told):
-            return told
-        raise problem_of(told)
+    async def _carry_out(self, op: Op, payment_id: str) -> Reply:
+        reply = await self._flow.carry_out(op, payment_id, self._deadline())
+        if isinstance(reply, Reply):
+            return reply
+        raise problem_of(reply)
 
     def _claim(
         self, caller: Caller, asked: PaymentRequest, key: str, request_id: str, **read: Any

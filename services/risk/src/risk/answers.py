@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from kurs.config.resources import RiskDocument
-from kurs.contracts.findings import told
+from kurs.contracts.findings import public_reasons
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
 from risk.domain.decision import Decision
@@ -33,7 +33,7 @@ def decision_answer(decision: Decision, *, full: bool) -> DecisionAnswer:
     opened = inputs.get("source_opened_at")
     common = _common(decision)
     if not full:
-        common["reasons"] = [ReasonOut(**r) for r in told(json.loads(decision.reasons))]
+        common["reasons"] = [ReasonOut(**r) for r in public_reasons(json.loads(decision.reasons))]
     return DecisionAnswer(
         **common,
         inputs=InputsOut(

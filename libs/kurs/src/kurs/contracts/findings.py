@@ -22,6 +22,6 @@ SENTENCES: Mapping[str, str] = {
 _OTHER = "a rule found something"
 
 
-def told(reasons: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def public_reasons(reasons: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return reasons as merchants see them."""
     return [{**r, "message": SENTENCES.get(str(r["rule"]), _OTHER)} for r in reasons]

@@ -57,7 +57,7 @@ class Failure:
         return self.code in _KNOWN
 
     @property
-    def told(self) -> str:
+    def public_message(self) -> str:
         """The explanation as merchants see it."""
         return _TOLD.get(self.known, self.message)
 
