@@ -89,7 +89,7 @@ def bases(operation: Operation) -> list[str]:
 
 
 def stored(folder: Path) -> dict[str, list[str]]:
-    """Return all that the services have stored, but how far the reconciler has read."""
+    """Return all that the services have stored, but how far the reconciliation has read."""
     found = {}
     for file in sorted(folder.glob("*.db")):
         with sqlite3.connect(file) as connection:

@@ -29,7 +29,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "an outcome is adopted without its rate": Mutant(
         "payments.domain.adoption",
-        "exchange=None if exchange is None else read_exchange(exchange),",
+        "exchange=None if exchange is None else read_rate(exchange),",
         "exchange=None,",
     ),
     "an adopted hold forgets when it ends": Mutant(

@@ -9,7 +9,7 @@ from payments.domain.identity import operation_id
 from payments.domain.moves import Status
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
-from payments.domain.quotes import exchange_of
+from payments.domain.quotes import rate_of
 
 RISK = {"decision": "approve", "score": 0, "reasons": [], "config_revision": "r1"}
 QUOTE = Quote(
@@ -25,7 +25,7 @@ PLAIN = Payment(
     destination_currency="USD", destination_amount=100_00,
 )  # fmt: skip
 CROSS = replace(
-    PLAIN, destination_currency="IDR", destination_amount=1_592_000_00, exchange=exchange_of(QUOTE),
+    PLAIN, destination_currency="IDR", destination_amount=1_592_000_00, exchange=rate_of(QUOTE),
     quote="token",
 )  # fmt: skip
 

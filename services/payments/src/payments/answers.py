@@ -10,8 +10,8 @@ from typing import Any
 from kurs.contracts.findings import public_reasons
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
+from payments.domain.applied_rate import AppliedRate
 from payments.domain.beginning import Started
-from payments.domain.exchange import Exchange
 from payments.domain.failure import Failure
 from payments.domain.identity import refund_id
 from payments.domain.moves import Kind, Status
@@ -123,7 +123,7 @@ def _risk_answer(risk: Mapping[str, Any]) -> dict[str, Any]:
     return {"decision": decision, "score": score, "reasons": public_reasons(risk["reasons"])}
 
 
-def exchange_answer(exchange: Exchange) -> ExchangeAnswer:
+def exchange_answer(exchange: AppliedRate) -> ExchangeAnswer:
     """Return a rate as callers see it."""
     return ExchangeAnswer.model_construct(
         quote_id=exchange.quote_id,

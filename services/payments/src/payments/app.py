@@ -17,7 +17,7 @@ from payments.feed import Feed
 from payments.flow import Flow
 from payments.metrics import PaymentMetrics
 from payments.migrations import VERSIONS
-from payments.reconciler import Reconciler
+from payments.reconciliation import Reconciliation
 from payments.routes import routes
 from payments.service import PaymentService
 from payments.settings import PaymentsSettings
@@ -107,8 +107,8 @@ def _add_comparisons(
     """Compare payments with the ledger now and then, from either side."""
     telemetry, clock = service.telemetry, service.clock
     seconds = service.settings.reconcile_seconds
-    reconciler = service.add(
-        Reconciler(
+    reconciliation = service.add(
+        Reconciliation(
             database=database,
             wallet=accounts.client,
             metrics=metrics,
@@ -125,5 +125,5 @@ def _add_comparisons(
             clock=clock,
         )
     )
-    service.beat("reconciliation", reconciler.look, seconds=seconds)
+    service.beat("reconciliation", reconciliation.look, seconds=seconds)
     service.beat("strangers", strangers.look, seconds=seconds)

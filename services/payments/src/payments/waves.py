@@ -37,7 +37,7 @@ def give_way() -> None:
 
 
 class Waves:
-    """Admits what waits as soon as fewer than `few` payments are under way.
+    """Admits what waits as soon as fewer than `least` payments are under way.
 
     A wave that takes longer than `patience` seconds no longer counts: one that is slow holds the
     others up for so long at most.
@@ -47,12 +47,12 @@ class Waves:
         self,
         *,
         metrics: BatchMetrics,
-        few: int = 2,
+        least: int = 2,
         patience: float = 0.25,
         largest: int = 200,
         max_waiting: int = 10_000,
     ) -> None:
-        self._few = few
+        self._least = least
         self._patience = patience
         self._largest = largest
         self._max_waiting = max_waiting
@@ -72,7 +72,7 @@ class Waves:
         loop = asyncio.get_running_loop()
         admitted: asyncio.Future[_Place] = loop.create_future()
         self._waiting.append(admitted)
-        if self._under_way < self._few and not self._admitting:
+        if self._under_way < self._least and not self._admitting:
             self._admitting = True
             # One turn of the loop: what is ready to join this wave joins it.
             loop.call_soon(self._admit)
@@ -86,7 +86,7 @@ class Waves:
 
     def _admit(self) -> None:
         self._admitting = False
-        if self._under_way >= self._few:
+        if self._under_way >= self._least:
             return
         wave = _Wave(self._left)
         while self._waiting and wave.size < self._largest:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from payments.domain.exchange import exchange_values, read_exchange
+from payments.domain.applied_rate import rate_values, read_rate
 from payments.domain.failure import Failure, FailureCode, read_failure
 from payments.domain.ledger import Stored, Unreadable
 from payments.domain.moves import Status
@@ -27,7 +27,7 @@ def outcome_context(moved: Payment) -> dict[str, Any]:
     return {
         "status": str(moved.status),
         "risk": moved.risk,
-        "exchange": None if moved.exchange is None else exchange_values(moved.exchange),
+        "exchange": None if moved.exchange is None else rate_values(moved.exchange),
         "destination_currency": moved.destination_currency,
         "destination_amount": moved.destination_amount,
         "captured_amount": moved.captured_amount,
@@ -59,7 +59,7 @@ def adopted(payment: Payment, stored: Stored, *, at: int) -> Payment:
         return replace(payment, risk=context["risk"]).move(
             status,
             at=at,
-            exchange=None if exchange is None else read_exchange(exchange),
+            exchange=None if exchange is None else read_rate(exchange),
             destination_currency=_text(context["destination_currency"]),
             destination_amount=_number(context["destination_amount"]),
             captured_amount=_number(context["captured_amount"]),
@@ -75,7 +75,7 @@ def refund_context(refund: Refund) -> dict[str, Any]:
     return {
         "given": refund.given,
         "rate": refund.rate,
-        "exchange": None if refund.exchange is None else exchange_values(refund.exchange),
+        "exchange": None if refund.exchange is None else rate_values(refund.exchange),
     }
 
 
@@ -95,7 +95,7 @@ def adopted_refund(payment: Payment, amount: int, stored: Stored) -> Refund:
         return Refund(
             _number(context["given"]),
             None if rate is None else Rate(rate),
-            None if exchange is None else read_exchange(exchange),
+            None if exchange is None else read_rate(exchange),
         )
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise Unreadable(f"what is stored does not tell the refund: {error!r}") from error

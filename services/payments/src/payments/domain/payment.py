@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from payments.domain.exchange import Exchange
+from payments.domain.applied_rate import AppliedRate
 from payments.domain.failure import Failure
 from payments.domain.moves import Status, leads_to
 
@@ -40,7 +40,7 @@ class Payment:
     quote: str | None = None
     description: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
-    exchange: Exchange | None = None
+    exchange: AppliedRate | None = None
     risk: dict[str, Any] | None = None
     failure: Failure | None = None
     captured_amount: int = 0

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from kurs.quotes.token import InvalidToken, Quote, QuoteVerifier
-from payments.domain.exchange import Exchange
+from payments.domain.applied_rate import AppliedRate
 from payments.domain.failure import FailureCode, Refusal
 from payments.domain.payment import Payment
 from payments.domain.postings import full_legs
@@ -47,16 +47,16 @@ def exchanged(payment: Payment, quote: Quote, token: str) -> Payment:
     priced = replace(
         payment,
         destination_amount=quote.destination_minor,
-        exchange=exchange_of(quote),
+        exchange=rate_of(quote),
         quote=token,
     )
     full_legs(priced)
     return priced
 
 
-def exchange_of(quote: Quote) -> Exchange:
+def rate_of(quote: Quote) -> AppliedRate:
     """Return what is kept and told of a quote."""
-    return Exchange(
+    return AppliedRate(
         quote_id=quote.quote_id,
         mid=quote.mid,
         spread_bps=quote.spread_bps,

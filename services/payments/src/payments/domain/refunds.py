@@ -11,11 +11,11 @@ from enum import StrEnum
 from kurs.kernel.money import InvalidAmount
 from kurs.quotes.legs import quote_legs
 from kurs.quotes.token import Quote
-from payments.domain.exchange import Exchange
+from payments.domain.applied_rate import AppliedRate
 from payments.domain.failure import FailureCode, Refusal
 from payments.domain.payment import Payment
 from payments.domain.postings import Posting, captured_legs, conversion_postings
-from payments.domain.quotes import exchange_of
+from payments.domain.quotes import rate_of
 
 
 class Rate(StrEnum):
@@ -34,7 +34,7 @@ class Refund:
 
     given: int
     rate: Rate | None
-    exchange: Exchange | None
+    exchange: AppliedRate | None
     postings: tuple[Posting, ...] = ()
     quote: str | None = None
 
@@ -61,7 +61,7 @@ def at_present_rate(payment: Payment, quote: Quote, token: str) -> Refund:
         legs = quote_legs(quote)
     except InvalidAmount as error:
         raise Refusal(FailureCode.AMOUNT_TOO_LARGE, error.message) from None
-    exchange = exchange_of(quote)
+    exchange = rate_of(quote)
     payer, payee = payment.parties
     back = replace(
         payment,

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from payments.domain.exchange import exchange_values, read_exchange
+from payments.domain.applied_rate import rate_values, read_rate
 from payments.domain.failure import read_failure
 from payments.domain.operation import Answer, Operation
 from payments.domain.payment import Payment
@@ -46,7 +46,7 @@ def changing_values(payment: Payment) -> tuple[Any, ...]:
         payment.quote,
         payment.destination_currency,
         payment.destination_amount,
-        None if exchange is None else json.dumps(exchange_values(exchange)),
+        None if exchange is None else json.dumps(rate_values(exchange)),
         None if risk is None else json.dumps(risk),
         None if failure is None else json.dumps(asdict(failure)),
         payment.captured_amount,
@@ -83,7 +83,7 @@ def read_payment(row: Row) -> Payment:
     values = dict(row)
     del values["uid"]
     if values["exchange"] is not None:
-        values["exchange"] = read_exchange(values["exchange"])
+        values["exchange"] = read_rate(values["exchange"])
     if values["failure"] is not None:
         values["failure"] = read_failure(values["failure"])
     return Payment(**values)

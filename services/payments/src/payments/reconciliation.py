@@ -1,4 +1,4 @@
-"""The reconciler: looks whether what was answered as paid stands in the ledger.
+"""Reconciliation: looks whether what was answered as paid stands in the ledger.
 
 It asks the wallet for a few captured payments again and again, at a fixed rate that no load raises:
 the newest, then a few more on a way through the whole history, then those that were missing. One
@@ -20,7 +20,7 @@ _AT_ONCE = 20
 _REMEMBERED = 1_000
 
 
-class Reconciler:
+class Reconciliation:
     """Looks at captured payments, those of the last minute left out."""
 
     def __init__(

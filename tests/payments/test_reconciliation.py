@@ -10,7 +10,7 @@ from kurs.data.database import Database
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import JoinedGateway
 from kurs_testing.parts import part
-from payments.reconciler import Reconciler
+from payments.reconciliation import Reconciliation
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 FORGED = text(
@@ -63,14 +63,14 @@ async def test_payments_of_each_way_are_found_and_lost_ones_counted(
     held = {**BODY, "payment_id": "p2", "capture": "manual"}
     assert (await gateway.call("POST", "/payments", held)).status == 200
     assert (await gateway.call("POST", "/payments/p2/capture", {})).status == 200
-    reconciler = part(gateway.apps["payments"], Reconciler)
+    reconciliation = part(gateway.apps["payments"], Reconciliation)
     advance(gateway, seconds=61)
-    await reconciler.look()
+    await reconciliation.look()
     assert reconciled(gateway) == (2, 0)
     assert value(gateway, "kurs_payments_missing") == 0
 
     await forge(tmp_path, "p3")
-    await reconciler.look()
+    await reconciliation.look()
     assert reconciled(gateway) == (4, 1)
     assert value(gateway, "kurs_payments_missing") == 1
 
@@ -78,40 +78,40 @@ async def test_payments_of_each_way_are_found_and_lost_ones_counted(
 async def test_a_lost_payment_stays_one_under_newer_ones_until_it_is_there(
     gateway: JoinedGateway, tmp_path: Path
 ) -> None:
-    reconciler = part(gateway.apps["payments"], Reconciler)
+    reconciliation = part(gateway.apps["payments"], Reconciliation)
     await forge(tmp_path, "lost")
-    await reconciler.look()
+    await reconciliation.look()
     for number in range(45):
         paid = {**BODY, "payment_id": f"p{number}", "amount": "1.00"}
         assert (await gateway.call("POST", "/payments", paid)).status == 200
     advance(gateway, seconds=61)
-    await reconciler.look()
-    await reconciler.look()
+    await reconciliation.look()
+    await reconciliation.look()
     assert value(gateway, "kurs_payments_missing") == 1
 
     assert (await gateway.call("POST", "/payments", {**BODY, "payment_id": "lost"})).status == 200
-    await reconciler.look()
+    await reconciliation.look()
     assert value(gateway, "kurs_payments_missing") == 0
 
 
 async def test_the_whole_history_is_walked_again_and_again(
     gateway: JoinedGateway, tmp_path: Path
 ) -> None:
-    reconciler = part(gateway.apps["payments"], Reconciler)
+    reconciliation = part(gateway.apps["payments"], Reconciliation)
     for number in range(45):
         paid = {**BODY, "payment_id": f"p{number}", "amount": "1.00"}
         assert (await gateway.call("POST", "/payments", paid)).status == 200
     advance(gateway, seconds=61)
-    await reconciler.look()
+    await reconciliation.look()
 
     database = Database.open(f"sqlite:///{tmp_path / 'wallet'}.db")
     await database.write(lose)
     for _ in range(4):
-        await reconciler.look()
+        await reconciliation.look()
     assert value(gateway, "kurs_payments_missing") == 1
     await database.write(lambda c: c.execute(text("INSERT INTO transfers SELECT * FROM kept")))
     await database.close()
-    await reconciler.look()
+    await reconciliation.look()
     assert value(gateway, "kurs_payments_missing") == 0
 
 

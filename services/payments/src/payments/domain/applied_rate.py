@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class AppliedRate:
     """A rate with its origin; `as_of` is in microseconds since the epoch."""
 
     quote_id: str
@@ -19,7 +19,7 @@ class Exchange:
     config_revision: str
 
 
-def exchange_values(exchange: Exchange) -> dict[str, Any]:
+def rate_values(exchange: AppliedRate) -> dict[str, Any]:
     """Return an exchange as JSON members, decimals as text."""
     return {
         "quote_id": exchange.quote_id,
@@ -32,12 +32,12 @@ def exchange_values(exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def read_exchange(members: Mapping[str, Any]) -> Exchange:
+def read_rate(members: Mapping[str, Any]) -> AppliedRate:
     """Return the exchange of its JSON members; what a later release added to them is left out.
 
     Raises KeyError, TypeError and ArithmeticError for members that are none.
     """
-    return Exchange(
+    return AppliedRate(
         quote_id=members["quote_id"],
         mid=Decimal(members["mid"]),
         spread_bps=members["spread_bps"],
