@@ -126,8 +126,8 @@ class Flow:
         self._log.error(
             "refused with an unknown code",
             **named(operation.operation_id),
-            code=failure.code,
-            why=failure.message,
+            reason=failure.code,
+            error=failure.message,
         )
 
     async def _record(self, started: Started, settled: Settled) -> Answer:

@@ -1,6 +1,6 @@
 """What may begin on a payment, and what is left of it; what a repeated request gets.
 
-Verdict
+Beginning
 ├── Started       the caller drives the operation
 ├── Replay        it is finished: the first answer again
 └── Denied
@@ -85,7 +85,7 @@ class TooLittle:
 
 
 Denied = InProgress | KeyUsed | IdTaken | Missing | NotAllowed | MoreThanLeft | TooLittle
-Verdict = Started | Replay | Denied
+Beginning = Started | Replay | Denied
 
 
 def left_of(payment: Payment, kind: str) -> int:

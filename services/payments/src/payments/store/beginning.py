@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select, update
 from kurs.data.bulk import insert_rows, rows_with
 from kurs.data.database import RetryTransaction, for_update
 from payments.domain import beginning as rules
-from payments.domain.beginning import IdTaken, InProgress, Missing, Started, Verdict
+from payments.domain.beginning import Beginning, IdTaken, InProgress, Missing, Started
 from payments.domain.moves import may_begin
 from payments.domain.operation import Operation
 from payments.store.leases import take
@@ -16,7 +16,7 @@ from payments.store.rows import operation_values, payment_values, read_operation
 from payments.store.tables import OPERATION_COLUMNS, PAYMENT_COLUMNS, operations, payments
 
 
-def claim(connection: Connection, claims: Sequence[Claim]) -> list[Verdict]:
+def claim(connection: Connection, claims: Sequence[Claim]) -> list[Beginning]:
     """Store new payments with their operations, and return what became of each.
 
     Raises RetryTransaction when another process claimed the same id meanwhile.
@@ -25,7 +25,7 @@ def claim(connection: Connection, claims: Sequence[Claim]) -> list[Verdict]:
     # process's claim, committed in between, the key is seen, and this one is a repeat.
     taken = _known_uids(connection, [c.payment.uid for c in claims])
     known = _operations_by_key(connection, [c.operation.idempotency for c in claims])
-    results: list[Verdict] = []
+    results: list[Beginning] = []
     fresh: list[Claim] = []
     for each in claims:
         operation = each.operation
@@ -44,7 +44,7 @@ def claim(connection: Connection, claims: Sequence[Claim]) -> list[Verdict]:
     return results
 
 
-def begin(connection: Connection, operation: Operation) -> Verdict:
+def begin(connection: Connection, operation: Operation) -> Beginning:
     """Begin an operation on a stored payment, and return what became of it.
 
     Raises RetryTransaction when another process began the same one meanwhile.
@@ -63,7 +63,7 @@ def begin(connection: Connection, operation: Operation) -> Verdict:
     return begun
 
 
-def _repeat(connection: Connection, earlier: Operation, repeated: Operation) -> Verdict:
+def _repeat(connection: Connection, earlier: Operation, repeated: Operation) -> Beginning:
     verdict = rules.repeat(earlier, repeated)
     if verdict is not None:
         return verdict

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from payments.domain.beginning import Started, Verdict
+from payments.domain.beginning import Beginning, Started
 from payments.store.beginning import begin, claim
 from payments.store.events import record_events
 from payments.store.finishing import finish
 from payments.store.ops import Begin, Claim, Finish, Op, VersionConflict
 
-Written = Verdict | None
+Written = Beginning | None
 """What became of a claim or a beginning; None of an outcome that was recorded."""
 
 
