@@ -10,6 +10,8 @@ from kurs.contracts.batch import Skip, skip_of
 from kurs.kernel.money import InvalidAmount, parse_amount
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import JoinedGateway
+from kurs_testing.parts import part
+from payments.clients import BatchClient
 from payments.domain.failure import Failure, FailureCode, refusal_of
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
@@ -77,7 +79,7 @@ async def test_an_unknown_code_ends_the_payment_with_a_log_line_and_a_count(
         await gateway.open_and_fund("alice", USD="100.00")
         await gateway.open_and_fund("bob")
         telemetry = gateway.telemetry["payments"]
-        wallet_client = gateway.apps["payments"].state.parts.dependencies.wallet
+        wallet_client = part(gateway.apps["payments"], BatchClient, "wallet")
         said = {"status": "refused", "replayed": False, "code": "moon_phase", "message": "full"}
 
         async def refuse(*_: Any) -> Any:

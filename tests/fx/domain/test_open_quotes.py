@@ -44,6 +44,7 @@ def test_an_edited_bound_counts_what_was_quoted_before() -> None:
 
 def test_merchants_without_open_quotes_are_forgotten() -> None:
     quotes = OpenQuotes()
+    quotes.note("USD", 5, 10)
     for number in range(5_000):
         quotes.add(f"m{number}", [Counted(TEN, 1)], now=number, expires_at=number + 10)
 

@@ -244,10 +244,10 @@ def test_a_hold_that_is_over_is_neither_captured_nor_voided(ledger: MemoryLedger
 
 def test_a_refused_deposit_leaves_its_id_free(ledger: MemoryLedger) -> None:
     refused = ledger.deposit("alice", 6, Room(5, 9, 9))
-    not_ours = ledger.deposit("carol", 5, Room(5, 9, 9))
+    unknown = ledger.deposit("nobody", 5, Room(5, 9, 9))
     done = ledger.deposit("alice", 5, Room(5, 9, 9))
 
-    assert (not_ours.code, not_ours.record) == ("account_not_found", None)
+    assert (unknown.code, unknown.record) == ("account_not_found", None)
     assert (refused.code, refused.record) == ("ceiling_exceeded", None)
     assert (done.status, ledger.totals()["alice", "USD"]) == ("applied", (100_05, 0))
 
