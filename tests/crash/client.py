@@ -15,10 +15,10 @@ from tests.crash.workload import Job, Step
 
 from devstack import Stack
 from kurs.kernel.roles import ROLES
+from loadtest.client import open_session
 
 PATIENCE_SECONDS = 240.0
 """How long one request is repeated before it counts as never answered."""
-_REQUEST_SECONDS = 30.0
 _PAUSE_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 
@@ -75,10 +75,7 @@ class Client:
         self.in_flight = 0
 
     async def __aenter__(self) -> "Client":
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._limit),
-            timeout=aiohttp.ClientTimeout(total=_REQUEST_SECONDS),
-        )
+        self._session = open_session(self._limit)
         return self
 
     async def __aexit__(

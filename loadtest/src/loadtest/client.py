@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -23,7 +24,7 @@ _CONNECT_SECONDS = 3.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 # Not decided yet (202, 409), not taken in (429, 503), or an unknown outcome (502, 504): the same
 # key again is always safe and finds out.
-_RETRIED = frozenset({202, 409, 429, 502, 503, 504})
+RETRIED = frozenset({202, 409, 429, 502, 503, 504})
 _NEVER_FINAL = frozenset({"payment_id_taken"})
 """Codes of a 409 that no retry changes."""
 
@@ -63,6 +64,15 @@ class Result:
     attempts: int
 
 
+def open_session(limit: int, headers: Mapping[str, str] | None = None) -> aiohttp.ClientSession:
+    """Return a session of at most `limit` connections, each request of which ends in time."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=limit, socket_factory=open_socket),
+        timeout=aiohttp.ClientTimeout(total=_REQUEST_SECONDS, sock_connect=_CONNECT_SECONDS),
+        headers=headers,
+    )
+
+
 class GatewayClient:
     """A session with the gateway that never has more than `concurrency` requests under way."""
 
@@ -76,11 +86,7 @@ class GatewayClient:
         self._concurrency = concurrency
 
     async def __aenter__(self) -> "GatewayClient":
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._concurrency, socket_factory=open_socket),
-            timeout=aiohttp.ClientTimeout(total=_REQUEST_SECONDS, sock_connect=_CONNECT_SECONDS),
-            headers=self._headers,
-        )
+        self._session = open_session(self._concurrency, self._headers)
         return self
 
     async def __aexit__(
@@ -162,7 +168,7 @@ def _body(row: Row) -> bytes:
 
 
 def _is_final(answer: Answer) -> bool:
-    return answer.status not in _RETRIED or answer.text("code") in _NEVER_FINAL
+    return answer.status not in RETRIED or answer.text("code") in _NEVER_FINAL
 
 
 def _outcome(answer: Answer) -> Outcome:
