@@ -101,9 +101,9 @@ async def test_who_was_taken_over_from_can_record_nothing(database: Database) ->
     stored = await database.read(lambda c: reads.find_operation(c, name))
     assert stored is not None
     assert stored.answer == Answer(200, b"sweeper")
-    payment = await database.read(lambda c: reads.find_payment(c, taken.payment.uid))
-    assert payment is not None
-    assert payment.status == Status.CAPTURED
+    found = await database.read(lambda c: reads.find_payment(c, taken.payment.uid))
+    assert found is not None
+    assert found.payment.status == Status.CAPTURED
 
 
 async def test_nobody_takes_over_twice(database: Database) -> None:

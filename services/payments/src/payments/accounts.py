@@ -63,7 +63,7 @@ class AccountDirectory:
         try:
             return await self._batcher.submit(named, expires=deadline.expires_at)
         except (TransportError, Overloaded, DeadlineExceeded) as error:
-            raise Unanswered(self.client.name, str(error)) from error
+            raise Unanswered(self.client.name, error.detail) from error
 
     async def prepare(self, names: Sequence[Named], deadline: Deadline) -> Sequence[str | None]:
         """Look up those that are not known yet, and return by what name all know each.

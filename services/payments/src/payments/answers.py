@@ -15,7 +15,7 @@ from payments.domain.beginning import Started
 from payments.domain.failure import Failure
 from payments.domain.identity import refund_id
 from payments.domain.moves import Kind, Status
-from payments.domain.operation import Answer, Operation
+from payments.domain.operation import Answer, Operation, Waiting
 from payments.domain.outcomes import Settled
 from payments.domain.payment import Payment
 from payments.domain.postings import arriving_amount
@@ -31,6 +31,14 @@ from payments.schemas import (
 from payments.store.events import Event
 
 RUNNING = 202
+_WAITS: Mapping[str, str] = {
+    "risk": "risk has not decided yet",
+    "fx": "there is no price yet",
+    "wallet": "the ledger has not confirmed yet",
+    "database": "the outcome could not be stored yet",
+    "payments": "another process works on it",
+}
+"""What merchants are told of it: what services say of each other is the house's."""
 
 
 def finished(operation: Operation, settled: Settled) -> Answer:
@@ -40,27 +48,32 @@ def finished(operation: Operation, settled: Settled) -> Answer:
     status = 400 if failed else 200
     if operation.kind == Kind.REFUND:
         state: RefundState = "FAILED" if failed else "SUCCEEDED"
-        return Answer(status, _refund(operation, payment, state, failure, settled.refund))
+        shown = payment_answer(payment)
+        body = _refund(operation, shown, payment, state, failure, settled.refund)
+        return Answer(status, body)
     shown = payment_answer(payment)
     if failure is not None and shown.failure is None:
         shown.failure = failure_answer(failure)
     return Answer(status, shown.model_dump_json().encode())
 
 
-def unfinished(started: Started) -> Answer:
+def unfinished(started: Started, waiting: Waiting) -> Answer:
     """Return the answer of an operation whose outcome is not known yet; it is not kept."""
     if started.operation.kind == Kind.REFUND:
-        body = _refund(started.operation, started.payment, "PROCESSING", None, None)
+        shown = payment_answer(started.payment, waiting=waiting)
+        body = _refund(started.operation, shown, started.payment, "PROCESSING")
         return Answer(RUNNING, body)
-    return Answer(RUNNING, payment_answer(started.payment).model_dump_json().encode())
+    shown = payment_answer(started.payment, waiting=waiting)
+    return Answer(RUNNING, shown.model_dump_json().encode())
 
 
 def _refund(
     operation: Operation,
+    shown: PaymentAnswer,
     payment: Payment,
     state: RefundState,
-    failure: Failure | None,
-    made: Refund | None,
+    failure: Failure | None = None,
+    made: Refund | None = None,
 ) -> bytes:
     bought = payment.destination_currency
     exchange = made.exchange if made else None
@@ -74,15 +87,17 @@ def _refund(
         rate=made.rate.value if made and made.rate else None,
         fx=None if exchange is None else exchange_answer(exchange),
         failure=None if failure is None else failure_answer(failure),
-        payment=payment_answer(payment),
+        payment=shown,
     )
     return answer.model_dump_json().encode()
 
 
-def payment_answer(payment: Payment, *, full: bool = False) -> PaymentAnswer:
+def payment_answer(
+    payment: Payment, *, full: bool = False, waiting: Waiting | None = None
+) -> PaymentAnswer:
     """Return a payment as callers see it; RECEIVED is PROCESSING to them.
 
-    `full` is with figures of limits, for the role `audit`.
+    `full` is with figures of limits, for the role `audit`. `waiting` is what it waits for.
     """
     exchange, failure, currency = payment.exchange, payment.failure, payment.currency
     bought = payment.destination_currency
@@ -109,7 +124,13 @@ def payment_answer(payment: Payment, *, full: bool = False) -> PaymentAnswer:
         created_at=to_rfc3339(payment.created_at),
         updated_at=to_rfc3339(payment.updated_at),
         trace_id=payment.trace_id,
+        waits_for=waiting.service if waiting else None,
+        open_reason=_open_reason(waiting, full=full) if waiting else None,
     )
+
+
+def _open_reason(waiting: Waiting, *, full: bool) -> str:
+    return waiting.reason if full else _WAITS.get(waiting.service, "it is worked on")
 
 
 def failure_answer(failure: Failure, *, full: bool = False) -> FailureAnswer:

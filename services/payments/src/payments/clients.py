@@ -15,6 +15,7 @@ from kurs.contracts.batch import Skip, skip_of
 from kurs.kernel.batching import Batcher, BatchMetrics, DeadlineExceeded
 from kurs.kernel.errors import Overloaded
 from kurs.telemetry import Telemetry, propagated
+from payments.domain.operation import Waiting
 
 Item = dict[str, Any]
 # What is said of a request that will not be understood the next time either.
@@ -27,6 +28,8 @@ class Unanswered(Exception):
     def __init__(self, dependency: str, detail: str) -> None:
         super().__init__(f"{dependency}: {detail}")
         self.dependency = dependency
+        # The name of a client is that of its service, with what it asks of it.
+        self.waiting = Waiting(dependency.partition("-")[0], str(self))
 
 
 class Unusable(Unanswered):
@@ -63,7 +66,7 @@ class BatchClient:
         try:
             result = await self._batcher.submit(_Call(item, deadline), expires=deadline.expires_at)
         except (TransportError, Overloaded, DeadlineExceeded) as error:
-            raise Unanswered(self._client.name, str(error)) from error
+            raise Unanswered(self._client.name, error.detail) from error
         skip = skip_of(result)
         if skip is not None:
             reason = Unanswered if skip is Skip.LATE else Unusable

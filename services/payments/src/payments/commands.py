@@ -22,6 +22,8 @@ def list_set_aside(settings: PaymentsSettings, arguments: Sequence[str]) -> None
     for each in found:
         since, asked = to_rfc3339(each.set_aside_at), to_rfc3339(each.created_at)
         _say(f"{each.operation_id}  asked {asked}, set aside {since}, {each.attempts} attempts")
+        if each.waits_for is not None:
+            _say(f"    waits for {each.waits_for}: {each.open_reason}")
     _say(f"{len(found)} set aside")
 
 

@@ -19,15 +19,17 @@ from payments.clients import Unanswered
 from payments.domain.beginning import Denied, Replay, Started
 from payments.domain.failure import Failure
 from payments.domain.identity import named
-from payments.domain.operation import Answer, Operation
+from payments.domain.operation import Answer, Operation, Waiting
 from payments.domain.outcomes import Settled
 from payments.feed import Feed
 from payments.metrics import PaymentMetrics, span_attributes
 from payments.steps import Steps
 from payments.store import reads
-from payments.store.ops import Finish, Op, VersionConflict
+from payments.store.ops import Finish, Op, VersionConflict, Wait
 from payments.store.writes import Written, apply
 from payments.waves import give_way
+
+_OWN_DATABASE = "database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,8 @@ class Flow:
             return begun
         try:
             answer = await self.settle(begun, deadline)
-        except Unanswered:
-            answer = answers.unfinished(begun)
+        except Unanswered as error:
+            answer = answers.unfinished(begun, error.waiting)
         return Reply(answer, payment_id)
 
     async def settle(self, started: Started, deadline: Deadline) -> Answer:
@@ -97,9 +99,10 @@ class Flow:
             self._log.warning(
                 "outcome open",
                 **named(operation.operation_id),
-                waits_for=error.dependency,
+                waits_for=error.waiting.service,
                 error=error,
             )
+            await self._keep(operation, error.waiting)
             raise
         self._meet_unknown(operation, settled.failure or settled.payment.failure)
         span = get_current_span()
@@ -117,6 +120,17 @@ class Flow:
             duration_ms=round((monotonic() - begun) * 1000, 1),
         )
         return answer
+
+    async def _keep(self, operation: Operation, waiting: Waiting) -> None:
+        """Keep why an operation is open, for whoever asks; that it is open does not rest on it."""
+        if waiting == operation.waiting or waiting.service == _OWN_DATABASE:
+            return
+        try:
+            await self._commit(Wait(operation, waiting))
+        except Problem as problem:
+            self._log.warning(
+                "reason not kept", **named(operation.operation_id), error=problem.detail
+            )
 
     def _meet_unknown(self, operation: Operation, failure: Failure | None) -> None:
         """Say aloud that a service refused for a reason that this release does not know."""
@@ -141,7 +155,7 @@ class Flow:
         except VersionConflict:
             return await self._answer_of_another(started)
         except Problem as problem:
-            raise Unanswered("database", problem.detail) from problem
+            raise Unanswered(_OWN_DATABASE, problem.detail) from problem
         self._feed.wake()
         self._metrics.finished(operation.kind, before, after)
         if settled.refund is not None:

@@ -127,7 +127,10 @@ async def list_payments(
     wanted = Filter(caller.merchant, query.stored_status, account, after, query.limit)
     page = await service.list(wanted)
     return PaymentPage(
-        items=[payment_answer(payment, full=caller.sees_all) for payment in page.items],
+        items=[
+            payment_answer(found.payment, full=caller.sees_all, waiting=found.waiting)
+            for found in page.items
+        ],
         next_cursor=write_cursor(page.end),
     )
 
@@ -166,7 +169,8 @@ async def read_payment(
     payment_id: PaymentPath, caller: CallerDep, service: Service
 ) -> PaymentAnswer:
     """Return a payment."""
-    return payment_answer(await service.find(caller, payment_id), full=caller.sees_all)
+    found = await service.find(caller, payment_id)
+    return payment_answer(found.payment, full=caller.sees_all, waiting=found.waiting)
 
 
 @routes.post("/payments/{payment_id}/capture", responses=_ACTION, response_class=Response)

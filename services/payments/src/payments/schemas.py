@@ -91,7 +91,11 @@ class FailureAnswer(BaseModel):
 
 
 class PaymentAnswer(BaseModel):
-    """A payment. Amounts are decimal strings in major units."""
+    """A payment. Amounts are decimal strings in major units.
+
+    While an operation on it has no outcome, `waits_for` names the service that it waits for, if
+    that is known, and `open_reason` says why.
+    """
 
     payment_id: str
     status: str
@@ -113,6 +117,8 @@ class PaymentAnswer(BaseModel):
     created_at: str
     updated_at: str
     trace_id: str | None
+    waits_for: str | None
+    open_reason: str | None
 
 
 RefundState = Literal["SUCCEEDED", "FAILED", "PROCESSING"]

@@ -109,7 +109,7 @@ class PaymentService:
         """Take all or part of what is held: as `act`, and raises AmountInvalid."""
         minor = 0
         if amount is not None:
-            payment = await self.find(caller, payment_id)
+            payment = (await self.find(caller, payment_id)).payment
             minor = _minor(amount, payment.currency)
         return await self.act(Kind.CAPTURE, caller, payment_id, amount=minor, key=key)
 
@@ -119,7 +119,7 @@ class PaymentService:
         Raises RefundNotPermitted when the receiver is another merchant's account, and Unavailable
         when the wallet does not tell; nothing has begun then.
         """
-        payment = await self.find(caller, payment_id)
+        payment = (await self.find(caller, payment_id)).payment
         minor = _minor(amount, payment.currency)
         try:
             account = await self._receiver(payment)
@@ -154,13 +154,13 @@ class PaymentService:
         audit(self._log, kind.value, outcome=outcome, **about)
         return reply
 
-    async def find(self, caller: Caller, payment_id: str) -> Payment:
-        """Return the caller's payment; raises PaymentNotFound."""
+    async def find(self, caller: Caller, payment_id: str) -> reads.Found:
+        """Return the caller's payment, and what it waits for; raises PaymentNotFound."""
         uid = f"{caller.merchant}:{payment_id}"
-        payment = await self._database.read(lambda c: reads.find_payment(c, uid))
-        if payment is None:
+        found = await self._database.read(lambda c: reads.find_payment(c, uid))
+        if found is None:
             raise PaymentNotFound
-        return payment
+        return found
 
     async def list(self, wanted: reads.Filter) -> reads.Page:
         """Return a page of payments."""

@@ -5,6 +5,7 @@ durable intent: what is pending after its lease ran out is finished by whoever s
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,13 @@ class Answer:
     body: bytes
 
 
+class Waiting(NamedTuple):
+    """What an operation without an outcome waits for, and why, in words for operators."""
+
+    service: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One operation on the payment `uid`.
@@ -23,7 +31,8 @@ class Operation:
     move money twice. `kind` is a `Kind`, or the word of a later release. `amount` is in minor units
     of the payment's currency. `idempotency` is unique; for an operation without a key of its own it
     is the operation's id. `traceparent` is the span of whoever asked (W3C Trace Context), None when
-    its trace is not sampled. Times are microseconds since the epoch.
+    its trace is not sampled. `waiting` is the last that whoever drove it found. Times are
+    microseconds since the epoch.
     """
 
     operation_id: str
@@ -38,3 +47,4 @@ class Operation:
     attempts: int = 1
     answer: Answer | None = None
     traceparent: str | None = None
+    waiting: Waiting | None = None

@@ -10,7 +10,7 @@ VERSIONS = Path(__file__).parent / "versions"
 GRANTS = {
     "payments": f"SELECT, INSERT, UPDATE ({', '.join(CHANGING_COLUMNS)}, version)",
     "operations": "SELECT, INSERT, UPDATE (lease_until, attempts, answer_status, answer, failures, "
-    "set_aside_at)",
+    "set_aside_at, waits_for, open_reason)",
     "payment_events": "SELECT, INSERT",
     "ledger_cursors": "SELECT, INSERT, UPDATE (link)",
     "unknown_transfers": "SELECT, INSERT, DELETE",

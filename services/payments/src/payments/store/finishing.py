@@ -1,4 +1,7 @@
-"""How an operation ends in the store: the payment changes, and the first answer is kept."""
+"""How an operation ends in the store: the payment changes, and the first answer is kept.
+
+Where there is no outcome yet, what it waits for is kept.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from kurs.data.bulk import is_any_of, update_rows
-from payments.store.ops import Finish, VersionConflict
+from payments.store.ops import Finish, VersionConflict, Wait
 from payments.store.rows import changing_values
-from payments.store.tables import CHANGING_COLUMNS, operations, payments
+from payments.store.tables import CHANGING_COLUMNS, WAITING_COLUMNS, operations, payments
 
 
 def finish(connection: Connection, finishes: Sequence[Finish]) -> list[Finish]:
@@ -29,6 +32,13 @@ def finish(connection: Connection, finishes: Sequence[Finish]) -> list[Finish]:
     columns = ("lease_until", "answer_status", "answer")
     update_rows(connection, operations, ("operation_id",), columns, answers)
     return list(fresh.values())
+
+
+def keep_waiting(connection: Connection, waits: Sequence[Wait]) -> None:
+    """Keep what operations wait for, the last that was found."""
+    rows = {wait.operation.operation_id: wait.waiting for wait in waits}
+    values = [(name, *waiting) for name, waiting in rows.items()]
+    update_rows(connection, operations, ("operation_id",), WAITING_COLUMNS, values)
 
 
 def _latest(finishes: Sequence[Finish]) -> dict[str, Finish]:

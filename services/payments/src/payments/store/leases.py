@@ -53,6 +53,8 @@ class SetAside(NamedTuple):
     attempts: int
     created_at: int
     set_aside_at: int
+    waits_for: str | None
+    open_reason: str | None
 
 
 class Backlog(NamedTuple):
@@ -149,7 +151,8 @@ def set_aside(connection: Connection) -> list[SetAside]:
     """Return what is set aside, the longest first."""
     columns = (
         operations.c.operation_id, operations.c.kind, operations.c.uid, operations.c.attempts,
-        operations.c.created_at, operations.c.set_aside_at,
+        operations.c.created_at, operations.c.set_aside_at, operations.c.waits_for,
+        operations.c.open_reason,
     )  # fmt: skip
     query = select(*columns).where(_PENDING, _ASIDE).order_by(operations.c.set_aside_at)
     return [SetAside(*row) for row in connection.execute(query)]

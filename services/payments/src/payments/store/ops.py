@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from payments.domain.operation import Answer, Operation
+from payments.domain.operation import Answer, Operation, Waiting
 from payments.domain.payment import Payment
 
 
@@ -39,4 +39,13 @@ class Finish:
     traceparent: str | None = None
 
 
-Op = Claim | Begin | Finish
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Keep what an operation waits for."""
+
+    operation: Operation
+    waiting: Waiting
+    traceparent: str | None = None
+
+
+Op = Claim | Begin | Finish | Wait

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, or_, select, tuple_
 
-from payments.domain.operation import Operation
+from kurs.data.bulk import rows_with
+from payments.domain.operation import Operation, Waiting
 from payments.domain.payment import Payment
-from payments.store.rows import read_operation, read_payment
+from payments.store.rows import read_operation, read_payment, read_waiting
 from payments.store.tables import operations, payments
 
 
@@ -30,18 +31,28 @@ class Filter:
     limit: int = 50
 
 
+class Found(NamedTuple):
+    """A payment, and what its active operation waits for, if it is known to wait."""
+
+    payment: Payment
+    waiting: Waiting | None
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some payments, newest first, and where this page ends; None when it is the last one."""
 
-    items: Sequence[Payment]
+    items: Sequence[Found]
     end: Place | None
 
 
-def find_payment(connection: Connection, uid: str) -> Payment | None:
+def find_payment(connection: Connection, uid: str) -> Found | None:
     """Return a payment by its id, None if there is none."""
     row = connection.execute(select(payments).where(payments.c.uid == uid)).mappings().first()
-    return None if row is None else read_payment(row)
+    if row is None:
+        return None
+    payment = read_payment(row)
+    return _with_waiting(connection, [payment])[0]
 
 
 def find_operation(connection: Connection, operation_id: str) -> Operation | None:
@@ -66,7 +77,8 @@ def list_payments(connection: Connection, wanted: Filter) -> Page:
     found = [read_payment(row) for row in connection.execute(query).mappings()]
     more = len(found) > wanted.limit
     items = found[: wanted.limit]
-    return Page(items, Place(items[-1].created_at, items[-1].uid) if more else None)
+    end = Place(items[-1].created_at, items[-1].uid) if more else None
+    return Page(_with_waiting(connection, items), end)
 
 
 def overdue_holds(connection: Connection, now: int, limit: int) -> Sequence[Payment]:
@@ -78,3 +90,10 @@ def overdue_holds(connection: Connection, now: int, limit: int) -> Sequence[Paym
         .limit(limit)
     )
     return [read_payment(row) for row in connection.execute(query).mappings()]
+
+
+def _with_waiting(connection: Connection, found: Sequence[Payment]) -> list[Found]:
+    names = [p.active_operation for p in found if p.active_operation is not None]
+    rows = rows_with(connection, operations, "operation_id", names) if names else ()
+    waiting = {row["operation_id"]: read_waiting(row) for row in rows}
+    return [Found(payment, waiting.get(payment.active_operation or "")) for payment in found]

@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping
 
 from payments.domain.applied_rate import rate_values, read_rate
 from payments.domain.failure import read_failure
-from payments.domain.operation import Answer, Operation
+from payments.domain.operation import Answer, Operation, Waiting
 from payments.domain.payment import Payment
 
 Row = RowMapping | dict[str, Any]
@@ -105,4 +105,11 @@ def read_operation(row: Row) -> Operation:
         attempts=row["attempts"],
         answer=None if status is None else Answer(status, bytes(row["answer"])),
         traceparent=row["traceparent"],
+        waiting=read_waiting(row),
     )
+
+
+def read_waiting(row: Row) -> Waiting | None:
+    """Return what the operation of a row was last seen to wait for."""
+    service, reason = row["waits_for"], row["open_reason"]
+    return None if service is None else Waiting(service, reason or "")

@@ -64,6 +64,8 @@ operations = Table(
     Column("traceparent", String),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("set_aside_at", BigInteger),
+    Column("waits_for", String),
+    Column("open_reason", String),
 )
 
 events = Table(
@@ -109,6 +111,7 @@ CHANGING_COLUMNS = (
     "payer", "payee",
 )  # fmt: skip
 PAYMENT_COLUMNS = _FIXED_COLUMNS + CHANGING_COLUMNS
-_OF_SWEEPERS = ("failures", "set_aside_at")
-OPERATION_COLUMNS = tuple(c.name for c in operations.c if c.name not in _OF_SWEEPERS)
+WAITING_COLUMNS = ("waits_for", "open_reason")
+_LATER = ("failures", "set_aside_at", *WAITING_COLUMNS)
+OPERATION_COLUMNS = tuple(c.name for c in operations.c if c.name not in _LATER)
 EVENT_COLUMNS = ("uid", "merchant", "from_status", "to_status", "cause", "actor", "at")

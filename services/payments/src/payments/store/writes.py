@@ -11,11 +11,11 @@ from sqlalchemy import Connection
 from payments.domain.beginning import Beginning, Started
 from payments.store.beginning import begin, claim
 from payments.store.events import record_events
-from payments.store.finishing import finish
-from payments.store.ops import Begin, Claim, Finish, Op, VersionConflict
+from payments.store.finishing import finish, keep_waiting
+from payments.store.ops import Begin, Claim, Finish, Op, VersionConflict, Wait
 
 Written = Beginning | None
-"""What became of a claim or a beginning; None of an outcome that was recorded."""
+"""What became of a claim or a beginning; None of what was recorded."""
 
 
 def apply(connection: Connection, ops: Sequence[Op]) -> list[Written | VersionConflict]:
@@ -37,6 +37,10 @@ def apply(connection: Connection, ops: Sequence[Op]) -> list[Written | VersionCo
     known = set(map(id, recorded))
     for i, op in finishes.items():
         results[i] = None if id(op) in known else VersionConflict()
+    waits = {i: op for i, op in enumerate(ops) if isinstance(op, Wait)}
+    if waits:
+        keep_waiting(connection, list(waits.values()))
+        results.update(dict.fromkeys(waits))
     created = [op for i, op in claims.items() if _is_fresh(results[i])]
     record_events(connection, created, recorded)
     return [results[i] for i in range(len(ops))]

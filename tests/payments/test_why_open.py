@@ -1,0 +1,156 @@
+"""Why is it open? One request says what a payment without an outcome waits for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from kurs.calls import Request
+from kurs.data.database import Database
+from kurs.data.migrations import migrate
+from kurs_testing.asgi import FaultKind
+from kurs_testing.clock import ManualClock
+from kurs_testing.joined import FX, PAYMENTS, RISK, WALLET, JoinedGateway
+from kurs_testing.waiting import eventually
+from payments.clients import Unusable
+from payments.commands import list_set_aside
+from payments.migrations import VERSIONS
+from payments.settings import PaymentsSettings
+
+SAMPLES = Path(__file__).parents[1] / "data" / "resources"
+OVERRIDES = {
+    "payments": {"sweep_seconds": 3600.0, "set_aside_attempts": 1},
+    "api-gateway": {"request_seconds": 30.0},
+}
+BODY = {
+    "payment_id": "p1",
+    "amount": "10.00",
+    "currency": "USD",
+    "source_account": "alice",
+    "destination_account": "bob",
+}
+TOLD = {
+    "risk": "risk has not decided yet",
+    "fx": "there is no price yet",
+    "wallet": "the ledger has not confirmed yet",
+}
+
+
+def batches(request: Request) -> bool:
+    return request.url.endswith("/batch")
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[JoinedGateway]:
+    await asyncio.to_thread(migrate, database_url, VERSIONS)
+    joined = JoinedGateway(
+        tmp_path,
+        SAMPLES,
+        clock=ManualClock(),
+        overrides=OVERRIDES,
+        databases={"payments": database_url},
+    )
+    async with joined:
+        await joined.open_and_fund("alice", USD="100.00")
+        await joined.open_and_fund("bob", settlement_currency="IDR")
+        yield joined
+
+
+def why(payment: dict[str, Any]) -> tuple[Any, Any]:
+    return payment["waits_for"], payment["open_reason"]
+
+
+@pytest.mark.parametrize(
+    ("base", "service"), [(RISK, "risk"), (FX, "fx"), (WALLET, "wallet")], ids=[*TOLD]
+)
+async def test_the_first_answer_and_every_read_say_it(
+    gateway: JoinedGateway, base: str, service: str
+) -> None:
+    gateway.transport.inject(base, FaultKind.UNREACHABLE, matches=batches)
+
+    merchant = gateway.issue_key("demo", "read")
+    await asyncio.sleep(0.7)
+
+    first = await gateway.call("POST", "/payments", BODY)
+
+    expected = (service, TOLD[service])
+    assert (first.status, why(first.json())) == (202, expected)
+    assert why((await gateway.call("GET", "/payments/p1", key=merchant)).json()) == expected
+    (listed,) = (await gateway.call("GET", "/payments", key=merchant)).json()["items"]
+    assert why(listed) == expected
+
+
+async def test_an_auditor_reads_the_reason_itself_and_it_goes_with_the_outcome(
+    gateway: JoinedGateway,
+) -> None:
+    gateway.transport.inject(RISK, FaultKind.UNREACHABLE, matches=batches)
+    assert (await gateway.call("POST", "/payments", BODY)).status == 202
+    # The key of the demo has the role `audit`.
+    found = (await gateway.call("GET", "/payments/p1")).json()
+    assert why(found) == ("risk", "risk: connection refused")
+
+    gateway.transport.heal(RISK)
+    assert isinstance(gateway.clock, ManualClock)
+    gateway.clock.advance(seconds=60)
+    assert await gateway.apps["payments"].state.sweeper.sweep() == 1
+
+    found = (await gateway.call("GET", "/payments/p1")).json()
+    assert (found["status"], *why(found)) == ("CAPTURED", None, None)
+
+
+async def test_the_last_reason_is_kept_and_listed_for_operators(
+    gateway: JoinedGateway, database_url: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    gateway.transport.inject(WALLET, FaultKind.LOSE_REQUEST, matches=batches)
+    assert (await gateway.call("POST", "/payments", BODY)).status == 202
+    gateway.transport.heal(WALLET)
+
+    async def unreadable(*_: Any) -> Any:
+        raise Unusable("fx", "invalid: unheard of")
+
+    fx = gateway.apps["payments"].state.parts.dependencies.fx
+    monkeypatch.setattr(fx, "call", unreadable)
+    assert isinstance(gateway.clock, ManualClock)
+    for _ in range(2):
+        gateway.clock.advance(seconds=60)
+        await gateway.apps["payments"].state.sweeper.sweep()
+
+    found = (await gateway.call("GET", "/payments/p1")).json()
+    assert why(found) == ("fx", "fx: invalid: unheard of")
+    await asyncio.to_thread(list_set_aside, PaymentsSettings(database_url=database_url), [])
+    assert "waits for fx: fx: invalid: unheard of" in capsys.readouterr().out
+
+
+async def test_it_is_ready_only_while_its_database_answers(
+    tmp_path: Path, database_url: str
+) -> None:
+    await asyncio.to_thread(migrate, database_url, VERSIONS)
+    quick = {"payments": {"sweep_seconds": 0.02}}
+    databases = {"payments": database_url}
+    joined = JoinedGateway(
+        tmp_path, SAMPLES, clock=ManualClock(), overrides=quick, databases=databases
+    )
+
+    async def is_ready() -> bool:
+        return (await joined.send(PAYMENTS, "GET", "/readyz")).status == 200
+
+    async def is_unready() -> bool:
+        return (await joined.send(PAYMENTS, "GET", "/readyz")).status == 503
+
+    async with joined:
+        assert await is_ready()
+        await rename(database_url, "operations", "gone")
+        await eventually(is_unready)
+        await rename(database_url, "gone", "operations")
+        await eventually(is_ready)
+
+
+async def rename(url: str, table: str, to: str) -> None:
+    """Take a table away, as a database does that is not what it was."""
+    database = Database.open(url)
+    await database.write(lambda c: c.execute(text(f"ALTER TABLE {table} RENAME TO {to}")))
+    await database.close()
