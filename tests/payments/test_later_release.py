@@ -14,7 +14,10 @@ from kurs.data.migrations import migrate
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import WALLET, JoinedGateway
+from kurs_testing.parts import part
+from payments.feed import Feed
 from payments.migrations import VERSIONS
+from payments.sweeper import Sweeper
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 OVERRIDES = {"payments": {"sweep_seconds": 3600.0, "four_eyes": False}}
@@ -97,11 +100,11 @@ async def test_it_is_read_by_the_release_before(
     await store(database_url, statement)
 
     answers = await everything(gateway)
-    await gateway.apps["payments"].state.sweeper.sweep()
+    await part(gateway.apps["payments"], Sweeper).sweep()
 
     assert {name: a for name, a in answers.items() if a[0] >= 500} == {}
     assert answers["GET /payments/p1"][0] == answers["GET /payments?limit=5"][0] == 200
-    events = gateway.apps["payments"].state.feed
+    events = part(gateway.apps["payments"], Feed)
     followed = [event async for event in _until_idle(events.follow("demo", 0))]
     assert followed[0].to_status == "RECEIVED"
 
@@ -154,6 +157,6 @@ async def test_what_is_open_is_left_to_those_who_know_it(
     gateway.clock.advance(seconds=60)
 
     again = await gateway.call("POST", "/payments", BODY)
-    taken = await gateway.apps["payments"].state.sweeper.sweep()
+    taken = await part(gateway.apps["payments"], Sweeper).sweep()
 
     assert (again.status, again.json()["code"], taken) == (409, "operation_in_progress", 0)

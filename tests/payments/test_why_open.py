@@ -14,11 +14,13 @@ from kurs.data.migrations import migrate
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import FX, PAYMENTS, RISK, WALLET, JoinedGateway
+from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
-from payments.clients import Unusable
+from payments.clients import BatchClient, Unusable
 from payments.commands import list_set_aside
 from payments.migrations import VERSIONS
 from payments.settings import PaymentsSettings
+from payments.sweeper import Sweeper
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 OVERRIDES = {
@@ -95,7 +97,7 @@ async def test_an_auditor_reads_the_reason_itself_and_it_goes_with_the_outcome(
     gateway.transport.heal(RISK)
     assert isinstance(gateway.clock, ManualClock)
     gateway.clock.advance(seconds=60)
-    assert await gateway.apps["payments"].state.sweeper.sweep() == 1
+    assert await part(gateway.apps["payments"], Sweeper).sweep() == 1
 
     found = (await gateway.call("GET", "/payments/p1")).json()
     assert (found["status"], *why(found)) == ("CAPTURED", None, None)
@@ -112,12 +114,12 @@ async def test_the_last_reason_is_kept_and_listed_for_operators(
     async def unreadable(*_: Any) -> Any:
         raise Unusable("fx", "invalid: unheard of")
 
-    fx = gateway.apps["payments"].state.parts.dependencies.fx
+    fx = part(gateway.apps["payments"], BatchClient, "fx")
     monkeypatch.setattr(fx, "call", unreadable)
     assert isinstance(gateway.clock, ManualClock)
     for _ in range(2):
         gateway.clock.advance(seconds=60)
-        await gateway.apps["payments"].state.sweeper.sweep()
+        await part(gateway.apps["payments"], Sweeper).sweep()
 
     found = (await gateway.call("GET", "/payments/p1")).json()
     assert why(found) == ("fx", "fx: invalid: unheard of")
