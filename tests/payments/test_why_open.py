@@ -6,16 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from kurs.calls import Request
-from kurs.data.database import Database
 from kurs.data.migrations import migrate
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
-from kurs_testing.joined import FX, PAYMENTS, RISK, WALLET, JoinedGateway
+from kurs_testing.joined import FX, RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
-from kurs_testing.waiting import eventually
 from payments.clients import BatchClient, Unusable
 from payments.commands import list_set_aside
 from payments.migrations import VERSIONS
@@ -125,34 +122,3 @@ async def test_the_last_reason_is_kept_and_listed_for_operators(
     assert why(found) == ("fx", "fx: invalid: unheard of")
     await asyncio.to_thread(list_set_aside, PaymentsSettings(database_url=database_url), [])
     assert "waits for fx: fx: invalid: unheard of" in capsys.readouterr().out
-
-
-async def test_it_is_ready_only_while_its_database_answers(
-    tmp_path: Path, database_url: str
-) -> None:
-    await asyncio.to_thread(migrate, database_url, VERSIONS)
-    quick = {"payments": {"sweep_seconds": 0.02}}
-    databases = {"payments": database_url}
-    joined = JoinedGateway(
-        tmp_path, SAMPLES, clock=ManualClock(), overrides=quick, databases=databases
-    )
-
-    async def is_ready() -> bool:
-        return (await joined.send(PAYMENTS, "GET", "/readyz")).status == 200
-
-    async def is_unready() -> bool:
-        return (await joined.send(PAYMENTS, "GET", "/readyz")).status == 503
-
-    async with joined:
-        assert await is_ready()
-        await rename(database_url, "operations", "gone")
-        await eventually(is_unready)
-        await rename(database_url, "gone", "operations")
-        await eventually(is_ready)
-
-
-async def rename(url: str, table: str, to: str) -> None:
-    """Take a table away, as a database does that is not what it was."""
-    database = Database.open(url)
-    await database.write(lambda c: c.execute(text(f"ALTER TABLE {table} RENAME TO {to}")))
-    await database.close()
