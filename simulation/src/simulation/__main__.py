@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-import time
+from functools import partial
 
 from rich.console import Console
 
@@ -28,41 +28,38 @@ def main() -> int:
 
 def _run(options: argparse.Namespace) -> int:
     # Not before a mutant is planted.
-    from simulation.run import Outcome, prepared_folder, run
+    from simulation.isolation import outcome_of, outcomes
+    from simulation.run import prepared_folder, run
     from simulation.shrink import shrink
     from simulation.story import tell_failure, tell_success
 
     console = Console()
-    seeds = (
-        [options.seed]
-        if options.seed is not None
-        else range(options.first, options.first + options.seeds)
-    )
-    done: list[Outcome] = []
-    begun = time.process_time()
-    with prepared_folder() as prepared, track(console, "seeds", len(seeds)) as progress:
-        for seed in seeds:
-            outcome = run(_plan(seed, options), prepared)
+    first, count = (options.first, options.seeds) if options.seed is None else (options.seed, 1)
+    plans = (_plan(seed, options) for seed in range(first, first + count))
+    done, broken = [], None
+    with prepared_folder() as prepared, track(console, "seeds", count) as progress:
+        play = partial(run, prepared=prepared)
+        for outcome in outcomes(plans, play, jobs=options.jobs):
             if outcome.broken is not None:
-                promise = outcome.broken.promise
-
-                def breaks(plan: Plan, promise: str = promise) -> bool:
-                    again = run(plan, prepared).broken
-                    return again is not None and again.promise == promise
-
-                shortest = outcome
-                if options.shrink:
-                    shortest = run(shrink(outcome.plan, breaks), prepared)
-                tell_failure(console, outcome, shortest, _command(seed, options))
-                return 1
+                broken = outcome
+                break
             done.append(outcome)
             progress.step()
-            if options.cpu_seconds and time.process_time() - begun > options.cpu_seconds:
+            if options.cpu_seconds and _cpu_seconds() > options.cpu_seconds:
                 break
-    tell_success(console, done, time.process_time() - begun)
+        if broken is not None:
+            shortest = shrink(broken, lambda plan: outcome_of(plan, play), options.shrink)
+            tell_failure(console, broken, shortest, _command(broken.plan.seed, options))
+            return 1
+    tell_success(console, done, _cpu_seconds())
     if options.seed is not None:
         console.print(f"trace {done[0].trace}", highlight=False)
     return 0
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def _plan(seed: int, options: argparse.Namespace) -> Plan:
@@ -106,7 +103,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--faults", default="all", help=f"all, none, or some of: {known}")
     parser.add_argument("--cpu-seconds", type=float, default=0, help="stop after so much CPU")
     parser.add_argument("--mutant", help="plant a fault into the shipped code first")
-    parser.add_argument("--no-shrink", dest="shrink", action="store_false")
+    parser.add_argument("--jobs", type=int, default=1, help="seeds at once, each a process")
+    parser.add_argument("--shrink", type=int, default=120, help="runs to find a shorter story")
     return parser
 
 

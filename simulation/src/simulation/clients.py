@@ -6,6 +6,7 @@ docs/api.md tells it to.
 
 import asyncio
 import json
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,7 +15,7 @@ from typing import Any
 from kurs.calls import Request, Response, TransportError
 from simulation.network import Network
 from simulation.oracle.promise import BrokenPromise
-from simulation.plan import ACCOUNTS, FUNDS, Ending, Quoted, Session
+from simulation.plan import ACCOUNTS, FUNDS, OVERDRAFTS, Deposit, Ending, Quoted, Session
 
 DECIMALS = {"USD": 2, "IDR": 2, "JPY": 0, "BHD": 3}
 GATEWAY = "http://gateway.world"
@@ -30,13 +31,24 @@ def major(minor: int, currency: str) -> str:
     return str(Decimal(minor).scaleb(-DECIMALS[currency]))
 
 
+def minor(text: str, currency: str) -> int:
+    """Return the minor units of an answer's decimal text."""
+    return int(Decimal(text).scaleb(DECIMALS[currency]))
+
+
 @dataclass(slots=True)
 class Asked:
-    """One request under one key: its content, every final answer, how often it was sent."""
+    """One request under one key: where to, its content, every final answer, how often sent."""
 
-    content: bytes
+    path: str
+    body: Any
+    key: str
     answers: list[tuple[int, bytes]] = field(default_factory=list)
     sent: int = 0
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that it is sent with."""
+        return {"idempotency-key": self.key} if self.key else {}
 
 
 @dataclass
@@ -53,11 +65,7 @@ class Clients:
 
     async def fund(self) -> None:
         """Open every account and put its first money into it."""
-        accounts = [
-            {"account_id": name, **({"settlement_currency": settles} if settles else {})}
-            for name, settles in ACCOUNTS.items()
-        ]
-        await self.must("POST", "/accounts", accounts)
+        await self.must("POST", "/accounts", [_account(name) for name in ACCOUNTS])
         for name in ACCOUNTS:
             for currency, minor in FUNDS.items():
                 deposit = {
@@ -96,6 +104,54 @@ class Clients:
         await asyncio.sleep(session.pause)
         if paid is not None:
             await self._go_on(session, paid)
+
+    async def bring(self, deposit: Deposit, begins: float) -> None:
+        """Bring money into an account, once, however often it is asked for."""
+        await asyncio.sleep(begins + deposit.at - asyncio.get_running_loop().time())
+        body = {
+            "deposit_id": f"d{deposit.number}",
+            "account_id": deposit.account,
+            "currency": deposit.currency,
+            "amount": major(deposit.amount, deposit.currency),
+        }
+        name = f"deposit {deposit.number}"
+        await asyncio.gather(*(self._ask(name, "/deposits", body) for _ in range(deposit.racers)))
+        if deposit.other:
+            other = {**body, "amount": major(deposit.amount + 1, deposit.currency)}
+            answer = await self._try("POST", "/deposits", other, {})
+            if answer is not None and answer.status == 200 and self.asked[name].answers:
+                raise BrokenPromise("a deposit under a used id is refused", f"{deposit}")
+        for _ in range(deposit.replays):
+            await asyncio.sleep(deposit.pause)
+            await self._ask(name, "/deposits", body)
+
+    async def ask_again(self, chance: random.Random, most: int) -> None:
+        """Repeat some of what was answered, now that all is quiet: the same is told again."""
+        told = [name for name, asked in self.asked.items() if asked.answers]
+        for name in chance.sample(told, min(most, len(told))):
+            asked = self.asked[name]
+            before = len(asked.answers)
+            await self._ask(name, asked.path, asked.body, key=asked.key)
+            if len(asked.answers) == before:
+                raise BrokenPromise(
+                    "an answer once given is given again, byte for byte",
+                    f"{name}: first {asked.answers[0]}, and then none",
+                )
+
+    async def read(self, path: str) -> Any:
+        """Return the JSON of what can be read for certain once all is quiet."""
+        return await self.must("GET", path)
+
+    async def pages(self, path: str) -> list[Any]:
+        """Return every item of a list, page by page."""
+        items: list[Any] = []
+        cursor = ""
+        while True:
+            page = await self.read(f"{path}?limit=50{cursor}")
+            items += page["items"]
+            if page["next_cursor"] is None:
+                return items
+            cursor = f"&cursor={page['next_cursor']}"
 
     async def follow(self) -> None:
         """Follow the events from the first one on, through every loss of the connection."""
@@ -215,12 +271,11 @@ class Clients:
 
     async def _ask(self, name: str, path: str, body: Any, *, key: str = "") -> Any:
         """Return the final answer's JSON, None when patience ended first."""
-        asked = self.asked.setdefault(name, Asked(json.dumps(body).encode()))
-        headers = {"idempotency-key": key} if key else {}
+        asked = self.asked.setdefault(name, Asked(path, body, key))
         ends = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
         while asyncio.get_running_loop().time() < ends:
             asked.sent += 1
-            answer = await self._try("POST", path, body, headers)
+            answer = await self._try("POST", path, body, asked.headers())
             if answer is not None and not _is_open(answer):
                 return self._remember(name, asked, answer)
             await asyncio.sleep(_AGAIN_SECONDS)
@@ -258,6 +313,18 @@ class Clients:
             request.body = json.dumps(body).encode()
             request.headers["content-type"] = "application/json"
         return request
+
+
+def _account(name: str) -> dict[str, Any]:
+    account: dict[str, Any] = {"account_id": name}
+    settles = ACCOUNTS[name]
+    if settles is not None:
+        account["settlement_currency"] = settles
+    account["overdrafts"] = [
+        {"currency": currency, "amount": major(minor, currency)}
+        for currency, minor in OVERDRAFTS.get(name, {}).items()
+    ]
+    return account
 
 
 def _is_open(answer: Response) -> bool:

@@ -1,43 +1,94 @@
-"""The resources that worlds are configured by: several editions, one of them in force at a time."""
+"""The resources that worlds are configured by: several editions, one of them in force at a time.
+
+The first has a market and fixed rates behind it, the second the market alone, the third the fixed
+rates alone. Each has its own spread and its own limits.
+"""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-_SPREADS_BPS = (50, 20, 120)
-_REVIEW_ABOVE_MINOR = (500_000, 300_000, 900_000)
+from simulation.topology import FIXED
+
+MAX_AGE_SECONDS = 15
+"""How old a rate of the market may be."""
+WINDOW_SECONDS = 120
+"""How long an attempt to pay counts against its account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What one edition says: the judge reads it here, and fx and risk in their documents."""
+
+    spread_bps: int
+    review_above_minor: int
+    decline_above_minor: int
+    most_attempts: int
+    market: bool
+    fixed: bool
+
+
+EDITIONS = (
+    Edition(50, 500_000, 2_000_000, 30, market=True, fixed=True),
+    Edition(20, 300_000, 2_000_000, 12, market=True, fixed=False),
+    Edition(120, 900_000, 1_500_000, 60, market=False, fixed=True),
+)
 
 
 def write_resources(folder: Path) -> Iterator[Path]:
     """Write each edition into a folder of its own under `folder`; yield those folders."""
-    for number, (spread, review) in enumerate(zip(_SPREADS_BPS, _REVIEW_ABOVE_MINOR, strict=True)):
-        edition = folder / str(number)
-        edition.mkdir(parents=True)
-        documents = (_rates(spread), _limits(review))
-        (edition / "resources.yaml").write_text(yaml.safe_dump_all(documents), "utf-8")
-        yield edition
+    for number, edition in enumerate(EDITIONS):
+        own = folder / str(number)
+        own.mkdir(parents=True)
+        documents = [_limits(edition)]
+        if edition.market:
+            documents.append(_market(edition))
+        if edition.fixed:
+            documents.append(_fixed(edition))
+        (own / "resources.yaml").write_text(yaml.safe_dump_all(documents), "utf-8")
+        yield own
 
 
-def _rates(spread_bps: int) -> Mapping[str, Any]:
+def _source(name: str, edition: Edition, **spec: Any) -> Mapping[str, Any]:
     return {
         "apiVersion": "kurs.dev/v1alpha1",
         "kind": "FXRateSource",
-        "metadata": {"name": "fixed"},
-        "spec": {
-            "type": "Static",
-            "baseCurrency": "USD",
-            "priority": 100,
-            "refreshInterval": "1h",
-            "maxAge": "87600h",
-            "defaultSpreadBps": spread_bps,
-            "static": {"rates": {"IDR": "16000", "JPY": "150", "BHD": "0.376"}},
-        },
+        "metadata": {"name": name},
+        "spec": {"baseCurrency": "USD", "defaultSpreadBps": edition.spread_bps, **spec},
     }
 
 
-def _limits(review_above_minor: int) -> Mapping[str, Any]:
+def _market(edition: Edition) -> Mapping[str, Any]:
+    return _source(
+        "market",
+        edition,
+        type="HTTP",
+        priority=200,
+        refreshInterval="5s",
+        maxAge=f"{MAX_AGE_SECONDS}s",
+        maxDeviationBps=300,
+        onStale="NextSource" if edition.fixed else "Reject",
+        http={"url": "https://market.world/latest", "format": "JSON", "ratesPath": "rates"},
+    )
+
+
+def _fixed(edition: Edition) -> Mapping[str, Any]:
+    rates = {name: f"{float(mid):g}" for name, mid in FIXED.items()}
+    return _source(
+        "fixed",
+        edition,
+        type="Static",
+        priority=100,
+        refreshInterval="1h",
+        maxAge="87600h",
+        static={"rates": rates},
+    )
+
+
+def _limits(edition: Edition) -> Mapping[str, Any]:
     return {
         "apiVersion": "kurs.dev/v1alpha1",
         "kind": "RiskThreshold",
@@ -47,9 +98,17 @@ def _limits(review_above_minor: int) -> Mapping[str, Any]:
             "priority": 100,
             "perPayment": {
                 "currency": "USD",
-                "reviewAboveMinor": review_above_minor,
-                "declineAboveMinor": 2_000_000,
+                "reviewAboveMinor": edition.review_above_minor,
+                "declineAboveMinor": edition.decline_above_minor,
             },
+            "velocity": [
+                {
+                    "name": "burst",
+                    "window": f"{WINDOW_SECONDS}s",
+                    "maxCount": edition.most_attempts,
+                    "action": "Review",
+                }
+            ],
             "score": {"review": 50, "decline": 80},
             "onMissingData": "Review",
         },

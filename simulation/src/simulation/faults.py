@@ -35,8 +35,13 @@ class Faults:
             Trouble.CLOCK_RATE: self._change_rate,
             Trouble.DATABASE_GONE: lambda f: self._database(f, "gone"),
             Trouble.DATABASE_READ_ONLY: lambda f: self._database(f, "read_only"),
+            Trouble.DATABASE_FULL: lambda f: self._database(f, "full"),
             Trouble.DATABASE_SLOW: self._slow_database,
+            Trouble.RATES_SILENT: lambda f: self._market(f, "silent", True, False),
+            Trouble.RATES_GARBLED: lambda f: self._market(f, "garbled", True, False),
+            Trouble.RATES_JUMP: lambda f: self._market(f, "jump", 0.5 + f.much, 1.0),
             Trouble.EDIT: self._edit,
+            Trouble.ROLL: lambda f: self._after(0.0, lambda: self._world.roll(f.target)),
         }
 
     async def strike(self, fault: Fault, begins: float) -> None:
@@ -136,6 +141,11 @@ class Faults:
         database = self._world.databases[fault.target]
         database.slow_seconds = fault.much * 3
         self._after(fault.seconds, lambda: setattr(database, "slow_seconds", 0.0))
+
+    def _market(self, fault: Fault, what: str, value: object, usual: object) -> None:
+        market = self._world.market
+        setattr(market, what, value)
+        self._after(fault.seconds, lambda: setattr(market, what, usual))
 
     def _edit(self, fault: Fault) -> None:
         self._world.edit(fault.target, self._chance)

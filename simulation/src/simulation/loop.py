@@ -15,6 +15,7 @@ from asyncio import Handle, TimerHandle
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any, TypeVar, TypeVarTuple, Unpack
+from weakref import WeakSet
 
 from simulation.process import PROCESS, Process, ProcessDied
 
@@ -38,6 +39,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._clock_resolution = 1e-6
         self._selector = _NoSockets(self)
         self._frozen: dict[Process, list[Handle]] = {}
+        self._tasks: dict[Process, WeakSet[asyncio.Task[Any]]] = {}
         self.steps = 0
         self.execute: Execute = lambda _, work: work()
         self.pauses: Pauses = lambda _: (0.0, 0.0)
@@ -103,6 +105,22 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
         self.call_later(before, work)
         return done
+
+    def create_task(self, coro: Any, *, name: Any = None, context: Any = None) -> Any:
+        """Start a task; it is counted among those of its process."""
+        task = super().create_task(coro, name=name, context=context)
+        process = process_of(context)
+        if process is not None:
+            self._tasks.setdefault(process, WeakSet()).add(task)
+        return task
+
+    def tasks(self) -> dict[str, int]:
+        """Return how many tasks each process has that have not ended."""
+        return {
+            process.name: sum(not task.done() for task in tasks)
+            for process, tasks in self._tasks.items()
+            if process.alive
+        }
 
     def forget(self, process: Process) -> None:
         """Drop every step and timer of a process that died."""

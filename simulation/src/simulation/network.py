@@ -104,9 +104,9 @@ class Network:
         if self._strikes("reset", weather.reset):
             raise ConnectionLost(request.target, "the connection was reset")
         if self._strikes("doubled", weather.doubled):
-            self._deliver(Exchange(request, served), self.chance.uniform(*_LATE_SECONDS))
+            self._deliver(Exchange(request, served, self.chance.uniform(*_LATE_SECONDS)))
         exchange = Exchange(request, served)
-        self._deliver(exchange, 0.0)
+        self._deliver(exchange)
         return exchange
 
     async def _return(self, request: Request) -> None:
@@ -118,11 +118,9 @@ class Network:
                 raise ConnectionLost(request.target, "the acknowledgement was lost")
             await asyncio.Event().wait()
 
-    def _deliver(self, exchange: Exchange, wait: float) -> None:
+    def _deliver(self, exchange: Exchange) -> None:
         process = exchange.served.process
-        task = asyncio.get_running_loop().create_task(
-            exchange.run(wait), context=context_of(process)
-        )
+        task = asyncio.get_running_loop().create_task(exchange.run(), context=context_of(process))
         process.kept.append(task.get_coro())
         exchange.served.open.add(exchange)
         self._tasks.add(task)

@@ -15,6 +15,8 @@ ACCOUNTS: dict[str, str | None] = {
     "ann": None, "ben": "IDR", "cai": "JPY", "dee": "USD", "eve": "BHD", "fay": None,
 }  # fmt: skip
 """The accounts of a world, with the currency that each settles in."""
+OVERDRAFTS = {"fay": {"USD": 4_000_00, "JPY": 500_000}}
+"""How far an account may go below zero, in minor units."""
 FUNDS = {"USD": 12_000_00, "IDR": 160_000_000_00, "JPY": 1_500_000, "BHD": 4_000_000}
 """What each account begins with, in minor units."""
 
@@ -71,6 +73,21 @@ class Session:
     pause: float
 
 
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """Money that one client brings, and how it asks; `other` sends another amount under the id."""
+
+    number: int
+    at: float
+    account: str
+    currency: str
+    amount: int
+    racers: int
+    other: bool
+    replays: int
+    pause: float
+
+
 class Trouble(StrEnum):
     """What can go wrong; each can be switched off by its name."""
 
@@ -87,8 +104,13 @@ class Trouble(StrEnum):
     CLOCK_RATE = "clock-rate"
     DATABASE_GONE = "database-gone"
     DATABASE_READ_ONLY = "database-read-only"
+    DATABASE_FULL = "database-full"
     DATABASE_SLOW = "database-slow"
+    RATES_SILENT = "rates-silent"
+    RATES_GARBLED = "rates-garbled"
+    RATES_JUMP = "rates-jump"
     EDIT = "edit"
+    ROLL = "roll"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +134,7 @@ class Plan:
     seed: int
     seconds: float
     sessions: tuple[Session, ...]
+    deposits: tuple[Deposit, ...]
     faults: tuple[Fault, ...]
 
 
@@ -130,7 +153,23 @@ def draw(
         (_session(chance, number, seconds) for number in range(payments)), key=lambda s: s.at
     )
     wrong = sorted(_faults(chance, troubles, faults, seconds), key=lambda f: f.at)
-    return Plan(seed, seconds, tuple(sessions), tuple(wrong))
+    brought = tuple(_deposit(chance, number, seconds) for number in range(payments // 10))
+    return Plan(seed, seconds, tuple(sessions), brought, tuple(wrong))
+
+
+def _deposit(chance: random.Random, number: int, seconds: float) -> Deposit:
+    currency = chance.choice(list(FUNDS))
+    return Deposit(
+        number=number,
+        at=chance.uniform(0, seconds),
+        account=chance.choice(list(ACCOUNTS)),
+        currency=currency,
+        amount=_amount(chance, currency),
+        racers=chance.choice((1, 2, 3)),
+        other=chance.random() < 0.2,
+        replays=chance.choice((0, 1, 2)),
+        pause=chance.choice((0.0, 0.05, 1.0, 8.0)),
+    )
 
 
 def _session(chance: random.Random, number: int, seconds: float) -> Session:
@@ -196,9 +235,14 @@ def _target(chance: random.Random, trouble: Trouble) -> str:
     if trouble in (Trouble.PART, Trouble.LOSE, Trouble.LATE, Trouble.DOUBLE, Trouble.RESET):
         return chance.choice(LINKS)
     if trouble in (
-        Trouble.DATABASE_GONE, Trouble.DATABASE_READ_ONLY, Trouble.DATABASE_SLOW,
+        Trouble.DATABASE_GONE, Trouble.DATABASE_READ_ONLY, Trouble.DATABASE_FULL,
+        Trouble.DATABASE_SLOW,
     ):  # fmt: skip
         return chance.choice(STORES)
+    if trouble in (Trouble.RATES_SILENT, Trouble.RATES_GARBLED, Trouble.RATES_JUMP):
+        return "market"
+    if trouble is Trouble.ROLL:
+        return chance.choice(tuple(REPLICAS))
     if trouble is Trouble.EDIT:
         return chance.choice(("fx", "risk"))
     services = STORES if trouble is Trouble.KILL_INSIDE else tuple(REPLICAS)

@@ -27,19 +27,22 @@ from kurs_testing.edges import write_keys
 from simulation.clients import Clients
 from simulation.documents import write_resources
 from simulation.faults import Faults
+from simulation.judge import Judge
 from simulation.loop import Stalled, VirtualLoop
+from simulation.market import Market, read_from
 from simulation.network import Network
-from simulation.oracle.ledger import LedgerOracle
-from simulation.oracle.payments import PaymentOracle, check_told
 from simulation.oracle.promise import BrokenPromise
-from simulation.plan import ACCOUNTS, FUNDS, Plan
+from simulation.plan import Plan
 from simulation.process import WorldClock
 from simulation.topology import STORES
 from simulation.world import EPOCH_US, World
 
 _WARM_SECONDS = 6.0
-SETTLE_SECONDS = 200.0
+_QUIET_SECONDS = 10.0
+_SETTLE_SECONDS = 300.0
 """How long a world has after its last fault: longer than a payment is tried and a hold lives."""
+_ASKED_AGAIN = 30
+"""How many of the requests that were answered are repeated at the end."""
 
 
 @dataclass(slots=True)
@@ -91,17 +94,19 @@ class _Run:
         seed = plan.seed
         self.plan = plan
         self.story: list[str] = []
+        self.chance = random.Random(f"run {seed}")
         self.loop = VirtualLoop(random.Random(f"order {seed}"))
         self.network = Network(random.Random(f"network {seed}"))
+        self.market = Market(random.Random(f"market {seed}"))
         self.clock = WorldClock(EPOCH_US, self.loop.time)
         self.world = World(
-            random.Random(f"world {seed}"), self.loop, folder, self.clock, self.network, prepared
-        )
+            random.Random(f"world {seed}"), self.loop, folder, self.clock, self.network,
+            self.market, prepared,
+        )  # fmt: skip
         key = (prepared / "api-key").read_text("ascii").strip()
         self.clients = Clients(self.network, key, self.tell)
         self.faults = Faults(self.world, random.Random(f"faults {seed}"), self.tell)
-        self.ledger = LedgerOracle(folder / "wallet.db")
-        self.payments = PaymentOracle(folder / "payments.db")
+        self.judge = Judge(plan, folder, prepared)
         self.broken: BrokenPromise | None = None
         self.world.on_commit.append(self._committed)
 
@@ -114,6 +119,7 @@ class _Run:
         asyncio.set_event_loop(self.loop)
         read_monotonic_from(self.clock.monotonic)
         stop = self.world.watch_statements()
+        leave = read_from(self.market)
         try:
             self.loop.run_until_complete(self._live())
         except BrokenPromise as broken:
@@ -126,9 +132,9 @@ class _Run:
                 raise
         finally:
             stop()
+            leave()
         outcome = self._outcome()
-        self.ledger.close()
-        self.payments.close()
+        self.judge.close()
         self.loop.close()
         return outcome
 
@@ -137,62 +143,49 @@ class _Run:
         await asyncio.sleep(_WARM_SECONDS)
         await self.clients.fund()
         begins = self.loop.time()
+        tasks = self.loop.tasks()
         follower = self.loop.create_task(self.clients.follow())
         await asyncio.gather(
+            asyncio.sleep(self.plan.seconds),
             *(self.clients.play(session, begins) for session in self.plan.sessions),
+            *(self.clients.bring(deposit, begins) for deposit in self.plan.deposits),
             *(self.faults.strike(fault, begins) for fault in self.plan.faults),
         )
         await self.faults.settle()
         self.tell("all faults have ended")
-        await asyncio.sleep(SETTLE_SECONDS)
+        await self._settle()
+        await self.clients.ask_again(self.chance, _ASKED_AGAIN)
+        await self.judge.compare_reads(self.clients)
         follower.cancel()
-        self._judge()
+        await asyncio.sleep(_QUIET_SECONDS)
+        self.judge.leaks(tasks, self.loop.tasks(), self.world)
+        self.judge.at_end(self.clients, self.market, self.clock.now())
+
+    async def _settle(self) -> None:
+        """Wait until all has ended that ever ends, and a while longer."""
+        latest = self.loop.time() + _SETTLE_SECONDS
+        while self.loop.time() < latest and not self.judge.is_quiet():  # noqa: ASYNC110
+            await asyncio.sleep(_QUIET_SECONDS)
+        await asyncio.sleep(_QUIET_SECONDS)
 
     def _committed(self, service: str) -> None:
         if service != "wallet":
             return
         try:
-            self.ledger.at_commit()
+            self.judge.at_commit()
         except BrokenPromise as broken:
             self.broken = self.broken or broken
             self.loop.stop()
 
-    def _judge(self) -> None:
-        self.ledger.at_end()
-        self.payments.at_end()
-        check_told(self.clients.asked, self.payments.payments(), self.clients.quotes)
-        self._check_balances()
-        seen, there = self.clients.events, self.payments.events()
-        if seen != there:
-            missing = [event for event in there if event not in seen][:3]
-            raise BrokenPromise(
-                "a follower misses no event", f"{len(seen)} of {len(there)}: {missing}"
-            )
-
-    def _check_balances(self) -> None:
-        """Hold every account to its deposits and to what its payments say that they moved."""
-        moved, held = self.payments.moved(), self.ledger.balances()
-        for account in ACCOUNTS:
-            for currency, funds in FUNDS.items():
-                wanted = funds + moved.get((account, currency), 0)
-                if held.get((account, currency), 0) != wanted:
-                    seen = f"{account} {currency}: has {held.get((account, currency), 0)}, {wanted}"
-                    raise BrokenPromise("money moves exactly as its payments say", seen)
-
     def _outcome(self) -> Outcome:
         counts = Counter({f"fault {name}": n for name, n in self.faults.counts.items()})
         counts.update({f"message {name}": n for name, n in self.network.counts.items()})
-        # Not the token of a quote: it is salted by chance that no seed owns.
-        rows = [
-            [row[name] for name in row.keys() if name != "quote"]  # noqa: SIM118 - a row is no dict
-            for row in self.payments.payments().values()
-        ]
-        counts.update(f"payment {row['status']}" for row in self.payments.payments().values())
+        counts.update(self.judge.counts())
         counts.update(
-            requests=self.clients.requests, commits=self.ledger.commits, deaths=self.world.deaths,
-            payments=len(rows), steps=self.loop.steps,
+            requests=self.clients.requests, deaths=self.world.deaths, steps=self.loop.steps,
+            **{"rates fetched": self.market.fetched},
         )  # fmt: skip
-        told = "\n".join([*self.story, repr(rows), repr(self.payments.events())])
+        told = "\n".join([*self.story, self.judge.record()])
         trace = hashlib.sha256(told.encode()).hexdigest()
         return Outcome(self.plan, self.broken, self.story, trace, self.loop.time(), counts)
 

@@ -9,24 +9,35 @@ from dataclasses import replace
 from typing import TypeVar
 
 from simulation.plan import Plan
+from simulation.run import Outcome
 
 Piece = TypeVar("Piece")
-Breaks = Callable[[Plan], bool]
+Run = Callable[[Plan], Outcome]
 
 
-def shrink(plan: Plan, breaks: Breaks, *, most_runs: int = 120) -> Plan:
-    """Return the smallest plan that was found in `most_runs` runs and for which `breaks` holds."""
-    left = most_runs
+def shrink(broken: Outcome, run: Run, most_runs: int) -> Outcome:
+    """Return the shortest outcome that breaks the same promise, of at most `most_runs` runs."""
+    assert broken.broken is not None
+    promise, shortest, left = broken.broken.promise, broken, most_runs
 
-    def tries(candidate: Plan) -> bool:
-        nonlocal left
+    def breaks(candidate: Plan) -> bool:
+        nonlocal shortest, left
+        if left <= 0:
+            return False
         left -= 1
-        return left >= 0 and breaks(candidate)
+        outcome = run(candidate)
+        if outcome.broken is None or outcome.broken.promise != promise:
+            return False
+        shortest = outcome
+        return True
 
-    faults = _fewest(plan.faults, lambda kept: tries(replace(plan, faults=tuple(kept))))
+    plan = broken.plan
+    faults = _fewest(plan.faults, lambda kept: breaks(replace(plan, faults=tuple(kept))))
     plan = replace(plan, faults=tuple(faults))
-    sessions = _fewest(plan.sessions, lambda kept: tries(replace(plan, sessions=tuple(kept))))
-    return replace(plan, sessions=tuple(sessions))
+    sessions = _fewest(plan.sessions, lambda kept: breaks(replace(plan, sessions=tuple(kept))))
+    plan = replace(plan, sessions=tuple(sessions))
+    _fewest(plan.deposits, lambda kept: breaks(replace(plan, deposits=tuple(kept))))
+    return shortest
 
 
 def _fewest(pieces: Sequence[Piece], breaks: Callable[[Sequence[Piece]], bool]) -> Sequence[Piece]:

@@ -27,6 +27,7 @@ from risk.app import create_app as create_risk
 from risk.settings import RiskSettings
 from simulation.exchange import Served
 from simulation.loop import VirtualLoop, context_of
+from simulation.market import Market
 from simulation.network import Network, addresses
 from simulation.process import PROCESS, Process, ProcessDied, WorldClock
 from simulation.topology import REPLICAS, SERVICES, STORES
@@ -50,6 +51,7 @@ _PATIENCE: dict[str, dict[str, Any]] = {
         "give_up_seconds": 60.0,
         "exchange_hold_seconds": 60.0,
         "hold_seconds": 120.0,
+        "refund_rate_window_seconds": 20.0,
     },
 }
 _CRASH_SECONDS = (0.5, 4.0)
@@ -58,16 +60,19 @@ _DATABASE_SECONDS = (0.0002, 0.004)
 
 @dataclass(slots=True)
 class Database:
-    """What a service's database does now: refuse everything, refuse writes, take its time."""
+    """What a service's database does now: refuse everything, writes, or more; take its time."""
 
     gone: bool = False
     read_only: bool = False
+    full: bool = False
     slow_seconds: float = 0.0
 
     def check(self, sql: str) -> None:
         """Raise what the driver would, when it refuses a statement."""
         if self.gone:
             raise OperationalError(sql, {}, sqlite3.OperationalError("database is locked"))
+        if self.full and sql.lstrip().upper().startswith(("INSERT", "UPDATE")):
+            raise OperationalError(sql, {}, sqlite3.OperationalError("database or disk is full"))
         if self.read_only and not sql.lstrip().upper().startswith(("SELECT", "BEGIN", "PRAGMA")):
             why = sqlite3.OperationalError("attempt to write a readonly database")
             raise OperationalError(sql, {}, why)
@@ -82,6 +87,7 @@ class World:
     folder: Path
     clock: WorldClock
     network: Network
+    market: Market
     prepared: Path
     processes: dict[str, Process] = field(default_factory=dict)
     databases: dict[str, Database] = field(default_factory=dict)
@@ -126,6 +132,13 @@ class World:
             # It ended before it served, as it does without its database: it is started once more.
             await asyncio.sleep(self.chance.uniform(*_CRASH_SECONDS))
             await self.boot(name)
+
+    async def roll(self, service: str) -> None:
+        """Replace every replica of a service, one after the other, as an update does."""
+        for number in range(1, REPLICAS[service] + 1):
+            process = self.processes[f"{service}-{number}"]
+            if process.alive and self._served(process):
+                await self.replace(process)
 
     async def replace(self, process: Process) -> None:
         """Send SIGTERM: it turns unready, ends what it began, goes, and the next one starts."""
@@ -178,7 +191,7 @@ class World:
         async def told(message: Message) -> None:
             if message["type"] != "lifespan.startup.complete":
                 return
-            served = Served(process, app, state=state)
+            served = Served(process, app, state)
             self.network.served.setdefault(process.service, []).append(served)
             process.turned.set()
 

@@ -82,9 +82,13 @@ class Exchange:
         try:
             await self._mounted.app(self._scope(), self._receive, self._send)
         finally:
-            self.started.set()
-            self.finished.set()
-            self._body.put_nowait(None)
+            self.break_off()
+
+    def break_off(self) -> None:
+        """Let the caller see that nothing more comes."""
+        self.started.set()
+        self.finished.set()
+        self._body.put_nowait(None)
 
     def headers(self) -> CIMultiDictProxy[str]:
         """Return the headers of the answer."""
@@ -95,12 +99,16 @@ class Exchange:
         """Yield the body as it comes; raises ConnectionLost when the app broke off."""
         while (chunk := await self._body.get()) is not None:
             yield chunk
-        if self._begun and not self._complete:
+        if self._is_lost():
             raise ConnectionLost(self._request.target, "the answer broke off")
 
     def disconnect(self) -> None:
         """Tell the app that its client has gone."""
         self._gone.set()
+
+    def _is_lost(self) -> bool:
+        """Whether the answer broke off; one that never began is the transport's to tell."""
+        return self._begun and not self._complete
 
     async def _receive(self) -> Message:
         if not self._read:

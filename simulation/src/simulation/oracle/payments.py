@@ -1,21 +1,16 @@
-"""Promises about payments: what each moved, what its clients were told, and how it came to its end.
-
-The model is arithmetic on the payment's own terms: source pays `captured - refunded`; destination
-gets the mid rate less the spread, rounded down, in parts in proportion, and gives back in parts
-rounded up, so that parts add up to the whole (docs/api.md, "Refunds").
-"""
+"""Promises about payments: what each came to, what its clients were told, what its events say."""
 
 import json
-import sqlite3
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from simulation.oracle.files import beside
 from simulation.oracle.promise import BrokenPromise
+from simulation.oracle.terms import DECIMALS, Moves, expected, expected_back
 
-DECIMALS = {"USD": 2, "IDR": 2, "JPY": 0, "BHD": 3}
+Row = dict[str, Any]
 MOVES: dict[str | None, set[str]] = {
     None: {"RECEIVED"},
     "RECEIVED": {"CAPTURED", "AUTHORIZED", "REVIEW", "FAILED"},
@@ -25,19 +20,33 @@ MOVES: dict[str | None, set[str]] = {
     "PARTIALLY_REFUNDED": {"PARTIALLY_REFUNDED", "REFUNDED"},
 }
 """As docs/api.md and the design describe them."""
+_HELD = {"AUTHORIZED", "REVIEW"}
+
+
+def own(account: str) -> str:
+    """Return an account's name as its merchant calls it."""
+    return account.rpartition("/")[2]
 
 
 class PaymentOracle:
     """Reads the database of payments beside it."""
 
     def __init__(self, file: Path) -> None:
-        self._connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, isolation_level=None)
-        self._connection.row_factory = sqlite3.Row
+        self._connection = beside(file)
 
-    def payments(self) -> dict[str, sqlite3.Row]:
-        """Return every payment by its id."""
-        rows = self._connection.execute("SELECT * FROM payments").fetchall()
-        return {row["payment_id"]: row for row in rows}
+    def payments(self) -> dict[str, Row]:
+        """Return every payment by its id, accounts as its merchant calls them."""
+        found = {}
+        for row in map(dict, self._connection.execute("SELECT * FROM payments")):
+            for side in ("source_account", "destination_account"):
+                row[side] = own(row[side])
+            found[row["payment_id"]] = row
+        return found
+
+    def operations(self) -> list[Row]:
+        """Return every operation, with the id of its payment."""
+        rows = self._connection.execute("SELECT * FROM operations ORDER BY operation_id")
+        return [{**dict(row), "payment_id": row["uid"].partition(":")[2]} for row in rows]
 
     def at_end(self) -> None:
         """Hold operations, events and refunds to their promises; raises BrokenPromise."""
@@ -45,21 +54,24 @@ class PaymentOracle:
         self._events_lead_from_state_to_state()
         for row in self.payments().values():
             if not 0 <= row["refunded_amount"] <= row["captured_amount"] <= row["amount"]:
-                raise BrokenPromise("refunds never exceed the capture", f"{dict(row)}")
+                raise BrokenPromise("refunds never exceed the capture", f"{row}")
 
-    def moved(self) -> dict[tuple[str, str], int]:
-        """Return what all payments together did to each account, by account and currency."""
-        total: dict[tuple[str, str], int] = defaultdict(int)
-        for row in self.payments().values():
-            captured, refunded = row["captured_amount"], row["refunded_amount"]
-            if not captured:
+    def expected_moves(self) -> dict[str, Moves]:
+        """Return what the ledger has to hold, by transfer: one for each operation that moved."""
+        payments, moves = self.payments(), {}
+        refunds: dict[str, list[tuple[str, Row]]] = {}
+        for operation in self.operations():
+            row, answer = payments[operation["payment_id"]], _said(operation)
+            if operation["answer_status"] != 200:
                 continue
-            total[row["source_account"], row["currency"]] -= captured - refunded
-            got = _part(_arrives(row), captured, row["amount"])
-            back = -(-got * refunded // captured)
-            currency = row["destination_currency"] or row["currency"]
-            total[row["destination_account"], currency] += got - back
-        return total
+            name = operation["operation_id"]
+            if operation["kind"] == "refund":
+                refunds.setdefault(row["payment_id"], []).append((name, answer))
+            elif answer["status"] == "CAPTURED":
+                moves[name] = expected(row, row["captured_amount"])
+        for payment_id, made in refunds.items():
+            moves.update(_refund_moves(payments[payment_id], made))
+        return moves
 
     def events(self) -> list[tuple[int, str, str]]:
         """Return sequence, payment and new status of every event."""
@@ -68,26 +80,51 @@ class PaymentOracle:
             (row[0], row[1].rpartition(":")[2], row[2]) for row in self._connection.execute(query)
         ]
 
+    def is_quiet(self) -> bool:
+        """Whether no operation is under way and no payment is held."""
+        query = (
+            "SELECT EXISTS (SELECT 1 FROM operations WHERE answer IS NULL) OR EXISTS "
+            "(SELECT 1 FROM payments WHERE status IN ('RECEIVED', 'AUTHORIZED', 'REVIEW'))"
+        )
+        return not self._connection.execute(query).fetchone()[0]
+
     def close(self) -> None:
         """Let go of the database."""
         self._connection.close()
 
     def _everything_ended(self) -> None:
-        rows = self._connection.execute(
-            "SELECT operation_id, attempts FROM operations WHERE answer IS NULL"
-        ).fetchall()
-        if rows:
-            raise BrokenPromise("every operation ends", f"{[tuple(r) for r in rows[:5]]}")
-        rows = self._connection.execute(
+        self._none(
+            "every operation ends",
+            "SELECT operation_id, attempts FROM operations WHERE answer IS NULL",
+        )
+        self._none(
+            "no lease outlives its operation",
+            "SELECT operation_id, lease_until FROM operations "
+            "WHERE answer IS NOT NULL AND lease_until IS NOT NULL",
+        )
+        self._none(
+            "every payment ends",
             "SELECT payment_id, status, active_operation FROM payments "
-            "WHERE status = 'RECEIVED' OR active_operation IS NOT NULL"
-        ).fetchall()
+            "WHERE status = 'RECEIVED' OR active_operation IS NOT NULL",
+        )
+        self._none(
+            "nothing is held for ever",
+            "SELECT payment_id, status, hold_expires_at FROM payments "
+            "WHERE status IN ('AUTHORIZED', 'REVIEW') OR hold_expires_at IS NOT NULL",
+        )
+        self._none("no transfer is without a payment", "SELECT * FROM unknown_transfers")
+
+    def _none(self, promise: str, query: str) -> None:
+        rows = self._connection.execute(query).fetchall()
         if rows:
-            raise BrokenPromise("every payment ends", f"{[tuple(r) for r in rows[:5]]}")
+            raise BrokenPromise(promise, f"{[tuple(row) for row in rows[:5]]}")
 
     def _events_lead_from_state_to_state(self) -> None:
         state: dict[str, str | None] = {}
-        for row in self._connection.execute("SELECT * FROM payment_events ORDER BY sequence"):
+        rows = self._connection.execute("SELECT * FROM payment_events ORDER BY sequence")
+        for number, row in enumerate(rows, start=1):
+            if row["sequence"] != number:
+                raise BrokenPromise("events have no gaps", f"{number} is {dict(row)}")
             before = state.get(row["uid"])
             legal = row["from_status"] == before and row["to_status"] in MOVES.get(before, ())
             if not legal:
@@ -100,32 +137,71 @@ class PaymentOracle:
                 raise BrokenPromise("the last event is the state", f"{dict(row)}")
 
 
-def check_told(
-    asked: Mapping[str, Any], payments: Mapping[str, sqlite3.Row], quotes: Mapping[str, Any]
-) -> None:
-    """Hold each payment to what its clients were told of it; raises BrokenPromise."""
+def check_told(asked: Mapping[str, Any], oracle: PaymentOracle, quotes: Mapping[str, Any]) -> None:
+    """Hold what is stored to what clients were told; raises BrokenPromise."""
+    payments = oracle.payments()
+    done = {(o["kind"], o["payment_id"]): o for o in oracle.operations() if o["kind"] != "refund"}
+    refunds = {o["idempotency"].rpartition(":")[2]: o for o in oracle.operations()}
     for name, request in asked.items():
-        kind, _, number = name.partition(" ")
-        if kind != "pay" or not request.answers:
+        kind, payment_id = _named(name)
+        if not request.answers or kind == "deposit":
             continue
-        payment_id = number if number.startswith("q") else f"p{number}"
-        row, told = payments.get(payment_id), json.loads(request.answers[0][1])
-        if row is None:
-            raise BrokenPromise("an acknowledged payment exists", payment_id)
-        if row["status"] not in _reachable(told["status"]):
-            seen = f"{payment_id}: told {told['status']}, is {row['status']}"
-            raise BrokenPromise("an acknowledged payment stays what it was", seen)
-        if told["status"] == "FAILED" and row["captured_amount"]:
-            raise BrokenPromise("a refused payment moves nothing", payment_id)
-        quote = quotes.get(payment_id.replace("q", "p"))
-        if quote and row["captured_amount"] and row["exchange"]:
-            exchange = json.loads(row["exchange"])
-            if exchange["quote_id"] != quote["quote_id"] or Fraction(exchange["rate"]) != Fraction(
-                quote["rate"]
-            ):
-                raise BrokenPromise(
-                    "a payment goes at the rate of its quote", f"{payment_id}: {exchange}, {quote}"
-                )
+        told = json.loads(request.answers[0][1])
+        operation = refunds.get(request.key) if request.key else done.get((kind, payment_id))
+        row = payments.get(payment_id)
+        if row is None or operation is None:
+            raise BrokenPromise("what was acknowledged exists", name)
+        stored = _said(operation)
+        for field in ("status", "captured_amount", "refund_id", "destination_amount", "rate"):
+            if told.get(field) != stored.get(field):
+                seen = f"{name}: {field} told {told.get(field)}, stored {stored.get(field)}"
+                raise BrokenPromise("what was told is what is stored", seen)
+        if kind == "pay":
+            _check_payment(row, told, quotes.get(payment_id.replace("q", "p")))
+
+
+def _check_payment(row: Row, told: Mapping[str, Any], quote: Mapping[str, Any] | None) -> None:
+    payment_id = row["payment_id"]
+    if row["status"] not in _reachable(told["status"]):
+        seen = f"{payment_id}: told {told['status']}, is {row['status']}"
+        raise BrokenPromise("an acknowledged payment stays what it was", seen)
+    if told["status"] == "FAILED" and row["captured_amount"]:
+        raise BrokenPromise("a refused payment moves nothing", payment_id)
+    if told["status"] in _HELD and told["hold_expires_at"] is None:
+        raise BrokenPromise("a held payment says until when", f"{told}")
+    if told["status"] == "CAPTURED" and told["captured_amount"] != told["amount"]:
+        raise BrokenPromise("a payment is captured whole", f"{told}")
+    if quote and row["captured_amount"] and row["exchange"]:
+        exchange = json.loads(row["exchange"])
+        same_rate = Fraction(exchange["rate"]) == Fraction(quote["rate"])
+        if exchange["quote_id"] != quote["quote_id"] or not same_rate:
+            raise BrokenPromise(
+                "a payment goes at the rate of its quote", f"{payment_id}: {exchange}, {quote}"
+            )
+
+
+def _refund_moves(row: Row, made: list[tuple[str, Row]]) -> Iterator[tuple[str, Moves]]:
+    """Yield each refund's moves, in the order in which they were made."""
+    decimals = DECIMALS[row["currency"]]
+
+    def minor(text: str) -> int:
+        return int(Fraction(text) * 10**decimals)
+
+    for name, answer in sorted(made, key=lambda r: minor(r[1]["payment"]["refunded_amount"])):
+        after, amount = minor(answer["payment"]["refunded_amount"]), minor(answer["amount"])
+        yield name, expected_back(row, after - amount, amount, answer)
+
+
+def _said(operation: Row) -> Row:
+    answer: Row = json.loads(operation["answer"]) if operation["answer"] else {}
+    return answer
+
+
+def _named(name: str) -> tuple[str, str]:
+    """Return what a client's request did, and the payment it was about."""
+    kind, _, rest = name.partition(" ")
+    number = rest.partition(" ")[0]
+    return kind, number if number.startswith("q") else f"p{number}"
 
 
 def _reachable(status: str) -> set[str]:
@@ -133,22 +209,3 @@ def _reachable(status: str) -> set[str]:
     while more := {m for s in found for m in MOVES.get(s, ())} - found:
         found |= more
     return found
-
-
-def _arrives(row: sqlite3.Row) -> int:
-    """Return what the whole payment buys, in minor units: rounded in the house's favour."""
-    if not row["exchange"]:
-        return int(row["amount"])
-    exchange = json.loads(row["exchange"])
-    legs = Fraction(exchange["rate"])
-    spread = Fraction(exchange["mid"]) * (10_000 - exchange["spread_bps"]) / 10_000
-    if legs > spread * (1 + Fraction(1, 10**9)):
-        raise BrokenPromise(
-            "the rate is the mid less the spread", f"{row['payment_id']} {exchange}"
-        )
-    scale = Fraction(10) ** (DECIMALS[row["destination_currency"]] - DECIMALS[row["currency"]])
-    return int(row["amount"] * legs * scale // 1)
-
-
-def _part(whole: int, part: int, of: int) -> int:
-    return whole if part == of else whole * part // of

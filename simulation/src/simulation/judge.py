@@ -1,0 +1,148 @@
+"""The judge of a run: reads what the services stored, and computes anew what it should be."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from simulation.clients import Clients, minor
+from simulation.documents import EDITIONS, Edition
+from simulation.market import Market
+from simulation.oracle.ledger import LedgerOracle
+from simulation.oracle.payments import PaymentOracle, check_told
+from simulation.oracle.promise import BrokenPromise
+from simulation.oracle.rates import check_rates
+from simulation.oracle.risk import RiskOracle
+from simulation.plan import ACCOUNTS, FUNDS, OVERDRAFTS, Plan
+from simulation.world import World
+
+_MORE_TASKS = 2
+"""By how many tasks a process may have grown: a feed that another edition brought, a batch."""
+
+
+class Judge:
+    """Everything that is promised about one run."""
+
+    def __init__(self, plan: Plan, folder: Path, prepared: Path) -> None:
+        self._plan = plan
+        self._ledger = LedgerOracle(folder / "wallet.db")
+        self._payments = PaymentOracle(folder / "payments.db")
+        self._editions = _editions(prepared)
+        self._risk = RiskOracle(folder / "risk.db", self._editions)
+
+    def at_commit(self) -> None:
+        """Hold the ledger to its promises at a commit of the wallet; raises BrokenPromise."""
+        self._ledger.at_commit()
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way and nothing held."""
+        return self._payments.is_quiet() and self._ledger.is_quiet()
+
+    async def compare_reads(self, clients: Clients) -> None:
+        """Hold what can be read through the API to what is stored; raises BrokenPromise."""
+        held = self._ledger.balances()
+        for account in ACCOUNTS:
+            read = await clients.read(f"/balance/{account}")
+            for balance in read["balances"]:
+                currency = balance["currency"]
+                total = minor(balance["total"], currency)
+                if total != held.get((account, currency), 0):
+                    raise BrokenPromise("a balance is told as it is", f"{account}: {read}")
+        listed = await clients.pages("/payments")
+        stored = self._payments.payments()
+        told = {item["payment_id"]: item["status"] for item in listed}
+        if len(listed) != len(told) or told != {i: row["status"] for i, row in stored.items()}:
+            raise BrokenPromise("lists are whole", f"{len(listed)} of {len(stored)}")
+        trial = await clients.read("/ledger/trial-balance")
+        if any(minor(total["sum"], total["currency"]) for total in trial["currencies"]):
+            raise BrokenPromise("the ledger says that it is balanced", f"{trial}")
+
+    def leaks(self, before: Mapping[str, int], after: Mapping[str, int], world: World) -> None:
+        """Hold processes to as many tasks as they began with; raises BrokenPromise."""
+        for name, process in world.processes.items():
+            if not process.alive:
+                raise BrokenPromise("every process runs again", name)
+            if after.get(name, 0) > before.get(name, 0) + _MORE_TASKS:
+                seen = f"{name}: {before.get(name)} tasks, and now {after[name]}"
+                raise BrokenPromise("nothing leaks", seen)
+        left = [s.process.name for apps in world.network.served.values() for s in apps if s.open]
+        if left:
+            raise BrokenPromise("every request ends", f"{left}")
+
+    def at_end(self, clients: Clients, market: Market, now: int) -> None:
+        """Hold everything that is stored to its promises; raises BrokenPromise."""
+        self._ledger.at_end()
+        self._payments.at_end()
+        check_told(clients.asked, self._payments, clients.quotes)
+        payments = self._payments.payments()
+        self._check_deposits(clients)
+        self._ledger.check_moves(self._payments.expected_moves(), self._brought())
+        check_rates(payments.values(), market.said, self._editions)
+        self._risk.at_end(payments, now)
+        seen, there = clients.events, self._payments.events()
+        if seen != there:
+            missing = [event for event in there if event not in seen][:3]
+            raise BrokenPromise(
+                "a follower misses no event", f"{len(seen)} of {len(there)}: {missing}"
+            )
+
+    def counts(self) -> Counter[str]:
+        """Return how many payments came to which end, and how often the wallet committed."""
+        payments = self._payments.payments()
+        counts = Counter(f"payment {row['status']}" for row in payments.values())
+        counts.update(payments=len(payments), commits=self._ledger.commits)
+        counts["deposits"] = len(self._ledger.deposited())
+        return counts
+
+    def record(self) -> str:
+        """Return what is stored at the end, as text to be compared."""
+        # Not the token of a quote: it is salted by chance that no seed owns.
+        rows = [
+            [value for name, value in row.items() if name != "quote"]
+            for row in self._payments.payments().values()
+        ]
+        return f"{rows!r} {self._payments.events()!r} {sorted(self._ledger.balances().items())!r}"
+
+    def close(self) -> None:
+        """Let go of the databases."""
+        self._ledger.close()
+        self._payments.close()
+        self._risk.close()
+
+    def _brought(self) -> dict[str, tuple[str, str, int]]:
+        """Return every deposit that was asked for, by its id: account, currency, minor units."""
+        first = {
+            f"{account}-{currency}": (account, currency, amount)
+            for account in ACCOUNTS
+            for currency, amount in FUNDS.items()
+        }
+        later = {f"d{d.number}": (d.account, d.currency, d.amount) for d in self._plan.deposits}
+        return first | later
+
+    def _check_deposits(self, clients: Clients) -> None:
+        made = self._ledger.deposited()
+        for name, asked in clients.asked.items():
+            if name.startswith("deposit ") and asked.answers:
+                deposit_id = asked.body["deposit_id"]
+                if deposit_id not in made:
+                    raise BrokenPromise("what was acknowledged exists", name)
+        wanted = {
+            (account, currency): limit
+            for account, limits in OVERDRAFTS.items()
+            for currency, limit in limits.items()
+        }
+        if self._ledger.overdrafts() != wanted:
+            raise BrokenPromise("limits stay as they were set", f"{self._ledger.overdrafts()}")
+
+
+def _editions(prepared: Path) -> dict[str, Edition]:
+    """Return which edition each revision is, of fx's documents and of risk's."""
+    found = {}
+    for number, edition in enumerate(EDITIONS, start=1):
+        for service in ("fx", "risk"):
+            document: Any = json.loads(
+                (prepared / "documents" / str(number) / service / "config.json").read_text("utf-8")
+            )
+            found[document["revision"]] = edition
+    return found

@@ -1,0 +1,68 @@
+"""Promises about rates: who said them, how old they were, and the spread that was taken."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from simulation.documents import MAX_AGE_SECONDS, Edition
+from simulation.oracle.promise import BrokenPromise
+from simulation.topology import FIXED
+
+_APART_SECONDS = 8
+"""How far clocks are apart, and how long a price is on its way."""
+_DIGITS = Fraction(1, 10**12)
+"""A mid between two quoted currencies is a quotient, of so many digits at least."""
+Said = Mapping[str, Fraction]
+
+
+def check_rates(
+    payments: Iterable[Mapping[str, Any]], said: Sequence[Said], editions: Mapping[str, Edition]
+) -> None:
+    """Hold each payment's rate to what its source said, in time; raises BrokenPromise."""
+    known: dict[tuple[str, str], set[str]] = {}
+    for row in payments:
+        if not row["exchange"]:
+            continue
+        exchange = json.loads(row["exchange"])
+        edition = editions[exchange["config_revision"]]
+        pair = (row["currency"], row["destination_currency"])
+        steps = 1 if "USD" in pair else 2
+        if exchange["spread_bps"] != edition.spread_bps * steps:
+            raise BrokenPromise("the spread is the one in force", f"{row['payment_id']} {exchange}")
+        _check_source(row, exchange, edition, pair, said, known)
+
+
+def _check_source(
+    row: Mapping[str, Any],
+    exchange: Mapping[str, Any],
+    edition: Edition,
+    pair: tuple[str, str],
+    said: Sequence[Said],
+    known: dict[tuple[str, str], set[str]],
+) -> None:
+    seen, mid = f"{row['payment_id']} {exchange}", Fraction(exchange["mid"])
+    if exchange["source"] == "fixed":
+        if not edition.fixed or not _same(mid, _mid(FIXED, pair)):
+            raise BrokenPromise("a rate is one that its source said", seen)
+        return
+    if pair not in known:
+        known[pair] = {name for rates in said for name in _near(_mid(rates, pair))}
+    if not edition.market or not known[pair] & _near(mid):
+        raise BrokenPromise("a rate is one that its source said", seen)
+    if row["created_at"] - exchange["as_of"] > (MAX_AGE_SECONDS + _APART_SECONDS) * 1_000_000:
+        raise BrokenPromise("a rate that is too old is not used", seen)
+
+
+def _mid(rates: Said, pair: tuple[str, str]) -> Fraction:
+    source, destination = pair
+    return rates.get(destination, Fraction(1)) / rates.get(source, Fraction(1))
+
+
+def _same(one: Fraction, other: Fraction) -> bool:
+    return abs(one - other) <= other * _DIGITS
+
+
+def _near(mid: Fraction) -> set[str]:
+    """Return a mid's first digits, rounded either way; mids that are the same share one."""
+    return {f"{float(mid * (1 + off)):.10e}" for off in (-_DIGITS, _DIGITS)}
