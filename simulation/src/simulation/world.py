@@ -54,6 +54,7 @@ _PATIENCE: dict[str, dict[str, Any]] = {
         "refund_rate_window_seconds": 20.0,
     },
 }
+_DOCUMENTS: dict[str, dict[str, Any]] = {}
 _CRASH_SECONDS = (0.5, 4.0)
 _DATABASE_SECONDS = (0.0002, 0.004)
 
@@ -205,13 +206,11 @@ class World:
     def _create(self, process: Process) -> FastAPI:
         create, settings = _CREATE[process.service]
         own = settings(**self._settings(process))
-        telemetry = Telemetry.of(own)
-        return create(
-            own,
-            clock=self.clock,
-            transport=self.network,
-            telemetry=telemetry,
-        )
+        app = create(own, clock=self.clock, transport=self.network, telemetry=Telemetry.of(own))
+        describe = app.openapi
+        # The same for each incarnation, and much to compute.
+        app.openapi = lambda: _described(process.service, describe)  # type: ignore[method-assign]
+        return app
 
     def _settings(self, process: Process) -> dict[str, Any]:
         urls = {f"{name}_url": url for name, url in addresses(SERVICES).items()}
@@ -277,3 +276,9 @@ class World:
         """Begin to see every statement; returns what ends it."""
         event.listen(Engine, "before_cursor_execute", self.before_statement)
         return lambda: event.remove(Engine, "before_cursor_execute", self.before_statement)
+
+
+def _described(service: str, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    if service not in _DOCUMENTS:
+        _DOCUMENTS[service] = describe()
+    return _DOCUMENTS[service]
