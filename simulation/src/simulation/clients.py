@@ -249,16 +249,28 @@ class Clients:
         if paid.get("status") != "CAPTURED":
             return
         captured = Decimal(paid["captured_amount"])
-        for number, share in enumerate(session.refunds):
-            minor = int(captured.scaleb(DECIMALS[session.currency]) * share / 100)
-            if minor:
-                name = f"refund {session.number} {number}"
-                body = {"amount": major(minor, session.currency)}
-                await self._ask(name, f"{path}/refunds", body, key=name.replace(" ", "-"))
-                await asyncio.sleep(session.pause / 4)
+        whole = int(captured.scaleb(DECIMALS[session.currency]))
+        parts = [whole * share // 100 for share in session.refunds]
+        if session.rivals:
+            refunds = (self._refund(session, path, *part) for part in enumerate(parts))
+            await asyncio.gather(*refunds)
+            return
+        for part in enumerate(parts):
+            await self._refund(session, path, *part)
+            await asyncio.sleep(session.pause / 4)
+
+    async def _refund(self, session: Session, path: str, number: int, amount: int) -> None:
+        if amount:
+            name = f"refund {session.number} {number}"
+            body = {"amount": major(amount, session.currency)}
+            await self._ask(name, f"{path}/refunds", body, key=name.replace(" ", "-"))
 
     async def _end_hold(self, session: Session, path: str) -> Any:
         number = session.number
+        if session.rivals:
+            acts = ("capture", "void")
+            racing = (self._ask(f"{act} {number}", f"{path}/{act}", {}) for act in acts)
+            return next((told for told in await asyncio.gather(*racing) if told), None)
         match session.ending:
             case Ending.CAPTURE:
                 return await self._ask(f"capture {number}", f"{path}/capture", {})

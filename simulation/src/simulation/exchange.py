@@ -1,5 +1,6 @@
 """One request at a simulated process: the app's side of a message, until it answers or dies."""
 
+from itertools import count
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -19,14 +20,22 @@ class Served(MountedApp):
         self.state = state
         self.ready = True
         self.open: set[Exchange] = set()
+        self.numbers = count()
 
 
 class Exchange(ServedExchange):
-    """A request and its answer, `wait` seconds later."""
+    """A request of `caller` (None is outside), which arrives after `wait` seconds."""
 
-    def __init__(self, request: Request, served: Served, wait: float = 0.0) -> None:
+    def __init__(
+        self, request: Request, served: Served, caller: Process | None, wait: float = 0.0
+    ) -> None:
         super().__init__(request, served, wait)
         self.served = served
+        self.caller = caller
+        self.order = (str(served.process), next(served.numbers))
+
+    def __str__(self) -> str:
+        return f"{self.caller} to {self.served.process}: {self._request.method} {self._request.url}"
 
     async def whole(self) -> bytes:
         """Return the body; raises ConnectionLost when the process died or the app broke off."""

@@ -1,5 +1,6 @@
 """The judge of a run: reads what the services stored, and computes anew what it should be."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from simulation.oracle.risk import RiskOracle
 from simulation.plan import ACCOUNTS, FUNDS, OVERDRAFTS, Plan
 from simulation.world import World
 
+_LASTING_SECONDS = 20.0
 _MORE_TASKS = 2
 """By how many tasks a process may have grown: a feed that another edition brought, a batch."""
 
@@ -31,9 +33,14 @@ class Judge:
         self._editions = _editions(prepared)
         self._risk = RiskOracle(folder / "risk.db", self._editions)
 
-    def at_commit(self) -> None:
-        """Hold the ledger to its promises at a commit of the wallet; raises BrokenPromise."""
-        self._ledger.at_commit()
+    def at_commit(self, service: str, world: World) -> None:
+        """Hold what a service committed to its promises; raises BrokenPromise."""
+        if service == "wallet":
+            self._ledger.at_commit()
+        elif service == "payments":
+            theirs = [p for p in world.processes.values() if p.service == service]
+            agree = not any(process.offset_us for process in theirs)
+            self._payments.at_commit(world.clock.now(), clocks_agree=agree)
 
     def is_quiet(self) -> bool:
         """Whether nothing is under way and nothing held."""
@@ -58,17 +65,21 @@ class Judge:
         if any(minor(total["sum"], total["currency"]) for total in trial["currencies"]):
             raise BrokenPromise("the ledger says that it is balanced", f"{trial}")
 
-    def leaks(self, before: Mapping[str, int], after: Mapping[str, int], world: World) -> None:
-        """Hold processes to as many tasks as they began with; raises BrokenPromise."""
+    async def leaks(self, began_with: Mapping[str, int], world: World) -> None:
+        """Hold processes to as many lasting tasks as they began with; raises BrokenPromise."""
+        tasks, requests = world.loop.tasks(), world.network.open()
+        await asyncio.sleep(_LASTING_SECONDS)
         for name, process in world.processes.items():
             if not process.alive:
                 raise BrokenPromise("every process runs again", name)
-            if after.get(name, 0) > before.get(name, 0) + _MORE_TASKS:
-                seen = f"{name}: {before.get(name)} tasks, and now {after[name]}"
+            lasting = [task for task in tasks.get(name, ()) if not task.done()]
+            if len(lasting) > began_with.get(name, 0) + _MORE_TASKS:
+                names = [task.get_name() for task in lasting]
+                seen = f"{name}: {began_with.get(name)} tasks, and now {names}"
                 raise BrokenPromise("nothing leaks", seen)
-        left = [s.process.name for apps in world.network.served.values() for s in apps if s.open]
+        left = requests & world.network.open()
         if left:
-            raise BrokenPromise("every request ends", f"{left}")
+            raise BrokenPromise("every request ends", f"{sorted(map(str, left))}")
 
     def at_end(self, clients: Clients, market: Market, now: int) -> None:
         """Hold everything that is stored to its promises; raises BrokenPromise."""

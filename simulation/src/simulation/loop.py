@@ -114,10 +114,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._tasks.setdefault(process, WeakSet()).add(task)
         return task
 
-    def tasks(self) -> dict[str, int]:
-        """Return how many tasks each process has that have not ended."""
+    def tasks(self) -> dict[str, list["asyncio.Task[Any]"]]:
+        """Return the tasks of each process that have not ended."""
         return {
-            process.name: sum(not task.done() for task in tasks)
+            process.name: [task for task in tasks if not task.done()]
             for process, tasks in self._tasks.items()
             if process.alive
         }

@@ -105,8 +105,81 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "reversals are not counted": Mutant(
         "wallet.domain.reversals",
-        "            left[key] = left.get(key, 0) - amount\n\n    def _left_of",
-        "            pass\n\n    def _left_of",
+        "            left[key] = left.get(key, 0) - amount\n\n    def _check",
+        "            pass\n\n    def _check",
+    ),
+    "an answer goes out before its commit": Mutant(
+        "payments.flow",
+        "            await self._commit(Finish(before, after, operation, answer, settled.cause))",
+        "            told = Finish(before, after, operation, answer, settled.cause)\n"
+        "            __import__('asyncio').ensure_future(self._commit(told))",
+    ),
+    "a retry goes under a new id": Mutant(
+        "payments.domain.transfers",
+        '        "transfer_id": operation.operation_id,',
+        '        "transfer_id": f"{operation.operation_id}:{operation.attempts}",',
+    ),
+    "a takeover does not raise the lease": Mutant(
+        "payments.store.leases",
+        ".values(lease_until=until, attempts=op.attempts + 1, **also)",
+        ".values(attempts=op.attempts + 1, **also)",
+    ),
+    "a part is captured as the whole": Mutant(
+        "payments.domain.transfers",
+        "        postings=_wire(capture_postings(payment, operation.amount)),",
+        "        postings=_wire(capture_postings(payment, payment.amount)),",
+    ),
+    "a hold is tried for ever": Mutant(
+        "payments.steps",
+        "waited <= self._settings.give_up_seconds * MICROS:",
+        "waited <= 10 * self._settings.give_up_seconds * MICROS:",
+    ),
+    "a quote is used twice": Mutant(
+        "wallet.domain.evaluate",
+        "        if quote_id in self._view.used_quotes:",
+        "        if False:",
+    ),
+    "what arrives is rounded up": Mutant(
+        "fx.domain.pricing",
+        "        return convert(source_minor, source, destination, rate, Rounding.DOWN)",
+        "        return convert(source_minor, source, destination, rate, Rounding.UP)",
+    ),
+    "a refund is rounded down": Mutant(
+        "kurs.quotes.legs",
+        "            -(-self.destination * source // self.source),",
+        "            self.destination * source // self.source,",
+    ),
+    "one spread is taken for two trades": Mutant(
+        "fx.domain.table",
+        "        first.spread_bps + second.spread_bps,",
+        "        first.spread_bps,",
+    ),
+    "a rate that is too old is sold": Mutant(
+        "fx.domain.table", "            if now <= candidate.usable_until:", "            if True:"
+    ),
+    "a stripe is written as another one's": Mutant(
+        "wallet.store.batch",
+        "        own = stripe if b.overdraft is None else 0",
+        "        own = 0",
+    ),
+    "a deposit's id counts with its amount only": Mutant(
+        "wallet.service",
+        'transfer_id=f"dep:{merchant}:{deposit.deposit_id}",',
+        'transfer_id=f"dep:{merchant}:{deposit.deposit_id}:{amount}",',
+    ),
+    "velocity forgets who asked before": Mutant(
+        "risk.domain.batch",
+        "            self._used[account, currency] = Use(attempts + 1, total + amount)",
+        "            self._used[account, currency] = Use(1, amount)",
+    ),
+    "velocity counts one more than it may": Mutant(
+        "risk.domain.rules", "    if count <= maximum:", "    if count <= maximum + 1:"
+    ),
+    "a repeated attempt is counted again": Mutant(
+        "risk.domain.batch",
+        "            return Scored(stored, None) if field is None else",
+        "            self._count(attempt.counter_key, attempt.currency, attempt.amount_minor)\n"
+        "            return Scored(stored, None) if field is None else",
     ),
 }
 

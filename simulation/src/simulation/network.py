@@ -6,7 +6,7 @@ when it is sent, from the faults that are under way on its link.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -51,6 +51,7 @@ class Network:
 
     async def send(self, request: Request) -> Response:
         """Return the whole answer; raises Unreachable or OutcomeUnknown, as a transport does."""
+        exchange = None
         try:
             async with asyncio.timeout(request.timeout):
                 exchange = await self._begin(request)
@@ -58,6 +59,9 @@ class Network:
                 await self._return(request)
         except TimeoutError as error:
             raise ResponseTimeout(request.target, "no answer in time") from error
+        finally:
+            if exchange is not None:
+                exchange.disconnect()
         return Response(exchange.status, exchange.headers(), body, exchange.raw_headers)
 
     @asynccontextmanager
@@ -79,20 +83,28 @@ class Network:
     async def close(self) -> None:
         """Do nothing: others use it."""
 
+    def open(self) -> set[Exchange]:
+        """Return every request that has no whole answer yet."""
+        return {e for apps in self.served.values() for served in apps for e in served.open}
+
     def drop(self, process: Process) -> None:
         """Take a process that died off the network; its peers learn of it a moment later."""
         for apps in self.served.values():
             for served in [s for s in apps if s.process is process]:
                 apps.remove(served)
-                for exchange in served.open:
-                    wait = self.chance.uniform(*_RESET_SECONDS)
-                    # In no process: who died does nothing more.
-                    asyncio.get_running_loop().call_later(
-                        wait, exchange.break_off, context=Context()
-                    )
+                for exchange in _in_order(served.open):
+                    self._soon(exchange.break_off)
+        for exchange in _in_order(self.open()):
+            if exchange.caller is process:
+                self._soon(exchange.disconnect)
+
+    def _soon(self, learn: Callable[[], None]) -> None:
+        # In no process: who died does nothing more.
+        wait = self.chance.uniform(*_RESET_SECONDS)
+        asyncio.get_running_loop().call_later(wait, learn, context=Context())
 
     async def _begin(self, request: Request) -> Exchange:
-        weather, target = self._weather(request), _service(request.url)
+        weather, target, caller = self._weather(request), _service(request.url), PROCESS.get(None)
         await asyncio.sleep(self.chance.uniform(*LATENCY_SECONDS))
         if weather.parted or self._strikes("lost_before", weather.lost_before):
             await asyncio.Event().wait()
@@ -104,8 +116,11 @@ class Network:
         if self._strikes("reset", weather.reset):
             raise ConnectionLost(request.target, "the connection was reset")
         if self._strikes("doubled", weather.doubled):
-            self._deliver(Exchange(request, served, self.chance.uniform(*_LATE_SECONDS)))
-        exchange = Exchange(request, served)
+            # Nobody waits for this one.
+            again = Exchange(request, served, caller, self.chance.uniform(*_LATE_SECONDS))
+            again.disconnect()
+            self._deliver(again)
+        exchange = Exchange(request, served, caller)
         self._deliver(exchange)
         return exchange
 
@@ -132,7 +147,8 @@ class Network:
             if not done.cancelled():
                 done.exception()
 
-        task.add_done_callback(ended)
+        # In no process: the caller may be dead by then.
+        task.add_done_callback(ended, context=Context())
 
     def _choose(self, target: str) -> Served | None:
         ready = [s for s in self.served.get(target, ()) if s.ready]
@@ -153,6 +169,10 @@ class Network:
 def addresses(services: tuple[str, ...]) -> Mapping[str, str]:
     """Return the base URL of each service in the world."""
     return {name: f"http://{name}.world" for name in services}
+
+
+def _in_order(exchanges: Iterable[Exchange]) -> list[Exchange]:
+    return sorted(exchanges, key=lambda exchange: exchange.order)
 
 
 def _service(url: str) -> str:

@@ -52,7 +52,7 @@ class Session:
 
     Amounts are in minor units, moments and waits in seconds. `racers` clients send the same
     request at once; `other` sends other content under the same key; `refunds` are shares of what
-    was captured, in percent.
+    was captured, in percent; with `rivals` they are asked for at once, and a capture beside a void.
     """
 
     number: int
@@ -70,6 +70,7 @@ class Session:
     replays: int
     refunds: tuple[int, ...]
     approve: bool
+    rivals: bool
     pause: float
 
 
@@ -199,6 +200,7 @@ def _session(chance: random.Random, number: int, seconds: float) -> Session:
         replays=chance.choice((0, 0, 1, 2)),
         refunds=_refunds(chance),
         approve=chance.random() < 0.6,
+        rivals=chance.random() < 0.2,
         pause=chance.choice((0.0, 0.05, 1.0, 8.0, 30.0)),
     )
 

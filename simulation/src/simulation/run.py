@@ -143,7 +143,7 @@ class _Run:
         await asyncio.sleep(_WARM_SECONDS)
         await self.clients.fund()
         begins = self.loop.time()
-        tasks = self.loop.tasks()
+        tasks = {name: len(tasks) for name, tasks in self.loop.tasks().items()}
         follower = self.loop.create_task(self.clients.follow())
         await asyncio.gather(
             asyncio.sleep(self.plan.seconds),
@@ -151,14 +151,17 @@ class _Run:
             *(self.clients.bring(deposit, begins) for deposit in self.plan.deposits),
             *(self.faults.strike(fault, begins) for fault in self.plan.faults),
         )
-        await self.faults.settle()
+        try:
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                await self.faults.settle()
+        except TimeoutError:
+            raise BrokenPromise("every process runs again", "not after minutes") from None
         self.tell("all faults have ended")
         await self._settle()
         await self.clients.ask_again(self.chance, _ASKED_AGAIN)
         await self.judge.compare_reads(self.clients)
         follower.cancel()
-        await asyncio.sleep(_QUIET_SECONDS)
-        self.judge.leaks(tasks, self.loop.tasks(), self.world)
+        await self.judge.leaks(tasks, self.world)
         self.judge.at_end(self.clients, self.market, self.clock.now())
 
     async def _settle(self) -> None:
@@ -169,10 +172,8 @@ class _Run:
         await asyncio.sleep(_QUIET_SECONDS)
 
     def _committed(self, service: str) -> None:
-        if service != "wallet":
-            return
         try:
-            self.judge.at_commit()
+            self.judge.at_commit(service, self.world)
         except BrokenPromise as broken:
             self.broken = self.broken or broken
             self.loop.stop()

@@ -55,6 +55,8 @@ _PATIENCE: dict[str, dict[str, Any]] = {
     },
 }
 _DOCUMENTS: dict[str, dict[str, Any]] = {}
+_GRACE_SECONDS = 30.0
+"""How long a process that is told to end finishes what it has."""
 _CRASH_SECONDS = (0.5, 4.0)
 _DATABASE_SECONDS = (0.0002, 0.004)
 
@@ -147,7 +149,8 @@ class World:
         app.state.draining = True
         for served in self._served(process):
             served.ready = False
-            while served.open and process.alive:  # noqa: ASYNC110 - as a server looks, too
+            patience = self.loop.time() + _GRACE_SECONDS
+            while served.open and process.alive and self.loop.time() < patience:
                 await asyncio.sleep(0.1)
         if process.alive:
             self._stop[process].put_nowait({"type": "lifespan.shutdown"})

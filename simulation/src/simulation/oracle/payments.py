@@ -20,6 +20,10 @@ MOVES: dict[str | None, set[str]] = {
     "PARTIALLY_REFUNDED": {"PARTIALLY_REFUNDED", "REFUNDED"},
 }
 """As docs/api.md and the design describe them."""
+_APART_MICROS = 2_000_000
+"""How far clocks are apart that nobody has set wrong: they go at rates of their own."""
+_LONGEST_COMMIT_MICROS = 1_000_000
+"""How much later than its lease of eight seconds ends a takeover is committed at most."""
 _HELD = {"AUTHORIZED", "REVIEW"}
 
 
@@ -33,6 +37,7 @@ class PaymentOracle:
 
     def __init__(self, file: Path) -> None:
         self._connection = beside(file)
+        self._driven: dict[str, tuple[int, int]] = {}
 
     def payments(self) -> dict[str, Row]:
         """Return every payment by its id, accounts as its merchant calls them."""
@@ -48,10 +53,34 @@ class PaymentOracle:
         rows = self._connection.execute("SELECT * FROM operations ORDER BY operation_id")
         return [{**dict(row), "payment_id": row["uid"].partition(":")[2]} for row in rows]
 
+    def at_commit(self, now: int, *, clocks_agree: bool) -> None:
+        """Hold what is under way to its promises; `now` is what right clocks say (micros).
+
+        Raises BrokenPromise. Leases are held to the time only where clocks agree about it.
+        """
+        query = (
+            "SELECT operation_id, uid, attempts, lease_until FROM operations WHERE answer IS NULL"
+        )
+        under_way: dict[str, str] = {}
+        for name, uid, attempts, lease in self._connection.execute(query):
+            if uid in under_way:
+                seen = f"{under_way[uid]} and {name}"
+                raise BrokenPromise("one operation at a time works on a payment", seen)
+            under_way[uid] = name
+            known, before = self._driven.get(name, (attempts, lease))
+            if attempts != known and clocks_agree:
+                seen = f"{name}: attempt {attempts} until {lease}, before until {before}, at {now}"
+                if before > now + _APART_MICROS:
+                    raise BrokenPromise("nobody takes over what still runs", seen)
+                if lease < now - _LONGEST_COMMIT_MICROS:
+                    raise BrokenPromise("who takes over has a lease of his own", seen)
+            self._driven[name] = (attempts, lease)
+
     def at_end(self) -> None:
         """Hold operations, events and refunds to their promises; raises BrokenPromise."""
         self._everything_ended()
         self._events_lead_from_state_to_state()
+        self._no_refund_began_in_vain()
         for row in self.payments().values():
             if not 0 <= row["refunded_amount"] <= row["captured_amount"] <= row["amount"]:
                 raise BrokenPromise("refunds never exceed the capture", f"{row}")
@@ -113,6 +142,16 @@ class PaymentOracle:
             "WHERE status IN ('AUTHORIZED', 'REVIEW') OR hold_expires_at IS NOT NULL",
         )
         self._none("no transfer is without a payment", "SELECT * FROM unknown_transfers")
+
+    def _no_refund_began_in_vain(self) -> None:
+        for operation in self.operations():
+            if operation["kind"] != "refund" or operation["answer_status"] != 400:
+                continue
+            paid = _said(operation)["payment"]
+            decimals = DECIMALS[paid["currency"]]
+            left = Fraction(paid["captured_amount"]) - Fraction(paid["refunded_amount"])
+            if operation["amount"] > left * 10**decimals:
+                raise BrokenPromise("more than is left is never begun to refund", f"{paid}")
 
     def _none(self, promise: str, query: str) -> None:
         rows = self._connection.execute(query).fetchall()
