@@ -9,6 +9,7 @@ from rich.console import Console
 
 from loadtest.progress import track
 from simulation import mutants
+from simulation.hunt import hunt
 from simulation.plan import Plan, Trouble, draw
 
 _HASH_SEED = "PYTHONHASHSEED"
@@ -21,6 +22,8 @@ def main() -> int:
         # The order of sets is part of a world: only a new interpreter can fix it.
         os.environ[_HASH_SEED] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "simulation", *sys.argv[1:]])  # noqa: S606
+    if options.mutants:
+        return hunt(options.seeds)
     if options.mutant:
         mutants.plant(options.mutant)
     return _run(options)
@@ -102,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     known = ", ".join(Trouble)
     parser.add_argument("--faults", default="all", help=f"all, none, or some of: {known}")
     parser.add_argument("--cpu-seconds", type=float, default=0, help="stop after so much CPU")
+    parser.add_argument("--mutants", action="store_true", help="look for every planted fault")
     parser.add_argument("--mutant", help="plant a fault into the shipped code first")
     parser.add_argument("--jobs", type=int, default=1, help="seeds at once, each a process")
     parser.add_argument("--shrink", type=int, default=120, help="runs to find a shorter story")

@@ -150,7 +150,8 @@ class World:
         for served in self._served(process):
             served.ready = False
             patience = self.loop.time() + _GRACE_SECONDS
-            while served.open and process.alive and self.loop.time() < patience:
+            # As a server looks, too.
+            while served.open and process.alive and self.loop.time() < patience:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         if process.alive:
             self._stop[process].put_nowait({"type": "lifespan.shutdown"})
