@@ -1,4 +1,4 @@
-"""Looks for every planted fault, one at a time, and tells which seed found it, and by which promise.
+"""Looks for every planted fault, one at a time: which seed finds it, and by which promise.
 
 Each mutant has an interpreter of its own, since it has to be there before anything is imported.
 """
