@@ -188,6 +188,21 @@ simulate: $(ENVIRONMENT) ## run the gateway in virtual time with everything goin
 	@$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) \
 	  $(if $(HOURS),--hours $(HOURS)) $(if $(PAYMENTS),--payments $(PAYMENTS)) $(if $(FAULTS),--faults $(FAULTS)) $(SIMULATE)
 
+.PHONY: simulate-mutants
+simulate-mutants: $(ENVIRONMENT) ## plant each known fault into the gateway and look whether 200 seeds find it (an hour)
+	@$(BIN)/python -m simulation --mutants --seeds 200
+
+.PHONY: simulate-twice
+simulate-twice: $(ENVIRONMENT) ## run 50 seeds alone and after one another: the same trace, byte for byte (minutes)
+	@$(BIN)/python -m simulation --twice --seeds 50
+
+SIMULATED := */payments/*.py,*/payments/store/*.py,*/wallet/domain/*.py,*/wallet/store/*.py
+.PHONY: simulate-coverage
+simulate-coverage: $(ENVIRONMENT) ## which lines of payments and of the ledger no seed reaches: SEEDS=
+	@mkdir -p var && PYTHONHASHSEED=0 COVERAGE_FILE=var/.coverage-simulate $(BIN)/coverage run --rcfile=/dev/null \
+	  --include='$(SIMULATED)' -m simulation --jobs 0 --seeds $(SEEDS)
+	@COVERAGE_FILE=var/.coverage-simulate $(BIN)/coverage report --rcfile=/dev/null --show-missing --skip-covered
+
 .PHONY: test-integration-docker
 test-integration-docker: ## the tests of whole stacks, on SQLite and PostgreSQL, in a container: TEST="tests/wallet -x"
 	@$(BUILD) -f tests/Dockerfile -t kurs/integration:$(TAG) .

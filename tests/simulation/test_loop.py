@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from simulation.loop import Stalled, VirtualLoop, context_of
+from simulation.oracle.promise import BrokenPromise
 from simulation.plan import Plan, Trouble, draw
 from simulation.process import Process, WorldClock
+from simulation.run import Outcome
 from simulation.shrink import shrink
 
 
@@ -116,15 +118,18 @@ def test_clocks_of_processes_differ_and_never_jump_by_their_rate() -> None:
 
 def test_a_failing_plan_is_cut_down_to_what_is_needed() -> None:
     plan = draw(5, seconds=60, payments=40, troubles=frozenset(Trouble), faults=20)
-    wanted = plan.faults[7], plan.sessions[11], plan.sessions[30]
+    wanted = plan.faults[7], plan.sessions[11], plan.sessions[30], plan.deposits[2]
 
-    def breaks(candidate: Plan) -> bool:
-        return wanted[0] in candidate.faults and set(wanted[1:]) <= set(candidate.sessions)
+    def outcome(candidate: Plan) -> Outcome:
+        kept = {*candidate.faults, *candidate.sessions, *candidate.deposits}
+        broken = BrokenPromise("one", "seen") if set(wanted) <= kept else None
+        return Outcome(candidate, broken, [], "", 0.0)
 
-    smallest = shrink(plan, breaks)
+    smallest = shrink(outcome(plan), outcome, 120).plan
 
     assert smallest.faults == wanted[:1]
-    assert smallest.sessions == wanted[1:]
+    assert smallest.sessions == wanted[1:3]
+    assert smallest.deposits == wanted[3:]
 
 
 def test_a_plan_is_drawn_from_its_seed_alone() -> None:

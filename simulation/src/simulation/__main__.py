@@ -3,7 +3,9 @@
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -11,6 +13,9 @@ from loadtest.progress import track
 from simulation import mutants
 from simulation.hunt import hunt
 from simulation.plan import Plan, Trouble, draw
+
+if TYPE_CHECKING:
+    from simulation.isolation import Run
 
 _HASH_SEED = "PYTHONHASHSEED"
 
@@ -42,6 +47,8 @@ def _run(options: argparse.Namespace) -> int:
     done, broken = [], None
     with prepared_folder() as prepared, track(console, "seeds", count) as progress:
         play = partial(run, prepared=prepared)
+        if options.twice:
+            return _twice(console, plans, play)
         for outcome in outcomes(plans, play, jobs=options.jobs):
             if outcome.broken is not None:
                 broken = outcome
@@ -58,6 +65,19 @@ def _run(options: argparse.Namespace) -> int:
     if options.seed is not None:
         console.print(f"trace {done[0].trace}", highlight=False)
     return 0
+
+
+def _twice(console: Console, plans: Iterable[Plan], run: "Run") -> int:
+    """Run each plan alone and after the others, and compare the traces of both."""
+    from simulation.isolation import outcome_of
+
+    differ = 0
+    for plan in plans:
+        alone, among_others = outcome_of(plan, run).trace, run(plan).trace
+        differ += alone != among_others
+        same = "twice" if alone == among_others else f"and {among_others}"
+        console.print(f"seed {plan.seed}: {alone} {same}", highlight=False, soft_wrap=True)
+    return 1 if differ else 0
 
 
 def _cpu_seconds() -> float:
@@ -107,7 +127,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cpu-seconds", type=float, default=0, help="stop after so much CPU")
     parser.add_argument("--mutants", action="store_true", help="look for every planted fault")
     parser.add_argument("--mutant", help="plant a fault into the shipped code first")
-    parser.add_argument("--jobs", type=int, default=1, help="seeds at once, each a process")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="seeds at once, each a process; 0: none"
+    )
+    parser.add_argument("--twice", action="store_true", help="compare the traces of two runs")
     parser.add_argument("--shrink", type=int, default=120, help="runs to find a shorter story")
     return parser
 

@@ -1,0 +1,73 @@
+"""The network of a world: who is told when one of two ends dies."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any
+
+from kurs.calls.message import Request
+from simulation.exchange import Served
+from simulation.loop import VirtualLoop, context_of
+from simulation.network import Network
+from simulation.process import Process
+
+
+def run(work: Callable[[Network], Any]) -> Any:
+    loop = VirtualLoop(random.Random(1))
+    try:
+        return loop.run_until_complete(work(Network(random.Random(2))))
+    finally:
+        loop.close()
+
+
+async def listens(scope: Any, receive: Any, send: Any) -> None:
+    """Answer nothing, until the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def answers_late(scope: Any, receive: Any, send: Any) -> None:
+    await asyncio.sleep(1)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def asked_by(network: Network, app: Any) -> tuple[Process, Process]:
+    """Serve `app` by one process and ask it from another one."""
+    server, client = Process("wallet-1"), Process("payments-1")
+    network.served["wallet"] = [Served(server, app, {})]
+    request = Request("GET", "http://wallet.world/", timeout=30.0, target="wallet")
+    loop = asyncio.get_running_loop()
+    client.kept.append(loop.create_task(network.send(request), context=context_of(client)))
+    return server, client
+
+
+def die(network: Network, process: Process) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    process.alive = False
+    loop.forget(process)
+    network.drop(process)
+
+
+def test_a_server_learns_that_its_client_died() -> None:
+    async def work(network: Network) -> None:
+        _, client = asked_by(network, listens)
+        await asyncio.sleep(0.5)
+        assert len(network.open()) == 1
+        die(network, client)
+        await asyncio.sleep(1)
+        assert not network.open()
+
+    run(work)
+
+
+def test_a_request_ends_for_its_server_whoever_died_meanwhile() -> None:
+    async def work(network: Network) -> None:
+        _, client = asked_by(network, answers_late)
+        await asyncio.sleep(0.5)
+        die(network, client)
+        await asyncio.sleep(5)
+        assert not network.open()
+
+    run(work)
