@@ -49,6 +49,26 @@ class PaymentMetrics:
             "kurs_payments_unknown_codes_total",
             "Operations that another service refused with a code that this release does not know.",
         )
+        self._exposure = telemetry.gauge(
+            "kurs_payments_exposure",
+            "Amounts held across currencies at a fixed rate, in major units of the paid currency",
+            ["currency"],
+        )
+        self._exposed: set[str] = set()
+        self._watch_the_unfinished(telemetry)
+        self._watch_the_ledger(telemetry)
+
+    def _watch_the_unfinished(self, telemetry: Telemetry) -> None:
+        self.oldest_pending = telemetry.gauge(
+            "kurs_payments_oldest_pending_seconds",
+            "Age of the oldest unfinished operation that is not set aside.",
+        )
+        self.set_aside = telemetry.gauge(
+            "kurs_payments_operations_set_aside",
+            "Operations that could not be finished many times over and wait for a person",
+        )
+
+    def _watch_the_ledger(self, telemetry: Telemetry) -> None:
         self.reconciled = telemetry.counter(
             "kurs_payments_reconciled_total",
             "Captured payments that were looked up in the ledger again: found or missing.",
@@ -63,20 +83,6 @@ class PaymentMetrics:
         self.unknown_transfers = telemetry.gauge(
             "kurs_payments_unknown_transfers",
             "Transfers in the ledger that no payment asked for; anything but 0 was forged",
-        )
-        self._exposure = telemetry.gauge(
-            "kurs_payments_exposure",
-            "Amounts held across currencies at a fixed rate, in major units of the paid currency",
-            ["currency"],
-        )
-        self._exposed: set[str] = set()
-        self.oldest_pending = telemetry.gauge(
-            "kurs_payments_oldest_pending_seconds",
-            "Age of the oldest unfinished operation that is not set aside.",
-        )
-        self.set_aside = telemetry.gauge(
-            "kurs_payments_operations_set_aside",
-            "Operations that could not be finished many times over and wait for a person",
         )
 
     def report_exposure(self, held: Mapping[str, int]) -> None:

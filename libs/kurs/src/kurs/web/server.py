@@ -176,8 +176,20 @@ def main(
     except CannotRun as error:
         sys.exit(f"{settings.service}: {error}")
     app.state.telemetry.route_standard_logging()
+    _allow_files(settings.max_connections)
+    server = DrainingServer(_config(settings, app), app, settings, _watchdog(settings, app))
+    _settle_garbage_collector()
+    server.run()
+    if not server.started:
+        sys.exit(3)
+    if server.starts_anew:
+        # The same process with the code that is there now: for a pod whose files were synced.
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606
+
+
+def _config(settings: ServiceSettings, app: FastAPI) -> uvicorn.Config:
     port: Port = app.state.port
-    config = uvicorn.Config(
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -193,15 +205,6 @@ def main(
         timeout_graceful_shutdown=IN_FLIGHT_SECONDS,
         backlog=2048,
     )
-    _allow_files(settings.max_connections)
-    server = DrainingServer(config, app, settings, _watchdog(settings, app))
-    _settle_garbage_collector()
-    server.run()
-    if not server.started:
-        sys.exit(3)
-    if server.starts_anew:
-        # The same process with the code that is there now: for a pod whose files were synced.
-        os.execv(sys.executable, sys.orig_argv)  # noqa: S606
 
 
 def _run(service: str, known: Mapping[str, Command], name: str, arguments: list[str]) -> None:
