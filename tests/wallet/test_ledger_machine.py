@@ -49,7 +49,7 @@ from wallet.expiry import release_expired
 from wallet.ledger import Ledger, Submission
 from wallet.metrics import WalletMetrics
 from wallet.schemas.batch import BATCH, to_transfer
-from wallet.schemas.public import AccountIn, DepositIn
+from wallet.schemas.public import AccountRequest, DepositRequest
 from wallet.service import Budget, Wallet
 from wallet.settings import WalletSettings
 from wallet.store import reports, tables
@@ -131,7 +131,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def open_account(self, merchant: str, overdraft: int) -> None:
         account = self.next_name(merchant)
         limits = [{"currency": "USD", "amount": f"{overdraft / 100:.2f}"}] if overdraft else []
-        wanted = AccountIn.model_validate({"account_id": account, "overdrafts": limits})
+        wanted = AccountRequest.model_validate({"account_id": account, "overdrafts": limits})
         caller = Caller(merchant, roles=frozenset({"treasury", "audit"}))
         for _ in range(2):
             self.wait(self.wallet.open_accounts(caller, [wanted], many=False))
@@ -142,7 +142,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def deposit(self, pick: int, amount: int, whole: bool = False) -> None:
         account = self.account(pick)
         number = next(self.numbers)
-        body = DepositIn.model_validate(
+        body = DepositRequest.model_validate(
             {
                 "deposit_id": f"{self.prefix}-d{number}",
                 "account_id": account if whole else account.partition("/")[2],

@@ -1,21 +1,27 @@
 """Shapes what the domain and the store return into answers."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kurs.contracts.batch import Misfit
 from kurs.kernel.accounts import shown
+from kurs.kernel.caller import Caller
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
 from wallet.domain.transfers import Outcome, Record
+from wallet.publication import SignedHead
+from wallet.schemas.batch import ChainAnswer, ChainedTransfer, HeadAnswer
 from wallet.schemas.public import (
-    AccountBalances,
-    AccountOut,
-    BalanceOut,
+    AccountAnswer,
+    BalanceAnswer,
+    BalancesAnswer,
     CurrencyTotal,
-    EntryOut,
-    OverdraftOut,
+    DepositAnswer,
+    DepositRequest,
+    EntriesAnswer,
+    EntryAnswer,
+    OverdraftAnswer,
 )
 from wallet.store.accounts import Account
 from wallet.store.reports import CurrencySum, Entry, Position
@@ -64,15 +70,15 @@ def stored_transfer(record: Record) -> dict[str, Any]:
     }
 
 
-def account(found: Account, payee_id: str | None) -> AccountOut:
+def account(found: Account, payee_id: str | None) -> AccountAnswer:
     """Return an account as its merchant sees it."""
-    return AccountOut(
+    return AccountAnswer(
         account_id=shown(found.merchant, found.account_id),
         payee_id=payee_id,
         kind=found.kind,
         settlement_currency=found.settlement_currency,
         overdrafts=[
-            OverdraftOut(currency=currency, amount=format_amount(limit, currency))
+            OverdraftAnswer(currency=currency, amount=format_amount(limit, currency))
             for currency, limit in sorted(found.overdrafts.items())
         ],
         opened_at=to_rfc3339(found.opened_at),
@@ -92,13 +98,13 @@ def found_account(found: Account | None) -> dict[str, Any] | None:
     }
 
 
-def account_balances(found: Account, positions: Iterable[Position]) -> AccountBalances:
+def account_balances(found: Account, positions: Iterable[Position]) -> BalancesAnswer:
     """Return an account's balances."""
-    return AccountBalances(
+    return BalancesAnswer(
         account_id=shown(found.merchant, found.account_id),
         settlement_currency=found.settlement_currency,
         balances=[
-            BalanceOut(
+            BalanceAnswer(
                 currency=p.currency,
                 available=format_amount(p.posted - p.held + p.overdraft, p.currency),
                 held=format_amount(p.held, p.currency),
@@ -109,9 +115,9 @@ def account_balances(found: Account, positions: Iterable[Position]) -> AccountBa
     )
 
 
-def entry(found: Entry) -> EntryOut:
+def entry(found: Entry) -> EntryAnswer:
     """Return one entry of an account."""
-    return EntryOut(
+    return EntryAnswer(
         entry_id=found.entry_id,
         transfer_id=found.transfer_id,
         kind=found.kind,
@@ -128,4 +134,49 @@ def currency_total(found: CurrencySum) -> CurrencyTotal:
         sum=format_amount(found.total, found.currency),
         accounts=found.accounts,
         postings=found.postings,
+    )
+
+
+def entries(page: Sequence[Entry], following: int | None) -> EntriesAnswer:
+    """Return a page of an account's entries; `following` is the entry that the next begins with."""
+    return EntriesAnswer(
+        items=[entry(found) for found in page],
+        next_cursor=None if following is None else str(following),
+    )
+
+
+def deposit(
+    caller: Caller, body: DepositRequest, outcome: Outcome, amount_minor: int
+) -> DepositAnswer:
+    """Return what became of a deposit."""
+    return DepositAnswer(
+        deposit_id=body.deposit_id,
+        account_id=shown(caller.merchant, body.account_id),
+        currency=body.currency,
+        amount=format_amount(amount_minor, body.currency),
+        status=outcome.status.value,
+        created_at=to_rfc3339(outcome.created_at),
+    )
+
+
+def head(latest: SignedHead | None) -> HeadAnswer:
+    """Return the head that was published last."""
+    if latest is None:
+        return HeadAnswer()
+    return HeadAnswer(at=to_rfc3339(latest.at), head=latest.word)
+
+
+def chained(records: Iterable[Record], until: int) -> ChainAnswer:
+    """Return transfers of a chain; `until` is the last link that they are of."""
+    return ChainAnswer(
+        until=until,
+        transfers=[
+            ChainedTransfer(
+                transfer_id=record.transfer_id,
+                kind=record.kind,
+                merchant=record.merchant,
+                created_at=record.created_at,
+            )
+            for record in records
+        ],
     )

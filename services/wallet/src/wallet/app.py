@@ -11,14 +11,16 @@ from kurs.quotes.token import QuoteVerifier
 from kurs.service import Joined, Service
 from kurs.service.database import keep_database
 from wallet.audit import Audit
+from wallet.batches import BatchTransfers
 from wallet.directory import AccountDirectory
 from wallet.domain.heads import read_private_key
 from wallet.expiry import release_expired
 from wallet.ledger import Ledger
+from wallet.ledger_reads import LedgerReads
 from wallet.metrics import WalletMetrics
 from wallet.migrations import VERSIONS
 from wallet.publication import HeadPublisher
-from wallet.routes import merchant_routes
+from wallet.routes import routes
 from wallet.service import Budget, Wallet
 from wallet.service_routes import service_routes
 from wallet.settings import WalletSettings
@@ -43,11 +45,12 @@ def create_app(settings: WalletSettings, **joined: Unpack[Joined]) -> FastAPI:
         )
     )
     service.at_end(ledger.close)
+    directory = service.add(AccountDirectory(database))
     wallet = service.add(
         Wallet(
             database,
             ledger,
-            AccountDirectory(database),
+            directory,
             service.clock,
             service.telemetry.logger,
             settings.overdraft_max_minor,
@@ -60,7 +63,9 @@ def create_app(settings: WalletSettings, **joined: Unpack[Joined]) -> FastAPI:
         )
     )
     _add_heartbeats(service, wallet, heads, metrics)
-    return service.app(service_routes(wallet, quotes, heads), merchant_routes(wallet))
+    service.add(BatchTransfers(ledger, directory, quotes))
+    service.add(LedgerReads(database))
+    return service.app(routes, service_routes)
 
 
 def stripe_of(instance: str) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from kurs.data.database import Database
 from kurs.kernel.accounts import is_payee_id
-from wallet.schemas.batch import CaptureIn, HoldIn, PostIn, PostingIn, TransferIn
+from wallet.schemas.batch import BatchItem, CaptureItem, HoldItem, PostingItem, PostItem
 from wallet.store.accounts import Account, find_by_name
 
 _REMEMBERED = 100_000
@@ -53,7 +53,7 @@ class AccountDirectory:
         known.update(found)
         return accounts
 
-    async def name_as_stored(self, items: Iterable[TransferIn]) -> None:
+    async def name_as_stored(self, items: Iterable[BatchItem]) -> None:
         """Let items name accounts by the ledger's ids, so that their contents and postings do.
 
         The same item names the same account whenever it comes: what it was refused for once, it is
@@ -78,10 +78,10 @@ class AccountDirectory:
         return known is not None and known.account_id == account
 
 
-def _legs(item: TransferIn) -> Sequence[PostingIn | HoldIn]:
-    if isinstance(item, HoldIn):
+def _legs(item: BatchItem) -> Sequence[PostingItem | HoldItem]:
+    if isinstance(item, HoldItem):
         return (item,)
-    return item.postings if isinstance(item, PostIn | CaptureIn) else ()
+    return item.postings if isinstance(item, PostItem | CaptureItem) else ()
 
 
 def _first(names: Names, found: dict[str, Account]) -> Account | None:

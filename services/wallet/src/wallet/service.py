@@ -30,7 +30,7 @@ from wallet.errors import (
     DepositConflict,
 )
 from wallet.ledger import Ledger, Submission
-from wallet.schemas.public import AccountIn, DepositIn
+from wallet.schemas.public import AccountRequest, DepositRequest
 from wallet.store import reports
 from wallet.store.accounts import (
     Account,
@@ -70,7 +70,7 @@ class Wallet:
     budget: Budget
 
     async def open_accounts(
-        self, caller: Caller, wanted: Sequence[AccountIn], *, many: bool
+        self, caller: Caller, wanted: Sequence[AccountRequest], *, many: bool
     ) -> list[Payable]:
         """Open accounts in one transaction, all or none; those open already stay as they are.
 
@@ -175,7 +175,7 @@ class Wallet:
         page = found[:limit]
         return page, page[-1].entry_id if len(found) > limit else None
 
-    async def deposit(self, caller: Caller, deposit: DepositIn) -> tuple[Outcome, int]:
+    async def deposit(self, caller: Caller, deposit: DepositRequest) -> tuple[Outcome, int]:
         """Move money from the outside world to an account, of the caller's or that it names whole.
 
         Returns the outcome and the amount in minor units. Raises AccountNotFound,
@@ -193,7 +193,7 @@ class Wallet:
             return outcome, amount
         raise _deposit_problem(deposit, outcome)
 
-    async def _receiver(self, caller: Caller, deposit: DepositIn) -> str:
+    async def _receiver(self, caller: Caller, deposit: DepositRequest) -> str:
         """Return the ledger's id of a deposit's account; of one that is not there, its name.
 
         The ledger refuses that one: a deposit that was made under the same id comes first. Another
@@ -207,7 +207,7 @@ class Wallet:
         return account.account_id
 
 
-def _deposit(caller: Caller, account_id: str, deposit: DepositIn, amount: int) -> Transfer:
+def _deposit(caller: Caller, account_id: str, deposit: DepositRequest, amount: int) -> Transfer:
     merchant, currency = caller.merchant, deposit.currency
     postings = [Posting(HOUSE_WORLD, currency, -amount), Posting(account_id, currency, amount)]
     content = {
@@ -225,7 +225,7 @@ def _deposit(caller: Caller, account_id: str, deposit: DepositIn, amount: int) -
     )
 
 
-def _deposit_problem(deposit: DepositIn, outcome: Outcome) -> Exception:
+def _deposit_problem(deposit: DepositRequest, outcome: Outcome) -> Exception:
     if outcome.status is Status.CONFLICT:
         field = (outcome.field or "deposit_id").removesuffix("_minor")
         message = f"deposit {deposit.deposit_id} was made before with another {field}"
@@ -270,7 +270,7 @@ def _check_ceiling(account: Account, ceiling: ByCurrency) -> None:
             raise CeilingExceeded(said, errors=[error])
 
 
-def _limits(account: AccountIn, prefix: str) -> Mapping[str, int]:
+def _limits(account: AccountRequest, prefix: str) -> Mapping[str, int]:
     limits: dict[str, int] = {}
     for index, overdraft in enumerate(account.overdrafts):
         field = f"{prefix}overdrafts.{index}"

@@ -64,7 +64,7 @@ _PositiveMinor = Annotated[int, Field(strict=True, gt=0, le=MAX_MINOR)]
 _Revision = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
 
 
-class PostingIn(Request):
+class PostingItem(Request):
     """One leg: a positive amount credits the account, a negative one debits it."""
 
     account_id: LedgerAccountId
@@ -72,7 +72,7 @@ class PostingIn(Request):
     amount_minor: _Minor
 
 
-def _balanced(postings: list[PostingIn]) -> list[PostingIn]:
+def _balanced(postings: list[PostingItem]) -> list[PostingItem]:
     legs = [Posting(p.account_id, p.currency, p.amount_minor) for p in postings]
     wrong = unbalanced(legs)
     if wrong:
@@ -84,11 +84,11 @@ def _balanced(postings: list[PostingIn]) -> list[PostingIn]:
 
 
 _Postings = Annotated[
-    list[PostingIn], Field(min_length=2, max_length=100), AfterValidator(_balanced)
+    list[PostingItem], Field(min_length=2, max_length=100), AfterValidator(_balanced)
 ]
 
 
-class TransferIn(Request):
+class BatchItem(Request):
     """What every item has. Its id is the caller's, and is used once for ever.
 
     It begins with the operation and the merchant that it is for, `pay:shop:`, so that no caller can
@@ -120,7 +120,7 @@ class TransferIn(Request):
         raise ValueError(f"the id begins with {allowed}")
 
 
-class PostIn(TransferIn):
+class PostItem(BatchItem):
     """Moves money at once."""
 
     OPERATIONS = ("pay", "refund")
@@ -132,7 +132,7 @@ class PostIn(TransferIn):
     reverses: TransferId | None = Field(None, description="The transfer of which this gives back.")
 
 
-class HoldIn(TransferIn):
+class HoldItem(BatchItem):
     """Sets money aside until it is captured, voided or expires."""
 
     OPERATIONS = ("pay",)
@@ -145,7 +145,7 @@ class HoldIn(TransferIn):
     quote_id: TransferId | None = None
 
 
-class CaptureIn(TransferIn):
+class CaptureItem(BatchItem):
     """Ends a hold by postings that debit the held account; the rest is released."""
 
     OPERATIONS = ("capture", "approve")
@@ -156,7 +156,7 @@ class CaptureIn(TransferIn):
     quote: _Token | None = None
 
 
-class VoidIn(TransferIn):
+class VoidItem(BatchItem):
     """Ends a hold and releases all of it."""
 
     OPERATIONS = ("void", "refuse", "expire")
@@ -165,7 +165,7 @@ class VoidIn(TransferIn):
     hold_id: TransferId
 
 
-class CancelIn(TransferIn):
+class CancelItem(BatchItem):
     """Burns a transfer id: nothing moves, and no later transfer can use it."""
 
     OPERATIONS = ("pay", "refund", "capture", "approve", "void", "refuse", "expire")
@@ -174,7 +174,7 @@ class CancelIn(TransferIn):
 
 
 TransferItem = Annotated[
-    PostIn | HoldIn | CaptureIn | VoidIn | CancelIn, Field(discriminator="kind")
+    PostItem | HoldItem | CaptureItem | VoidItem | CancelItem, Field(discriminator="kind")
 ]
 
 
@@ -190,7 +190,7 @@ class StoredTransfer(BaseModel):
     kind: str
     status: str
     code: str | None
-    postings: list[PostingIn]
+    postings: list[PostingItem]
     quote_id: str | None
     config_revision: str | None
     context: dict[str, Any] | None
@@ -210,7 +210,7 @@ class TransferResult(BaseModel):
     stored: StoredTransfer | None = Field(None, description="On a replay and on a conflict.")
 
 
-class BatchResults(BaseModel):
+class BatchAnswer(BaseModel):
     """One result per item, in order."""
 
     results: list[TransferResult]
@@ -250,19 +250,19 @@ class FoundAccount(BaseModel):
     opened_at: int = Field(description="Microseconds since the epoch.")
 
 
-class FoundAccounts(BaseModel):
+class LookupAnswer(BaseModel):
     """One account per id, in order; null where there is none."""
 
     accounts: list[FoundAccount | None]
 
 
-class Chains(BaseModel):
+class ChainsAnswer(BaseModel):
     """The number of the last link of each chain; a link is one committed batch."""
 
     chains: dict[int, int]
 
 
-class PublishedHead(BaseModel):
+class HeadAnswer(BaseModel):
     """The head of the ledger that was signed last; nothing before the first, or without a key."""
 
     at: str | None = None
@@ -278,7 +278,7 @@ class ChainedTransfer(BaseModel):
     created_at: int = Field(description="Microseconds since the epoch.")
 
 
-class ChainPage(BaseModel):
+class ChainAnswer(BaseModel):
     """Whole links, as many as have `limit` transfers, but always one; in order of commit."""
 
     until: int = Field(description="The number of the last link; `after`, when there is none.")
@@ -286,38 +286,38 @@ class ChainPage(BaseModel):
 
 
 BATCH: TypeAdapter[TransferBatch] = TypeAdapter(TransferBatch)
-ITEM: TypeAdapter[TransferItem] = TypeAdapter(TransferItem)
+ITEM: TypeAdapter[BatchItem] = TypeAdapter(TransferItem)
 LOOKUP: TypeAdapter[AccountLookup] = TypeAdapter(AccountLookup)
 
 
-def to_transfer(item: TransferIn, verify: Callable[[str], Quote]) -> Transfer:
+def to_transfer(item: BatchItem, verify: Callable[[str], Quote]) -> Transfer:
     """Return the domain's transfer of a validated item; raises what `verify` does of its quote."""
-    assert isinstance(item, PostIn | HoldIn | CaptureIn | VoidIn | CancelIn)
+    assert isinstance(item, PostItem | HoldItem | CaptureItem | VoidItem | CancelItem)
     return Transfer(
         transfer_id=item.transfer_id,
         kind=Kind(item.kind),
         merchant=item.merchant,
         content=item.model_dump_json(exclude=_NOT_CONTENT, exclude_none=True),
-        postings=_legs(item.postings) if isinstance(item, PostIn | CaptureIn) else (),
-        hold=_terms(item) if isinstance(item, HoldIn) else None,
-        hold_id=item.hold_id if isinstance(item, CaptureIn | VoidIn) else None,
-        quote_id=item.quote_id if isinstance(item, PostIn | HoldIn) else None,
+        postings=_legs(item.postings) if isinstance(item, PostItem | CaptureItem) else (),
+        hold=_terms(item) if isinstance(item, HoldItem) else None,
+        hold_id=item.hold_id if isinstance(item, CaptureItem | VoidItem) else None,
+        quote_id=item.quote_id if isinstance(item, PostItem | HoldItem) else None,
         quote=_quote(item, verify),
-        reverses=item.reverses if isinstance(item, PostIn) else None,
+        reverses=item.reverses if isinstance(item, PostItem) else None,
         config_revision=item.config_revision,
         context=item.context,
         actor=item.actor,
     )
 
 
-def _quote(item: TransferIn, verify: Callable[[str], Quote]) -> Quote | None:
-    token = item.quote if isinstance(item, PostIn | CaptureIn) else None
+def _quote(item: BatchItem, verify: Callable[[str], Quote]) -> Quote | None:
+    token = item.quote if isinstance(item, PostItem | CaptureItem) else None
     return None if token is None else verify(token)
 
 
-def _legs(postings: Sequence[PostingIn]) -> list[Posting]:
+def _legs(postings: Sequence[PostingItem]) -> list[Posting]:
     return [Posting(p.account_id, p.currency, p.amount_minor) for p in postings]
 
 
-def _terms(item: HoldIn) -> HoldTerms:
+def _terms(item: HoldItem) -> HoldTerms:
     return HoldTerms(item.account_id, item.currency, item.amount_minor, item.expires_at)

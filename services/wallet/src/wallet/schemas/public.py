@@ -21,21 +21,21 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class OverdraftIn(Request):
+class OverdraftRequest(Request):
     """How far an account may go below zero in one currency."""
 
     currency: CurrencyCode
     amount: AmountIn
 
 
-class AccountIn(Request):
+class AccountRequest(Request):
     """An account to open. Opening it again with the same content changes nothing."""
 
     account_id: NewAccountId
     settlement_currency: CurrencyCode | None = Field(
         None, description="What incoming payments are converted to; absent: keep what is paid."
     )
-    overdrafts: list[OverdraftIn] = Field(
+    overdrafts: list[OverdraftRequest] = Field(
         default=[],
         max_length=50,
         fail_fast=True,
@@ -48,15 +48,17 @@ def _one_or_many(body: Any) -> str:
 
 
 # The first account that is wrong is named, so that a thousand wrong ones cost no more than it.
-_Many = Annotated[list[AccountIn], Field(min_length=1, max_length=MAX_ACCOUNTS, fail_fast=True)]
+_Many = Annotated[
+    list[AccountRequest], Field(min_length=1, max_length=MAX_ACCOUNTS, fail_fast=True)
+]
 # The tags hold a space, so that they are left out of the field names in problem documents.
-AccountsIn = Annotated[
-    Annotated[AccountIn, Tag("one account")] | Annotated[_Many, Tag("many accounts")],
+AccountsRequest = Annotated[
+    Annotated[AccountRequest, Tag("one account")] | Annotated[_Many, Tag("many accounts")],
     Discriminator(_one_or_many),
 ]
 
 
-class DepositIn(Request):
+class DepositRequest(Request):
     """Money that enters an account from the outside world."""
 
     deposit_id: DepositId
@@ -65,25 +67,25 @@ class DepositIn(Request):
     amount: AmountIn
 
 
-class OverdraftOut(BaseModel):
+class OverdraftAnswer(BaseModel):
     """How far an account may go below zero in one currency."""
 
     currency: str
     amount: _Amount
 
 
-class AccountOut(BaseModel):
+class AccountAnswer(BaseModel):
     """An open account. Its public `payee_id` says nothing of it: who is told it can pay to it."""
 
     account_id: str
     payee_id: str | None
     kind: Annotated[str, Field(description="`customer` or `house`.")]
     settlement_currency: str | None
-    overdrafts: list[OverdraftOut]
+    overdrafts: list[OverdraftAnswer]
     opened_at: _Moment
 
 
-class BalanceOut(BaseModel):
+class BalanceAnswer(BaseModel):
     """One currency of an account: available = total - held + overdraft."""
 
     currency: str
@@ -92,15 +94,15 @@ class BalanceOut(BaseModel):
     total: _Amount
 
 
-class AccountBalances(BaseModel):
+class BalancesAnswer(BaseModel):
     """An account's balances, one per currency it ever held."""
 
     account_id: str
     settlement_currency: str | None
-    balances: list[BalanceOut]
+    balances: list[BalanceAnswer]
 
 
-class EntryOut(BaseModel):
+class EntryAnswer(BaseModel):
     """One posting to an account; positive is a credit."""
 
     entry_id: int
@@ -123,14 +125,14 @@ class EntryQuery(Request):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
-class EntryPage(BaseModel):
+class EntriesAnswer(BaseModel):
     """Entries, newest first; `next_cursor` is null on the last page."""
 
-    items: list[EntryOut]
+    items: list[EntryAnswer]
     next_cursor: str | None
 
 
-class DepositOut(BaseModel):
+class DepositAnswer(BaseModel):
     """An applied deposit; a repeated request gets the same answer."""
 
     deposit_id: str
@@ -150,7 +152,7 @@ class CurrencyTotal(BaseModel):
     postings: int
 
 
-class TrialBalance(BaseModel):
+class TrialBalanceAnswer(BaseModel):
     """The sum of every currency over all postings."""
 
     currencies: list[CurrencyTotal]

@@ -1,0 +1,38 @@
+"""Reads of the whole ledger, for auditors and other services."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kurs.data.database import Database
+from wallet.domain.evaluate import stored_outcome
+from wallet.domain.transfers import Outcome, Record
+from wallet.errors import TransferNotFound
+from wallet.store import chain as chain_store
+from wallet.store import reports
+from wallet.store.chain import Tip
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerReads:
+    """What whoever may see every account is told."""
+
+    database: Database
+
+    async def currency_sums(self) -> Sequence[reports.CurrencySum]:
+        """Return the sum of every currency over all postings: zero, each of them."""
+        return await self.database.read(reports.currency_sums)
+
+    async def transfer(self, transfer_id: str) -> Outcome:
+        """Return what is stored under a transfer's id; raises TransferNotFound."""
+        record = await self.database.read(lambda c: reports.find_transfer(c, transfer_id))
+        if record is None:
+            raise TransferNotFound(f"there is no transfer {transfer_id}")
+        return stored_outcome(record)
+
+    async def chain_tips(self) -> Sequence[Tip]:
+        """Return where each chain ends."""
+        return await self.database.read(chain_store.read_tips)
+
+    async def chained(self, chain: int, after: int, limit: int) -> tuple[list[Record], int]:
+        """Return the transfers of a chain's links after link `after`, and the last link of them."""
+        return await self.database.read(lambda c: chain_store.records_after(c, chain, after, limit))
