@@ -9,13 +9,14 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from tests.charts.conftest import CHARTS, ROOT
+from tests.charts.conftest import CHARTS, ROOT, Render, of_kind
 
 from kurs_charts.annotations import read_comment
 from kurs_charts.chart import LIBRARY, Chart, charts
 from kurs_charts.page import page
 from kurs_charts.schema import chart_schema
 from kurs_charts.values_file import Value, read_values
+from kurs_charts.variables import DECIDED, settings_class
 from kurs_charts.written import written
 
 WRITTEN = dict(written())
@@ -106,6 +107,27 @@ def test_the_defaults_are_what_may_be_set(chart: Chart) -> None:
 
     jsonschema.Draft7Validator.check_schema(schema)
     jsonschema.validate(yaml.safe_load(chart.text), schema)
+
+
+@pytest.mark.parametrize("chart", [c for c in charts() if c.settings], ids=lambda chart: chart.name)
+def test_a_variable_is_set_by_the_chart_or_by_who_installs_it(render: Render, chart: Chart) -> None:
+    more = "global.telemetry.otlpEndpoint=http://tempo:4318"
+    if "service" in chart.groups:
+        more += ",faults.unready=true"
+    pod = of_kind(render(chart.name, "", "--set", more), "Deployment")[chart.name]["spec"]
+    (container,) = pod["template"]["spec"]["containers"]
+    rendered = {variable["name"] for variable in container["env"]}
+    (given,) = (value.default for value in chart.values if value.name == "settings")
+    open_to_all = {variable.name for variable in chart.variables}
+
+    assert rendered & open_to_all == set(given)
+    assert rendered - set(given) <= {f"KURS_{name.upper()}" for name in DECIDED}
+
+
+def test_what_a_chart_decides_are_fields_that_there_are() -> None:
+    kinds = [settings_class(chart.settings) for chart in charts() if chart.settings]
+
+    assert set().union(*(kind.model_fields for kind in kinds)) >= DECIDED
 
 
 def test_a_shared_value_is_as_the_group_has_it_and_an_own_one_stays() -> None:
