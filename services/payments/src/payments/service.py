@@ -133,8 +133,9 @@ class PaymentService:
         return await self.act(Kind.REFUND, caller, payment_id, amount=minor, key=key)
 
     async def _receiver(self, payment: Payment) -> Account | None:
-        named = Named(payment.merchant, payment.payee or "")
-        if payment.payee is None:
+        if payment.payee is not None:
+            named = Named(payment.merchant, payment.payee)
+        else:
             # Of an earlier release: what it says is an id of the ledger.
             named = Named(None, payment.destination_account)
         return await self._accounts.find(named, self._deadline())
