@@ -38,9 +38,9 @@ from payments.schemas import (
     EventAnswer,
     EventQuery,
     PaymentAnswer,
-    PaymentPage,
     PaymentQuery,
     PaymentRequest,
+    PaymentsAnswer,
     RefundAnswer,
     RefundRequest,
 )
@@ -115,18 +115,18 @@ async def pay(request: Request) -> Response:
     return _respond(await service.pay(who, body, key, edge_request_id(request.scope)))
 
 
-@routes.get("/payments", response_model=PaymentPage, responses=problem_responses(CursorInvalid))
+@routes.get("/payments", response_model=PaymentsAnswer, responses=problem_responses(CursorInvalid))
 async def list_payments(
     caller: CallerDep,
     service: Service,
     query: Annotated[PaymentQuery, Query()],
-) -> PaymentPage:
+) -> PaymentsAnswer:
     """List payments, newest first."""
     after = read_cursor(query.cursor)
     account = query.account and shown(caller.merchant, query.account)
     wanted = Filter(caller.merchant, query.stored_status, account, after, query.limit)
     page = await service.list(wanted)
-    return PaymentPage(
+    return PaymentsAnswer(
         items=[
             payment_answer(found.payment, full=caller.sees_all, waiting=found.waiting)
             for found in page.items

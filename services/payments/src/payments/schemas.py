@@ -143,7 +143,7 @@ class RefundAnswer(BaseModel):
     payment: PaymentAnswer
 
 
-class PaymentPage(BaseModel):
+class PaymentsAnswer(BaseModel):
     """Some payments, newest first."""
 
     items: list[PaymentAnswer]

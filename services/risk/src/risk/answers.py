@@ -10,11 +10,11 @@ from kurs.kernel.money import format_amount
 from risk.domain.decision import Decision
 from risk.schemas import (
     DecisionAnswer,
-    InputsOut,
-    ReasonOut,
+    InputsAnswer,
+    ReasonAnswer,
     ScoreAnswer,
-    ShadowOut,
-    ThresholdOut,
+    ShadowAnswer,
+    ThresholdAnswer,
     ThresholdsAnswer,
 )
 
@@ -33,10 +33,12 @@ def decision_answer(decision: Decision, *, full: bool) -> DecisionAnswer:
     opened = inputs.get("source_opened_at")
     common = _common(decision)
     if not full:
-        common["reasons"] = [ReasonOut(**r) for r in public_reasons(json.loads(decision.reasons))]
+        common["reasons"] = [
+            ReasonAnswer(**r) for r in public_reasons(json.loads(decision.reasons))
+        ]
     return DecisionAnswer(
         **common,
-        inputs=InputsOut(
+        inputs=InputsAnswer(
             amount=format_amount(inputs["amount_minor"], inputs["currency"]),
             currency=inputs["currency"],
             source_account=inputs["source_account"],
@@ -44,7 +46,7 @@ def decision_answer(decision: Decision, *, full: bool) -> DecisionAnswer:
             destination_currency=inputs.get("destination_currency"),
             source_opened_at=_moment(opened),
         ),
-        shadow=[ShadowOut(**found) for found in json.loads(decision.shadow) if full],
+        shadow=[ShadowAnswer(**found) for found in json.loads(decision.shadow) if full],
     )
 
 
@@ -52,7 +54,7 @@ def thresholds_answer(document: RiskDocument) -> ThresholdsAnswer:
     """Return what a document holds, but not the limits: whoever knows them stays just below."""
     return ThresholdsAnswer(
         thresholds=[
-            ThresholdOut(
+            ThresholdAnswer(
                 name=threshold.name,
                 mode=threshold.spec.mode,
                 priority=threshold.spec.priority,
@@ -94,7 +96,7 @@ def _common(decision: Decision) -> dict[str, Any]:
         "payment_id": decision.payment_id.partition(":")[2],
         "decision": decision.outcome,
         "score": decision.score,
-        "reasons": [ReasonOut(**reason) for reason in json.loads(decision.reasons)],
+        "reasons": [ReasonAnswer(**reason) for reason in json.loads(decision.reasons)],
         "config_revision": decision.config_revision,
         "decided_at": to_rfc3339(decision.decided_at),
     }

@@ -104,7 +104,7 @@ class ScoreBatch(_Request):
 DecisionWord = Literal["approve", "review", "decline"]
 
 
-class ReasonOut(BaseModel):
+class ReasonAnswer(BaseModel):
     """What a rule found; `threshold` says which threshold decided and has no points."""
 
     rule: str
@@ -118,21 +118,21 @@ class ScoreAnswer(BaseModel):
     payment_id: str
     decision: DecisionWord
     score: Annotated[int, Field(ge=0, le=100)]
-    reasons: list[ReasonOut]
+    reasons: list[ReasonAnswer]
     config_revision: str
     decided_at: str
 
 
-class ShadowOut(BaseModel):
+class ShadowAnswer(BaseModel):
     """What a threshold in Shadow mode would have decided."""
 
     threshold: str
     decision: DecisionWord
     score: int
-    reasons: list[ReasonOut]
+    reasons: list[ReasonAnswer]
 
 
-class InputsOut(BaseModel):
+class InputsAnswer(BaseModel):
     """What the decision was made on."""
 
     amount: str
@@ -149,8 +149,8 @@ class DecisionAnswer(ScoreAnswer):
     Without the role `audit` the messages are fixed sentences, and `shadow` is empty.
     """
 
-    inputs: InputsOut
-    shadow: list[ShadowOut]
+    inputs: InputsAnswer
+    shadow: list[ShadowAnswer]
 
 
 class BatchResult(BaseModel):
@@ -160,7 +160,7 @@ class BatchResult(BaseModel):
     payment_id: str | None = None
     decision: DecisionWord | None = None
     score: int | None = None
-    reasons: list[ReasonOut] | None = None
+    reasons: list[ReasonAnswer] | None = None
     config_revision: str | None = None
     decided_at: int | None = None
     code: str | None = None
@@ -174,7 +174,7 @@ class BatchAnswer(BaseModel):
     results: list[BatchResult]
 
 
-class ThresholdOut(BaseModel):
+class ThresholdAnswer(BaseModel):
     """A threshold in force, or with a window that is still to come; its limits are not told."""
 
     name: str
@@ -187,6 +187,6 @@ class ThresholdOut(BaseModel):
 class ThresholdsAnswer(BaseModel):
     """Which thresholds judge payments, and who edited them last."""
 
-    thresholds: list[ThresholdOut]
+    thresholds: list[ThresholdAnswer]
     config_revision: str
     last_edit: LastEdit | None

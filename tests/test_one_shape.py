@@ -1,0 +1,126 @@
+"""Every service has the same shape: whoever knows one finds his way in the next."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from kurs.kernel.settings import ServiceSettings
+from kurs.web.routing import JsonRoute
+
+ROOT = Path(__file__).parents[1]
+SERVICES = ("payments", "wallet", "fx", "risk")
+EVERY = {
+    "__main__": "its commands",
+    "app": "what it is made of",
+    "settings": "what can be set",
+    "metrics": "what it counts",
+    "errors": "the problems that it tells",
+    "routes": "what merchants reach through the gateway",
+    "service": "its use cases",
+    "schemas": "requests and answers",
+    "answers": "how answers are shaped",
+    "domain": "rules that know of nothing else",
+}
+WITH_DATABASE = {"store": "all SQL", "migrations": "how its tables came to be"}
+CALLED_BY_SERVICES = {"service_routes": "what services reach", "batches": "a batch and its items"}
+HAVE = {
+    "payments": {**EVERY, **WITH_DATABASE},
+    "wallet": {**EVERY, **WITH_DATABASE, **CALLED_BY_SERVICES},
+    "risk": {**EVERY, **WITH_DATABASE, **CALLED_BY_SERVICES},
+    "fx": {**EVERY, **CALLED_BY_SERVICES},
+}
+# The gateway forwards: what is a service to others is its proxy, and it has no domain.
+GATEWAY = {"__main__", "app", "settings", "metrics", "errors"}
+UNITS = ("_seconds", "_days", "_ratio", "_bps", "_minor")
+
+
+def package(service: str) -> Path:
+    (folder,) = ROOT.glob(f"services/*/src/{service}")
+    return folder
+
+
+def modules(service: str) -> set[str]:
+    return {path.stem for path in package(service).iterdir() if path.name != "__pycache__"}
+
+
+def routers(service: str) -> Iterator[tuple[ModuleType, APIRouter]]:
+    for name in ("routes", "service_routes"):
+        if name in HAVE[service]:
+            module = import_module(f"{service}.{name}")
+            yield module, getattr(module, name)
+
+
+def json_routes(service: str) -> Iterator[APIRoute]:
+    for _, router in routers(service):
+        for route in router.routes:
+            if isinstance(route, JsonRoute):
+                yield route
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_same_modules_have_the_same_names(service: str) -> None:
+    assert set(HAVE[service]) <= modules(service)
+    assert modules("api_gateway") >= GATEWAY
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_file_begins_with_what_it_owns(service: str) -> None:
+    for file in package(service).rglob("*.py"):
+        if "versions" not in file.parts:
+            assert ast.get_docstring(ast.parse(file.read_text("utf-8"))), file
+
+
+@pytest.mark.parametrize("service", [*SERVICES, "api_gateway"])
+def test_an_app_is_made_of_settings_and_what_joins_it(service: str) -> None:
+    parameters = inspect.signature(import_module(f"{service}.app").create_app).parameters
+    assert list(parameters) == ["settings", "joined"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_handlers_are_functions_of_their_module(service: str) -> None:
+    found = 0
+    for module, router in routers(service):
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                found += 1
+                assert getattr(module, route.endpoint.__name__) is route.endpoint
+    assert found > 2
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_requests_and_answers_are_named_as_such(service: str) -> None:
+    for route in json_routes(service):
+        for model in _models(route.response_model):
+            assert model.__name__.endswith(("Answer", "Result")), (route.path, model)
+        if route.body_field is not None:
+            for model in _models(route.body_field.field_info.annotation):
+                assert model.__name__.endswith("Request"), (route.path, model)
+
+
+@pytest.mark.parametrize("service", [*SERVICES, "api_gateway"])
+def test_settings_of_time_tell_their_unit(service: str) -> None:
+    module = import_module(f"{service}.settings")
+    (settings,) = (
+        kind
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, ServiceSettings) and kind != ServiceSettings
+    )
+    for name, field in settings.model_fields.items():
+        if field.annotation is float:
+            assert name.endswith(UNITS), name
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models(argument)
