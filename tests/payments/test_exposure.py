@@ -9,14 +9,24 @@ import pytest
 
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
+from kurs_testing.clock import ManualClock
 from payments.domain.beginning import Started
 from payments.domain.identity import operation_id
 from payments.domain.moves import Kind, Status
 from payments.domain.operation import Answer, Operation
 from payments.domain.payment import Payment
+from payments.exposure import Exposure
 from payments.migrations import VERSIONS
-from payments.store.exposure import Horizon, about_to_open, added, held_open
-from payments.store.ops import Claim, Finish
+from payments.settings import PaymentsSettings
+from payments.store.exposure import (
+    Horizon,
+    about_to_give_back,
+    about_to_open,
+    added,
+    given_back,
+    held_open,
+)
+from payments.store.ops import Begin, Claim, Finish
 from payments.store.writes import apply
 
 HORIZON = Horizon(now=100, until=1_000)
@@ -91,3 +101,87 @@ async def test_what_is_being_authorized_counts_until_it_has_an_outcome(
 
     await database.write(lambda c: apply(c, [hold(first, "IDR", 500)]))
     assert await database.read(lambda c: about_to_open(c, "shop")) == {"USD": 5}
+
+
+async def refund(
+    database: Database, paid: Payment, name: str, amount: int, at: int, *, old_rate: bool = True
+) -> Operation:
+    """Begin a refund of a captured payment, and record its outcome unless `at` is 0."""
+    operation = Operation(
+        operation_id(Kind.REFUND, paid, name), paid.uid, Kind.REFUND, f"r:{paid.uid}:{name}", "f",
+        amount, "shop", 1, 9,
+    )  # fmt: skip
+    [begun] = await database.write(lambda c: apply(c, [Begin(operation)]))
+    assert isinstance(begun, Started), begun
+    if at:
+        total = begun.payment.refunded_amount + amount
+        after = begun.payment.move(Status.PARTIALLY_REFUNDED, at=at, refunded_amount=total)
+        ended = Finish(
+            begun.payment, replace(after, active_operation=None), begun.operation,
+            Answer(200, b"{}"), "refund", old_rate=old_rate,
+        )  # fmt: skip
+        await database.write(lambda c: apply(c, [ended]))
+    return operation
+
+
+async def captured(database: Database, name: str, bought: str, **more: Any) -> Payment:
+    [started] = await begin(database, claim(name, capture="automatic", **more))
+    after = started.payment.move(
+        Status.CAPTURED, at=2, destination_currency=bought, captured_amount=started.payment.amount
+    )
+    after = replace(after, active_operation=None)
+    ended = Finish(started.payment, after, started.operation, Answer(200, b"{}"), "paid")
+    await database.write(lambda c: apply(c, [ended]))
+    return after
+
+
+async def test_what_went_back_at_rates_of_payments_is_summed_for_a_while(
+    database: Database,
+) -> None:
+    paid = await captured(database, "paid", "IDR")
+    large = {"currency": "IDR", "amount": 2**63 - 1}
+    rupiah = [await captured(database, f"large-{n}", "USD", **large) for n in range(2)]
+    theirs = await captured(database, "theirs", "IDR", merchant="other")
+    for payment, name, amount, at in (
+        (paid, "old", 100, 50), (paid, "one", 200, 150), (paid, "two", 300, 200),
+        (rupiah[0], "all", 2**63 - 2, 150), (rupiah[1], "all", 2**63 - 2, 150),
+        (theirs, "one", 500, 150),
+    ):  # fmt: skip
+        await refund(database, payment, name, amount, at)
+    await refund(database, paid, "present", 400, 150, old_rate=False)
+
+    assert await database.read(lambda c: given_back(c, 100, "shop")) == {
+        "USD": 500, "IDR": 2**64 - 4,
+    }  # fmt: skip
+    assert await database.read(lambda c: given_back(c, 200, "shop")) == {}
+    everybodys = await database.read(lambda c: given_back(c, 100))
+    assert everybodys == {"USD": 1000, "IDR": 2**64 - 4}
+
+
+async def test_what_is_being_refunded_counts_until_it_has_an_outcome(database: Database) -> None:
+    crossing = await captured(database, "crossing", "IDR")
+    within = await captured(database, "within", "USD")
+    await refund(database, crossing, "r1", 70, 0)
+    await refund(database, within, "r1", 50, 0)
+
+    assert await database.read(lambda c: about_to_give_back(c, "shop")) == {"USD": 70}
+    assert await database.read(lambda c: about_to_give_back(c, "other")) == {}
+
+
+async def test_what_all_merchants_were_given_back_is_summed_now_and_then(
+    database: Database,
+) -> None:
+    paid = await captured(database, "paid", "IDR")
+    clock = ManualClock()
+    exposure = Exposure(database, PaymentsSettings(), clock)
+    await refund(database, paid, "one", 100, clock.now())
+    assert await exposure.refunds_of_all() == {"USD": 100}
+
+    await refund(database, paid, "two", 50, clock.now())
+    assert await exposure.refunds_of_all() == {"USD": 100}
+    assert await exposure("shop") == {"USD": 150}
+    clock.advance(seconds=30)
+    assert await exposure.refunds_of_all() == {"USD": 150}
+    clock.advance(seconds=24 * 3600)
+    assert await exposure.refunds_of_all() == {}
+    assert await exposure("shop") == {}

@@ -107,11 +107,12 @@ async def test_the_exposure_is_a_metric(gateway: JoinedGateway, held: Make) -> N
     await pay(gateway, held("p1"))
     await part(gateway.apps["payments"], Sweeper).sweep()
     registry = gateway.telemetry["payments"].registry
-    assert registry.get_sample_value("kurs_payments_exposure", {"currency": "USD"}) == 6.0
+    shown = {"currency": "USD", "part": "holds"}
+    assert registry.get_sample_value("kurs_payments_exposure", shown) == 6.0
 
     await gateway.call("POST", "/payments/p1/capture")
     await part(gateway.apps["payments"], Sweeper).sweep()
-    assert registry.get_sample_value("kurs_payments_exposure", {"currency": "USD"}) == 0.0
+    assert registry.get_sample_value("kurs_payments_exposure", shown) == 0.0
 
 
 async def test_quotes_have_a_ceiling_too(gateway: JoinedGateway) -> None:
@@ -127,3 +128,35 @@ async def test_quotes_have_a_ceiling_too(gateway: JoinedGateway) -> None:
 
     registry = gateway.telemetry["fx"].registry
     assert registry.get_sample_value("fx_open_quotes", {"currency": "USD"}) == 10.0
+
+
+async def refund(gateway: JoinedGateway, payment_id: str, amount: str) -> str:
+    """Refund a part of a payment, and return the rate that it went at."""
+    key = {"idempotency-key": f"{payment_id}-{amount}"}
+    path = f"/payments/{payment_id}/refunds"
+    made = (await gateway.call("POST", path, {"amount": amount}, headers=key)).json()
+    assert made["status"] == "SUCCEEDED", made
+    return str(made["rate"])
+
+
+async def test_beyond_the_ceiling_refunds_go_at_the_present_rate(
+    gateway: JoinedGateway, held: Make
+) -> None:
+    for name in ("p1", "p2"):
+        now = held(name, amount="9.00", capture="automatic")
+        assert await pay(gateway, now) == ("CAPTURED", None)
+
+    assert await refund(gateway, "p1", "7.00") == "payment"
+    assert await refund(gateway, "p1", "1.00") == "payment"
+    assert await refund(gateway, "p2", "3.00") == "present"
+    assert await refund(gateway, "p2", "2.00") == "payment"
+    # What went back counts with what is held, and what went back at the present rate does not.
+    assert await pay(gateway, held("p3", amount="0.01")) == ("FAILED", "exposure_exceeded")
+    assert {float(total) for total in (await gateway.sums()).values()} == {0.0}
+
+
+async def test_within_one_currency_a_refund_has_no_rate(gateway: JoinedGateway, held: Make) -> None:
+    same = held("p1", destination_account="bob", amount="50.00", capture="automatic")
+    assert await pay(gateway, same) == ("CAPTURED", None)
+
+    assert await refund(gateway, "p1", "40.00") == "None"

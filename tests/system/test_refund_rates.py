@@ -11,7 +11,7 @@ from kurs.calls import Request
 from kurs_operator.local import main as compile_samples
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
-from kurs_testing.joined import FX, WALLET, JoinedGateway
+from kurs_testing.joined import FX, RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
 from payments.sweeper import Sweeper
@@ -153,6 +153,20 @@ async def test_a_refund_that_moved_is_no_failure_when_there_is_no_rate_any_more(
     assert (made["status"], made["destination_amount"]) == ("SUCCEEDED", "64321.61")
     assert (await refund(gateway, "1.00", "r2")).json()["failure"]["code"] == "stale_rate"
     assert await gateway.balance("alice", "USD") == "94.00"
+
+
+async def test_without_an_answer_of_risk_a_young_refund_waits(
+    gateway: JoinedGateway, clock: ManualClock, payment: Make
+) -> None:
+    """Whether it may go at the payment's rate is a matter of its merchant's limit."""
+    await pay(gateway, payment)
+    gateway.transport.inject(RISK, FaultKind.UNREACHABLE)
+    assert (await refund(gateway, "4.00")).status == 202
+    gateway.transport.heal(RISK)
+    await _sweep(gateway, clock)
+
+    made = (await refund(gateway, "4.00")).json()
+    assert (made["status"], made["rate"]) == ("SUCCEEDED", "payment")
 
 
 async def test_without_an_answer_of_fx_a_late_refund_waits(

@@ -39,9 +39,9 @@ _QUOTES = (
     ),
     chart(
         "What is held open against the house?",
-        "Holds across currencies and open quotes, at a rate fixed until they end; in major units.",
+        "What merchants may take or leave: holds, refunds of a day at rates of payments, quotes.",
         "none",
-        Query("max by (currency) (kurs_payments_exposure{@})", "{{currency}}: holds"),
+        Query("max by (currency, part) (kurs_payments_exposure{@})", "{{currency}}: {{part}}"),
         Query("sum by (currency) (fx_open_quotes{@})", "{{currency}}: quotes"),
         span=12,
     ),

@@ -77,10 +77,11 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
 def _dependencies(service: Service[PaymentsSettings], batches: BatchMetrics) -> Dependencies:
     settings = service.settings
 
-    def batch(callee: str, url: str, path: str) -> BatchClient:
-        client = service.client(callee, url, timeout_seconds=settings.payment_seconds)
+    def batch(callee: str, url: str, path: str, name: str = "") -> BatchClient:
+        name = name or callee
+        client = service.client(callee, url, name=name, timeout_seconds=settings.payment_seconds)
         made = BatchClient(client, path, telemetry=service.telemetry, metrics=batches)
-        chosen = service.add(made, callee)
+        chosen = service.add(made, name)
         service.at_end(chosen.close)
         return chosen
 
@@ -93,6 +94,7 @@ def _dependencies(service: Service[PaymentsSettings], batches: BatchMetrics) -> 
     return Dependencies(
         accounts=service.add(AccountDirectory(accounts, metrics=batches)),
         risk=batch("risk", settings.risk_url, "/score/batch"),
+        limits=batch("risk", settings.risk_url, "/exposure/batch", name="risk-exposure"),
         fx=batch("fx", settings.fx_url, "/quotes/batch"),
         wallet=batch("wallet", settings.wallet_url, "/transfers/batch"),
     )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from kurs.calls import Deadline
 from kurs.contracts.fx import QUOTED
-from kurs.contracts.risk import SCORED, Decision
+from kurs.contracts.risk import JUDGED, SCORED, Decision
 from kurs.kernel.accounts import qualified, shown
 from kurs.kernel.money import format_amount
 from kurs.quotes.token import InvalidToken, Quote, QuoteVerifier, read_token
@@ -26,6 +26,7 @@ class Dependencies:
 
     accounts: AccountDirectory
     risk: BatchClient
+    limits: BatchClient
     fx: BatchClient
     wallet: BatchClient
 
@@ -137,10 +138,7 @@ class Assessor:
         if qualified(payment.merchant, payment.destination_account) != parties.payee.name:
             item["payee"] = parties.payee.name
         if payment.capture == "manual" and currency != payment.currency:
-            item["exposure"] = [
-                {"currency": held, "amount_minor": amount}
-                for held, amount in (await self._exposure(payment.merchant)).items()
-            ]
+            item["exposure"] = await self._open(payment.merchant)
         result = await self._services.risk.call(item, deadline)
         if result["status"] != SCORED:
             raise refusal_of(result.get("code"), result.get("message"))
@@ -158,6 +156,30 @@ class Assessor:
             "source_amount": _major(payment),
         }
         return await self._ask_price(item, deadline)
+
+    async def may_give_back(self, payment: Payment, deadline: Deadline) -> bool:
+        """Tell whether a refund may go at the payment's rate, as far as its merchant's limit goes.
+
+        The refund is stored, and so part of what is open. Raises Unanswered.
+        """
+        if payment.exchange is None:
+            return True
+        item = {
+            "merchant": payment.merchant,
+            "currency": payment.currency,
+            "destination_currency": payment.destination_currency,
+            "exposure": await self._open(payment.merchant),
+        }
+        result = await self._services.limits.call(item, deadline)
+        if result["status"] != JUDGED:
+            raise Unusable("risk", f"answered {result['status']!r}")
+        return bool(result["within"])
+
+    async def _open(self, merchant: str) -> list[dict[str, Any]]:
+        return [
+            {"currency": held, "amount_minor": amount}
+            for held, amount in (await self._exposure(merchant)).items()
+        ]
 
     async def price_back(self, payment: Payment, amount: int, deadline: Deadline) -> Priced:
         """Return what it costs now to give `amount` (minor units of the source) back.

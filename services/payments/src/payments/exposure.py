@@ -1,4 +1,4 @@
-"""What merchants hold open against the house, asked before one more payment is held."""
+"""What merchants hold open against the house, asked before one adds to it."""
 
 from collections.abc import Mapping
 
@@ -7,31 +7,63 @@ from sqlalchemy import Connection
 from kurs.data.database import Database
 from kurs.kernel.clock import MICROS, Clock
 from payments.settings import PaymentsSettings
-from payments.store.exposure import Horizon, about_to_open, added, held_open
+from payments.store.exposure import (
+    Horizon,
+    about_to_give_back,
+    about_to_open,
+    added,
+    given_back,
+    held_open,
+)
+
+_SUMMED_EVERY = 30 * MICROS
 
 
 class Exposure:
-    """Reads open holds across currencies; `await exposure(merchant)` asks for one merchant."""
+    """Reads what is open across currencies; `await exposure(merchant)` asks for one merchant."""
 
     def __init__(self, database: Database, settings: PaymentsSettings, clock: Clock) -> None:
         self._database = database
         self._longest = round(settings.exchange_hold_seconds * MICROS)
+        self._counted = round(settings.refund_exposure_seconds * MICROS)
         self._clock = clock
+        self._refunds: Mapping[str, int] = {}
+        self._summed_at: int | None = None
 
     async def __call__(self, merchant: str) -> Mapping[str, int]:
-        """Return minor units by currency, with what the merchant is being authorized just now."""
+        """Return minor units by currency, with what is asked for just now.
+
+        That are holds, and refunds at the rates of payments. Of two that are asked for at once each
+        was stored before either looks here.
+        """
         horizon = self._horizon()
 
-        def both(connection: Connection) -> dict[str, int]:
-            held = held_open(connection, horizon, merchant)
-            return added(held, about_to_open(connection, merchant))
+        def every(connection: Connection) -> dict[str, int]:
+            return added(
+                held_open(connection, horizon, merchant),
+                about_to_open(connection, merchant),
+                given_back(connection, horizon.now - self._counted, merchant),
+                about_to_give_back(connection, merchant),
+            )
 
-        return await self._database.read(both)
+        return await self._database.read(every)
 
     async def of_all(self) -> Mapping[str, int]:
         """Return what all merchants hold open, in minor units by currency."""
         horizon = self._horizon()
         return await self._database.read(lambda c: held_open(c, horizon))
+
+    async def refunds_of_all(self) -> Mapping[str, int]:
+        """Return what went back at rates of payments, in minor units by currency.
+
+        Of at most half a minute ago: it is a sum over a day.
+        """
+        now = self._clock.now()
+        if self._summed_at is None or now - self._summed_at >= _SUMMED_EVERY:
+            since = now - self._counted
+            self._refunds = await self._database.read(lambda c: given_back(c, since))
+            self._summed_at = now
+        return self._refunds
 
     def _horizon(self) -> Horizon:
         now = self._clock.now()

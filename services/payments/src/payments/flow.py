@@ -21,6 +21,7 @@ from payments.domain.failure import Failure
 from payments.domain.identity import named
 from payments.domain.operation import Answer, Operation, Waiting
 from payments.domain.outcomes import Settled
+from payments.domain.refunds import Rate
 from payments.feed import Feed
 from payments.metrics import PaymentMetrics, span_attributes
 from payments.steps import Steps
@@ -151,7 +152,10 @@ class Flow:
         answer = answers.finished(operation, replace(settled, payment=after))
         give_way()
         try:
-            await self._commit(Finish(before, after, operation, answer, settled.cause))
+            old_rate = settled.refund is not None and settled.refund.rate is Rate.PAYMENT
+            await self._commit(
+                Finish(before, after, operation, answer, settled.cause, old_rate=old_rate)
+            )
         except VersionConflict:
             return await self._answer_of_another(started)
         except Problem as problem:

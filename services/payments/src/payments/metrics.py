@@ -51,10 +51,11 @@ class PaymentMetrics:
         )
         self._exposure = telemetry.gauge(
             "kurs_payments_exposure",
-            "Amounts held across currencies at a fixed rate, in major units of the paid currency",
-            ["currency"],
+            "What is open at a fixed rate, in major units of the paid currency: holds, and refunds "
+            "that went at rates of payments within the time that they count",
+            ["currency", "part"],
         )
-        self._exposed: set[str] = set()
+        self._exposed: set[tuple[str, str]] = set()
         self._watch_the_unfinished(telemetry)
         self._watch_the_ledger(telemetry)
 
@@ -85,12 +86,13 @@ class PaymentMetrics:
             "Transfers in the ledger that no payment asked for; anything but 0 was forged",
         )
 
-    def report_exposure(self, held: Mapping[str, int]) -> None:
-        """Publish what is held open across currencies; minor units by currency."""
-        for currency in {*self._exposed, *held}:
-            major = held.get(currency, 0) / 10 ** exponent(currency)
-            self._exposure.labels(currency).set(major)
-        self._exposed.update(held)
+    def report_exposure(self, part: str, open_: Mapping[str, int]) -> None:
+        """Publish what is open across currencies, `holds` or `refunds`; minor units by currency."""
+        known = {currency for currency, shown in self._exposed if shown == part}
+        for currency in {*known, *open_}:
+            major = open_.get(currency, 0) / 10 ** exponent(currency)
+            self._exposure.labels(currency, part).set(major)
+        self._exposed.update((currency, part) for currency in open_)
 
     def refunded(self, payment: Payment, minor: int, rate: str | None) -> None:
         """Count what was given back, in minor units; `rate` is None within one currency."""

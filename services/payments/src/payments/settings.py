@@ -43,6 +43,9 @@ class PaymentsSettings(ServiceSettings):
     refund_rate_window_seconds: float = 30 * 24 * 3600.0
     """After a payment, in which a refund across currencies goes at the payment's rate; later it
     goes at the present one."""
+    refund_exposure_seconds: float = 24 * 3600.0
+    """How long such a refund counts as open against the house. Beyond the `exposure` that a
+    RiskThreshold allows its merchant, the next one goes at the present rate."""
     refund_returns_spread: bool = True
     """Whether such a refund returns the spread."""
     reconcile_seconds: float = 30.0

@@ -118,7 +118,8 @@ class Steps:
     async def _priced_refund(self, started: Started, deadline: Deadline) -> Refund:
         payment, operation = started.payment, started.operation
         window = round(self._settings.refund_rate_window_seconds * MICROS)
-        if is_late(payment, operation.created_at, window):
+        late = is_late(payment, operation.created_at, window)
+        if late or not await self._assessor.may_give_back(payment, deadline):
             priced = await self._assessor.price_back(payment, operation.amount, deadline)
             return at_present_rate(payment, *priced)
         spread = self._settings.refund_returns_spread

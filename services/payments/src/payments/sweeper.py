@@ -115,4 +115,5 @@ class Sweeper:
         oldest = now if left.oldest is None else left.oldest
         self._metrics.oldest_pending.set(max(0, now - oldest) / MICROS)
         self._metrics.set_aside.set(left.set_aside)
-        self._metrics.report_exposure(await self._exposure.of_all())
+        self._metrics.report_exposure("holds", await self._exposure.of_all())
+        self._metrics.report_exposure("refunds", await self._exposure.refunds_of_all())

@@ -101,6 +101,43 @@ class ScoreBatch(_Request):
     items: Annotated[list[ScoreItem], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)]
 
 
+class ExposureItem(_Request):
+    """What a merchant holds open across currencies, with something that is no payment.
+
+    The currencies are those of what is asked for: a refund has those of its payment.
+    """
+
+    merchant: MerchantId
+    currency: CurrencyCode
+    destination_currency: CurrencyCode | None = Field(None, description=Received)
+    exposure: Annotated[tuple[OpenAmount, ...], Field(max_length=200)]
+    traceparent: Traceparent | None = None
+    baggage: Baggage | None = None
+    deadline_ms: DeadlineMs | None = None
+
+
+class ExposureBatch(_Request):
+    """What merchants hold open, each judged alone, in order."""
+
+    items: Annotated[list[ExposureItem], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)]
+
+
+class ExposureResult(BaseModel):
+    """What became of one item; absent fields are left out."""
+
+    status: Literal["judged", "skipped"]
+    within: bool | None = None
+    code: str | None = None
+    message: str | None = None
+    field: str | None = None
+
+
+class ExposureAnswer(BaseModel):
+    """One result per item, in order."""
+
+    results: list[ExposureResult]
+
+
 DecisionWord = Literal["approve", "review", "decline"]
 
 

@@ -15,6 +15,7 @@ from risk.domain.attempt import Attempt
 from risk.domain.batch import Batch, Conflict, Scored
 from risk.domain.decision import Decision
 from risk.domain.evaluation import Verdict
+from risk.domain.exposure import is_within
 from risk.domain.outcome import Outcome
 from risk.domain.policy import Policy
 from risk.domain.rates import RateTable
@@ -96,6 +97,11 @@ class RiskService:
         return await self._database.read(
             lambda c: self._batch(c, [order.attempt]).score(order.attempt)
         )
+
+    def is_within(self, attempt: Attempt) -> bool:
+        """Tell whether limits allow what an attempt's merchant holds open; raises NotConfigured."""
+        now = self._clock.now()
+        return is_within(self._in_force(), attempt, self._rates(now), now)
 
     async def decision(self, merchant: str, payment_id: str) -> Decision:
         """Return the decision on a merchant's payment; raises DecisionNotFound."""

@@ -5,6 +5,9 @@ from enum import StrEnum
 SCORED = "scored"
 """The status of an item that was decided on."""
 
+JUDGED = "judged"
+"""The status of an item whose exposure was compared; `within` tells whether limits allow it."""
+
 
 class Decision(StrEnum):
     """What is to become of a payment."""

@@ -98,7 +98,7 @@ def _from_outside(service: str) -> tuple[Route, ...]:
 
 EDGES: Final[Mapping[Edge, tuple[Route, ...]]] = {
     **{(GATEWAY, service): _from_outside(service) for service in (PAYMENTS, FX, WALLET, RISK)},
-    (PAYMENTS, RISK): (Route("POST", "/score/batch"),),
+    (PAYMENTS, RISK): (Route("POST", "/score/batch"), Route("POST", "/exposure/batch")),
     (PAYMENTS, FX): (Route("POST", "/quotes/batch"),),
     (PAYMENTS, WALLET): (
         Route("POST", "/transfers/batch"),

@@ -14,5 +14,6 @@ GRANTS = {
     "payment_events": "SELECT, INSERT",
     "ledger_cursors": "SELECT, INSERT, UPDATE (link)",
     "unknown_transfers": "SELECT, INSERT, DELETE",
+    "old_rate_refunds": "SELECT, INSERT",
 }
 """What payments' own role may do, by table."""

@@ -1,12 +1,17 @@
-"""What is held open across currencies: amounts whose rate the house carries until they end."""
+"""What merchants hold open against the house: amounts across currencies at a fixed rate.
+
+Holds until they end, and what was given back at the rates of payments within a while.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from payments.domain.moves import Kind
-from payments.store.tables import operations, payments
+from payments.store.tables import old_rate_refunds, operations, payments
+
+_HALF = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,39 @@ def about_to_open(connection: Connection, merchant: str) -> dict[str, int]:
     return _sums(connection, query)
 
 
-def added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    """Return both together, by currency."""
-    return {
-        currency: one.get(currency, 0) + other.get(currency, 0)
-        for currency in sorted({*one, *other})
-    }
+def given_back(connection: Connection, since: int, merchant: str | None = None) -> dict[str, int]:
+    """Return what went back at the rates of payments after `since` (microseconds).
+
+    Of a merchant or of all: minor units by currency.
+    """
+    table = old_rate_refunds
+    # By halves, since SQLite cannot sum beyond 64 bits.
+    high, low = func.sum(table.c.amount // _HALF), func.sum(table.c.amount % _HALF)
+    query = select(table.c.currency, high, low).where(table.c.at > since).group_by(table.c.currency)
+    if merchant is not None:
+        query = query.where(table.c.merchant == merchant)
+    return {code: int(h) * _HALF + int(low) for code, h, low in connection.execute(query)}
+
+
+def about_to_give_back(connection: Connection, merchant: str) -> dict[str, int]:
+    """Return what is being refunded across currencies, at whatever rate it will be."""
+    query = (
+        select(payments.c.currency, operations.c.amount)
+        .join(operations, operations.c.uid == payments.c.uid)
+        .where(
+            operations.c.lease_until.is_not(None),
+            operations.c.kind == Kind.REFUND.value,
+            payments.c.destination_currency != payments.c.currency,
+            _of(merchant),
+        )
+    )
+    return _sums(connection, query)
+
+
+def added(*parts: Mapping[str, int]) -> dict[str, int]:
+    """Return all together, by currency."""
+    currencies = sorted({currency for part in parts for currency in part})
+    return {code: sum(part.get(code, 0) for part in parts) for code in currencies}
 
 
 def _of(merchant: str | None) -> ColumnElement[bool]:

@@ -11,7 +11,13 @@ from sqlalchemy import Connection, select
 from kurs.data.bulk import is_any_of, update_rows
 from payments.store.ops import Finish, VersionConflict, Wait
 from payments.store.rows import changing_values
-from payments.store.tables import CHANGING_COLUMNS, WAITING_COLUMNS, operations, payments
+from payments.store.tables import (
+    CHANGING_COLUMNS,
+    WAITING_COLUMNS,
+    old_rate_refunds,
+    operations,
+    payments,
+)
 
 
 def finish(connection: Connection, finishes: Sequence[Finish]) -> list[Finish]:
@@ -31,6 +37,8 @@ def finish(connection: Connection, finishes: Sequence[Finish]) -> list[Finish]:
     answers = [(name, None, f.answer.status, f.answer.body) for name, f in fresh.items()]
     columns = ("lease_until", "answer_status", "answer")
     update_rows(connection, operations, ("operation_id",), columns, answers)
+    if given_back := [_refund(f) for f in fresh.values() if f.old_rate]:
+        connection.execute(old_rate_refunds.insert(), given_back)
     return list(fresh.values())
 
 
@@ -50,6 +58,17 @@ def _latest(finishes: Sequence[Finish]) -> dict[str, Finish]:
         if kept.operation.attempts < operation.attempts:
             fresh[operation.operation_id] = finish
     return fresh
+
+
+def _refund(finish: Finish) -> dict[str, Any]:
+    operation, payment = finish.operation, finish.after
+    return {
+        "operation_id": operation.operation_id,
+        "merchant": payment.merchant,
+        "currency": payment.currency,
+        "amount": operation.amount,
+        "at": payment.updated_at,
+    }
 
 
 def _changes(finish: Finish) -> tuple[Any, ...]:

@@ -29,13 +29,17 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Record the outcome of an operation: the payment as it now is, and the first answer."""
+    """Record the outcome of an operation: the payment as it now is, and the first answer.
+
+    `old_rate` tells that it gave money back across currencies at the payment's rate.
+    """
 
     before: Payment
     after: Payment
     operation: Operation
     answer: Answer
     cause: str
+    old_rate: bool = False
     traceparent: str | None = None
 
 

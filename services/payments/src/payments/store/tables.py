@@ -100,6 +100,17 @@ unknown_transfers = Table(
     Column("found_at", BigInteger, nullable=False),
 )
 
+# Refunds across currencies that went at the payment's rate, in what was paid in.
+old_rate_refunds = Table(
+    "old_rate_refunds",
+    metadata,
+    Column("operation_id", String, primary_key=True),
+    Column("merchant", String, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
 _FIXED_COLUMNS = (
     "uid", "merchant", "payment_id", "amount", "currency", "source_account",
     "destination_account", "capture", "description", "metadata", "trace_id", "version",

@@ -79,7 +79,7 @@ def threshold_reasons(threshold: Threshold, case: Case) -> list[Reason]:
         if limit.max_amount is not None:
             found.append(_velocity_amount(threshold, limit, limit.max_amount, case, missing))
     if threshold.exposure is not None and case.attempt.exposure:
-        found.append(_exposure(threshold, threshold.exposure, case, missing))
+        found.append(exposure_reason(threshold, threshold.exposure, case, missing))
     if missing:
         found.append(_missing_rate(threshold, missing))
     return [reason for reason in found if reason is not None]
@@ -170,9 +170,10 @@ def _velocity_amount(
     return Reason(VELOCITY_AMOUNT, threshold.marks.points(limit.action), message)
 
 
-def _exposure(
+def exposure_reason(
     threshold: Threshold, limit: Exposure, case: Case, missing: set[Pair]
 ) -> Reason | None:
+    """Return what is found if more is open than a limit allows; add the pairs without a rate."""
     total = 0
     for currency, amount in case.attempt.exposure:
         if not threshold.scope.counts(currency):

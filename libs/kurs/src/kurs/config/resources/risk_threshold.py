@@ -109,7 +109,9 @@ class Exposure(StrictModel):
     """The most that one merchant may hold open across currencies, in minor units of `currency`.
 
     What is held open is worth what the rate makes of it until it is captured or released: the
-    house carries that. A payment that would open more is declined.
+    house carries that. A payment that would open more is declined. So is what is quoted, by each
+    replica of fx, and what a day's refunds gave back at rates of payments, which go at the present
+    rate beyond it.
     """
 
     currency: Currency
