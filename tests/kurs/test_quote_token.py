@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kurs.contracts.fx import MAX_TOKEN_LENGTH
 from kurs.quotes.keys import ensure_key_files
 from kurs.quotes.token import (
-    MAX_TOKEN_LENGTH,
     InvalidToken,
     Quote,
     QuoteSigner,

@@ -11,7 +11,7 @@ from fx import answers
 from fx.domain.pricing import Side
 from fx.domain.refusals import Refusal
 from fx.metrics import FxMetrics
-from fx.schemas import QuoteBatch, QuoteItem
+from fx.schemas import QuoteBatch
 from fx.service import Moment, NotOneAmount, Order, RateService, fixed_side
 from kurs.contracts.batch import (
     REFUSED,
@@ -23,7 +23,7 @@ from kurs.contracts.batch import (
     refused,
     skipped,
 )
-from kurs.contracts.fx import QUOTED, Code
+from kurs.contracts.fx import QUOTED, Code, QuoteItem
 from kurs.kernel.clock import monotonic
 from kurs.kernel.money import InvalidAmount, UnknownCurrency, parse_amount
 from kurs.quotes.token import Quote
@@ -31,7 +31,7 @@ from kurs.telemetry import Telemetry
 
 SPAN = "fx.quote"
 _BATCH = TypeAdapter(QuoteBatch)
-_ITEM = TypeAdapter(QuoteItem)
+_ITEM: TypeAdapter[QuoteItem] = TypeAdapter(QuoteItem)
 _LATE = skipped(Skip.LATE, "the deadline passed before the quote")
 
 
@@ -61,7 +61,7 @@ class BatchQuoting:
         if isinstance(item, Misfit):
             self._metrics.quoted(SKIPPED)
             return item.result()
-        with self._telemetry.item_span(SPAN, item.traceparent, item.baggage) as span:
+        with self._telemetry.item_span(SPAN, item.get("traceparent"), item.get("baggage")) as span:
             late = _is_late(item, arrived, begins)
             result = _LATE if late else self._quoted(item, at)
             if span.is_recording():
@@ -72,11 +72,11 @@ class BatchQuoting:
     def _quoted(self, item: QuoteItem, at: Moment) -> answers.Members | Quote:
         field = "source_currency"
         try:
-            side, amount = fixed_side(item.source_amount, item.destination_amount)
+            side, amount = fixed_side(item.get("source_amount"), item.get("destination_amount"))
             field = f"{side.value}_amount"
             minor = parse_amount(amount, _currency(item, side))
-            source, destination = item.source_currency, item.destination_currency
-            order = Order(item.merchant, source, destination, side, minor)
+            source, destination = item["source_currency"], item["destination_currency"]
+            order = Order(item["merchant"], source, destination, side, minor)
             return self._service.promise(order, at)
         except Refusal as refusal:
             return refused(refusal.code, refusal.message, refusal.field)
@@ -99,12 +99,12 @@ class BatchQuoting:
 
 
 def _is_late(item: QuoteItem, arrived: float, now: float) -> bool:
-    until = expires_at(item.deadline_ms, arrived)
+    until = expires_at(item.get("deadline_ms"), arrived)
     return until is not None and until <= now
 
 
 def _currency(item: QuoteItem, side: Side) -> str:
-    return item.source_currency if side is Side.SOURCE else item.destination_currency
+    return item["source_currency" if side is Side.SOURCE else "destination_currency"]
 
 
 def _outcome(result: answers.Members | Quote) -> str:
@@ -116,7 +116,7 @@ def _outcome(result: answers.Members | Quote) -> str:
 
 def _describe(span: Span, item: QuoteItem, result: answers.Members | Quote, at: Moment) -> None:
     attributes: dict[str, Any] = {
-        "fx.pair": f"{item.source_currency[:3]}/{item.destination_currency[:3]}",
+        "fx.pair": f"{item['source_currency'][:3]}/{item['destination_currency'][:3]}",
         "fx.result": _outcome(result),
         "fx.source": result.source if isinstance(result, Quote) else "",
         "config.revision": at.table.revision,

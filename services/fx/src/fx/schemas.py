@@ -5,8 +5,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from kurs.config.resources import LastEdit
-from kurs.contracts.batch import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
-from kurs.kernel.ids import AmountIn, CurrencyCode, MerchantId
+from kurs.contracts.batch import MAX_ITEMS
+from kurs.contracts.fx import QuoteItem, QuoteResult
+from kurs.kernel.ids import AmountIn, CurrencyCode
 
 
 class _Request(BaseModel):
@@ -35,19 +36,6 @@ class QuoteRequest(_Request):
     destination_currency: CurrencyCode
     source_amount: AmountIn | None = None
     destination_amount: AmountIn | None = None
-
-
-class QuoteItem(_Request):
-    """One quote of a batch. Its values are judged one by one, so that a bad one fails alone."""
-
-    merchant: MerchantId
-    source_currency: Annotated[str, Field(max_length=64)]
-    destination_currency: Annotated[str, Field(max_length=64)]
-    source_amount: Annotated[str, Field(max_length=64)] | None = None
-    destination_amount: Annotated[str, Field(max_length=64)] | None = None
-    traceparent: Traceparent | None = None
-    baggage: Baggage | None = None
-    deadline_ms: DeadlineMs | None = None
 
 
 class QuoteBatch(_Request):
@@ -137,18 +125,7 @@ class RatesAnswer(BaseModel):
     sources: list[SourceHealth]
 
 
-class BatchResult(BaseModel):
-    """What became of one item: `quoted` with the members of a quote, `refused` or `skipped`."""
-
-    model_config = ConfigDict(extra="allow")
-
-    status: Annotated[str, Field(pattern="^(quoted|refused|skipped)$")]
-    code: str | None = None
-    message: str | None = None
-    field: str | None = None
-
-
 class BatchAnswer(BaseModel):
     """The results, in the order of the items."""
 
-    results: list[BatchResult]
+    results: list[QuoteResult]

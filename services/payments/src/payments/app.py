@@ -1,6 +1,6 @@
 """What payments is made of."""
 
-from typing import Unpack
+from typing import Any, Unpack
 
 from fastapi import FastAPI
 
@@ -77,10 +77,12 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
 def _dependencies(service: Service[PaymentsSettings], batches: BatchMetrics) -> Dependencies:
     settings = service.settings
 
-    def batch(callee: str, url: str, path: str, name: str = "") -> BatchClient:
+    def batch(callee: str, url: str, path: str, name: str = "") -> BatchClient[Any, Any]:
         name = name or callee
         client = service.client(callee, url, name=name, timeout_seconds=settings.payment_seconds)
-        made = BatchClient(client, path, telemetry=service.telemetry, metrics=batches)
+        made: BatchClient[Any, Any] = BatchClient(
+            client, path, telemetry=service.telemetry, metrics=batches
+        )
         chosen = service.add(made, name)
         service.at_end(chosen.close)
         return chosen

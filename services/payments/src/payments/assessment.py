@@ -6,8 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from kurs.calls import Deadline
-from kurs.contracts.fx import QUOTED
-from kurs.contracts.risk import JUDGED, SCORED, Decision
+from kurs.contracts.fx import QUOTED, QuoteItem, QuoteResult
+from kurs.contracts.risk import (
+    JUDGED,
+    SCORED,
+    Decision,
+    ExposureItem,
+    ExposureResult,
+    OpenAmount,
+    ScoreItem,
+    ScoreResult,
+)
 from kurs.kernel.accounts import qualified, shown
 from kurs.kernel.money import format_amount
 from kurs.quotes.token import InvalidToken, Quote, QuoteVerifier, read_token
@@ -25,10 +34,10 @@ class Dependencies:
     """The services that a payment goes through."""
 
     accounts: AccountDirectory
-    risk: BatchClient
-    limits: BatchClient
-    fx: BatchClient
-    wallet: BatchClient
+    risk: BatchClient[ScoreItem, ScoreResult]
+    limits: BatchClient[ExposureItem, ExposureResult]
+    fx: BatchClient[QuoteItem, QuoteResult]
+    wallet: BatchClient[dict[str, Any], Mapping[str, Any]]
 
 
 ExposureOf = Callable[[str], Awaitable[Mapping[str, int]]]
@@ -124,7 +133,7 @@ class Assessor:
     async def _score(
         self, payment: Payment, parties: _Parties, currency: str, deadline: Deadline
     ) -> dict[str, Any]:
-        item: dict[str, Any] = {
+        item: ScoreItem = {
             "payment_id": payment.uid,
             "merchant": payment.merchant,
             "amount": _major(payment),
@@ -149,7 +158,7 @@ class Assessor:
     async def _price(self, payment: Payment, currency: str, deadline: Deadline) -> Priced:
         if payment.quote is not None:
             return Priced(accept_quote(payment, currency, self._quotes), payment.quote)
-        item = {
+        item: QuoteItem = {
             "merchant": payment.merchant,
             "source_currency": payment.currency,
             "destination_currency": currency,
@@ -164,7 +173,7 @@ class Assessor:
         """
         if payment.exchange is None:
             return True
-        item = {
+        item: ExposureItem = {
             "merchant": payment.merchant,
             "currency": payment.currency,
             "destination_currency": payment.destination_currency,
@@ -175,7 +184,7 @@ class Assessor:
             raise Unusable("risk", f"answered {result['status']!r}")
         return bool(result["within"])
 
-    async def _open(self, merchant: str) -> list[dict[str, Any]]:
+    async def _open(self, merchant: str) -> list[OpenAmount]:
         return [
             {"currency": held, "amount_minor": amount}
             for held, amount in (await self._exposure(merchant)).items()
@@ -186,15 +195,15 @@ class Assessor:
 
         Raises Refusal when fx gives no price, and Unanswered.
         """
-        item = {
+        item: QuoteItem = {
             "merchant": payment.merchant,
-            "source_currency": payment.destination_currency,
+            "source_currency": payment.destination_currency or payment.currency,
             "destination_currency": payment.currency,
             "destination_amount": format_amount(amount, payment.currency),
         }
         return await self._ask_price(item, deadline)
 
-    async def _ask_price(self, item: dict[str, Any], deadline: Deadline) -> Priced:
+    async def _ask_price(self, item: QuoteItem, deadline: Deadline) -> Priced:
         result = await self._services.fx.call(item, deadline)
         if result["status"] != QUOTED:
             raise refusal_of(result.get("code"), result.get("message"))

@@ -6,7 +6,7 @@ An item that got no answer raises Unanswered: it may or may not have been carrie
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic_core import to_json
 
@@ -15,9 +15,11 @@ from kurs.contracts.batch import Skip, skip_of
 from kurs.kernel.batching import Batcher, BatchMetrics, DeadlineExceeded
 from kurs.kernel.errors import Overloaded
 from kurs.telemetry import Telemetry, propagated
+from kurs.telemetry.tracing import TRACEPARENT
 from payments.domain.operation import Waiting
 
-Item = dict[str, Any]
+Item = TypeVar("Item", bound=Mapping[str, object])
+Result = TypeVar("Result", bound=Mapping[str, Any])
 # What is said of a request that will not be understood the next time either.
 _UNREADABLE = frozenset({400, 413, 422})
 
@@ -41,12 +43,13 @@ class Unusable(Unanswered):
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    item: Item
+    item: Mapping[str, object]
     deadline: Deadline
+    traceparent: str | None
 
 
-class BatchClient:
-    """Sends items to one batch route of one service."""
+class BatchClient(Generic[Item, Result]):
+    """Sends items to one batch route of one service, in the words of its contract."""
 
     def __init__(
         self, client: ServiceClient, path: str, *, telemetry: Telemetry, metrics: BatchMetrics
@@ -54,17 +57,17 @@ class BatchClient:
         self._client = client
         self._path = path
         self._telemetry = telemetry
-        self._batcher: Batcher[_Call, Mapping[str, Any]] = Batcher(
+        self._batcher: Batcher[_Call, Result] = Batcher(
             self._run, name=f"http-{client.name}", max_batch=200, metrics=metrics
         )
         self.close = self._batcher.close
 
-    async def call(self, item: Item, deadline: Deadline) -> Mapping[str, Any]:
+    async def call(self, item: Item, deadline: Deadline) -> Result:
         """Return the item's result; raises Unanswered."""
-        if fields := propagated():
-            item = {**item, **fields}
+        trace = propagated()
+        call = _Call({**item, **trace}, deadline, trace.get(TRACEPARENT))
         try:
-            result = await self._batcher.submit(_Call(item, deadline), expires=deadline.expires_at)
+            result = await self._batcher.submit(call, expires=deadline.expires_at)
         except (TransportError, Overloaded, DeadlineExceeded) as error:
             raise Unanswered(self._client.name, error.detail) from error
         skip = skip_of(result)
@@ -73,9 +76,9 @@ class BatchClient:
             raise reason(self._client.name, f"{skip}: {result.get('message')}")
         return result
 
-    async def _run(self, calls: Sequence[_Call]) -> Sequence[Mapping[str, Any]]:
+    async def _run(self, calls: Sequence[_Call]) -> Sequence[Result]:
         items = [{**c.item, "deadline_ms": max(0, c.deadline.remaining_ms())} for c in calls]
-        members = [c.item.get("traceparent") for c in calls]
+        members = [c.traceparent for c in calls]
         with self._telemetry.batch_span(f"{self._client.name} batch", members):
             answer = await self._client.request(
                 "POST", self._path, body=to_json({"items": items}), retryable=True
@@ -83,5 +86,5 @@ class BatchClient:
         if answer.status != 200:
             reason = Unusable if answer.status in _UNREADABLE else Unanswered
             raise reason(self._client.name, f"answered {answer.status}")
-        results: list[Mapping[str, Any]] = json.loads(answer.body)["results"]
+        results: list[Result] = json.loads(answer.body)["results"]
         return results

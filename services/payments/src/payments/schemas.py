@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from kurs.contracts.fx import MAX_TOKEN_LENGTH
 from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, NewPaymentId
-from kurs.quotes.token import MAX_TOKEN_LENGTH
 from payments.domain.moves import Status
 
 Text = Annotated[str, StringConstraints(max_length=500)]

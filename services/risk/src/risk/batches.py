@@ -9,7 +9,7 @@ from opentelemetry.trace import Span
 from pydantic import TypeAdapter
 
 from kurs.contracts.batch import Misfit, Skip, expires_at, read_items, refused, skipped
-from kurs.contracts.risk import Code
+from kurs.contracts.risk import Code, ScoreItem
 from kurs.kernel.errors import Problem
 from kurs.kernel.money import InvalidAmount, parse_amount
 from kurs.telemetry import Telemetry
@@ -17,13 +17,13 @@ from risk import answers
 from risk.domain.attempt import Attempt
 from risk.domain.batch import Conflict, Scored
 from risk.metrics import RiskMetrics
-from risk.schemas import ScoreBatch, ScoreItem
+from risk.schemas import ScoreBatch
 from risk.service import Order, Result, RiskService
 
 SPAN = "risk score"
 
 _BATCH = TypeAdapter(ScoreBatch)
-_ITEM = TypeAdapter(ScoreItem)
+_ITEM: TypeAdapter[ScoreItem] = TypeAdapter(ScoreItem)
 
 
 class BatchScoring:
@@ -100,23 +100,23 @@ def conflict_message(conflict: Conflict) -> str:
 
 
 def _order(item: ScoreItem, arrived: float) -> Order | dict[str, Any]:
-    if not item.payment_id.startswith(f"{item.merchant}:"):
+    if not item["payment_id"].startswith(f"{item['merchant']}:"):
         return skipped(Skip.UNREADABLE, 'write "<merchant>:<payment_id>"', "payment_id")
     try:
-        minor = parse_amount(item.amount, item.currency)
+        minor = parse_amount(item["amount"], item["currency"])
     except InvalidAmount as error:
         return refused(Code(error.code), f"{error.message}; {error.hint}", "amount")
     attempt = Attempt(
-        item.payment_id,
-        item.merchant,
+        item["payment_id"],
+        item["merchant"],
         minor,
-        item.currency,
-        item.source_account,
-        item.destination_account,
-        item.destination_currency,
-        item.source_opened_at,
-        tuple((open_.currency, open_.amount_minor) for open_ in item.exposure),
-        item.payee,
+        item["currency"],
+        item["source_account"],
+        item["destination_account"],
+        item.get("destination_currency"),
+        item.get("source_opened_at"),
+        tuple((held["currency"], held["amount_minor"]) for held in item.get("exposure", ())),
+        item.get("payee"),
     )
-    until = expires_at(item.deadline_ms, arrived)
-    return Order(attempt, until, item.traceparent, item.baggage)
+    until = expires_at(item.get("deadline_ms"), arrived)
+    return Order(attempt, until, item.get("traceparent"), item.get("baggage"))

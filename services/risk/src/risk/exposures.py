@@ -7,14 +7,14 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from kurs.contracts.batch import Misfit, Skip, expires_at, read_items, skipped
-from kurs.contracts.risk import JUDGED
+from kurs.contracts.risk import JUDGED, ExposureItem
 from kurs.kernel.clock import monotonic
 from risk import answers
 from risk.domain.attempt import Attempt
-from risk.schemas import ExposureBatch, ExposureItem
+from risk.schemas import ExposureBatch
 
 _BATCH = TypeAdapter(ExposureBatch)
-_ITEM = TypeAdapter(ExposureItem)
+_ITEM: TypeAdapter[ExposureItem] = TypeAdapter(ExposureItem)
 _LATE = skipped(Skip.LATE, "the deadline passed before the item was judged")
 
 IsWithin = Callable[[Attempt], bool]
@@ -35,11 +35,19 @@ def _judge(
 ) -> dict[str, Any]:
     if isinstance(item, Misfit):
         return item.result()
-    until = expires_at(item.deadline_ms, arrived)
+    until = expires_at(item.get("deadline_ms"), arrived)
     if until is not None and until <= begins:
         return _LATE
-    open_ = tuple((amount.currency, amount.amount_minor) for amount in item.exposure)
+    open_ = tuple((held["currency"], held["amount_minor"]) for held in item["exposure"])
     attempt = Attempt(
-        "", item.merchant, 0, item.currency, "", "", item.destination_currency, None, open_
+        "",
+        item["merchant"],
+        0,
+        item["currency"],
+        "",
+        "",
+        item.get("destination_currency"),
+        None,
+        open_,
     )
     return {"status": JUDGED, "within": is_within(attempt)}

@@ -11,16 +11,21 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     WithJsonSchema,
 )
 
 from kurs.config.resources import LastEdit, Mode
-from kurs.contracts.batch import MAX_ITEMS, Baggage, DeadlineMs, Traceparent
+from kurs.contracts.batch import MAX_ITEMS
+from kurs.contracts.risk import (
+    YEAR_10000,
+    ExposureItem,
+    ExposureResult,
+    Micros,
+    ScoreItem,
+    ScoreResult,
+)
 from kurs.kernel.clock import from_rfc3339
-from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, MerchantId, PaymentId, TransferId
-
-_YEAR_10000 = 253_402_300_800_000_000
+from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, PaymentId
 
 
 def _moment(value: Any) -> Any:
@@ -32,7 +37,6 @@ def _moment(value: Any) -> Any:
     return value
 
 
-Micros = Annotated[int, Field(strict=True, ge=0, lt=_YEAR_10000)]
 Moment = Annotated[
     Micros,
     BeforeValidator(_moment),
@@ -40,7 +44,7 @@ Moment = Annotated[
         {
             "anyOf": [
                 {"type": "string", "format": "date-time", "maxLength": 40},
-                {"type": "integer", "minimum": 0, "exclusiveMaximum": _YEAR_10000},
+                {"type": "integer", "minimum": 0, "exclusiveMaximum": YEAR_10000},
             ],
             "description": "RFC 3339, or microseconds since the epoch.",
         }
@@ -66,70 +70,16 @@ class ScoreRequest(_Request):
     source_opened_at: Moment | None = Field(None, description=Opened)
 
 
-class OpenAmount(_Request):
-    """What a merchant holds open of one currency, in minor units; a sum may exceed 64 bits."""
-
-    currency: CurrencyCode
-    amount_minor: Annotated[int, Field(strict=True, gt=0, lt=10**30)]
-
-
-class ScoreItem(_Request):
-    """One payment of a batch; `payment_id` is "<merchant>:<payment_id>"."""
-
-    payment_id: TransferId
-    merchant: MerchantId
-    amount: Annotated[str, StringConstraints(max_length=64)]
-    currency: CurrencyCode
-    source_account: AccountRef
-    destination_account: AccountRef
-    destination_currency: CurrencyCode | None = Field(None, description=Received)
-    source_opened_at: Micros | None = Field(None, description=Opened)
-    payee: AccountRef | None = Field(
-        None, description="`merchant/name`, where destination_account does not say it."
-    )
-    exposure: Annotated[tuple[OpenAmount, ...], Field(max_length=200)] = Field(
-        (), description="What the merchant holds open across currencies, with this payment."
-    )
-    traceparent: Traceparent | None = None
-    baggage: Baggage | None = None
-    deadline_ms: DeadlineMs | None = None
-
-
 class ScoreBatch(_Request):
     """Payments, each scored or refused alone, in order."""
 
     items: Annotated[list[ScoreItem], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)]
 
 
-class ExposureItem(_Request):
-    """What a merchant holds open across currencies, with something that is no payment.
-
-    The currencies are those of what is asked for: a refund has those of its payment.
-    """
-
-    merchant: MerchantId
-    currency: CurrencyCode
-    destination_currency: CurrencyCode | None = Field(None, description=Received)
-    exposure: Annotated[tuple[OpenAmount, ...], Field(max_length=200)]
-    traceparent: Traceparent | None = None
-    baggage: Baggage | None = None
-    deadline_ms: DeadlineMs | None = None
-
-
 class ExposureBatch(_Request):
     """What merchants hold open, each judged alone, in order."""
 
     items: Annotated[list[ExposureItem], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)]
-
-
-class ExposureResult(BaseModel):
-    """What became of one item; absent fields are left out."""
-
-    status: Literal["judged", "skipped"]
-    within: bool | None = None
-    code: str | None = None
-    message: str | None = None
-    field: str | None = None
 
 
 class ExposureAnswer(BaseModel):
@@ -190,25 +140,10 @@ class DecisionAnswer(ScoreAnswer):
     shadow: list[ShadowAnswer]
 
 
-class BatchResult(BaseModel):
-    """What became of one item; absent fields are left out. `decided_at` is in microseconds."""
-
-    status: Literal["scored", "refused", "skipped"]
-    payment_id: str | None = None
-    decision: DecisionWord | None = None
-    score: int | None = None
-    reasons: list[ReasonAnswer] | None = None
-    config_revision: str | None = None
-    decided_at: int | None = None
-    code: str | None = None
-    message: str | None = None
-    field: str | None = None
-
-
 class BatchAnswer(BaseModel):
     """One result per item, in order."""
 
-    results: list[BatchResult]
+    results: list[ScoreResult]
 
 
 class ThresholdAnswer(BaseModel):

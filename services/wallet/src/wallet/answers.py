@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kurs.contracts.batch import Misfit
+from kurs.contracts.wallet import FoundAccount, StoredTransfer
 from kurs.kernel.accounts import shown
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import to_rfc3339
@@ -55,7 +56,7 @@ def unreadable(misfit: Misfit) -> dict[str, Any]:
     }
 
 
-def stored_transfer(record: Record) -> dict[str, Any]:
+def stored_transfer(record: Record) -> StoredTransfer:
     """Return what is stored under a transfer's id."""
     content = json.loads(record.content)
     return {
@@ -85,7 +86,7 @@ def account(found: Account, payee_id: str | None) -> AccountAnswer:
     )
 
 
-def found_account(found: Account | None) -> dict[str, Any] | None:
+def found_account(found: Account | None) -> FoundAccount | None:
     """Return an account as services see it, by the name that it has for all."""
     if found is None:
         return None

@@ -3,6 +3,7 @@
 from pydantic_core import to_json
 
 from kurs.contracts.batch import Misfit, expires_at, read_items
+from kurs.contracts.wallet import TransferItem
 from kurs.quotes.token import InvalidToken, QuoteVerifier
 from wallet import answers
 from wallet.directory import AccountDirectory
@@ -40,11 +41,11 @@ class BatchTransfers:
         ]
         return to_json({"results": results})
 
-    def _submission(self, item: batch.BatchItem, arrived: float) -> Submission | Misfit:
+    def _submission(self, item: TransferItem, arrived: float) -> Submission | Misfit:
         try:
             transfer = batch.to_transfer(item, self._quotes.verify)
         except InvalidToken as error:
             # Nothing is kept of it: keys that are out of step may be in step the next time.
-            return Misfit({"transfer_id": item.transfer_id}, "quote", str(error))
-        expires = expires_at(item.deadline_ms, arrived)
-        return Submission(transfer, expires, item.traceparent, item.baggage)
+            return Misfit({"transfer_id": item["transfer_id"]}, "quote", str(error))
+        expires = expires_at(item.get("deadline_ms"), arrived)
+        return Submission(transfer, expires, item.get("traceparent"), item.get("baggage"))

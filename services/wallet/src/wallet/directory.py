@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from kurs.contracts.wallet import HoldItem, PostingItem, TransferItem
 from kurs.data.database import Database
 from kurs.kernel.accounts import is_payee_id
-from wallet.schemas.batch import BatchItem, CaptureItem, HoldItem, PostingItem, PostItem
 from wallet.store.accounts import Account, find_by_name
 
 _REMEMBERED = 100_000
@@ -53,7 +53,7 @@ class AccountDirectory:
         known.update(found)
         return accounts
 
-    async def name_as_stored(self, items: Iterable[BatchItem]) -> None:
+    async def name_as_stored(self, items: Iterable[TransferItem]) -> None:
         """Let items name accounts by the ledger's ids, so that their contents and postings do.
 
         The same item names the same account whenever it comes: what it was refused for once, it is
@@ -62,13 +62,13 @@ class AccountDirectory:
         legs, wanted = [], []
         for item in items:
             for leg in _legs(item):
-                if not self._is_stored(leg.account_id):
+                if not self._is_stored(leg["account_id"]):
                     legs.append(leg)
-                    wanted.append(posted_to(item.merchant, leg.account_id))
+                    wanted.append(posted_to(item["merchant"], leg["account_id"]))
         if not legs:
             return
         for leg, names, account in zip(legs, wanted, await self.find(wanted), strict=True):
-            leg.account_id = names[-1] if account is None else account.account_id
+            leg["account_id"] = names[-1] if account is None else account.account_id
 
     def _is_stored(self, account: str) -> bool:
         """Tell whether a leg's account is known to be named as the ledger does."""
@@ -78,10 +78,10 @@ class AccountDirectory:
         return known is not None and known.account_id == account
 
 
-def _legs(item: BatchItem) -> Sequence[PostingItem | HoldItem]:
-    if isinstance(item, HoldItem):
+def _legs(item: TransferItem) -> Sequence[PostingItem | HoldItem]:
+    if item["kind"] == "hold":
         return (item,)
-    return item.postings if isinstance(item, PostItem | CaptureItem) else ()
+    return item["postings"] if item["kind"] == "post" or item["kind"] == "capture" else ()
 
 
 def _first(names: Names, found: dict[str, Account]) -> Account | None:

@@ -6,6 +6,7 @@ from fastapi import Path, Query, Request, Response
 from pydantic_core import to_json
 
 from kurs.contracts.batch import read_batch
+from kurs.contracts.wallet import TransferResult
 from kurs.kernel.clock import monotonic
 from kurs.kernel.errors import Unavailable, Unprocessable, problem_responses
 from kurs.kernel.ids import TransferId
@@ -60,7 +61,7 @@ async def lookup(request: Request) -> Response:
 @service_routes.get(
     "/transfers/{transfer_id}",
     summary="What is stored under a transfer's id",
-    responses={200: {"model": batch.TransferResult}, **problem_responses(TransferNotFound)},
+    responses={200: {"model": TransferResult}, **problem_responses(TransferNotFound)},
 )
 async def transfer(transfer_id: Annotated[TransferId, Path()], ledger: LedgerDep) -> Response:
     """Return the outcome that the ledger keeps."""

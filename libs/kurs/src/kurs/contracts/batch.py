@@ -22,7 +22,9 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
     ValidationError,
+    with_config,
 )
+from typing_extensions import TypedDict
 
 from kurs.kernel.decoder import MAX_MEMBERS, bound_batch
 from kurs.kernel.validation import field_errors, findings, refusal, validate
@@ -60,7 +62,7 @@ class Skip(StrEnum):
 _SKIPPED_BEFORE = frozenset({"invalid", "validation_failed", "internal"})
 
 
-def skip_of(result: Mapping[str, Any]) -> Skip | None:
+def skip_of(result: Mapping[str, object]) -> Skip | None:
     """Return why a result decides nothing about its item; None when it does."""
     status, code = result["status"], result.get("code")
     if status == SKIPPED:
@@ -93,6 +95,26 @@ def _result(status: str, code: str, message: str, field: str | None) -> dict[str
 def expires_at(deadline_ms: int | None, arrived: float) -> float | None:
     """Return the monotonic moment after which an item is skipped, if it is; both in seconds."""
     return None if deadline_ms is None else arrived + deadline_ms / 1000
+
+
+strict = with_config(ConfigDict(extra="forbid"))
+"""Decorates the type of an item: members that it does not have are refused."""
+
+
+class Envelope(TypedDict, total=False):
+    """What every item may carry beside its content."""
+
+    traceparent: Traceparent | None
+    baggage: Baggage | None
+    deadline_ms: DeadlineMs | None
+
+
+class Undone(TypedDict, total=False):
+    """Why an item was refused or skipped; a result that was done has none of these."""
+
+    code: str
+    message: str
+    field: str
 
 
 class Misfit(NamedTuple):

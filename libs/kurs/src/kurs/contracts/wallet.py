@@ -1,6 +1,29 @@
-"""What the wallet says to the services that call it."""
+"""What the wallet says to the services that call it, and they to it: amounts in minor units, times
+in microseconds since the epoch.
+"""
 
+import json
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import Annotated, Any, Literal, Required
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from typing_extensions import TypedDict
+
+from kurs.contracts.batch import Envelope, Undone, strict
+from kurs.contracts.fx import MAX_TOKEN_LENGTH
+from kurs.kernel.ids import AccountRef, Actor, CurrencyCode, LedgerAccountId, MerchantId, TransferId
+from kurs.kernel.money import MAX_MINOR
+
+MAX_CONTEXT_BYTES = 8 * 1024
+_FAR_FUTURE = 2**53
 
 
 class Status(StrEnum):
@@ -37,3 +60,187 @@ class Code(StrEnum):
 
 HOLD_GONE = frozenset({Code.HOLD_EXPIRED, Code.HOLD_CLOSED})
 """The hold was released by its expiry, or ended otherwise."""
+
+
+def _context(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError("a context is a JSON object")
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        raise ValueError("a context holds finite numbers only") from None
+    if len(text) > MAX_CONTEXT_BYTES:
+        raise ValueError(f"a context has at most {MAX_CONTEXT_BYTES} bytes of JSON")
+    return text
+
+
+Context = Annotated[
+    Any,
+    BeforeValidator(_context),
+    WithJsonSchema({"type": "object", "description": "Stored and given back, never compared."}),
+]
+"""A JSON object of the caller's own; the wallet reads it as its text."""
+_Minor = Annotated[int, Field(strict=True, ge=-MAX_MINOR, le=MAX_MINOR)]
+_PositiveMinor = Annotated[int, Field(strict=True, gt=0, le=MAX_MINOR)]
+_Moment = Annotated[int, Field(strict=True, ge=0, le=_FAR_FUTURE)]
+_Revision = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
+_Token = Annotated[
+    str,
+    StringConstraints(max_length=MAX_TOKEN_LENGTH),
+    Field(description="Signed by fx; without it no account of the house is debited."),
+]
+
+
+@strict
+class PostingItem(TypedDict):
+    """One posting: a positive amount credits the account, a negative one debits it."""
+
+    account_id: LedgerAccountId
+    currency: CurrencyCode
+    amount_minor: _Minor
+
+
+def unbalanced(legs: Iterable[tuple[str, int]]) -> Mapping[str, int]:
+    """Return the currencies whose amounts do not sum to zero, with their sums."""
+    sums: dict[str, int] = {}
+    for currency, amount in legs:
+        sums[currency] = sums.get(currency, 0) + amount
+    return {currency: amount for currency, amount in sums.items() if amount}
+
+
+def _balanced(legs: list[PostingItem]) -> list[PostingItem]:
+    wrong = unbalanced((leg["currency"], leg["amount_minor"]) for leg in legs)
+    if wrong:
+        off = ", ".join(f"{currency} by {amount}" for currency, amount in wrong.items())
+        raise ValueError(f"postings sum to zero in every currency; off: {off} minor units")
+    if not any(leg["amount_minor"] for leg in legs):
+        raise ValueError("the postings move nothing")
+    return legs
+
+
+_Legs = Annotated[list[PostingItem], Field(min_length=2, max_length=100), AfterValidator(_balanced)]
+
+
+def _named(*operations: str) -> AfterValidator:
+    """Hold an id to the operation and the merchant that it is for, `pay:shop:`.
+
+    So no caller can take or burn an id of another merchant's.
+    """
+
+    def check(transfer_id: str, info: ValidationInfo) -> str:
+        operation, _, rest = transfer_id.partition(":")
+        merchant = info.data.get("merchant")
+        if merchant is None:
+            return transfer_id
+        whose, _, what = rest.partition(":")
+        if operation in operations and whose == merchant and what:
+            return transfer_id
+        allowed = " or ".join(f"{known}:{merchant}:" for known in operations)
+        raise ValueError(f"the id begins with {allowed}")
+
+    return AfterValidator(check)
+
+
+class _Transfer(Envelope, total=False):
+    """What every item has. Its id is the caller's, and is used once for ever."""
+
+    merchant: Required[MerchantId]
+    config_revision: _Revision | None
+    actor: Annotated[Actor | None, Field(description="Who asked; stored, never compared.")]
+    context: Context | None
+
+
+@strict
+class PostItem(_Transfer, total=False):
+    """Moves money at once. `reverses` is the transfer of which this gives back."""
+
+    transfer_id: Required[Annotated[TransferId, _named("pay", "refund")]]
+    kind: Required[Literal["post"]]
+    postings: Required[_Legs]
+    quote_id: TransferId | None
+    quote: _Token | None
+    reverses: TransferId | None
+
+
+@strict
+class HoldItem(_Transfer, total=False):
+    """Sets money aside until it is captured, voided or expires."""
+
+    transfer_id: Required[Annotated[TransferId, _named("pay")]]
+    kind: Required[Literal["hold"]]
+    account_id: Required[AccountRef]
+    currency: Required[CurrencyCode]
+    amount_minor: Required[_PositiveMinor]
+    expires_at: Required[_Moment]
+    quote_id: TransferId | None
+
+
+@strict
+class CaptureItem(_Transfer, total=False):
+    """Ends a hold by postings that debit the held account; the rest is released."""
+
+    transfer_id: Required[Annotated[TransferId, _named("capture", "approve")]]
+    kind: Required[Literal["capture"]]
+    hold_id: Required[TransferId]
+    postings: Required[_Legs]
+    quote: _Token | None
+
+
+@strict
+class VoidItem(_Transfer, total=False):
+    """Ends a hold and releases all of it."""
+
+    transfer_id: Required[Annotated[TransferId, _named("void", "refuse", "expire")]]
+    kind: Required[Literal["void"]]
+    hold_id: Required[TransferId]
+
+
+@strict
+class CancelItem(_Transfer, total=False):
+    """Burns a transfer id: nothing moves, and no later transfer can use it."""
+
+    transfer_id: Required[
+        Annotated[
+            TransferId,
+            _named("pay", "refund", "capture", "approve", "void", "refuse", "expire"),
+        ]
+    ]
+    kind: Required[Literal["cancel"]]
+
+
+TransferItem = Annotated[
+    PostItem | HoldItem | CaptureItem | VoidItem | CancelItem, Field(discriminator="kind")
+]
+
+
+class StoredTransfer(TypedDict):
+    """What is stored under a transfer's id."""
+
+    kind: str
+    status: str
+    code: str | None
+    postings: list[PostingItem]
+    quote_id: str | None
+    config_revision: str | None
+    context: dict[str, Any] | None
+    actor: str | None
+
+
+class TransferResult(Undone, total=False):
+    """The answer to one item. `stored` is there on a replay and on a conflict."""
+
+    transfer_id: Required[str]
+    status: Required[Literal["applied", "refused", "conflict", "skipped"]]
+    replayed: Required[bool]
+    created_at: int
+    stored: StoredTransfer
+
+
+class FoundAccount(TypedDict):
+    """An account as services see it; `account_id` is `merchant/name`, the same for ever."""
+
+    account_id: str
+    merchant: str
+    kind: str
+    settlement_currency: str | None
+    opened_at: int

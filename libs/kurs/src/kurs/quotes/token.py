@@ -18,14 +18,12 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from kurs.config.renewed_file import RenewedFile
+from kurs.contracts.fx import MAX_TOKEN_LENGTH
 from kurs.quotes.keys import KEY_ID_BYTES, SIGNATURE_BYTES, SigningKey, VerifyKeys, named
 from kurs.quotes.merkle import HASH_BYTES, leaf_hash, root_of, tree
 from kurs.telemetry import Telemetry
 
 VERSION = "q2"
-MAX_TOKEN_LENGTH = 2048
-"""Characters; longer text is refused before any work is done on it."""
-
 _PREFIX = b"q2."
 _PURPOSE = b"kurs quotes q2\n"
 """Signed before the root, so that no signature made for something else fits."""

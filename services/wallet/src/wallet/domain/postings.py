@@ -1,10 +1,10 @@
 """The rules of postings: which accounts they may touch, and how far."""
 
-from kurs.contracts.wallet import Code
+from kurs.contracts.wallet import Code, unbalanced
 from kurs.kernel.accounts import shown
 from kurs.kernel.money import format_amount
 from wallet.domain.transfers import Refusal, Transfer
-from wallet.domain.view import Balance, Hold, View, unbalanced
+from wallet.domain.view import Balance, Hold, View
 
 Moves = dict[Balance, int]
 """What a transfer changes: the net amount per balance, in minor units."""
@@ -16,7 +16,8 @@ def plan(transfer: Transfer, view: View) -> Moves:
     Raises Refusal for an account that does not exist, and for a debit of another merchant's
     account, in the same words: whether it exists is not the caller's to know.
     """
-    assert not unbalanced(transfer.postings), "postings sum to zero in every currency"
+    legs = ((currency, amount) for _, currency, amount in transfer.postings)
+    assert not unbalanced(legs), "postings sum to zero in every currency"
     balances, merchant = view.balances, transfer.merchant
     moves: Moves = {}
     for index, (account_id, currency, amount) in enumerate(transfer.postings):

@@ -1,6 +1,6 @@
 """The part of the ledger that one batch touches: loaded by the store, changed in memory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -135,11 +135,3 @@ def net(postings: Iterable[Posting]) -> dict[Key, int]:
         key = (account_id, currency)
         sums[key] = sums.get(key, 0) + amount
     return sums
-
-
-def unbalanced(postings: Iterable[Posting]) -> Mapping[str, int]:
-    """Return the currencies whose postings do not sum to zero, with their sums."""
-    sums: dict[str, int] = {}
-    for _, currency, amount in postings:
-        sums[currency] = sums.get(currency, 0) + amount
-    return {currency: amount for currency, amount in sums.items() if amount}
