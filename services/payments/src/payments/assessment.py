@@ -17,6 +17,7 @@ from kurs.contracts.risk import (
     ScoreItem,
     ScoreResult,
 )
+from kurs.contracts.wallet import TransferItem, TransferResult
 from kurs.kernel.accounts import qualified, shown
 from kurs.kernel.money import format_amount
 from kurs.quotes.token import InvalidToken, Quote, QuoteVerifier, read_token
@@ -37,7 +38,7 @@ class Dependencies:
     risk: BatchClient[ScoreItem, ScoreResult]
     limits: BatchClient[ExposureItem, ExposureResult]
     fx: BatchClient[QuoteItem, QuoteResult]
-    wallet: BatchClient[dict[str, Any], Mapping[str, Any]]
+    wallet: BatchClient[TransferItem, TransferResult]
 
 
 ExposureOf = Callable[[str], Awaitable[Mapping[str, int]]]

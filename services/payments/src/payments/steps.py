@@ -8,6 +8,7 @@ over fails, its id is burnt there.
 from collections.abc import Awaitable, Callable, Mapping
 
 from kurs.calls import Deadline
+from kurs.contracts.wallet import TransferItem
 from kurs.kernel.clock import MICROS, Clock
 from payments.assessment import Assessor, Declined, Dependencies
 from payments.clients import Unanswered, Unusable
@@ -125,5 +126,5 @@ class Steps:
         spread = self._settings.refund_returns_spread
         return at_payments_rate(payment, operation.amount, returns_spread=spread)
 
-    async def _ask(self, item: transfers.Item, deadline: Deadline) -> Result:
+    async def _ask(self, item: TransferItem, deadline: Deadline) -> Result:
         return read_result(await self._wallet.call(item, deadline))

@@ -5,7 +5,7 @@ in microseconds since the epoch.
 import json
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Required
+from typing import Annotated, Any, Literal, NotRequired, Required
 
 from pydantic import (
     AfterValidator,
@@ -219,6 +219,7 @@ class StoredTransfer(TypedDict):
     kind: str
     status: str
     code: str | None
+    message: NotRequired[str | None]
     postings: list[PostingItem]
     quote_id: str | None
     config_revision: str | None
@@ -230,7 +231,7 @@ class TransferResult(Undone, total=False):
     """The answer to one item. `stored` is there on a replay and on a conflict."""
 
     transfer_id: Required[str]
-    status: Required[Literal["applied", "refused", "conflict", "skipped"]]
+    status: Required[Status]
     replayed: Required[bool]
     created_at: int
     stored: StoredTransfer

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from kurs.contracts.wallet import StoredTransfer
 from payments.domain.applied_rate import rate_values, read_rate
 from payments.domain.failure import Failure, FailureCode, read_failure
-from payments.domain.ledger import Stored, Unreadable
+from payments.domain.ledger import Unreadable
 from payments.domain.moves import Status
 from payments.domain.payment import Payment
 from payments.domain.refunds import Rate, Refund, at_payments_rate
@@ -42,7 +43,7 @@ def failure_context(payment: Payment, failure: Failure) -> dict[str, Any]:
     return {"risk": payment.risk, "failure": asdict(failure)}
 
 
-def adopted(payment: Payment, stored: Stored, *, at: int) -> Payment:
+def adopted(payment: Payment, stored: StoredTransfer, *, at: int) -> Payment:
     """Return the payment as the applied transfer `stored` left it.
 
     An id that was cancelled is a payment that failed, whatever its context says: nothing can ever
@@ -79,7 +80,7 @@ def refund_context(refund: Refund) -> dict[str, Any]:
     }
 
 
-def adopted_refund(payment: Payment, amount: int, stored: Stored) -> Refund:
+def adopted_refund(payment: Payment, amount: int, stored: StoredTransfer) -> Refund:
     """Return the refund of `amount` (minor units) that is stored in the ledger.
 
     Raises Unreadable where what is stored is no refund, or does not say which.

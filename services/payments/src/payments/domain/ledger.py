@@ -7,15 +7,10 @@ Result
 └── Refused     it was refused for good, now or earlier
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from kurs.contracts.wallet import Status
+from kurs.contracts.wallet import Status, StoredTransfer, TransferResult
 from payments.domain.failure import Failure, refusal_of
-
-Stored = Mapping[str, Any]
-"""A stored transfer as the wallet tells it: kind, status, code, context, …"""
 
 
 class Unreadable(ValueError):
@@ -31,7 +26,7 @@ class Made:
 class Stands:
     """An earlier transfer stands under the id; `same` if it has the content that was sent."""
 
-    stored: Stored
+    stored: StoredTransfer
     same: bool
 
 
@@ -39,7 +34,7 @@ class Stands:
 class Cancelled:
     """The id was burnt; `stored` is the cancellation."""
 
-    stored: Stored
+    stored: StoredTransfer
     failure: Failure
 
 
@@ -54,7 +49,7 @@ class Refused:
 Result = Made | Stands | Cancelled | Refused
 
 
-def read_result(result: Mapping[str, Any]) -> Result:
+def read_result(result: TransferResult) -> Result:
     """Return what an answer of the ledger says; raises Unreadable when it says nothing of it."""
     status, stored = result["status"], result.get("stored")
     if status == Status.APPLIED:
@@ -72,6 +67,6 @@ def read_result(result: Mapping[str, Any]) -> Result:
         if stored["status"] == Status.APPLIED:
             return Stands(stored, same=False)
         if stored["status"] == Status.REFUSED:
-            refusal = refusal_of(stored.get("code"), stored.get("message"))
+            refusal = refusal_of(stored["code"], stored.get("message"))
             return Refused(stored.get("code"), refusal.failure)
     raise Unreadable(f"{status!r} says nothing of what stands under the id")
