@@ -110,9 +110,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "an answer goes out before its commit": Mutant(
         "payments.flow",
-        "            await self._commit(Finish(before, after, operation, answer, settled.cause))",
-        "            told = Finish(before, after, operation, answer, settled.cause)\n"
-        "            __import__('asyncio').ensure_future(self._commit(told))",
+        "            await self._commit(done)",
+        "            __import__('asyncio').ensure_future(self._commit(done))",
     ),
     "a retry goes under a new id": Mutant(
         "payments.domain.transfers",

@@ -153,9 +153,8 @@ class Flow:
         give_way()
         try:
             old_rate = settled.refund is not None and settled.refund.rate is Rate.PAYMENT
-            await self._commit(
-                Finish(before, after, operation, answer, settled.cause, old_rate=old_rate)
-            )
+            done = Finish(before, after, operation, answer, settled.cause, old_rate=old_rate)
+            await self._commit(done)
         except VersionConflict:
             return await self._answer_of_another(started)
         except Problem as problem:
