@@ -119,8 +119,13 @@ class World:
                 await self.boot(f"{service}-{number}")
 
     async def boot(self, name: str) -> None:
-        """Start the next incarnation of a process, and serve it when it has started."""
+        """Start the next incarnation of a process, and serve it when it has started.
+
+        Two faults may end one process; the first of them to come here starts the next.
+        """
         before = self.processes.get(name)
+        if before is not None and before.alive:
+            return
         process = Process(name, before.incarnation + 1 if before else 1)
         if before is not None:
             process.offset_us, process.rate = before.offset_us, before.rate
