@@ -128,11 +128,6 @@ MUTANTS: dict[str, Mutant] = {
         "        postings=_wire(capture_postings(payment, operation.amount)),",
         "        postings=_wire(capture_postings(payment, payment.amount)),",
     ),
-    "a hold is tried for ever": Mutant(
-        "payments.steps",
-        "waited <= self._settings.give_up_seconds * MICROS:",
-        "waited <= 10 * self._settings.give_up_seconds * MICROS:",
-    ),
     "a quote is used twice": Mutant(
         "wallet.domain.evaluate",
         "        if quote_id in self._view.used_quotes:",

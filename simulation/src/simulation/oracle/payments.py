@@ -171,6 +171,12 @@ class PaymentOracle:
                     "events lead from state to state", f"{dict(row)} after {before}"
                 )
             state[row["uid"]] = row["to_status"]
+        self._none(
+            "each refund has its event",
+            "SELECT o.uid, count(*) FROM operations o WHERE o.kind = 'refund' AND "
+            "o.answer_status = 200 GROUP BY o.uid HAVING count(*) <> (SELECT count(*) FROM "
+            "payment_events e WHERE e.uid = o.uid AND e.to_status LIKE '%REFUNDED')",
+        )
         for row in self._connection.execute("SELECT uid, status FROM payments"):
             if state.get(row["uid"]) != row["status"]:
                 raise BrokenPromise("the last event is the state", f"{dict(row)}")
