@@ -152,6 +152,62 @@ async def test_velocity_rules_are_limits_too(desk: Desk):
         assert desk.accepted() == ruling, (count, window)
 
 
+def held_open(most: int, name: str = "limits", **spec: Any) -> dict[str, Any]:
+    bound = {"currency": "USD", "maxMinor": most}
+    return threshold(name, perPayment=None, **{"exposure": bound, **spec})
+
+
+async def test_exposure_is_a_limit_like_the_others(desk: Desk):
+    for most, ticket, verdict in (
+        (100, None, YES), (200, None, YES), (201, None, NO), (201, "CHG-1", YES), (403, None, NO),
+    ):  # fmt: skip
+        await desk.apply(held_open(most, changeTicket=ticket))
+        assert desk.accepted() == verdict, (most, ticket)
+    assert "declines above 201 minor units of USD held open by a merchant" in desk.message()
+
+
+@pytest.mark.parametrize(
+    "looser",
+    [
+        threshold(perPayment=None, newAccount={"maxAge": "1h", "points": 1}), limit(100),
+        held_open(100, exposure={"currency": "IDR", "maxMinor": 100}),
+        held_open(100, scope={"currencies": ["USD"]}),
+        held_open(100, onMissingData="Allow"),
+    ],
+)  # fmt: skip
+async def test_exposure_does_not_end_without_a_ticket(desk: Desk, looser: dict[str, Any]):
+    await desk.apply(held_open(100))
+    await desk.apply(looser)
+
+    assert desk.accepted() == NO
+
+
+async def test_one_of_higher_priority_does_not_override_exposure(desk: Desk):
+    await desk.apply(held_open(100))
+    await desk.apply(held_open(10**12, "high", priority=900))
+
+    assert (desk.accepted(), desk.accepted("high")) == (YES, NO)
+
+
+async def test_a_limit_declines_without_a_rate_until_a_ticket_says_otherwise(desk: Desk):
+    for missing, ticket, verdict in (
+        ("Decline", None, YES), ("Review", None, NO), ("Allow", "CHG-1", YES),
+        ("Decline", None, YES), ("Allow", None, YES),
+    ):  # fmt: skip
+        await desk.apply(limit(100, onMissingData=missing, changeTicket=ticket))
+        assert desk.accepted() == verdict, (missing, ticket)
+
+
+async def test_an_exposure_from_before_it_was_judged_is_approved_as_it_is(desk: Desk):
+    await desk.apply(held_open(100))
+    stored = desk.cluster.bodies["RiskThreshold/limits"]["status"]["approved"]
+    stored["limits"] = []
+    await desk.operator.settle()
+    await desk.apply(held_open(300))
+
+    assert desk.accepted() == NO
+
+
 async def test_a_limit_may_move_to_others_that_state_it_together(desk: Desk):
     both = {"currencies": ["USD", "IDR"]}
     await desk.apply(limit(100, scope=both))

@@ -13,17 +13,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kurs.config.resources import Document, RiskThresholdSpec, Scope
-from kurs.kernel.clock import from_rfc3339, to_rfc3339
+from kurs.config.resources import Document
 from kurs_operator.compile import Compilation, compile_resources
 from kurs_operator.conditions import MAX_APPROVED, MAX_TICKETS, Approval, ApprovedLimit
 from kurs_operator.last_good import in_force, restored
+from kurs_operator.limits import described, is_known, is_over, is_stated, limits_of
 from kurs_operator.ruling import Identity, Reason, Ruling
 
 Content = Mapping[str, Any]
 Approvals = Mapping[str, Approval]
 """By the uid of the threshold."""
-_LOOSER = 2
 _ITS_OWN = frozenset({Reason.ACCEPTED, Reason.NOT_YET_EFFECTIVE, Reason.EXPIRED})
 
 
@@ -69,31 +68,6 @@ def compile_approved(
         contents = kept
 
 
-def limits_of(spec: RiskThresholdSpec) -> tuple[ApprovedLimit, ...]:
-    """Return the limits by which a spec declines, none in Shadow."""
-    if spec.mode == "Shadow":
-        return ()
-    until = None if spec.effective_until is None else to_rfc3339(spec.effective_until)
-    common = {"scope": spec.scope, "until": until}
-    found = []
-    if spec.per_payment is not None:
-        bounds = spec.per_payment
-        found.append(
-            ApprovedLimit(**common, currency=bounds.currency, bound=bounds.decline_above_minor)
-        )
-    for rule in spec.velocity:
-        if rule.action == "Decline":
-            window = {**common, "window": rule.window}
-            if rule.max_count is not None:
-                found.append(ApprovedLimit(**window, bound=rule.max_count))
-            if rule.max_amount_minor is not None:
-                currency = spec.currency_of(rule)
-                found.append(
-                    ApprovedLimit(**window, currency=currency, bound=rule.max_amount_minor)
-                )
-    return tuple(found)
-
-
 class _Judgement:
     """One compilation, held against what was approved."""
 
@@ -134,7 +108,7 @@ class _Judgement:
         """Yield who took an approved limit out of force without a ticket, and what it was."""
         for owner, who, limit in self._missing():
             if not self._excused(who, owner):
-                yield who, f"{self._rulings[owner].identity} {_described(limit)}"
+                yield who, f"{self._rulings[owner].identity} {described(limit)}"
 
     def approvals(self, refused: Mapping[str, Ruling]) -> Approvals:
         """Return the approvals of all that is in force, as they are from now on."""
@@ -154,8 +128,7 @@ class _Judgement:
         for owner, approval in self._approvals.items():
             who = self._responsible(owner)
             for limit in approval.limits if who else ():
-                over = limit.until is not None and from_rfc3339(limit.until) <= self._now
-                if who and not over and not _is_stated(limit, stated):
+                if who and not is_over(limit, self._now) and not is_stated(limit, stated):
                     yield owner, who, limit
 
     def _responsible(self, owner: str) -> str | None:
@@ -186,7 +159,7 @@ class _Judgement:
         before = self._approvals.get(uid)
         ticket = self._new_ticket(uid, before.tickets if before else ())
         if before is not None and ticket is None:
-            added = [limit for limit in stated if not _is_known(limit, before.limits)]
+            added = [limit for limit in stated if not is_known(limit, before.limits)]
             limits = (*before.limits, *added)[:MAX_APPROVED]
             return before.model_copy(update={"limits": limits}) if added else before
         tickets = (*(before.tickets if before else ()), *([ticket] if ticket else []))
@@ -203,52 +176,6 @@ NOTHING = Approval()
 
 def _kind_and_name(identity: Identity) -> tuple[str, str]:
     return identity.kind, identity.name
-
-
-def _is_stated(approved: ApprovedLimit, stated: Iterable[ApprovedLimit]) -> bool:
-    near = [limit.scope for limit in stated if _is_near(limit, approved)]
-    return all(any(_covers(scope, part) for scope in near) for part in _parts(approved.scope))
-
-
-def _is_near(limit: ApprovedLimit, approved: ApprovedLimit) -> bool:
-    if limit.currency != approved.currency or (limit.window is None) != (approved.window is None):
-        return False
-    lasts = limit.until is None or (
-        approved.until is not None and from_rfc3339(limit.until) >= from_rfc3339(approved.until)
-    )
-    long_enough = (limit.window or 0) >= (approved.window or 0)
-    return lasts and long_enough and limit.bound <= _LOOSER * approved.bound
-
-
-def _is_known(limit: ApprovedLimit, approved: Iterable[ApprovedLimit]) -> bool:
-    alike = [
-        known.scope
-        for known in approved
-        if (known.currency, known.window) == (limit.currency, limit.window)
-    ]
-    return all(any(_covers(scope, part) for scope in alike) for part in _parts(limit.scope))
-
-
-def _parts(scope: Scope) -> list[Scope]:
-    """Return the single currencies and corridors of a scope; the scope itself if it is open."""
-    single = [Scope(currencies=(currency,)) for currency in scope.currencies]
-    return single + [Scope(corridors=(corridor,)) for corridor in scope.corridors] or [scope]
-
-
-def _covers(scope: Scope, part: Scope) -> bool:
-    if not scope.currencies and not scope.corridors:
-        return True
-    if part.currencies:
-        return part.currencies[0] in scope.currencies
-    if part.corridors:
-        corridor = part.corridors[0]
-        return corridor in scope.corridors or corridor.source in scope.currencies
-    return False
-
-
-def _described(limit: ApprovedLimit) -> str:
-    what = f"{limit.bound} minor units of {limit.currency}" if limit.currency else str(limit.bound)
-    return f"declines above {what}" + (f" within {limit.window} s" if limit.window else "")
 
 
 def _refusal(identity: Identity, what: str, kept: int | None) -> Ruling:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from kurs.config.resources import Scope
+from kurs.config.resources import OnMissingData, Scope
 from kurs.kernel.clock import from_rfc3339
 
 MAX_LAGGING = 10
@@ -136,13 +136,16 @@ class RateSourceStatus(ResourceStatus):
 class ApprovedLimit(StatusModel):
     """A limit by which a threshold declined when it was approved.
 
-    Minor units of `currency`, or a number of payments; of one payment, or within `window` seconds.
+    Minor units of `currency`, or a number of payments; of one payment, or within `window` seconds,
+    or (`exposure`) of all that a merchant holds open. `onMissingData` stands where it needs a rate.
     """
 
     scope: Scope
+    exposure: bool = False
     currency: Short | None = None
     window: Count | None = None
     bound: Count
+    on_missing_data: OnMissingData | None = None
     until: Stamp | None = None
 
 

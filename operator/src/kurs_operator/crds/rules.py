@@ -54,6 +54,10 @@ _NOT_LOOSENED = (
     "self.perPayment.declineAboveMinor - oldSelf.perPayment.declineAboveMinor"
     " <= oldSelf.perPayment.declineAboveMinor"
 )
+_EXPOSURE_STAYS = (
+    "has(self.exposure) && self.exposure.currency == oldSelf.exposure.currency && "
+    "self.exposure.maxMinor - oldSelf.exposure.maxMinor <= oldSelf.exposure.maxMinor"
+)
 _SAME_CURRENCY = (
     "(has(now.currency) ? now.currency : '') == (has(was.currency) ? was.currency : '')"
 )
@@ -186,6 +190,12 @@ MODEL_RULES: Mapping[str, Sequence[Rule]] = {
             f"!has(oldSelf.perPayment) || ({_NOT_LOOSENED}) || ({_TICKET_IS_NEW})",
             "to remove a decline limit, to change its currency, or to more than double it needs "
             "the approval's name in a new spec.changeTicket",
+            ".changeTicket",
+        ),
+        Rule(
+            f"!has(oldSelf.exposure) || ({_EXPOSURE_STAYS}) || ({_TICKET_IS_NEW})",
+            "to remove the limit of exposure, to change its currency, or to more than double it "
+            "needs the approval's name in a new spec.changeTicket",
             ".changeTicket",
         ),
         Rule(

@@ -68,8 +68,8 @@ FIELDS: Mapping[str, str] = {
     "RiskThresholdSpec.effectiveFrom": "Comes into force at this moment, by itself.",
     "RiskThresholdSpec.effectiveUntil": "Is out of force from this moment on, by itself.",
     "RiskThresholdSpec.changeTicket": "Names the approval of the last loosening of a decline "
-    "limit, of a payment or of a velocity rule that declines; a new one is needed to more than "
-    "double it, to count it in another currency, or to remove it.",
+    "limit, of a payment, of a velocity rule that declines or of exposure; a new one is needed "
+    "to more than double it, to count it in another currency, or to remove it.",
     "RiskThresholdSpec.suspend": "Takes the threshold out of use.",
     "Scope.currencies": "Currencies paid in.",
     "Scope.corridors": "Ways of money.",
