@@ -114,9 +114,10 @@ MUTANTS: dict[str, Mutant] = {
         "            __import__('asyncio').ensure_future(self._commit(done))",
     ),
     "a retry goes under a new id": Mutant(
-        "payments.domain.transfers",
-        '        "transfer_id": operation.operation_id,',
-        '        "transfer_id": f"{operation.operation_id}:{operation.attempts}",',
+        "payments.steps",
+        "        return read_result(await self._wallet.call(item, deadline))",
+        "        item = {**item, 'transfer_id': f\"{item['transfer_id']}:{deadline.expires_at:.0f}\"}\n"
+        "        return read_result(await self._wallet.call(item, deadline))",
     ),
     "a takeover does not raise the lease": Mutant(
         "payments.store.leases",
@@ -125,8 +126,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a part is captured as the whole": Mutant(
         "payments.domain.transfers",
-        "        postings=_wire(capture_postings(payment, operation.amount)),",
-        "        postings=_wire(capture_postings(payment, payment.amount)),",
+        '        "postings": _wire(capture_postings(payment, operation.amount)),',
+        '        "postings": _wire(capture_postings(payment, payment.amount)),',
     ),
     "a quote is used twice": Mutant(
         "wallet.domain.evaluate",
