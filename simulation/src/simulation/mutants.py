@@ -116,7 +116,7 @@ MUTANTS: dict[str, Mutant] = {
     "a retry goes under a new id": Mutant(
         "payments.steps",
         "        return read_result(await self._wallet.call(item, deadline))",
-        "        item = {**item, 'transfer_id': f\"{item['transfer_id']}:{deadline.expires_at:.0f}\"}\n"
+        "        item['transfer_id'] += f':{deadline.expires_at:.0f}'\n"
         "        return read_result(await self._wallet.call(item, deadline))",
     ),
     "a takeover does not raise the lease": Mutant(
