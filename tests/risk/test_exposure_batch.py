@@ -4,10 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.risk.harness import DAY, RiskApp, attempt, policy, risk_app, risk_document, rows
-
-from risk.domain.exposure import is_within
-from risk.domain.rates import NO_RATES
+from tests.risk.harness import RiskApp, risk_app, risk_document, rows
 
 OPEN = {"currency": "USD", "maxMinor": 1000}
 CORRIDOR = {"corridors": [{"from": "USD", "to": "IDR"}]}
@@ -70,25 +67,3 @@ async def test_only_payments_may_ask(small_risk: RiskApp) -> None:
     for path in ("/exposure/batch", "/exposure/batch/"):
         answer = await small_risk.get(path)
         assert answer.status_code in (401, 403, 405)
-
-
-@pytest.mark.parametrize(
-    ("missing", "within"), [("Decline", False), ("Review", True), ("Allow", True)]
-)
-def test_without_a_rate_a_limit_is_kept_to_unless_it_declines_then(
-    missing: str, within: bool
-) -> None:
-    limits = policy(ceiling={"exposure": OPEN, "onMissingData": missing})
-    holder = attempt(destination_currency="IDR")._replace(exposure=(("IDR", 10**12), ("USD", 1)))
-
-    assert is_within(limits, holder, NO_RATES, 0) is within
-
-
-def test_a_limit_holds_from_its_beginning_to_its_end() -> None:
-    window = {"effectiveFrom": "1970-01-02T00:00:00Z", "effectiveUntil": "1970-01-03T00:00:00Z"}
-    limits = policy(ceiling={"exposure": OPEN, **window})
-    holder = attempt(destination_currency="IDR")._replace(exposure=(("USD", 1001),))
-    day = DAY * 1_000_000
-
-    found = [is_within(limits, holder, NO_RATES, at) for at in (day - 1, day, 2 * day - 1, 2 * day)]
-    assert found == [True, False, False, True]
