@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI, HTTPException, Request, Response
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from kurs.kernel.errors import Conflict
 from kurs.kernel.settings import ServiceSettings
 from kurs.telemetry import Telemetry
 from kurs.web.app import create_app
-from kurs.web.direct import read_json
+from kurs.web.direct import direct_post, read_json
 from kurs.web.routing import router
 from kurs_testing.telemetry import RecordingTelemetry
 
@@ -19,22 +19,26 @@ routes = router()
 _NUMBERS = TypeAdapter(list[int])
 
 
+class Body(BaseModel):
+    """What the document says that a direct route takes."""
+
+
 @routes.post("/direct/{number}")
 async def with_parameter(number: int) -> int:
     return number
 
 
-@routes.post("/direct")
+@direct_post(routes, "/direct", body=Body)
 async def echo(request: Request) -> Response:
     return Response(str(sum(await read_json(request, _NUMBERS))))
 
 
-@routes.post("/direct/conflict")
+@direct_post(routes, "/direct/conflict", body=Body)
 async def conflict(request: Request) -> Response:
     raise Conflict("taken")
 
 
-@routes.post("/direct/tea")
+@direct_post(routes, "/direct/tea", body=Body)
 async def tea(request: Request) -> Response:
     raise HTTPException(415, "no tea here", {"x-tea": "no"})
 
@@ -44,7 +48,7 @@ async def fault_of_the_framework(number: int) -> int:
     return number // 0
 
 
-@routes.post("/direct/fault")
+@direct_post(routes, "/direct/fault", body=Body)
 async def fault(request: Request) -> Response:
     raise ZeroDivisionError("secret detail")
 

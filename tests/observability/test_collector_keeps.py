@@ -60,7 +60,8 @@ BAD_PAYMENTS = {
     "one whose answer was lost": PAYMENT_SPANS,
     "one that was slow": PAYMENT_SPANS,
     "one without an outcome": PAYMENT_SPANS
-    - {"wallet: wallet transfer", "payments: payments finish"},
+    - {"wallet: wallet transfer", "payments: payments finish"}
+    | {"payments: payments wait"},
 }
 REFUSED, FAST_ONES, LAST = "payments that were refused", "fast payments", "the last one"
 

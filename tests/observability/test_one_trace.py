@@ -199,7 +199,8 @@ async def test_what_the_sweeper_finishes_is_part_of_the_same_trace(tmp_path: Pat
         await part(gateway.apps["payments"], Sweeper).sweep()
 
         spans = of_trace(gateway, TRACE)
-        assert set(spans) == PAYMENT_SPANS | {"payments: payments resume"}
+        kept_and_resumed = {"payments: payments wait", "payments: payments resume"}
+        assert set(spans) == PAYMENT_SPANS | kept_and_resumed
         resumed = spans["payments: payments resume"]
         assert child_of(resumed, spans["payments: POST /payments"])
         assert child_of(spans["wallet: wallet transfer"], resumed)

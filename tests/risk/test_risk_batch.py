@@ -46,7 +46,7 @@ async def test_a_bad_item_fails_alone_and_names_its_field(
         ("demo:a",),
         ("demo:b",),
     ]
-    assert await small_risk.metric('risk_attempts_total{result="refused"}') == len(INVALID)
+    assert await small_risk.metric('risk_attempts_total{result="skipped"}') == len(INVALID)
 
 
 async def test_an_item_of_another_shape_fails_alone(small_risk: RiskApp) -> None:

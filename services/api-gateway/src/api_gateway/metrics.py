@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from kurs.telemetry import Telemetry, request_durations
 
-_PAID, _NOT_YET, _REFUSED = 201, 202, 400
+_PAID, _NOT_YET, _REFUSED = 200, 202, 400
 _FAILED = (500, 502, 503, 504)
 
 

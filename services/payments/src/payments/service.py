@@ -177,7 +177,12 @@ class PaymentService:
         try:
             await self.act(Kind.EXPIRE, caller, payment.payment_id)
         except Problem as problem:
-            self._log.info("hold not expired", payment_id=payment.payment_id, error=problem.detail)
+            self._log.info(
+                "hold not expired",
+                merchant=payment.merchant,
+                payment_id=payment.payment_id,
+                error=problem.detail,
+            )
 
     async def _carry_out(self, op: Op, payment_id: str) -> Reply:
         reply = await self._flow.carry_out(op, payment_id, self._deadline())

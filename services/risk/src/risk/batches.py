@@ -49,7 +49,7 @@ class BatchScoring:
         scored = starmap(self._finish, zip(results, spans, strict=True))
         parts = [next(scored) if isinstance(i, Order) else json.dumps(i) for i in items]
         if len(orders) < len(items):
-            self._metrics.attempt("refused", len(items) - len(orders))
+            self._metrics.attempt("skipped", len(items) - len(orders))
         return answers.batch_answer(parts)
 
     def _span(self, order: Order) -> Span | None:

@@ -16,7 +16,7 @@ class RiskMetrics:
     def __init__(self, telemetry: Telemetry) -> None:
         self._attempts = telemetry.counter(
             "risk_attempts_total",
-            "Scored items by result: scored, replayed, conflict, refused, skipped or failed",
+            "Scored items by result: scored, replayed, conflict, skipped or failed",
             ("result",),
         )
         self._decisions = telemetry.counter(

@@ -59,7 +59,7 @@ def unreadable(misfit: Misfit) -> dict[str, Any]:
 def stored_transfer(record: Record) -> StoredTransfer:
     """Return what is stored under a transfer's id."""
     content = json.loads(record.content)
-    return {
+    stored: StoredTransfer = {
         "kind": record.kind,
         "status": record.status,
         "code": record.code,
@@ -69,6 +69,9 @@ def stored_transfer(record: Record) -> StoredTransfer:
         "context": None if record.context is None else json.loads(record.context),
         "actor": record.actor,
     }
+    if record.message is not None:
+        stored["message"] = record.message
+    return stored
 
 
 def account(found: Account, payee_id: str | None) -> AccountAnswer:

@@ -45,7 +45,7 @@ class Taken(NamedTuple):
 
 
 class SetAside(NamedTuple):
-    """An operation that the sweeper has given up, with when it was asked for and set aside."""
+    """An operation that is tried seldom, with when it was asked for and set aside."""
 
     operation_id: str
     kind: str
