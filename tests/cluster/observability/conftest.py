@@ -87,6 +87,7 @@ def paid(gateway: Gateway, prometheus: Prometheus, installation: Installation) -
     with under_load(gateway) as name, source(release, "edited", rate=1600):
         seen("payments", 'kurs_payments_total{@,status="CAPTURED"}', 50)
         seen("the source", 'fx_rate{@,source="edited"}')
+        seen("an open quote", "fx_open_quotes{@}")
         seen("quotes of a stale rate", 'fx_quotes_total{@,result="stale_rate"}')
         state(release, "edited", rate=2000)
         seen("the refused edit", 'fx_source_rejections_total{@,source="edited"}')

@@ -11,6 +11,8 @@ from typing import Any
 from tests.cluster.observability.http_api import Gateway
 from tests.cluster.observability.sources import STALE_PAIR
 
+QUOTED = {"source_currency": "USD", "destination_currency": "IDR", "source_amount": "1.00"}
+
 
 def prepare(gateway: Gateway, run: str) -> None:
     """Open and fund the accounts of a run."""
@@ -92,6 +94,7 @@ def _round(gateway: Gateway, run: str, name: str) -> int:
         poor = {"source_account": f"shop-{run}", "destination_account": f"payer-{run}"}
         gateway.call("/payments", body(run, f"{name}-p", **poor))
         gateway.call("/payments", {"payment_id": f"{run}-{name}-z"})
+        gateway.call("/quotes", QUOTED)
         gateway.call("/quotes", STALE_PAIR)
         Gateway(gateway.address, "not-a-key").call("/rates")
         gateway.call("/rates")
