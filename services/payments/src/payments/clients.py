@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic_core import to_json
 
-from kurs.calls import Deadline, ServiceClient, TransportError
+from kurs.calls import Deadline, Response, ServiceClient, TransportError
 from kurs.contracts.batch import Skip, skip_of
 from kurs.kernel.batching import Batcher, BatchMetrics, DeadlineExceeded
 from kurs.kernel.errors import Overloaded
@@ -76,15 +76,30 @@ class BatchClient(Generic[Item, Result]):
             raise reason(self._client.name, f"{skip}: {result.get('message')}")
         return result
 
-    async def _run(self, calls: Sequence[_Call]) -> Sequence[Result]:
-        items = [{**c.item, "deadline_ms": max(0, c.deadline.remaining_ms())} for c in calls]
-        members = [c.traceparent for c in calls]
-        with self._telemetry.batch_span(f"{self._client.name} batch", members):
-            answer = await self._client.request(
-                "POST", self._path, body=to_json({"items": items}), retryable=True
-            )
+    async def _run(self, calls: Sequence[_Call]) -> Sequence[Result | Exception]:
+        answer = await self._send(calls)
+        if answer.status in _UNREADABLE and len(calls) > 1:
+            # A body that was not read has done nothing. What is wrong with it (an item, or only
+            # that all together are too much) must not fail the items of other merchants.
+            half = len(calls) // 2
+            return [*await self._part(calls[:half]), *await self._part(calls[half:])]
         if answer.status != 200:
             reason = Unusable if answer.status in _UNREADABLE else Unanswered
             raise reason(self._client.name, f"answered {answer.status}")
         results: list[Result] = json.loads(answer.body)["results"]
         return results
+
+    async def _part(self, calls: Sequence[_Call]) -> Sequence[Result | Exception]:
+        try:
+            return await self._run(calls)
+        except (TransportError, Unanswered) as error:
+            # The other part has its own answer.
+            return [error] * len(calls)
+
+    async def _send(self, calls: Sequence[_Call]) -> Response:
+        items = [{**c.item, "deadline_ms": max(0, c.deadline.remaining_ms())} for c in calls]
+        members = [c.traceparent for c in calls]
+        with self._telemetry.batch_span(f"{self._client.name} batch", members):
+            return await self._client.request(
+                "POST", self._path, body=to_json({"items": items}), retryable=True
+            )
