@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy.util import await_only
 
+import payments.exposure
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
 from kurs_testing.clock import ManualClock
@@ -103,25 +105,31 @@ async def test_what_is_being_authorized_counts_until_it_has_an_outcome(
     assert await database.read(lambda c: about_to_open(c, "shop")) == {"USD": 5}
 
 
-async def refund(
-    database: Database, paid: Payment, name: str, amount: int, at: int, *, old_rate: bool = True
-) -> Operation:
-    """Begin a refund of a captured payment, and record its outcome unless `at` is 0."""
+async def begin_refund(database: Database, paid: Payment, name: str, amount: int) -> Started:
     operation = Operation(
         operation_id(Kind.REFUND, paid, name), paid.uid, Kind.REFUND, f"r:{paid.uid}:{name}", "f",
         amount, "shop", 1, 9,
     )  # fmt: skip
     [begun] = await database.write(lambda c: apply(c, [Begin(operation)]))
     assert isinstance(begun, Started), begun
-    if at:
-        total = begun.payment.refunded_amount + amount
-        after = begun.payment.move(Status.PARTIALLY_REFUNDED, at=at, refunded_amount=total)
-        ended = Finish(
-            begun.payment, replace(after, active_operation=None), begun.operation,
-            Answer(200, b"{}"), "refund", old_rate=old_rate,
-        )  # fmt: skip
-        await database.write(lambda c: apply(c, [ended]))
-    return operation
+    return begun
+
+
+def refunded(begun: Started, at: int, *, old_rate: bool = True) -> Finish:
+    total = begun.payment.refunded_amount + begun.operation.amount
+    after = begun.payment.move(Status.PARTIALLY_REFUNDED, at=at, refunded_amount=total)
+    return Finish(
+        begun.payment, replace(after, active_operation=None), begun.operation,
+        Answer(200, b"{}"), "refund", old_rate=old_rate,
+    )  # fmt: skip
+
+
+async def refund(
+    database: Database, paid: Payment, name: str, amount: int, at: int, *, old_rate: bool = True
+) -> None:
+    """Begin a refund of a captured payment, and record its outcome."""
+    ended = refunded(await begin_refund(database, paid, name, amount), at, old_rate=old_rate)
+    await database.write(lambda c: apply(c, [ended]))
 
 
 async def captured(database: Database, name: str, bought: str, **more: Any) -> Payment:
@@ -161,8 +169,8 @@ async def test_what_went_back_at_rates_of_payments_is_summed_for_a_while(
 async def test_what_is_being_refunded_counts_until_it_has_an_outcome(database: Database) -> None:
     crossing = await captured(database, "crossing", "IDR")
     within = await captured(database, "within", "USD")
-    await refund(database, crossing, "r1", 70, 0)
-    await refund(database, within, "r1", 50, 0)
+    await begin_refund(database, crossing, "r1", 70)
+    await begin_refund(database, within, "r1", 50)
 
     assert await database.read(lambda c: about_to_give_back(c, "shop")) == {"USD": 70}
     assert await database.read(lambda c: about_to_give_back(c, "other")) == {}
@@ -185,3 +193,39 @@ async def test_what_all_merchants_were_given_back_is_summed_now_and_then(
     clock.advance(seconds=24 * 3600)
     assert await exposure.refunds_of_all() == {}
     assert await exposure("shop") == {}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "pair", [("held_open", "about_to_open"), ("given_back", "about_to_give_back")]
+)
+async def test_an_outcome_while_it_is_read_is_never_missed(
+    postgres_url: str, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each statement sees what was committed before it, so what is pending is read first."""
+    await asyncio.to_thread(migrate, postgres_url, VERSIONS)
+    database, clock = Database.open(postgres_url), ManualClock()
+    if pair[0] == "held_open":
+        [begun] = await begin(database, claim("paid", destination_currency="IDR", amount=70))
+        ending = [hold(begun, "IDR", clock.now() + 1)]
+    else:
+        begun = await begin_refund(database, await captured(database, "paid", "IDR"), "r1", 70)
+        ending = [refunded(begun, clock.now())]
+
+    for name in pair:
+        read = getattr(payments.exposure, name)
+
+        def then_it_ends(*asked: Any, read: Any = read) -> Any:
+            found = read(*asked)
+            if ending:
+                outcome = ending.pop()
+                await_only(database.write(lambda c: apply(c, [outcome])))
+            return found
+
+        monkeypatch.setattr(payments.exposure, name, then_it_ends)
+
+    counted = await Exposure(database, PaymentsSettings(), clock)("shop")
+
+    await database.close()
+    assert not ending
+    assert counted.get("USD", 0) >= 70

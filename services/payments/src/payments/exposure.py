@@ -39,11 +39,13 @@ class Exposure:
         horizon = self._horizon()
 
         def every(connection: Connection) -> dict[str, int]:
+            # What is pending before what is done: on PostgreSQL each statement sees what was
+            # committed before it, so that an outcome in between is counted twice and never missed.
             return added(
-                held_open(connection, horizon, merchant),
                 about_to_open(connection, merchant),
-                given_back(connection, horizon.now - self._counted, merchant),
+                held_open(connection, horizon, merchant),
                 about_to_give_back(connection, merchant),
+                given_back(connection, horizon.now - self._counted, merchant),
             )
 
         return await self._database.read(every)
