@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.event import listen
 from sqlalchemy.util import await_only
 
 import payments.exposure
@@ -229,3 +231,46 @@ async def test_an_outcome_while_it_is_read_is_never_missed(
     await database.close()
     assert not ending
     assert counted.get("USD", 0) >= 70
+
+
+async def test_what_all_merchants_hold_open_is_summed_now_and_then(database: Database) -> None:
+    clock = ManualClock()
+    exposure = Exposure(database, PaymentsSettings(), clock)
+    assert await exposure.of_all() == {}
+    begun = await begin(database, claim("paid", destination_currency="IDR", amount=70))
+    outcome = hold(begun[0], "IDR", clock.now() + 60_000_000)
+    await database.write(lambda c: apply(c, [outcome]))
+
+    assert await exposure.of_all() == {}
+    clock.advance(seconds=30)
+    assert await exposure.of_all() == {"USD": 70}
+
+
+async def test_a_merchants_holds_are_summed_by_the_database_and_by_their_index(
+    database: Database,
+) -> None:
+    """Each payment asks: what all others hold, and every row of one's own, cost too much."""
+
+    def ask(connection: Connection) -> tuple[str, int]:
+        asked: list[tuple[Any, ...]] = []
+        listen(connection, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+        assert held_open(connection, HORIZON, "shop") == {"USD": 40_000}
+        [(statement, bound)] = asked
+        rows = connection.exec_driver_sql(statement, bound).all()
+        if connection.dialect.name == "postgresql":
+            # Its plan depends on how many there are, and there are few.
+            return "", len(rows)
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", bound).all()
+        return str(plan), len(rows)
+
+    # Most have no hold (any more), and most holds are others'.
+    begun = await begin(
+        database, *(claim(f"p{n}", merchant="shop" if n < 340 else f"m{n}") for n in range(500))
+    )
+    held = [hold(started, "IDR", 500) for started in begun[300:]]
+    await database.write(lambda c: apply(c, held))
+
+    plan, rows = await database.read(ask)
+
+    assert rows == 1
+    assert database.dialect == "postgresql" or "ix_payments_crossing" in plan

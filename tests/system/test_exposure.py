@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.system.conftest import PATIENT, SAMPLES
 
+from kurs_testing.clock import ManualClock
 from kurs_testing.joined import JoinedGateway
 from kurs_testing.parts import part
 from payments.sweeper import Sweeper
@@ -24,13 +25,13 @@ spec:
 
 
 @pytest.fixture
-async def gateway(tmp_path: Path):  # type: ignore[no-untyped-def]
+async def gateway(tmp_path: Path, clock: ManualClock):  # type: ignore[no-untyped-def]
     """Ten dollars may be open at once across currencies."""
     samples = tmp_path / "samples"
     samples.mkdir()
     (samples / "fx.yaml").write_text((SAMPLES / "fx.yaml").read_text())
     (samples / "ceiling.yaml").write_text(CEILING)
-    async with JoinedGateway(tmp_path / "kurs", samples, overrides=PATIENT) as joined:
+    async with JoinedGateway(tmp_path / "kurs", samples, clock=clock, overrides=PATIENT) as joined:
         await joined.open_and_fund("alice", USD="100.00", IDR="1000000.00")
         await joined.open_and_fund("ibu", settlement_currency="IDR")
         await joined.open_and_fund("bob")
@@ -103,14 +104,18 @@ async def test_another_merchant_has_its_own_ceiling(gateway: JoinedGateway, held
     assert answer["status"] == "AUTHORIZED", answer
 
 
-async def test_the_exposure_is_a_metric(gateway: JoinedGateway, held: Make) -> None:
+async def test_the_exposure_is_a_metric(
+    gateway: JoinedGateway, held: Make, clock: ManualClock
+) -> None:
     await pay(gateway, held("p1"))
+    clock.advance(seconds=30)
     await part(gateway.apps["payments"], Sweeper).sweep()
     registry = gateway.telemetry["payments"].registry
     shown = {"currency": "USD", "part": "holds"}
     assert registry.get_sample_value("kurs_payments_exposure", shown) == 6.0
 
     await gateway.call("POST", "/payments/p1/capture")
+    clock.advance(seconds=30)
     await part(gateway.apps["payments"], Sweeper).sweep()
     assert registry.get_sample_value("kurs_payments_exposure", shown) == 0.0
 

@@ -1,6 +1,6 @@
 """What merchants hold open against the house, asked before one adds to it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection
 
@@ -19,6 +19,23 @@ from payments.store.exposure import (
 _SUMMED_EVERY = 30 * MICROS
 
 
+class _Kept:
+    """A sum over all merchants that is read now and then."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._sums: Mapping[str, int] = {}
+        self._at: int | None = None
+
+    async def read(self, sums: Callable[[Connection], Mapping[str, int]]) -> Mapping[str, int]:
+        now = self._clock.now()
+        if self._at is None or now - self._at >= _SUMMED_EVERY:
+            self._sums = await self._database.read(sums)
+            self._at = now
+        return self._sums
+
+
 class Exposure:
     """Reads what is open across currencies; `await exposure(merchant)` asks for one merchant."""
 
@@ -27,8 +44,8 @@ class Exposure:
         self._longest = round(settings.exchange_hold_seconds * MICROS)
         self._counted = round(settings.refund_exposure_seconds * MICROS)
         self._clock = clock
-        self._refunds: Mapping[str, int] = {}
-        self._summed_at: int | None = None
+        self._holds = _Kept(database, clock)
+        self._refunds = _Kept(database, clock)
 
     async def __call__(self, merchant: str) -> Mapping[str, int]:
         """Return minor units by currency, with what is asked for just now.
@@ -51,21 +68,20 @@ class Exposure:
         return await self._database.read(every)
 
     async def of_all(self) -> Mapping[str, int]:
-        """Return what all merchants hold open, in minor units by currency."""
+        """Return what all merchants hold open, in minor units by currency.
+
+        Of at most half a minute ago: it is a sum over all that is open.
+        """
         horizon = self._horizon()
-        return await self._database.read(lambda c: held_open(c, horizon))
+        return await self._holds.read(lambda c: held_open(c, horizon))
 
     async def refunds_of_all(self) -> Mapping[str, int]:
         """Return what went back at rates of payments, in minor units by currency.
 
         Of at most half a minute ago: it is a sum over a day.
         """
-        now = self._clock.now()
-        if self._summed_at is None or now - self._summed_at >= _SUMMED_EVERY:
-            since = now - self._counted
-            self._refunds = await self._database.read(lambda c: given_back(c, since))
-            self._summed_at = now
-        return self._refunds
+        since = self._clock.now() - self._counted
+        return await self._refunds.read(lambda c: given_back(c, since))
 
     def _horizon(self) -> Horizon:
         now = self._clock.now()

@@ -52,7 +52,8 @@ class PaymentMetrics:
         self._exposure = telemetry.gauge(
             "kurs_payments_exposure",
             "What is open at a fixed rate, in major units of the paid currency: holds, and refunds "
-            "that went at rates of payments within the time that they count",
+            "that went at rates of payments within the time that they count; summed every half a "
+            "minute",
             ["currency", "part"],
         )
         self._exposed: set[tuple[str, str]] = set()
