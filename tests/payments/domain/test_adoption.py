@@ -40,6 +40,18 @@ def test_an_outcome_is_adopted_whole(payment: Payment, status: Status) -> None:
     assert adopted(asked_again(moved), stored, at=2) == moved
 
 
+def test_the_parties_are_those_of_the_ledger() -> None:
+    """Whoever asks again may have found another account under a name that is known by now."""
+    moved = replace(held(CROSS), payer="shop/alice", payee="bob")
+    again = replace(asked_again(moved), payer="shop/alice", payee="shop/bob")
+    context = outcome_context(moved)
+
+    assert adopted(again, {"kind": "hold", "context": context}, at=2).parties == moved.parties
+    # A release before said nothing of them.
+    del context["payer"], context["payee"]
+    assert adopted(again, {"kind": "hold", "context": context}, at=2).parties == again.parties
+
+
 def test_a_burnt_payment_failed_for_the_reason_that_stands_there() -> None:
     failure = Failure(FailureCode.RISK_DECLINED, "declined")
     stored = {"kind": "cancel", "context": failure_context(PLAIN, failure)}
@@ -72,6 +84,7 @@ GOOD = outcome_context(captured(CROSS))
         ("post", {"destination_currency": None}),
         ("post", {"destination_amount": None}),
         ("post", {"hold_expires_at": "soon"}),
+        ("post", {"payee": 5}),
         ("post", {"exchange": {}}),
         ("post", {"exchange": {**GOOD["exchange"], "mid": "?"}}),
         ("reversal", {}),

@@ -33,6 +33,9 @@ def outcome_context(moved: Payment) -> dict[str, Any]:
         "destination_amount": moved.destination_amount,
         "captured_amount": moved.captured_amount,
         "hold_expires_at": moved.hold_expires_at,
+        # Between which accounts it went; a name that is resolved anew may be another account's.
+        "payer": moved.payer,
+        "payee": moved.payee,
         # What a later capture is made by; a post has been made by it already.
         "quote": None if moved.status == Status.CAPTURED else moved.quote,
     }
@@ -66,6 +69,9 @@ def adopted(payment: Payment, stored: StoredTransfer, *, at: int) -> Payment:
             captured_amount=_number(context["captured_amount"]),
             hold_expires_at=_moment(context["hold_expires_at"]),
             quote=context.get("quote") or payment.quote,
+            # Releases before did not say the parties.
+            payer=_name(context.get("payer", payment.payer)),
+            payee=_name(context.get("payee", payment.payee)),
         )
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise Unreadable(f"what is stored does not tell the outcome: {error!r}") from error
@@ -115,6 +121,10 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("no text")
     return value
+
+
+def _name(value: Any) -> str | None:
+    return None if value is None else _text(value)
 
 
 def _number(value: Any) -> int:
