@@ -17,7 +17,8 @@ def kept(minutes: int, word: str = "") -> list[KeptHead]:
     """Return what is kept after a head a minute for so long."""
     text = ""
     for minute in range(minutes):
-        text = history(read_heads(text), head(START + minute * MINUTE, word))
+        now = START + minute * MINUTE
+        text = history(read_heads(text), head(now, word), now)
     return list(read_heads(text))
 
 
@@ -37,25 +38,48 @@ def test_what_is_kept_of_an_hour_stays_the_same():
     assert {h for h in kept(300) if h.at < START + 3 * HOUR} <= set(kept(240))
 
 
-def test_the_newest_has_room_whatever_the_others_take():
-    found = kept(200, "w" * (LONGEST_WORD - 200))
+def test_every_slot_has_room_for_the_longest_word():
+    word = "w" * (LONGEST_WORD - 40)
+    found = kept(75 * 60, word)
 
+    assert [h.at for h in found] == [h.at for h in kept(75 * 60)]
     assert sum(len(h.line()) for h in found) <= MAX_BYTES
-    assert found[-1].at == START + 199 * MINUTE
-    assert len(found) > 20
+
+
+def test_the_newest_has_room_and_so_has_the_past_whatever_lies_ahead():
+    past, newest = head(START - MINUTE), head(START)
+    ahead = [head(START + n * MINUTE, "w" * (LONGEST_WORD - 40)) for n in range(1, 300)]
+    text = history([past, *ahead], newest, START)
+
+    assert len(text) <= MAX_BYTES
+    assert list(read_heads(text))[:2] == [past, newest]
+
+
+def test_no_head_makes_the_others_old():
+    there = [head(START - n * MINUTE) for n in range(60)]
+    far = head(START + 10 * 365 * 24 * HOUR)
+
+    assert set(read_heads(history(there, far, START))) == {*there, far}
+
+
+def test_a_clock_that_went_back_drops_nothing():
+    there = [head(START + n * HOUR) for n in range(1, 100)]
+
+    assert set(read_heads(history(there, head(START), START))) == {*there, head(START)}
 
 
 def test_of_two_of_one_minute_the_newest_is_there():
     first, second = head(START), head(START + 7 * MICROS)
 
-    assert list(read_heads(history([first], second))) == [second]
+    assert list(read_heads(history([first], second, second.at))) == [second]
 
 
-def test_what_is_no_head_is_left_out_and_so_is_what_is_to_come():
+def test_what_is_no_head_is_left_out():
     lines = (
         "", "kurs-head.a.b", "yesterday kurs-head.a.b", f"{'9' * 99} kurs-head.a.b",
-        f"2026-01-01T00:00:00Z kurs-head.{'a' * LONGEST_WORD}.b", head(START + HOUR).line(),
+        "9999-12-31T23:59:59-23:59 kurs-head.a.b", "0001-01-01T00:00:00+23:59 kurs-head.a.b",
+        f"2026-01-01T00:00:00Z kurs-head.{'a' * LONGEST_WORD}.b",
     )  # fmt: skip
     there = read_heads("\n".join(lines))
 
-    assert history(there, head(START)) == head(START).line()
+    assert history(there, head(START), START) == head(START).line()

@@ -1,5 +1,6 @@
 """From a real wallet's head to the ConfigMap: what is kept is evidence for `verify`."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -29,6 +30,7 @@ from wallet.settings import WalletSettings
 
 EDGE = ("operator", "wallet")
 WALLET = "http://wallet"
+ANOTHER = "http://another"
 
 
 @dataclass
@@ -64,7 +66,23 @@ class Scene:
             "wallet", url, self.transport, telemetry=self.telemetry, signer=signer
         )
         metrics = OperatorMetrics(self.telemetry)
-        return HeadKeeper(client, self.config_map, metrics=metrics, telemetry=self.telemetry)
+        return HeadKeeper(
+            client,
+            self.config_map,
+            clock=self.clock,
+            metrics=metrics,
+            telemetry=self.telemetry,
+        )
+
+    def answers(self, at: str, head: str) -> None:
+        """Let what is at ANOTHER answer this."""
+
+        async def answer(scope: Any, receive: Any, send: Any) -> None:
+            body = json.dumps({"at": at, "head": head}).encode()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": body})
+
+        self.transport.mount(ANOTHER, answer)
 
     def counted(self, result: str) -> float | None:
         labels = {"result": result}
@@ -145,15 +163,43 @@ async def test_what_fails_is_counted_and_tried_again(scene: Scene) -> None:
 
 
 async def test_a_false_answer_is_no_head(scene: Scene) -> None:
-    async def answer(scope: Any, receive: Any, send: Any) -> None:
-        body = b'{"at": "2026-01-01T00:00:00Z", "head": "kurs-head.a.b and more"}'
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": body})
-
-    scene.transport.mount("http://another", answer)
-    await scene.keeper("http://another").keep()
+    scene.answers("2026-01-01T00:00:00Z", "kurs-head.a.b and more")
+    await scene.keeper(ANOTHER).keep()
 
     assert (scene.counted("unreachable"), scene.config_map.text) == (1, "")
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "2026-01-01T00:06:01Z", "2025-12-31T23:55:59Z", "2036-01-01T00:00:00Z",
+        "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59",
+        "0000-01-01T00:00:00Z",
+    ],
+)  # fmt: skip
+async def test_no_stated_moment_erases_what_is_kept(scene: Scene, at: str) -> None:
+    scene.answers("2026-01-01T00:00:00Z", "kurs-head.a.b")
+    keeper = scene.keeper(ANOTHER)
+    await keeper.keep()
+    kept = scene.config_map.text
+    scene.clock.advance(seconds=60)
+
+    scene.answers(at, "kurs-head.c.d")
+    await keeper.keep()
+
+    assert (scene.counted("unreachable"), scene.config_map.text) == (1, kept)
+
+
+async def test_a_moment_before_the_newest_that_was_kept_is_refused(scene: Scene) -> None:
+    keeper = scene.keeper(ANOTHER)
+    for at, refused in (
+        ("2026-01-01T00:04:00Z", None),
+        ("2025-12-31T23:59:01Z", None),
+        ("2025-12-31T23:58:59Z", 1),
+    ):
+        scene.answers(at, "kurs-head.a.b")
+        await keeper.keep()
+        assert scene.counted("unreachable") == refused
 
 
 async def eventually_kept(keeper: HeadKeeper, scene: Scene, lines: int = 1) -> None:

@@ -59,7 +59,9 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
     async def work() -> AsyncIterator[None]:
         client = connect(namespace)
         cluster = Cluster(client, namespace, settings.instance_name())
-        heads = HeadKeeper(wallet, cluster, metrics=metrics, telemetry=service.telemetry)
+        heads = HeadKeeper(
+            wallet, cluster, clock=SystemClock(), metrics=metrics, telemetry=service.telemetry
+        )
         keeping = Heartbeat(
             "ledger heads", heads.keep, seconds=KEEP_SECONDS, telemetry=service.telemetry
         )

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from kurs.kernel.clock import MICROS, from_rfc3339, to_rfc3339
 
 WORD = r"kurs-head\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
-LONGEST_WORD = 16 * 1024
+LONGEST_WORD = 3584
 """Seventeen chains, with numbers as long as they can be, make 3 KiB."""
 MAX_BYTES = 512 * 1024
-"""A ConfigMap holds twice as much."""
+"""A ConfigMap holds twice as much; the longest word in each slot of the past takes less."""
 _LINE = re.compile(rf"(\S{{1,40}}) ({WORD})")
 _MINUTE, _HOUR = 60 * MICROS, 3600 * MICROS
 _BY_HOUR = 72 * _HOUR
@@ -35,28 +35,37 @@ def read_heads(text: str) -> Iterator[KeptHead]:
     """Yield the heads of a text; a line that is none is left out."""
     for line in text.splitlines():
         found = _LINE.fullmatch(line)
-        if found is None or len(line) > LONGEST_WORD:
+        if found is None or len(found[2]) > LONGEST_WORD:
             continue
         try:
-            yield KeptHead(from_rfc3339(found[1]), found[2])
-        except ValueError:
+            head = KeptHead(from_rfc3339(found[1]), found[2])
+            # An offset can take a moment beyond the years that can be written.
+            head.line()
+        except (ValueError, OverflowError):
             continue
+        yield head
 
 
-def history(heads: Iterable[KeptHead], newest: KeptHead) -> str:
-    """Return `heads` with the newest one as text, as many as are kept and have room."""
-    by_slot: dict[tuple[int, int], KeptHead] = {}
+def history(heads: Iterable[KeptHead], newest: KeptHead, now: int) -> str:
+    """Return `heads` with the newest one as text, as many as are kept and have room.
+
+    `now` is the reader's own clock: a moment that a head states makes none of the others old. What
+    lies ahead of it stays, as the clock may have been set back, and is the first to lack room.
+    """
+    slot_of_newest = (_MINUTE, newest.at // _MINUTE)
+    by_slot: dict[tuple[int, int], KeptHead] = {slot_of_newest: newest}
     # The first of an hour stays when the minutes after it go.
-    for head in sorted({*heads, newest}):
-        age = newest.at - head.at
-        if 0 <= age < _BY_HOUR:
+    for head in sorted(set(heads)):
+        age = now - head.at
+        if age < _BY_HOUR:
             width = _MINUTE if age < _HOUR else _HOUR
             by_slot.setdefault((width, head.at // width), head)
-    by_slot.pop((_MINUTE, newest.at // _MINUTE))
-    lines = [head.line() for head in sorted(by_slot.values())] + [newest.line()]
-    room = MAX_BYTES
-    for index in range(len(lines) - 1, -1, -1):
-        room -= len(lines[index])
+    others = [head for slot, head in by_slot.items() if slot != slot_of_newest]
+    others.sort(key=lambda head: (head.at > now, abs(now - head.at)))
+    kept, room = [newest], MAX_BYTES - len(newest.line())
+    for head in others:
+        room -= len(head.line())
         if room < 0:
-            return "".join(lines[index + 1 :])
-    return "".join(lines)
+            break
+        kept.append(head)
+    return "".join(head.line() for head in sorted(kept))

@@ -5,7 +5,7 @@ from typing import Annotated, Protocol
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from kurs.calls import Deadline, ServiceClient, TransportError
-from kurs.kernel.clock import MICROS, from_rfc3339
+from kurs.kernel.clock import MICROS, Clock, from_rfc3339
 from kurs.telemetry import Telemetry
 from kurs_operator.cluster import ClusterFault
 from kurs_operator.conditions import Stamp
@@ -14,6 +14,9 @@ from kurs_operator.metrics import OperatorMetrics
 
 KEEP_SECONDS = 60.0
 """How often the wallet is asked, which signs a head as often."""
+MAX_SKEW_MINUTES = 5
+"""How far a head's moment may lie from the operator's clock, and behind the newest one before."""
+_MAX_SKEW = MAX_SKEW_MINUTES * 60 * MICROS
 _TIMEOUT_SECONDS = 5.0
 _PATH = "/internal/head"
 
@@ -53,24 +56,29 @@ class HeadKeeper:
         wallet: ServiceClient,
         cluster: HeadsPort,
         *,
+        clock: Clock,
         metrics: OperatorMetrics,
         telemetry: Telemetry,
     ) -> None:
         self._wallet = wallet
         self._cluster = cluster
+        self._clock = clock
         self._metrics = metrics
         self._logger = telemetry.logger
         self._kept = ""
+        self._newest_at: int | None = None
         self._failure: str | None = None
 
     async def keep(self) -> None:
         """Ask for the newest head, and keep it; raises nothing that was foreseen."""
         try:
             head = await self._newest()
+            now = self._clock.now()
+            self._check_moment(head, now)
             there = await self._cluster.ledger_heads()
             if self._kept and there != self._kept:
                 self._logger.warning("ledger heads were edited, and are put back")
-            text = history([*read_heads(self._kept), *read_heads(there)], head)
+            text = history([*read_heads(self._kept), *read_heads(there)], head, now)
             if text != there:
                 await self._cluster.keep_ledger_heads(text)
         except NoHead as error:
@@ -90,16 +98,29 @@ class HeadKeeper:
             raise NoHead(f"the wallet answered {answer.status}")
         try:
             published = PublishedHead.model_validate_json(answer.body)
-        except ValidationError:
+            at = None if published.at is None else from_rfc3339(published.at)
+        except (ValidationError, OverflowError):
             raise NoHead("the wallet answered what is no head") from None
-        if published.at is None or published.head is None:
+        if at is None or published.head is None:
             raise NoHead("the wallet has signed no head: it has just started, or has no key")
-        return KeptHead(from_rfc3339(published.at), published.head)
+        return KeptHead(at, published.head)
+
+    def _check_moment(self, head: KeptHead, now: int) -> None:
+        """Refuse a moment that cannot be the present; raises NoHead.
+
+        The wallet states it, and the operator cannot verify what is signed.
+        """
+        # No numbers in the words: each kind of failure is said once.
+        if abs(now - head.at) > _MAX_SKEW:
+            raise NoHead(f"its moment is over {MAX_SKEW_MINUTES} minutes from the operator's clock")
+        if self._newest_at is not None and head.at < self._newest_at - _MAX_SKEW:
+            raise NoHead(f"its moment is over {MAX_SKEW_MINUTES} minutes before the newest kept")
 
     def _done(self, head: KeptHead, text: str) -> None:
         if self._failure is not None:
             self._logger.info("ledger heads are kept again")
         self._kept, self._failure = text, None
+        self._newest_at = head.at if self._newest_at is None else max(head.at, self._newest_at)
         self._metrics.heads.labels("kept").inc()
         self._metrics.head_at.set(head.at / MICROS)
 
