@@ -18,7 +18,7 @@ def kept(minutes: int, word: str = "") -> list[KeptHead]:
     text = ""
     for minute in range(minutes):
         now = START + minute * MINUTE
-        text = history(read_heads(text), head(now, word), now)
+        text = history([read_heads(text)], head(now, word), now)
     return list(read_heads(text))
 
 
@@ -49,7 +49,7 @@ def test_every_slot_has_room_for_the_longest_word():
 def test_the_newest_has_room_and_so_has_the_past_whatever_lies_ahead():
     past, newest = head(START - MINUTE), head(START)
     ahead = [head(START + n * MINUTE, "w" * (LONGEST_WORD - 40)) for n in range(1, 300)]
-    text = history([past, *ahead], newest, START)
+    text = history([[past, *ahead]], newest, START)
 
     assert len(text) <= MAX_BYTES
     assert list(read_heads(text))[:2] == [past, newest]
@@ -59,19 +59,27 @@ def test_no_head_makes_the_others_old():
     there = [head(START - n * MINUTE) for n in range(60)]
     far = head(START + 10 * 365 * 24 * HOUR)
 
-    assert set(read_heads(history(there, far, START))) == {*there, far}
+    assert set(read_heads(history([there], far, START))) == {*there, far}
 
 
 def test_a_clock_that_went_back_drops_nothing():
     there = [head(START + n * HOUR) for n in range(1, 100)]
 
-    assert set(read_heads(history(there, head(START), START))) == {*there, head(START)}
+    assert set(read_heads(history([there], head(START), START))) == {*there, head(START)}
 
 
 def test_of_two_of_one_minute_the_newest_is_there():
     first, second = head(START), head(START + 7 * MICROS)
 
-    assert list(read_heads(history([first], second, second.at))) == [second]
+    assert list(read_heads(history([[first]], second, second.at))) == [second]
+
+
+def test_a_head_of_a_later_source_takes_no_slot():
+    true, planted = head(START + 30 * MINUTE), head(START, "planted")
+    for now in (START + 50 * MINUTE, START + 5 * HOUR):
+        found = list(read_heads(history([[true], [planted]], head(now), now)))
+        assert true in found
+    assert planted not in found
 
 
 def test_what_is_no_head_is_left_out():
@@ -82,4 +90,4 @@ def test_what_is_no_head_is_left_out():
     )  # fmt: skip
     there = read_heads("\n".join(lines))
 
-    assert history(there, head(START), START) == head(START).line()
+    assert history([there], head(START), START) == head(START).line()

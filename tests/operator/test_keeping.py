@@ -14,7 +14,7 @@ from tests.wallet import quotes
 
 from kurs.calls import ServiceClient
 from kurs.edges import Signer
-from kurs.kernel.clock import MICROS
+from kurs.kernel.clock import MICROS, to_rfc3339
 from kurs.telemetry import Telemetry
 from kurs_operator.cluster import ClusterFault
 from kurs_operator.keeping import HeadKeeper
@@ -200,6 +200,28 @@ async def test_a_moment_before_the_newest_that_was_kept_is_refused(scene: Scene)
         scene.answers(at, "kurs-head.a.b")
         await keeper.keep()
         assert scene.counted("unreachable") == refused
+
+
+async def test_a_planted_head_takes_the_place_of_none_that_was_given(scene: Scene) -> None:
+    """Neither of one there already nor, when minutes become an hour, of one that comes later."""
+    keeper, words = scene.keeper(ANOTHER), []
+    planted = "2026-01-01T00:00:00.000000Z kurs-head.planted.x\n"
+    planted += "2026-01-01T01:00:00.000000Z kurs-head.planted.y\n"
+    for minute in range(10):
+        scene.clock.advance(seconds=60)
+        words.append(f"kurs-head.{minute}.s")
+        scene.answers(to_rfc3339(scene.clock.now()), words[-1])
+        scene.config_map.text = planted + scene.config_map.text
+        await keeper.keep()
+    assert all(f" {word}\n" in scene.config_map.text for word in words)
+
+    for _ in range(2):
+        scene.clock.advance(seconds=3600)
+        words.append(f"kurs-head.{len(words)}.s")
+        scene.answers(to_rfc3339(scene.clock.now()), words[-1])
+        await keeper.keep()
+    lines = [line.split(" ")[1] for line in scene.config_map.text.splitlines()]
+    assert lines == [words[0], words[-2], words[-1]]
 
 
 async def eventually_kept(keeper: HeadKeeper, scene: Scene, lines: int = 1) -> None:

@@ -6,6 +6,7 @@ verified here: the operator has no key, and `python -m wallet verify --head` doe
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from kurs.kernel.clock import MICROS, from_rfc3339, to_rfc3339
@@ -46,16 +47,17 @@ def read_heads(text: str) -> Iterator[KeptHead]:
         yield head
 
 
-def history(heads: Iterable[KeptHead], newest: KeptHead, now: int) -> str:
-    """Return `heads` with the newest one as text, as many as are kept and have room.
+def history(sources: Iterable[Iterable[KeptHead]], newest: KeptHead, now: int) -> str:
+    """Return the heads of `sources` with the newest one as text, as many as are kept and have room.
 
+    What stands in an earlier source has its slot before what stands in a later one.
     `now` is the reader's own clock: a moment that a head states makes none of the others old. What
     lies ahead of it stays, as the clock may have been set back, and is the first to lack room.
     """
     slot_of_newest = (_MINUTE, newest.at // _MINUTE)
     by_slot: dict[tuple[int, int], KeptHead] = {slot_of_newest: newest}
     # The first of an hour stays when the minutes after it go.
-    for head in sorted(set(heads)):
+    for head in chain.from_iterable(sorted(set(heads)) for heads in sources):
         age = now - head.at
         if age < _BY_HOUR:
             width = _MINUTE if age < _HOUR else _HOUR

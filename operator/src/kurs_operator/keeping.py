@@ -49,7 +49,10 @@ class NoHead(Exception):
 
 
 class HeadKeeper:
-    """Adds the newest head to those that are kept. What fails is told, and tried the next time."""
+    """Adds the newest head to those that are kept. What fails is told, and tried the next time.
+
+    What it was given itself stands before what it found in the ConfigMap, which it cannot verify.
+    """
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class HeadKeeper:
         self._metrics = metrics
         self._logger = telemetry.logger
         self._kept = ""
+        self._own: frozenset[KeptHead] = frozenset()
         self._newest_at: int | None = None
         self._failure: str | None = None
 
@@ -78,7 +82,9 @@ class HeadKeeper:
             there = await self._cluster.ledger_heads()
             if self._kept and there != self._kept:
                 self._logger.warning("ledger heads were edited, and are put back")
-            text = history([*read_heads(self._kept), *read_heads(there)], head, now)
+            # Whoever edits the ConfigMap could date a head before the true one of its slot.
+            sources = (self._own, read_heads(self._kept), read_heads(there))
+            text = history(sources, head, now)
             if text != there:
                 await self._cluster.keep_ledger_heads(text)
         except NoHead as error:
@@ -120,6 +126,7 @@ class HeadKeeper:
         if self._failure is not None:
             self._logger.info("ledger heads are kept again")
         self._kept, self._failure = text, None
+        self._own = (self._own | {head}) & frozenset(read_heads(text))
         self._newest_at = head.at if self._newest_at is None else max(head.at, self._newest_at)
         self._metrics.heads.labels("kept").inc()
         self._metrics.head_at.set(head.at / MICROS)
