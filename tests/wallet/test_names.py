@@ -245,6 +245,26 @@ async def test_opening_is_budgeted(ledger_url: str) -> None:
         assert await opened("e") == (429, "account_budget")
 
 
+async def test_to_repeat_or_to_ask_for_more_than_the_budget_writes_nothing(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with wallet_app(ledger_url, accounts_daily_max=3) as wallet:
+        body: list[dict[str, Any]] = [{"account_id": name} for name in "ab"]
+        opened = await wallet.post("/accounts", body)
+        monkeypatch.delattr("wallet.service.open_accounts")
+        monkeypatch.delattr("wallet.service.give_payee_ids")
+
+        assert (await wallet.post("/accounts", body)).json() == opened.json()
+        more = [{"account_id": name} for name in "acd"]
+        assert (await wallet.post("/accounts", more)).status_code == 429
+        other = {"account_id": "a", "settlement_currency": "IDR"}
+        taken = await wallet.post("/accounts", [more[1], other])
+        assert (taken.status_code, taken.json()["errors"][0]["field"]) == (
+            409,
+            "1.settlement_currency",
+        )
+
+
 async def test_a_budget_holds_for_all_processes_together(postgres_ledger: str) -> None:
     limits = {"accounts_daily_max": 10}
     async with (

@@ -34,7 +34,10 @@ from wallet.schemas.public import AccountRequest, DepositRequest
 from wallet.store import reports
 from wallet.store.accounts import (
     Account,
+    Opened,
+    add_opened,
     count_opened,
+    find_by_name,
     give_payee_ids,
     open_accounts,
     payee_ids,
@@ -77,8 +80,11 @@ class Wallet:
         Raises AccountIdTaken for the first that exists with other content, AccountBudget, and for
         overdrafts Forbidden without the role `treasury` and CeilingExceeded. `many` tells how to
         name fields.
+
+        It reads first: to repeat, or to ask for more than the budget, writes nothing.
         """
         now = self.clock.now()
+        day = now // _DAY
         accounts = [
             Account(
                 qualified(caller.merchant, a.account_id), caller.merchant, "customer",
@@ -90,16 +96,38 @@ class Wallet:
         if overdrawn:
             self._allow_overdrafts(caller, overdrawn)
 
-        def work(connection: Connection) -> list[Payable]:
-            stored, new = open_accounts(connection, accounts)
+        def check(stored: Sequence[Account | None]) -> None:
             for index, (ours, theirs) in enumerate(zip(accounts, stored, strict=True)):
-                _check_same(ours, theirs, f"{index}." if many else "")
-            payees = give_payee_ids(connection, {account.account_id for account in stored})
-            if new:
-                self._check_budget(connection, caller, now, new)
+                if theirs is not None:
+                    _check_same(ours, theirs, f"{index}." if many else "")
+
+        def look(connection: Connection) -> list[Payable] | None:
+            names = {account.account_id for account in accounts}
+            found = find_by_name(connection, names)
+            check([found.get(account.account_id) for account in accounts])
+            missing = len(names - found.keys())
+            if missing:
+                self._check_budget(count_opened(connection, caller.merchant, day, missing), now)
+                return None
+            payees = payee_ids(connection, {account.account_id for account in found.values()})
+            stored = [found[account.account_id] for account in accounts]
+            # One that an earlier release opened may have no payee id yet.
+            if any(account.account_id not in payees for account in stored):
+                return None
             return [Payable(account, payees[account.account_id]) for account in stored]
 
-        opened = await self.database.write(work)
+        def work(connection: Connection) -> list[Payable]:
+            stored, new = open_accounts(connection, accounts)
+            check(stored)
+            payees = give_payee_ids(connection, {account.account_id for account in stored})
+            if new:
+                # Again: others of the same merchant may have opened some since it was read.
+                self._check_budget(add_opened(connection, caller.merchant, day, new), now)
+            return [Payable(account, payees[account.account_id]) for account in stored]
+
+        opened = await self.database.read(look)
+        if opened is None:
+            opened = await self.database.write(work)
         for account in overdrawn:
             self._audit(
                 "overdraft", caller, "done",
@@ -107,8 +135,7 @@ class Wallet:
             )  # fmt: skip
         return opened
 
-    def _check_budget(self, connection: Connection, caller: Caller, now: int, new: int) -> None:
-        opened = count_opened(connection, caller.merchant, now // _DAY, new)
+    def _check_budget(self, opened: Opened, now: int) -> None:
         if opened.whole > self.budget.whole:
             raise _over_budget(f"a merchant has at most {self.budget.whole:,} accounts")
         if opened.today > self.budget.daily:

@@ -64,15 +64,21 @@ def open_accounts(connection: Connection, wanted: Sequence[Account]) -> tuple[li
     return [stored[account.account_id] for account in wanted], new
 
 
-def count_opened(connection: Connection, merchant: str, day: int, new: int) -> Opened:
+def add_opened(connection: Connection, merchant: str, day: int, new: int) -> Opened:
     """Count `new` accounts on a day (since the epoch), and return all that were counted.
 
     Whoever opens accounts of the same merchant waits here until the commit.
     """
     upsert_rows(connection, openings, ("merchant", "day"), ("opened",), [(merchant, day, new)])
+    return count_opened(connection, merchant, day, 0)
+
+
+def count_opened(connection: Connection, merchant: str, day: int, more: int) -> Opened:
+    """Return how many accounts would be counted with `more` on a day (since the epoch)."""
     today = func.sum(openings.c.opened).filter(openings.c.day == day)
     query = select(func.sum(openings.c.opened), today).where(openings.c.merchant == merchant)
-    return Opened(*map(int, connection.execute(query).one()))
+    whole, of_day = connection.execute(query).one()
+    return Opened(int(whole or 0) + more, int(of_day or 0) + more)
 
 
 def give_payee_ids(connection: Connection, account_ids: Collection[str]) -> dict[str, str]:
