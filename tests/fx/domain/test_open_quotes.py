@@ -44,18 +44,27 @@ def test_an_edited_bound_counts_what_was_quoted_before() -> None:
 
 def test_merchants_without_open_quotes_are_forgotten() -> None:
     quotes = OpenQuotes()
-    quotes.note("USD", 5, 10)
+    quotes.note("USD", 5, 0, 10)
     for number in range(5_000):
         quotes.add(f"m{number}", [Counted(TEN, 1)], now=number, expires_at=number + 10)
 
     assert len(quotes._open) <= 1_100
 
 
+def test_what_expired_is_forgotten_though_nobody_asks_for_the_totals() -> None:
+    quotes = OpenQuotes()
+    for now in range(5_000):
+        quotes.note("USD", 1, now, now + 60)
+
+    assert len(quotes._by_currency["USD"].quotes) == 60
+    assert quotes.totals(4_999) == {"USD": 60}
+
+
 def test_the_totals_are_of_what_has_not_expired() -> None:
     quotes = OpenQuotes()
-    quotes.note("USD", 5, 60)
-    quotes.note("USD", 7, 90)
-    quotes.note("IDR", 9, 70)
+    quotes.note("USD", 5, 0, 60)
+    quotes.note("USD", 7, 30, 90)
+    quotes.note("IDR", 9, 10, 70)
 
     assert quotes.totals(59) == {"USD": 12, "IDR": 9}
     assert quotes.totals(70) == {"USD": 7, "IDR": 0}

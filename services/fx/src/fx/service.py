@@ -81,7 +81,7 @@ class RateService:
         except Refusal as refusal:
             self._metrics.quoted(refusal.code)
             raise
-        self._open.note(quote.source_currency, quote.source_minor, quote.expires_at)
+        self._open.note(quote.source_currency, quote.source_minor, at.now, quote.expires_at)
         self._metrics.quoted(QUOTED)
         (token,) = self.sign([quote])
         return quote, token

@@ -84,9 +84,12 @@ class OpenQuotes:
         if len(self._open) > self._tidy_at:
             self._tidy(now)
 
-    def note(self, currency: str, minor: int, expires_at: int) -> None:
+    def note(self, currency: str, minor: int, now: int, expires_at: int) -> None:
         """Note what was quoted, of whatever merchant, in minor units of the currency paid in."""
-        self._by_currency.setdefault(currency, _Open()).add(minor, expires_at)
+        found = self._by_currency.setdefault(currency, _Open())
+        # Here, too: nobody may ask for the totals.
+        found.forget(now)
+        found.add(minor, expires_at)
 
     def totals(self, now: int) -> Mapping[str, int]:
         """Return what is quoted and not expired: minor units by currency, 0 where nothing is."""
