@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from tests.risk.harness import RiskApp, limits, risk_app, risk_document
 
+from kurs.kernel.accounts import new_payee_id
 from kurs.kernel.clock import MICROS
 from kurs_testing.waiting import eventually
 from risk.configuration import policy_of
@@ -17,6 +19,7 @@ from risk.domain.policy import (
     Threshold,
     VelocityLimit,
 )
+from risk.settings import RiskSettings
 
 STRICT = risk_document(strict={"perPayment": limits(1, 2)})
 
@@ -211,3 +214,8 @@ async def _runs(risk: RiskApp, revision: str) -> bool:
 
 async def _has_error(risk: RiskApp) -> bool:
     return bool((await risk.get("/internal/config")).json()["error"])
+
+
+def test_no_payee_id_is_blocked_by_the_settings() -> None:
+    with pytest.raises(ValidationError, match="merchant/account"):
+        RiskSettings(blocked_accounts=f"eve, {new_payee_id()}")

@@ -11,6 +11,7 @@ from kurs.config.resources.fx_rate_source import MAX_DEVIATION_FROM_NEXT_BPS
 from kurs.config.resources.rates_path import MAX_OPERATORS, OPERATORS
 from kurs.config.resources.scalars import MAX_SECONDS, MOMENT_PATTERN
 from kurs.config.resources.source_url import KEY_PARAMETER, PLACEHOLDER
+from kurs.kernel.accounts import PAYEE_ID_PATTERN
 
 CURRENCY_PATTERN = "^[A-Z]{3}$"
 # A name or an address with a port, and printable ASCII; no credentials, and no "#".
@@ -269,6 +270,12 @@ FIELD_RULES: Mapping[str, Sequence[Rule]] = {
         Rule(
             "duration(self) >= duration('1s') && duration(self) <= duration('744h')",
             'write "1s" to "744h"',
+        ),
+    ),
+    "Blocklist.accounts": (
+        Rule(
+            f"self.all(account, !account.matches('^([^/]*/)?{PAYEE_ID_PATTERN}$'))",
+            "a payee id is no account's name: name the account, merchant/account",
         ),
     ),
     "StaticRates.rates": (INLINE_KEYS,),

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from pydantic import field_validator
+
+from kurs.kernel.accounts import bare, is_payee_id
 from kurs.kernel.settings import MEBIBYTE, ServiceSettings
 
 
@@ -25,6 +28,15 @@ class RiskSettings(ServiceSettings):
     """Accounts that neither pay nor are paid whatever the document says, separated by commas."""
     cleanup_seconds: float = 5.0
     """Between two turns of removing old velocity buckets."""
+
+    @field_validator("blocked_accounts")
+    @classmethod
+    def _no_payee_ids(cls, text: str) -> str:
+        for account in text.split(","):
+            # It would never match: risk judges accounts by name.
+            if is_payee_id(bare(account.strip())):
+                raise ValueError(f"{account.strip()} is a payee id; name it merchant/account")
+        return text
 
     def blocklist(self) -> frozenset[str]:
         """Return the blocked accounts."""

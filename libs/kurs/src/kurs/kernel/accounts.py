@@ -10,6 +10,8 @@ from secrets import token_hex
 _PAYEE = "payee_"
 _PAYEE_BYTES = 16
 _PAYEE_LENGTH = len(_PAYEE) + 2 * _PAYEE_BYTES
+PAYEE_ID_PATTERN = f"{_PAYEE}.{{{2 * _PAYEE_BYTES}}}"
+"""The form of a payee id, for who has only patterns."""
 
 
 def shown(merchant: str, account: str) -> str:

@@ -8,7 +8,7 @@ only the one of higher `priority` is in force (then the older, then by name).
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from kurs.config.resources.fx_rate_source import DEFAULT_PRIORITY, check_window
 from kurs.config.resources.scalars import (
@@ -24,6 +24,7 @@ from kurs.config.resources.scalars import (
     StrictModel,
     wrong,
 )
+from kurs.kernel.accounts import bare, is_payee_id
 from kurs.kernel.ids import AccountRef
 
 Mode = Literal["Enforce", "Shadow"]
@@ -34,8 +35,19 @@ MAX_WINDOW_SECONDS = 31 * 24 * 3600
 """The longest velocity window: what risk has to keep of every account."""
 MAX_WINDOWS = 100
 """Velocity windows of different lengths in all thresholds: each is an arm of one statement."""
+
+
+def _no_payee_id(account: str) -> str:
+    """Refuse a payee id: risk judges accounts by name, so that it would never match."""
+    if is_payee_id(bare(account)):
+        raise wrong("a payee id is no account's name", "name the account: merchant/account")
+    return account
+
+
 # The pattern bounds the length already; the API server's cost estimate reads only maxLength.
-_BlockedAccount = Annotated[AccountRef, StringConstraints(max_length=129)]
+_BlockedAccount = Annotated[
+    AccountRef, StringConstraints(max_length=129), AfterValidator(_no_payee_id)
+]
 
 
 class Corridor(StrictModel):
