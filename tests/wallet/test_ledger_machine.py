@@ -48,9 +48,10 @@ from wallet.directory import AccountDirectory
 from wallet.expiry import release_expired
 from wallet.ledger import Ledger, Submission
 from wallet.metrics import WalletMetrics
+from wallet.opening import Budget
 from wallet.schemas.batch import BATCH, to_transfer
 from wallet.schemas.public import AccountRequest, DepositRequest
-from wallet.service import Budget, Wallet
+from wallet.service import Wallet
 from wallet.settings import WalletSettings
 from wallet.store import reports, tables
 

@@ -251,8 +251,8 @@ async def test_to_repeat_or_to_ask_for_more_than_the_budget_writes_nothing(
     async with wallet_app(ledger_url, accounts_daily_max=3) as wallet:
         body: list[dict[str, Any]] = [{"account_id": name} for name in "ab"]
         opened = await wallet.post("/accounts", body)
-        monkeypatch.delattr("wallet.service.open_accounts")
-        monkeypatch.delattr("wallet.service.give_payee_ids")
+        monkeypatch.delattr("wallet.opening.open_accounts")
+        monkeypatch.delattr("wallet.opening.give_payee_ids")
 
         assert (await wallet.post("/accounts", body)).json() == opened.json()
         more = [{"account_id": name} for name in "acd"]

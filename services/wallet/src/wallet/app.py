@@ -19,9 +19,10 @@ from wallet.ledger import Ledger
 from wallet.ledger_reads import LedgerReads
 from wallet.metrics import WalletMetrics
 from wallet.migrations import VERSIONS
+from wallet.opening import Budget
 from wallet.publication import HeadPublisher
 from wallet.routes import routes
-from wallet.service import Budget, Wallet
+from wallet.service import Wallet
 from wallet.service_routes import service_routes
 from wallet.settings import WalletSettings
 from wallet.store.tables import STRIPES

@@ -3,16 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection
 from structlog.typing import FilteringBoundLogger
 
 from kurs.contracts.wallet import Code, Status
 from kurs.data.database import Database
-from kurs.kernel.accounts import bare, is_payee_id, qualified
+from kurs.kernel.accounts import is_payee_id, qualified
 from kurs.kernel.caller import Caller
-from kurs.kernel.clock import MICROS, Clock
+from kurs.kernel.clock import Clock
 from kurs.kernel.errors import FieldError, Problem, Unavailable, Unprocessable
 from kurs.kernel.ids import HOUSE_WORLD
 from kurs.kernel.validation import read_amount
@@ -22,42 +21,20 @@ from wallet.domain.content import posting_content
 from wallet.domain.deposits import ByCurrency, most
 from wallet.domain.transfers import Kind, Outcome, Posting, Transfer
 from wallet.errors import (
-    AccountBudget,
-    AccountIdTaken,
     AccountNotFound,
     BalanceOverflow,
     CeilingExceeded,
     DepositConflict,
 )
 from wallet.ledger import Ledger, Submission
+from wallet.opening import Budget, Opening, Payable
 from wallet.schemas.public import AccountRequest, DepositRequest
 from wallet.store import reports
 from wallet.store.accounts import (
     Account,
-    Opened,
-    add_opened,
-    count_opened,
-    find_by_name,
     give_payee_ids,
-    open_accounts,
     payee_ids,
 )
-
-_DAY = 86_400 * MICROS
-
-
-class Budget(NamedTuple):
-    """How many accounts one merchant may have, and may open within a day (UTC)."""
-
-    whole: int
-    daily: int
-
-
-class Payable(NamedTuple):
-    """An account with its public payee id; accounts of the house have none."""
-
-    account: Account
-    payee_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +57,8 @@ class Wallet:
         Raises AccountIdTaken for the first that exists with other content, AccountBudget, and for
         overdrafts Forbidden without the role `treasury` and CeilingExceeded. `many` tells how to
         name fields.
-
-        It reads first: to repeat, or to ask for more than the budget, writes nothing.
         """
         now = self.clock.now()
-        day = now // _DAY
         accounts = [
             Account(
                 qualified(caller.merchant, a.account_id), caller.merchant, "customer",
@@ -96,52 +70,16 @@ class Wallet:
         if overdrawn:
             self._allow_overdrafts(caller, overdrawn)
 
-        def check(stored: Sequence[Account | None]) -> None:
-            for index, (ours, theirs) in enumerate(zip(accounts, stored, strict=True)):
-                if theirs is not None:
-                    _check_same(ours, theirs, f"{index}." if many else "")
-
-        def look(connection: Connection) -> list[Payable] | None:
-            names = {account.account_id for account in accounts}
-            found = find_by_name(connection, names)
-            check([found.get(account.account_id) for account in accounts])
-            missing = len(names - found.keys())
-            if missing:
-                self._check_budget(count_opened(connection, caller.merchant, day, missing), now)
-                return None
-            payees = payee_ids(connection, {account.account_id for account in found.values()})
-            stored = [found[account.account_id] for account in accounts]
-            # One that an earlier release opened may have no payee id yet.
-            if any(account.account_id not in payees for account in stored):
-                return None
-            return [Payable(account, payees[account.account_id]) for account in stored]
-
-        def work(connection: Connection) -> list[Payable]:
-            stored, new = open_accounts(connection, accounts)
-            check(stored)
-            payees = give_payee_ids(connection, {account.account_id for account in stored})
-            if new:
-                # Again: others of the same merchant may have opened some since it was read.
-                self._check_budget(add_opened(connection, caller.merchant, day, new), now)
-            return [Payable(account, payees[account.account_id]) for account in stored]
-
-        opened = await self.database.read(look)
+        opening = Opening(caller.merchant, accounts, self.budget, now, many)
+        opened = await self.database.read(opening.look)
         if opened is None:
-            opened = await self.database.write(work)
+            opened = await self.database.write(opening.write)
         for account in overdrawn:
             self._audit(
                 "overdraft", caller, "done",
                 account_id=account.name, amounts_minor=dict(account.overdrafts),
             )  # fmt: skip
         return opened
-
-    def _check_budget(self, opened: Opened, now: int) -> None:
-        if opened.whole > self.budget.whole:
-            raise _over_budget(f"a merchant has at most {self.budget.whole:,} accounts")
-        if opened.today > self.budget.daily:
-            seconds = (_DAY - now % _DAY) // MICROS + 1
-            said = f"a merchant opens at most {self.budget.daily:,} accounts a day"
-            raise _over_budget(said, retry_after=seconds)
 
     def _allow_overdrafts(self, caller: Caller, accounts: Sequence[Account]) -> None:
         for account in accounts:
@@ -268,25 +206,6 @@ def _deposit_problem(deposit: DepositRequest, outcome: Outcome) -> Exception:
     if outcome.code == Code.CEILING:
         return CeilingExceeded(error.message, errors=[error])
     return BalanceOverflow(error.message, errors=[error])
-
-
-def _check_same(ours: Account, theirs: Account, prefix: str) -> None:
-    if theirs.settlement_currency != ours.settlement_currency:
-        field = "settlement_currency"
-    elif theirs.overdrafts != ours.overdrafts:
-        field = "overdrafts"
-    else:
-        return
-    message = f"account {bare(ours.account_id)} is open with another {field}"
-    error = FieldError(prefix + field, message, "use a new account_id")
-    raise AccountIdTaken(message, errors=[error])
-
-
-def _over_budget(message: str, *, retry_after: int | None = None) -> AccountBudget:
-    hint = "ask the operator of the gateway for more" if retry_after is None else "open it tomorrow"
-    headers = {} if retry_after is None else {"retry-after": str(retry_after)}
-    error = FieldError("account_id", message, hint)
-    return AccountBudget(message, errors=[error], headers=headers)
 
 
 def _check_ceiling(account: Account, ceiling: ByCurrency) -> None:
