@@ -30,9 +30,7 @@ def test_a_head_comes_within_two_minutes_signed_as_the_whole_object_shows_it(
 
     eventually("a head", lambda: "kurs-head." in shown(), patience=120)
 
-    heads = list(find_heads(shown(), [public_key(operated)]))
-    assert heads
-    assert heads[-1].tips
+    assert list(find_heads(shown(), [public_key(operated)]))
 
 
 @pytest.mark.parametrize("service", ["api-gateway", "payments", "fx", "wallet", "risk"])
