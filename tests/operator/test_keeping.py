@@ -154,7 +154,7 @@ async def test_what_fails_is_counted_and_tried_again(scene: Scene) -> None:
 
     async def is_unwritten() -> bool:
         await keeper.keep()
-        return scene.counted("unwritten") is not None
+        return bool(scene.counted("unwritten"))
 
     await eventually(is_unwritten)
     scene.config_map.down = False
@@ -193,8 +193,8 @@ async def test_no_stated_moment_erases_what_is_kept(scene: Scene, at: str) -> No
 async def test_a_moment_before_the_newest_that_was_kept_is_refused(scene: Scene) -> None:
     keeper = scene.keeper(ANOTHER)
     for at, refused in (
-        ("2026-01-01T00:04:00Z", None),
-        ("2025-12-31T23:59:01Z", None),
+        ("2026-01-01T00:04:00Z", 0),
+        ("2025-12-31T23:59:01Z", 0),
         ("2025-12-31T23:58:59Z", 1),
     ):
         scene.answers(at, "kurs-head.a.b")
@@ -230,3 +230,12 @@ async def eventually_kept(keeper: HeadKeeper, scene: Scene, lines: int = 1) -> N
         return len(scene.config_map.text.splitlines()) == lines
 
     await eventually(kept)
+
+
+def test_what_the_alert_counts_is_there_before_the_first_failure() -> None:
+    telemetry = RecordingTelemetry("kurs-operator")
+    OperatorMetrics(telemetry)
+
+    for result in ("kept", "unreachable", "unwritten"):
+        name = "operator_ledger_heads_total"
+        assert telemetry.registry.get_sample_value(name, {"result": result}) == 0

@@ -43,6 +43,9 @@ class OperatorMetrics:
             "Rounds for the ledger's signed head: kept, unreachable (none came) or unwritten",
             ("result",),
         )
+        # An alert counts these from the first one on.
+        for result in ("kept", "unreachable", "unwritten"):
+            self.heads.labels(result)
         self.head_at = telemetry.gauge(
             "operator_ledger_head_timestamp_seconds",
             "When the newest head was true that the ConfigMap of the ledger's heads holds",
