@@ -13,6 +13,7 @@ from aiohttp import web
 from tests.operator.builders import kubeconfig, rate_source, threshold
 from tests.operator.small_api_server import NAMESPACE, Asked, SmallApiServer, objects
 
+from kurs.kernel.clock import SystemClock, to_rfc3339
 from kurs_operator.app import create_app
 from kurs_operator.settings import OperatorSettings
 from kurs_testing.telemetry import RecordingTelemetry
@@ -81,7 +82,8 @@ async def wallet_serving() -> AsyncIterator[str]:
     """Serve a signed head on loopback."""
 
     async def head(_: web.Request) -> web.Response:
-        return web.json_response({"at": "2026-01-01T00:00:00Z", "head": "kurs-head.e30.e30"})
+        now = to_rfc3339(SystemClock().now())
+        return web.json_response({"at": now, "head": "kurs-head.e30.e30"})
 
     app = web.Application()
     app.router.add_get("/internal/head", head)
