@@ -2,19 +2,12 @@
 
 from pathlib import Path
 
+from tests.payments.harness import BODY, SAMPLES
+
 from kurs.calls import Request
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import WALLET, JoinedGateway
-
-SAMPLES = Path(__file__).parents[1] / "data" / "resources"
-BODY = {
-    "payment_id": "p1",
-    "amount": "10.00",
-    "currency": "USD",
-    "source_account": "alice",
-    "destination_account": "bob",
-}
 
 
 def is_transfer(request: Request) -> bool:

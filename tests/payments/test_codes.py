@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.payments.harness import BODY, SAMPLES
 
 from kurs.contracts import fx, risk, wallet
 from kurs.contracts.batch import Skip, skip_of
@@ -14,14 +15,6 @@ from kurs_testing.parts import part
 from payments.clients import BatchClient
 from payments.domain.failure import Failure, FailureCode, refusal_of
 
-SAMPLES = Path(__file__).parents[1] / "data" / "resources"
-BODY = {
-    "payment_id": "p1",
-    "amount": "10.00",
-    "currency": "USD",
-    "source_account": "alice",
-    "destination_account": "bob",
-}
 CODES = [(service.__name__, code) for service in (wallet, fx, risk) for code in service.Code]
 UNKNOWN = "kurs_payments_unknown_codes_total"
 

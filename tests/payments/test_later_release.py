@@ -1,6 +1,5 @@
 """What a later release stored is read by this one: told as it is, left alone, and never a 500."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,26 +7,17 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from tests.payments.harness import BODY, gateway_over
 
 from kurs.data.database import Database
-from kurs.data.migrations import migrate
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.feed import Feed
-from payments.migrations import VERSIONS
 from payments.sweeper import Sweeper
 
-SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 OVERRIDES = {"payments": {"sweep_seconds": 3600.0, "four_eyes": False}}
-BODY = {
-    "payment_id": "p1",
-    "amount": "10.00",
-    "currency": "USD",
-    "source_account": "alice",
-    "destination_account": "bob",
-}
 EXCHANGE = {
     "quote_id": "q", "mid": "15920", "spread_bps": 0, "rate": "15920", "source": "s", "as_of": 1,
     "config_revision": "r", "venue": "moon",
@@ -49,17 +39,7 @@ LATER = {
 
 @pytest.fixture
 async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[JoinedGateway]:
-    await asyncio.to_thread(migrate, database_url, VERSIONS)
-    joined = JoinedGateway(
-        tmp_path,
-        SAMPLES,
-        clock=ManualClock(),
-        overrides=OVERRIDES,
-        databases={"payments": database_url},
-    )
-    async with joined:
-        await joined.open_and_fund("alice", USD="100.00")
-        await joined.open_and_fund("bob")
+    async with gateway_over(database_url, tmp_path, OVERRIDES) as joined:
         yield joined
 
 
@@ -138,7 +118,6 @@ async def test_an_unknown_failure_is_told_as_one_without_a_code_and_kept(
     await store(database_url, LATER["a failure"])
 
     merchant = gateway.issue_key("demo", "read")
-    await asyncio.sleep(0.7)
     told = (await gateway.call("GET", "/payments/p1", key=merchant)).json()["failure"]
 
     message = "refused for a reason that has no code here"

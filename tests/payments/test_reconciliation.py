@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
+from tests.payments.harness import BODY, SAMPLES
 
 from kurs.data.database import Database
 from kurs_testing.clock import ManualClock
@@ -12,18 +13,10 @@ from kurs_testing.joined import JoinedGateway
 from kurs_testing.parts import part
 from payments.reconciliation import Reconciliation
 
-SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 FORGED = text(
     "INSERT INTO payment_events (uid, merchant, from_status, to_status, cause, actor, at)"
     " VALUES (:uid, 'demo', 'RECEIVED', 'CAPTURED', 'paid', 'demo', 1)"
 )
-BODY = {
-    "payment_id": "p1",
-    "amount": "10.00",
-    "currency": "USD",
-    "source_account": "alice",
-    "destination_account": "bob",
-}
 
 
 def value(gateway: JoinedGateway, name: str, **labels: str) -> float | None:

@@ -7,22 +7,20 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from tests.payments.harness import BODY, gateway_over
 
 from kurs.calls import Request
 from kurs.data.database import Database
-from kurs.data.migrations import migrate
 from kurs.kernel.settings import CannotRun
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.commands import list_set_aside, resume
-from payments.migrations import VERSIONS
 from payments.settings import PaymentsSettings
 from payments.steps import Steps
 from payments.sweeper import Sweeper
 
-SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 OVERRIDES = {
     "payments": {
         "sweep_seconds": 3600.0,
@@ -47,14 +45,7 @@ POSTINGS: list[dict[str, Any]] = [
 
 
 def body(payment_id: str = "p1", **changes: Any) -> dict[str, Any]:
-    return {
-        "payment_id": payment_id,
-        "amount": "10.00",
-        "currency": "USD",
-        "source_account": "alice",
-        "destination_account": "bob",
-        **changes,
-    }
+    return {**BODY, "payment_id": payment_id, **changes}
 
 
 def to_ledger(request: Request) -> bool:
@@ -63,17 +54,7 @@ def to_ledger(request: Request) -> bool:
 
 @pytest.fixture
 async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[JoinedGateway]:
-    await asyncio.to_thread(migrate, database_url, VERSIONS)
-    joined = JoinedGateway(
-        tmp_path,
-        SAMPLES,
-        clock=ManualClock(),
-        overrides=OVERRIDES,
-        databases={"payments": database_url},
-    )
-    async with joined:
-        await joined.open_and_fund("alice", USD="100.00")
-        await joined.open_and_fund("bob")
+    async with gateway_over(database_url, tmp_path, OVERRIDES) as joined:
         yield joined
 
 

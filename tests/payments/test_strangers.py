@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from tests.payments.harness import BODY, SAMPLES
 
 from kurs.data.database import Database
 from kurs_testing.asgi import FaultKind
@@ -13,14 +14,6 @@ from kurs_testing.joined import JoinedGateway
 from kurs_testing.parts import part
 from payments.strangers import Strangers
 
-SAMPLES = Path(__file__).parents[1] / "data" / "resources"
-BODY = {
-    "payment_id": "p1",
-    "amount": "10.00",
-    "currency": "USD",
-    "source_account": "alice",
-    "destination_account": "bob",
-}
 WALLET = "http://wallet.test"
 
 

@@ -6,30 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.payments.harness import BODY, gateway_over
 
 from kurs.calls import Request
-from kurs.data.migrations import migrate
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import FX, RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.clients import BatchClient, Unusable
 from payments.commands import list_set_aside
-from payments.migrations import VERSIONS
 from payments.settings import PaymentsSettings
 from payments.sweeper import Sweeper
 
-SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 OVERRIDES = {
     "payments": {"sweep_seconds": 3600.0, "set_aside_attempts": 1},
     "api-gateway": {"request_seconds": 30.0},
-}
-BODY = {
-    "payment_id": "p1",
-    "amount": "10.00",
-    "currency": "USD",
-    "source_account": "alice",
-    "destination_account": "bob",
 }
 TOLD = {
     "risk": "risk has not decided yet",
@@ -44,17 +35,7 @@ def batches(request: Request) -> bool:
 
 @pytest.fixture
 async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[JoinedGateway]:
-    await asyncio.to_thread(migrate, database_url, VERSIONS)
-    joined = JoinedGateway(
-        tmp_path,
-        SAMPLES,
-        clock=ManualClock(),
-        overrides=OVERRIDES,
-        databases={"payments": database_url},
-    )
-    async with joined:
-        await joined.open_and_fund("alice", USD="100.00")
-        await joined.open_and_fund("bob", settlement_currency="IDR")
+    async with gateway_over(database_url, tmp_path, OVERRIDES, settlement_currency="IDR") as joined:
         yield joined
 
 
@@ -71,8 +52,6 @@ async def test_the_first_answer_and_every_read_say_it(
     gateway.transport.inject(base, FaultKind.UNREACHABLE, matches=batches)
 
     merchant = gateway.issue_key("demo", "read")
-    await asyncio.sleep(0.7)
-
     first = await gateway.call("POST", "/payments", BODY)
 
     expected = (service, TOLD[service])

@@ -91,7 +91,6 @@ async def test_many_at_once_do_not_pass_it_together(gateway: JoinedGateway, held
 
 async def test_another_merchant_has_its_own_ceiling(gateway: JoinedGateway, held: Make) -> None:
     other = gateway.issue_key("other")
-    await asyncio.sleep(0.7)
     for account, more in (("their", {}), ("theirs", {"settlement_currency": "IDR"})):
         body = {"account_id": account, **more}
         await gateway.call("POST", "/accounts", body, key=other)

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from api_gateway.app import create_app as create_gateway
 from api_gateway.key_entry import read_entries, render_entries
 from api_gateway.keys import ensure_dev_key, issue
+from api_gateway.keystore import KeyStore
 from api_gateway.settings import GatewaySettings
 from fx.app import create_app as create_fx
 from fx.settings import FxSettings
@@ -27,6 +28,7 @@ from kurs.telemetry import Telemetry
 from kurs_operator.local import main as compile_samples
 from kurs_testing.asgi import AsgiTransport
 from kurs_testing.edges import EdgeSigning, write_keys
+from kurs_testing.parts import part
 from kurs_testing.telemetry import RecordingTelemetry
 from payments.app import create_app as create_payments
 from payments.settings import PaymentsSettings
@@ -93,11 +95,12 @@ class JoinedGateway:
         await self._wait_until_ready()
 
     def issue_key(self, merchant: str, *roles: str) -> str:
-        """Return a new API key of another merchant (read by the gateway within half a second)."""
+        """Return a new API key of a merchant, which the gateway has read."""
         file = self.folder / "api-keys.json"
         entries = read_entries(file)
         text, entry = issue(entries, merchant=merchant, roles=roles or MERCHANT_ROLES)
         file.write_text(render_entries([*entries, entry]), "utf-8")
+        part(self.apps["api-gateway"], KeyStore).reload_if_changed()
         return text
 
     async def call(
