@@ -3,7 +3,7 @@
 import asyncio
 
 from kurs.kernel.errors import Unavailable
-from kurs.web.heartbeat import Heartbeat, beating
+from kurs.web.heartbeat import Heartbeat, running
 from kurs_testing.telemetry import RecordingTelemetry
 
 
@@ -36,14 +36,14 @@ def _heartbeat(work: Work, **options: float) -> Heartbeat:
 
 async def test_it_works_at_once_and_again() -> None:
     work = Work([])
-    async with beating(_heartbeat(work)):
+    async with running(_heartbeat(work).run):
         await work.made(3)
 
 
 async def test_it_is_unhealthy_after_more_failures_than_tolerated_and_recovers() -> None:
     work = Work([Unavailable("gone"), ZeroDivisionError()])
     heartbeat = _heartbeat(work, tolerated=0, retry_seconds=0.2)
-    async with beating(heartbeat):
+    async with running(heartbeat.run):
         await work.made(1)
         await asyncio.sleep(0)
         assert not heartbeat.healthy
@@ -57,7 +57,7 @@ async def test_it_tolerates_two_failures_unless_told_otherwise() -> None:
     work = Work([ZeroDivisionError()] * 3)
     heartbeat = _heartbeat(work, retry_seconds=0.05)
     assert heartbeat.healthy
-    async with beating(heartbeat):
+    async with running(heartbeat.run):
         await work.made(2)
         await asyncio.sleep(0)
         assert heartbeat.healthy
@@ -68,7 +68,7 @@ async def test_it_tolerates_two_failures_unless_told_otherwise() -> None:
 
 async def test_nothing_runs_after_the_block() -> None:
     work = Work([])
-    async with beating(_heartbeat(work)):
+    async with running(_heartbeat(work).run):
         await work.made(1)
     attempts = work.attempts
     await asyncio.sleep(0.02)

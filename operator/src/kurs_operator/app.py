@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI, Response
 from kurs.kernel.clock import Clock, SystemClock
 from kurs.service import Service
 from kurs.telemetry import Telemetry
-from kurs.web.heartbeat import Heartbeat, beating
+from kurs.web.heartbeat import Heartbeat, running
 from kurs_operator.asking import Acknowledgements, Asker, Question
 from kurs_operator.cluster import Cluster, ClusterPort, wait_until_served
 from kurs_operator.connection import connect
@@ -66,7 +66,7 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
             "ledger heads", heads.keep, seconds=KEEP_SECONDS, telemetry=service.telemetry
         )
         try:
-            async with aiohttp.ClientSession() as session, beating(keeping):
+            async with aiohttp.ClientSession() as session, running(keeping.run):
                 asker = Asker(session, signers)
                 run = _run(
                     cluster,

@@ -109,25 +109,18 @@ def _add_comparisons(
     metrics: PaymentMetrics,
 ) -> None:
     """Compare payments with the ledger now and then, from either side."""
-    telemetry, clock = service.telemetry, service.clock
-    seconds = service.settings.reconcile_seconds
-    reconciliation = service.add(
-        Reconciliation(
-            database=database,
-            wallet=accounts.client,
-            metrics=metrics,
-            telemetry=telemetry,
-            clock=clock,
-        )
+    comparisons: tuple[tuple[str, type[Reconciliation] | type[Strangers]], ...] = (
+        ("reconciliation", Reconciliation),
+        ("strangers", Strangers),
     )
-    strangers = service.add(
-        Strangers(
-            database=database,
-            wallet=accounts.client,
-            metrics=metrics,
-            telemetry=telemetry,
-            clock=clock,
+    for name, comparison in comparisons:
+        made = service.add(
+            comparison(
+                database=database,
+                wallet=accounts.client,
+                metrics=metrics,
+                telemetry=service.telemetry,
+                clock=service.clock,
+            )
         )
-    )
-    service.beat("reconciliation", reconciliation.look, seconds=seconds)
-    service.beat("strangers", strangers.look, seconds=seconds)
+        service.beat(name, made.look, seconds=service.settings.reconcile_seconds)

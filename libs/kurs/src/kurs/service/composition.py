@@ -13,7 +13,6 @@ What was added later starts later and ends sooner, so that each part outlives th
 Heartbeats begin when all have started and are the first to end.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Generic, TypedDict, TypeVar
@@ -26,7 +25,7 @@ from kurs.kernel.clock import Clock, SystemClock
 from kurs.kernel.settings import ServiceSettings
 from kurs.telemetry import Telemetry
 from kurs.web.app import create_app
-from kurs.web.heartbeat import Heartbeat, beating
+from kurs.web.heartbeat import Heartbeat, running
 from kurs.web.parts import Part, Parts, Replacements
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
@@ -68,7 +67,7 @@ class Service(Generic[SettingsT]):
         self.edges = Edges(name, settings, clock=self.clock, telemetry=self.telemetry)
         self.parts = Parts(replacements)
         self._lives: list[Life] = []
-        self._heartbeats: list[Heartbeat] = []
+        self._background: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._checks: dict[str, Callable[[], bool]] = {}
         self._draining: Callable[[], bool] = lambda: False
         self.at_end(self.transport.close)
@@ -119,18 +118,8 @@ class Service(Generic[SettingsT]):
         self._lives.append(life)
 
     def background(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Let `work`, which never returns, run beside the requests."""
-
-        @asynccontextmanager
-        async def life() -> AsyncIterator[None]:
-            task = asyncio.create_task(work())
-            try:
-                yield
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-
-        self.during(life)
+        """Let `work`, which never returns, run beside the requests, as heartbeats do."""
+        self._background.append(work)
 
     def at_start(self, start: Callable[[], Awaitable[object]]) -> None:
         """Wait for `start` at the service's start."""
@@ -159,7 +148,7 @@ class Service(Generic[SettingsT]):
     ) -> Heartbeat:
         """Repeat `work` every `seconds` while the service runs; `options` are Heartbeat's."""
         heartbeat = Heartbeat(name, work, seconds=seconds, telemetry=self.telemetry, **options)
-        self._heartbeats.append(heartbeat)
+        self.background(heartbeat.run)
         return heartbeat
 
     def needs(self, name: str, check: Callable[[], bool]) -> None:
@@ -188,5 +177,5 @@ class Service(Generic[SettingsT]):
             stack.callback(self.telemetry.shutdown)
             for life in self._lives:
                 await stack.enter_async_context(life())
-            await stack.enter_async_context(beating(*self._heartbeats))
+            await stack.enter_async_context(running(*self._background))
             yield

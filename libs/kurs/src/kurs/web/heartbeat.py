@@ -1,8 +1,9 @@
 """Work that a process does by itself, again and again, beside the requests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from kurs.kernel.errors import Problem
 from kurs.telemetry import Telemetry
@@ -63,9 +64,9 @@ class Heartbeat:
 
 
 @asynccontextmanager
-async def beating(*heartbeats: Heartbeat) -> AsyncIterator[None]:
-    """Let heartbeats run during the block."""
-    tasks = [asyncio.create_task(heartbeat.run()) for heartbeat in heartbeats]
+async def running(*works: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Let works that never return, such as heartbeats, run during the block."""
+    tasks = [asyncio.create_task(work()) for work in works]
     try:
         yield
     finally:
