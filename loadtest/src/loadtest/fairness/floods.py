@@ -114,7 +114,13 @@ def _head(line: str, authorization: str, length: int) -> bytes:
 
 async def _run(kind: str, gateway: str) -> Counter[str]:
     flood = Flood(gateway, os.environ["API_KEY"])
-    work = asyncio.ensure_future(getattr(flood, kind)())
+    kinds = {
+        "payments": flood.payments,
+        "bodies": flood.bodies,
+        "streams": flood.streams,
+        "strangers": flood.strangers,
+    }
+    work = asyncio.create_task(kinds[kind]())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
     await asyncio.gather(work, return_exceptions=True)
     return flood.answers
