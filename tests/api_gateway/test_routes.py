@@ -6,7 +6,7 @@ import pytest
 from tests.api_gateway.harness import Gateway, problem
 
 from api_gateway.errors import UnsafePath
-from api_gateway.route_table import ROUTES, Route, RouteTable
+from api_gateway.route_table import ROUTES, SERVICES, Route, RouteTable
 from kurs.kernel.roles import ROLES
 
 EXPECTED = """
@@ -32,7 +32,10 @@ GET  /ledger/trial-balance          wallet   audit
 POST /score                         risk     audit
 GET  /decisions/{payment_id}        risk     read
 GET  /thresholds                    risk     audit
+GET  /whoami                        api-gateway any
+GET  /currencies                    api-gateway any
 """
+FORWARDED = [route for route in ROUTES if route.service in SERVICES]
 INTERNAL = [
     "/transfers/batch",
     "/accounts/lookup",
@@ -55,10 +58,10 @@ INTERNAL = [
 def test_the_table_is_the_public_api() -> None:
     expected = [tuple(line.split()) for line in EXPECTED.strip().splitlines()]
 
-    assert [(r.method, r.template, r.service, r.role) for r in ROUTES] == expected
+    assert [(r.method, r.template, r.service, r.role or "any") for r in ROUTES] == expected
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda r: f"{r.method} {r.template}")
+@pytest.mark.parametrize("route", FORWARDED, ids=lambda r: f"{r.method} {r.template}")
 async def test_each_route_leads_to_its_service(gateway: Gateway, route: Route) -> None:
     path = re.sub(r"\{[a-z_]+\}", "ID-1.x_y", route.template)
 
@@ -71,7 +74,7 @@ async def test_each_route_leads_to_its_service(gateway: Gateway, route: Route) -
     assert gateway.arrivals() == 1
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda r: f"{r.method} {r.template}")
+@pytest.mark.parametrize("route", FORWARDED, ids=lambda r: f"{r.method} {r.template}")
 async def test_each_route_needs_its_role(gateway: Gateway, route: Route) -> None:
     others = set(ROLES) - {route.role}
     key = gateway.add_key("other", *others)

@@ -27,7 +27,8 @@ from api_gateway.errors import (
     UpstreamTimedOut,
     UpstreamUnavailable,
 )
-from api_gateway.route_table import ROUTES, SERVICES, Route
+from api_gateway.route_table import ROUTES, Route
+from kurs.edges.table import GATEWAY
 from kurs.kernel.errors import Overloaded, problem_responses
 
 _PARAMETER = re.compile(r"\{([^}]+)\}")
@@ -54,6 +55,7 @@ _TAGS = {
     "fx": "Rates and quotes",
     "wallet": "Accounts, balances and the ledger",
     "risk": "Scores and decisions",
+    "api-gateway": "The caller's key, and the currencies",
 }
 
 
@@ -63,7 +65,7 @@ def merge(own: Document, services: Mapping[str, Document], version: str) -> Docu
     `own` is the gateway's (probes and the schema of problems); `services` holds what is known of
     each service's, by its name. Neither is changed.
     """
-    taken = {name: _public(document, name) for name, document in services.items()}
+    taken = {name: _public(doc, name) for name, doc in {**services, GATEWAY: own}.items()}
     schemas, renamed = merge_schemas(own, taken, always=_OWN_SCHEMAS)
     paths: dict[str, Any] = {}
     for route in ROUTES:
@@ -71,7 +73,10 @@ def merge(own: Document, services: Mapping[str, Document], version: str) -> Docu
         template, operation = _operation(document, route)
         rename_references(operation, renamed.get(route.service, {}))
         paths.setdefault(template, {})[route.method.lower()] = _completed(operation, route)
-    paths.update(deepcopy(own.get("paths", {})))
+    probes = {
+        path: deepcopy(ops) for path, ops in own.get("paths", {}).items() if path not in paths
+    }
+    paths.update(probes)
     _make_operation_ids_unique(paths)
     return {
         "openapi": "3.1.0",
@@ -80,7 +85,7 @@ def merge(own: Document, services: Mapping[str, Document], version: str) -> Docu
             "version": version,
             "description": "A real-time multi-currency payment gateway.",
         },
-        "tags": [{"name": name, "description": _TAGS[name]} for name in SERVICES],
+        "tags": [{"name": name, "description": _TAGS[name]} for name in _TAGS],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -137,7 +142,7 @@ def _completed(operation: dict[str, Any], route: Route) -> dict[str, Any]:
         responses[str(status)] = (
             response if known is None or status == 401 else _both(known, response)
         )
-    needs = f"Needs a key with the role `{route.role}`."
+    needs = f"Needs a key with the role `{route.role}`." if route.role else "Needs a key."
     described = operation.get("description", "")
     operation.update(
         {

@@ -18,6 +18,7 @@ from api_gateway.pace import Pace
 from api_gateway.pages import page_routes
 from api_gateway.proxy import Gate, Proxy
 from api_gateway.rate_limit import RateLimit
+from api_gateway.routes import routes
 from api_gateway.settings import GatewaySettings
 from api_gateway.upstreams import Upstreams
 from kurs.kernel.clock import Clock
@@ -38,6 +39,7 @@ def create_app(settings: GatewaySettings, **joined: Unpack[Joined]) -> FastAPI:
     upstreams = _upstreams(service)
     gate = _gate(settings, keys, service.clock)
     app = service.app(
+        routes,
         report=lambda: {"upstreams": upstreams.states()},
         guard=None,
         front=_front(service, gate, upstreams, metrics),

@@ -60,13 +60,13 @@ class Authenticator:
         if key.networks and not key.may_come_from(self._addresses.of(scope)):
             raise AddressNotAllowed("this key may not be used from this address")
 
-    def still_in_force(self, key: AcceptedKey, role: Role, scope: Scope) -> bool:
+    def still_in_force(self, key: AcceptedKey, role: Role | None, scope: Scope) -> bool:
         """Whether a key that was accepted would be accepted now, for the same."""
         now = self._keys.find(key.entry.id)
         return (
             now is not None
             and now.entry.sha256 == key.entry.sha256
-            and role in now.roles
+            and (role is None or role in now.roles)
             and not now.expired(self._clock.now())
             and (not now.networks or now.may_come_from(self._addresses.of(scope)))
         )

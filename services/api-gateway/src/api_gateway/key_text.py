@@ -18,7 +18,7 @@ _ID_BYTES = 6
 _SECRET_BYTES = 24
 
 _FORM = re.compile(
-    rf"{PREFIX}_{ENVIRONMENT_PATTERN}_({KEY_ID_PATTERN})_[A-Za-z0-9]{{22,128}}_([0-9a-f]{{8}})"
+    rf"{PREFIX}_({ENVIRONMENT_PATTERN})_({KEY_ID_PATTERN})_[A-Za-z0-9]{{22,128}}_([0-9a-f]{{8}})"
 )
 
 
@@ -48,8 +48,16 @@ def key_id_of(text: str) -> str:
     match = _FORM.fullmatch(text)
     if match is None:
         raise MalformedKey(f"an API key looks like {PREFIX}_<env>_<id>_<secret>_<checksum>")
-    if checksum(text[:-9]) != match[2]:
+    if checksum(text[:-9]) != match[3]:
         raise MalformedKey("the key's checksum does not fit: it is mistyped or cut off")
+    return match[2]
+
+
+def environment_of(text: str) -> str:
+    """Return the environment that a key's text names; raises MalformedKey."""
+    match = _FORM.fullmatch(text)
+    if match is None:
+        raise MalformedKey("it has not the form of a key")
     return match[1]
 
 

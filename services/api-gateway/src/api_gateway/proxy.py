@@ -31,11 +31,13 @@ from api_gateway.metrics import GatewayMetrics
 from api_gateway.pace import Pace
 from api_gateway.rate_limit import RateLimit
 from api_gateway.refusal_audit import RefusalAudit
-from api_gateway.relay import end_body, send_answer, send_problem, send_stream
+from api_gateway.relay import end_body, send_answer, send_problem, send_stream, with_fields
 from api_gateway.request_head import RequestHead
 from api_gateway.route_table import Methods, Route, RouteTable, check_query
+from api_gateway.routes import KEY_IN_SCOPE
 from api_gateway.upstreams import Upstreams
 from kurs.calls import Response
+from kurs.edges.table import GATEWAY
 from kurs.kernel.errors import Internal, Overloaded, Problem
 from kurs.telemetry import carry_merchant
 from kurs.telemetry.middleware import PROBES, route_template
@@ -123,18 +125,29 @@ class Proxy:
         key = exchange.key = gate.authenticator.identify(head)
         gate.authenticator.admit(key, exchange.scope)
         exchange.fields, wait = gate.rate_limit.hit(key.merchant, key.entry.id, key.quota)
-        require_role(key, route.role)
+        if route.role is not None:
+            require_role(key, route.role)
         if wait:
             await asyncio.sleep(wait)
         carry_merchant(key.merchant)
         head.passed_on.update(key.identity_headers)
-        if route.streams:
+        if route.service == GATEWAY:
+            await self._own_answer(exchange, head)
+        elif route.streams:
             with gate.streams.borrow(key.merchant):
                 await self._stream(exchange, head, route, key)
         else:
             with gate.memory.borrow(key.merchant, 0) as memory:
                 answer = await self._answer_of_service(exchange, head, route, memory)
             await send_answer(exchange.send, answer, exchange.fields)
+
+    async def _own_answer(self, exchange: Exchange, head: RequestHead) -> None:
+        """Let the app behind answer, which finds the key that proved itself in the scope."""
+        if head.has_body:
+            raise UnexpectedBody("this takes no body")
+        exchange.scope[KEY_IN_SCOPE] = exchange.key
+        send = with_fields(exchange.send, exchange.fields)
+        await self._app(exchange.scope, exchange.receive, send)
 
     async def _answer_of_service(
         self, exchange: Exchange, head: RequestHead, route: Route, memory: Loan

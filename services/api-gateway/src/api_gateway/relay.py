@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from starlette.types import Send
+from starlette.types import Message, Send
 
 from kurs.calls import Response, StreamedResponse
 from kurs.kernel.errors import PROBLEM_MEDIA_TYPE, Problem
@@ -64,6 +64,18 @@ async def send_problem(send: Send, problem: Problem, fields: Fields, *, ends: bo
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": ends})
+
+
+def with_fields(send: Send, fields: Fields) -> Send:
+    """Return a `send` that adds `fields` to the headers of the answer."""
+
+    async def adding(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", ()), *_encoded(fields)]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return adding
 
 
 async def end_body(send: Send) -> None:

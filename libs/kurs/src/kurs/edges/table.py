@@ -36,12 +36,16 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class PublicRoute:
-    """A route that the gateway offers, such as `GET /payments/{payment_id}`, and whose it is."""
+    """A route that the gateway offers, such as `GET /payments/{payment_id}`, and whose it is.
+
+    `service` is the gateway itself for what it answers of its own; without a `role` any key will
+    do.
+    """
 
     method: str
     template: str
     service: str
-    role: Role
+    role: Role | None
     summary: str
     streams: bool = False
 
@@ -87,6 +91,8 @@ PUBLIC_ROUTES: Final[tuple[PublicRoute, ...]] = (
     PublicRoute("POST", "/score", RISK, "audit", "Score a payment"),
     PublicRoute("GET", "/decisions/{payment_id}", RISK, "read", "Read a stored decision"),
     PublicRoute("GET", "/thresholds", RISK, "audit", "List the risk thresholds in force"),
+    PublicRoute("GET", "/whoami", GATEWAY, None, "Read whose key this is"),
+    PublicRoute("GET", "/currencies", GATEWAY, None, "List currencies and their decimals"),
 )
 
 
