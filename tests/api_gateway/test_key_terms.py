@@ -172,10 +172,10 @@ async def test_refused_authentications_and_changes_of_keys_are_audited(
         ending = gateway.add_key("late", "read", name="till 4", not_after=end)
         await until(lambda: len(gateway.keys) == 2)
         gauge = telemetry.registry.get_sample_value
-        assert gauge("gateway_keys_expiring") == 1
+        assert gauge("kurs_gateway_keys_expiring") == 1
         clock.advance(seconds=25 * HOUR)
         await gateway.get("/rates", key=ending)
-        assert gauge("gateway_keys_expiring") == 0
+        assert gauge("kurs_gateway_keys_expiring") == 0
         gateway.entries.pop()
         gateway.write_keys()
         await until(lambda: len(gateway.keys) == 1)
@@ -197,7 +197,7 @@ async def test_refused_authentications_and_changes_of_keys_are_audited(
     assert (refused[1]["actor"], refused[1]["outcome"]) == ("unknown", "key_invalid")
     assert (refused[1]["route"], refused[1]["method"]) == ("/rates", "GET")
     assert len(refused) < 41
-    assert gauge("gateway_refusals_total", {"code": "key_invalid"}) == 40
+    assert gauge("kurs_gateway_refusals_total", {"code": "key_invalid"}) == 40
 
 
 async def test_the_access_log_names_merchant_and_key(

@@ -36,8 +36,8 @@ async def test_a_broken_edit_keeps_the_keys_and_is_counted_once(gateway: Gateway
 
     assert (await gateway.get("/rates")).status == 200
     metrics = (await gateway.get("/metrics", key=None)).body.decode()
-    assert "gateway_keys_reload_failures_total 1.0" in metrics
-    assert "gateway_keys 1.0" in metrics
+    assert "kurs_gateway_keys_reload_failures_total 1.0" in metrics
+    assert "kurs_gateway_keys 1.0" in metrics
 
 
 async def test_a_file_that_disappears_keeps_the_keys(gateway: Gateway) -> None:

@@ -45,7 +45,7 @@ async def test_a_merchant_beyond_its_rate_is_429_and_others_are_not(
         assert (await gateway.get("/rates", key=other)).status == 200
     assert len(gateway.services["fx"].arrived) == 4
     assert gateway.telemetry.registry.get_sample_value(
-        "gateway_refusals_total", {"code": "rate_limited"}
+        "kurs_gateway_refusals_total", {"code": "rate_limited"}
     )
 
 
@@ -239,7 +239,7 @@ async def test_beyond_the_in_flight_limit_requests_are_shed_and_probes_are_not(
         problem(shed, 503, "overloaded")
         assert shed.headers["retry-after"] == "1"
         assert probe.status == 200
-        assert "gateway_in_flight 2.0" in metrics
+        assert "kurs_gateway_in_flight 2.0" in metrics
         assert [a.status for a in await asyncio.gather(*waiting)] == [200, 200]
         assert (await gateway.post("/payments")).status == 200
 

@@ -79,17 +79,17 @@ async def test_bodies_that_do_not_arrive_take_no_slot(make_gateway: MakeGateway)
     gateway = make_gateway(max_in_flight=1, max_bodies=8)
     async with gateway.transport:
         dripping = [asyncio.create_task(_drip(gateway, gateway.key)) for _ in range(4)]
-        await until(lambda: _gauge(gateway, "gateway_bodies") == 4)
+        await until(lambda: _gauge(gateway, "kurs_gateway_bodies") == 4)
 
         assert (await gateway.post("/payments")).status == 429
         assert (await gateway.get("/rates")).status == 200
         other = gateway.add_key("other", "pay")
         gateway.reload()
         assert (await gateway.post("/payments", key=other)).status == 200
-        assert _gauge(gateway, "gateway_body_bytes") == 4
+        assert _gauge(gateway, "kurs_gateway_body_bytes") == 4
         await _end(dripping)
-    assert _gauge(gateway, "gateway_bodies") == 0
-    assert _gauge(gateway, "gateway_body_bytes") == 0
+    assert _gauge(gateway, "kurs_gateway_bodies") == 0
+    assert _gauge(gateway, "kurs_gateway_body_bytes") == 0
 
 
 async def test_bytes_in_memory_are_shared_out_too(make_gateway: MakeGateway) -> None:

@@ -207,11 +207,11 @@ async def _serves_all_while_bodies_drip(gateway: Process, service: RawService) -
         writers.append(writer)
     async with gateway.session() as session:
         async with asyncio.timeout(20):
-            while await _gauge(session, "gateway_bodies") < 2 * SLOTS:  # noqa: ASYNC110
+            while await _gauge(session, "kurs_gateway_bodies") < 2 * SLOTS:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         async with session.post("/payments", data=b"{}") as answer:
             assert answer.status == 200
-        assert await _gauge(session, "gateway_in_flight") == 0
+        assert await _gauge(session, "kurs_gateway_in_flight") == 0
     for writer in writers:
         writer.close()
     service.requests.clear()

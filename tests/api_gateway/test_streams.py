@@ -190,4 +190,4 @@ async def test_streams_have_a_limit_of_their_own(make_gateway: MakeGateway) -> N
 
 async def _until_streams(gateway: Gateway, number: int) -> None:
     read = gateway.telemetry.registry.get_sample_value
-    await until(lambda: read("gateway_streams") == number)
+    await until(lambda: read("kurs_gateway_streams") == number)

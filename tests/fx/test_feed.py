@@ -88,8 +88,8 @@ async def test_a_jump_by_half_is_refused_with_the_reason_and_the_source_is_unhea
     assert feed.as_of == clock.now() - 60 * MICROS
     value = telemetry.registry.get_sample_value
     labels = {"source": "scripted", "reason": "deviation"}
-    assert value("fx_source_rejections_total", labels) == 1
-    assert value("fx_refresh_total", {"source": "scripted", "result": "partial"}) == 1
+    assert value("kurs_fx_source_rejections_total", labels) == 1
+    assert value("kurs_fx_refresh_total", {"source": "scripted", "result": "partial"}) == 1
 
 
 async def test_it_is_well_again_when_the_rate_comes_back(make_feed: Callable[..., Feed]) -> None:
@@ -119,8 +119,10 @@ async def test_a_failure_keeps_the_last_good_rates(
     assert feed.error == "did not answer"
     assert mids(feed) == GOOD
     value = telemetry.registry.get_sample_value
-    assert value("fx_source_rejections_total", {"source": "scripted", "reason": "timeout"}) == 1
-    assert value("fx_refresh_total", {"source": "scripted", "result": "failed"}) == 1
+    assert (
+        value("kurs_fx_source_rejections_total", {"source": "scripted", "reason": "timeout"}) == 1
+    )
+    assert value("kurs_fx_refresh_total", {"source": "scripted", "result": "failed"}) == 1
 
 
 async def test_an_unforeseen_error_says_its_kind_and_no_more(

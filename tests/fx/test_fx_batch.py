@@ -99,7 +99,7 @@ async def test_every_result_is_counted(fx: Any, telemetry: Any) -> None:
     )
 
     def count(result: str) -> float | None:
-        return telemetry.registry.get_sample_value("fx_quotes_total", {"result": result})
+        return telemetry.registry.get_sample_value("kurs_fx_quotes_total", {"result": result})
 
     assert (count("quoted"), count("pair_not_supported"), count("skipped")) == (2, 1, 1)
 

@@ -137,7 +137,7 @@ async def test_a_service_waits_for_its_first_document(
     assert not watcher.ready
     assert watcher.revision is None
     assert "No such file" in str(watcher.error)
-    assert value(telemetry.registry, "config_reload_failures_total") == 0
+    assert value(telemetry.registry, "kurs_config_reload_failures_total") == 0
 
     mount.write(document("limits"))
 
@@ -188,7 +188,7 @@ async def test_a_bad_document_leaves_the_last_good_one_in_force(
     assert said in str(watcher.error)
     assert watcher.current == document("limits")
     assert watcher.ready
-    assert value(telemetry.registry, "config_reload_failures_total") == 1
+    assert value(telemetry.registry, "kurs_config_reload_failures_total") == 1
 
     mount.write(document("limits", mode="Shadow"))
     await eventually(lambda: watcher.error is None)
@@ -268,14 +268,14 @@ async def test_metrics_name_the_configured_resources_and_no_others(
     mount.write(document("limits", "rupiah", generation=3))
     await watcher.start()
     generation = {"kind": "RiskThreshold", "name": "rupiah"}
-    assert value(telemetry.registry, "config_applied_generation", **generation) == 3
+    assert value(telemetry.registry, "kurs_config_applied_generation", **generation) == 3
 
     clock.advance(seconds=5)
     mount.write(document("limits", generation=4))
     await eventually(lambda: watcher.current == document("limits", generation=4))
 
-    assert value(telemetry.registry, "config_applied_generation", **generation) is None
-    seconds = value(telemetry.registry, "config_reload_success_timestamp_seconds")
+    assert value(telemetry.registry, "kurs_config_applied_generation", **generation) is None
+    seconds = value(telemetry.registry, "kurs_config_reload_success_timestamp_seconds")
     assert seconds == clock.now() / 1_000_000
 
 
@@ -406,4 +406,4 @@ async def test_a_document_that_fails_its_reader_is_refused_once_and_the_service_
 
     assert not watcher.ready
     assert "cannot be read: RecursionError" in str(watcher.error)
-    assert value(telemetry.registry, "config_reload_failures_total") == 1
+    assert value(telemetry.registry, "kurs_config_reload_failures_total") == 1

@@ -50,23 +50,23 @@ def rate(series: str, well: int, ill: int) -> Story:
 
 N = 'namespace="n"'
 CONTAINER = f'{N},pod="wallet-1",container="wallet"'
-AGE = f'fx_rate_age_seconds{{{N},pod="p",base="USD",quote="IDR",source="%s"}}'
-LIMIT = f'fx_rate_max_age_seconds{{{N},pod="p",base="USD",quote="IDR",source="%s"}}'
+AGE = f'kurs_fx_rate_age_seconds{{{N},pod="p",base="USD",quote="IDR",source="%s"}}'
+LIMIT = f'kurs_fx_rate_max_age_seconds{{{N},pod="p",base="USD",quote="IDR",source="%s"}}'
 POOL = f'kurs_database_connections{{{N},pod="p",state="%s"}}'
-GENERATION = f'config_applied_generation{{{N},pod="%s",kind="FXRateSource",name="s"}}'
-CONDITION = f'resource_condition{{{N},kind="RiskThreshold",name="t",type="Ready"}}'
+GENERATION = f'kurs_config_applied_generation{{{N},pod="%s",kind="FXRateSource",name="s"}}'
+CONDITION = f'kurs_resource_condition{{{N},kind="RiskThreshold",name="t",type="Ready"}}'
 BATCHER = f'{N},pod="p",batcher="http-wallet"'
 
 STORIES = {
     "KursEdgeRefused": rate(f'kurs_edge_refusals_total{{{N},job="wallet",reason="mac"}}', 0, 5),
-    "KursLedgerImbalance": level(f'wallet_ledger_imbalance{{{N},currency="USD"}}', 0, -5),
-    "KursLedgerTampered": level(f"wallet_ledger_findings{{{N}}}", 0, 2),
+    "KursLedgerImbalance": level(f'kurs_wallet_ledger_imbalance{{{N},currency="USD"}}', 0, -5),
+    "KursLedgerTampered": level(f"kurs_wallet_ledger_findings{{{N}}}", 0, 2),
     "KursPaymentMissing": level(f"kurs_payments_missing{{{N}}}", 0, 1),
     "KursUnknownTransfer": level(f"kurs_payments_unknown_transfers{{{N}}}", 0, 1),
-    "KursCustomerBelowLimit": level(f"wallet_customers_below_limit{{{N}}}", 0, 1),
+    "KursCustomerBelowLimit": level(f"kurs_wallet_customers_below_limit{{{N}}}", 0, 1),
     "KursLedgerUnaudited": Story(
-        {f"wallet_ledger_audit_timestamp_seconds{{{N}}}": "0+60x29"},
-        {f"wallet_ledger_audit_timestamp_seconds{{{N}}}": "1740x59"},
+        {f"kurs_wallet_ledger_audit_timestamp_seconds{{{N}}}": "0+60x29"},
+        {f"kurs_wallet_ledger_audit_timestamp_seconds{{{N}}}": "1740x59"},
     ),
     "KursPaymentsUnfinished": level(f"kurs_payments_oldest_pending_seconds{{{N}}}", 3, 400),
     "KursOperationSetAside": level(f"kurs_payments_operations_set_aside{{{N}}}", 0, 1),
@@ -76,7 +76,9 @@ STORIES = {
         rate(f"kurs_batch_duration_seconds_count{{{BATCHER}}}", 50, 0),
     ),
     "KursQueueShedding": rate(f'kurs_batch_shed_total{{{N},batcher="b",reason="full"}}', 0, 60),
-    "KursBreakerOpen": level(f'circuit_breaker_state{{{N},job="payments",target="wallet"}}', 1, 2),
+    "KursBreakerOpen": level(
+        f'kurs_circuit_breaker_state{{{N},job="payments",target="wallet"}}', 1, 2
+    ),
     "KursDatabasePoolExhausted": together(
         level(POOL % "in_use", 4, 8), level(POOL % "limit", 8, 8)
     ),
@@ -91,7 +93,7 @@ STORIES = {
         level(f"kube_pod_container_status_last_terminated_exitcode{{{CONTAINER}}}", 0, 27),
         rate(f"kube_pod_container_status_restarts_total{{{CONTAINER}}}", 0, 1),
     ),
-    "KursTracesLost": rate(f'trace_spans_exported_total{{{N},job="fx",result="lost"}}', 0, 5),
+    "KursTracesLost": rate(f'kurs_trace_spans_exported_total{{{N},job="fx",result="lost"}}', 0, 5),
     "KursPairStale": together(
         level(AGE % "live", 99, 99),
         level(LIMIT % "live", 60, 60),
@@ -99,18 +101,20 @@ STORIES = {
         level(LIMIT % "spare", 60, 60),
     ),
     "KursRateSourceStale": together(level(AGE % "live", 50, 99), level(LIMIT % "live", 60, 60)),
-    "KursRateSourceUnhealthy": level(f'fx_source_healthy{{{N},source="s"}}', 1, 0),
-    "KursRiskRatesOld": level(f"risk_rates_age_seconds{{{N}}}", 5, 400),
-    "KursConfigRefused": rate(f'config_reload_failures_total{{{N},job="fx"}}', 0, 1),
-    "KursApiKeyExpiresSoon": level(f"gateway_keys_expiring{{{N}}}", 0, 2),
-    "KursApiKeysUnreadable": rate(f"gateway_keys_reload_failures_total{{{N}}}", 0, 1),
+    "KursRateSourceUnhealthy": level(f'kurs_fx_source_healthy{{{N},source="s"}}', 1, 0),
+    "KursRiskRatesOld": level(f"kurs_risk_rates_age_seconds{{{N}}}", 5, 400),
+    "KursConfigRefused": rate(f'kurs_config_reload_failures_total{{{N},job="fx"}}', 0, 1),
+    "KursApiKeyExpiresSoon": level(f"kurs_gateway_keys_expiring{{{N}}}", 0, 2),
+    "KursApiKeysUnreadable": rate(f"kurs_gateway_keys_reload_failures_total{{{N}}}", 0, 1),
     "KursConfigDiverged": together(level(GENERATION % "a", 4, 5), level(GENERATION % "b", 4, 4)),
     "KursResourceNotReady": level(CONDITION, 1, 0),
-    "KursOperatorFailing": rate(f"operator_faults_total{{{N}}}", 0, 2),
-    "KursLedgerHeadsUnkept": rate(f'operator_ledger_heads_total{{{N},result="unreachable"}}', 0, 1),
+    "KursOperatorFailing": rate(f"kurs_operator_faults_total{{{N}}}", 0, 2),
+    "KursLedgerHeadsUnkept": rate(
+        f'kurs_operator_ledger_heads_total{{{N},result="unreachable"}}', 0, 1
+    ),
     "KursOperatorStuck": together(
-        level(f"operator_queue_depth{{{N}}}", 2, 2),
-        rate(f'operator_reconcile_total{{{N},kind="FXRateSource",result="written"}}', 3, 0),
+        level(f"kurs_operator_queue_depth{{{N}}}", 2, 2),
+        rate(f'kurs_operator_reconcile_total{{{N},kind="FXRateSource",result="written"}}', 3, 0),
     ),
 }
 
@@ -148,7 +152,8 @@ evaluation_interval: 30s
 tests:
   - interval: 30s
     input_series:
-      - {{series: 'wallet_ledger_imbalance{{namespace="n",currency="IDR"}}', values: '0 -7 -7'}}
+      - series: 'kurs_wallet_ledger_imbalance{{namespace="n",currency="IDR"}}'
+        values: '0 -7 -7'
     alert_rule_test:
       - eval_time: 30s
         alertname: KursLedgerImbalance

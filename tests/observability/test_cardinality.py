@@ -113,6 +113,6 @@ async def test_business_metrics_have_what_was_paid(gateway: JoinedGateway) -> No
     corridor = {"currency": "USD", "destination_currency": "IDR"}
     assert value("payments", "kurs_payments_total", **paid, **corridor) == 3
     assert value("payments", "kurs_payments_oldest_pending_seconds") == 0
-    assert value("fx", "fx_quotes_total", result="quoted") >= 3
-    assert value("risk", "risk_decisions_total", decision="approve", mode="enforce") >= 3
-    assert value("payments", "circuit_breaker_state", target="wallet") == 0
+    assert value("fx", "kurs_fx_quotes_total", result="quoted") >= 3
+    assert value("risk", "kurs_risk_decisions_total", decision="approve", mode="enforce") >= 3
+    assert value("payments", "kurs_circuit_breaker_state", target="wallet") == 0

@@ -42,12 +42,12 @@ def counters(slo: str, good: int, bad: int) -> dict[str, int]:
             f'{quick}{{{_HTTP},le="0.25"}}': good,
         },
         "rates-freshness": {
-            'fx_quotes_total{namespace="n",result="quoted"}': good,
-            'fx_quotes_total{namespace="n",result="stale_rate"}': bad,
+            'kurs_fx_quotes_total{namespace="n",result="quoted"}': good,
+            'kurs_fx_quotes_total{namespace="n",result="stale_rate"}': bad,
         },
         "config-propagation": {
-            'config_propagation_seconds_count{namespace="n"}': good + bad,
-            'config_propagation_seconds_bucket{namespace="n",le="5.0"}': good,
+            'kurs_config_propagation_seconds_count{namespace="n"}': good + bad,
+            'kurs_config_propagation_seconds_bucket{namespace="n",le="5.0"}': good,
         },
     }[slo]
 

@@ -86,7 +86,7 @@ class Scene:
 
     def counted(self, result: str) -> float | None:
         labels = {"result": result}
-        return self.telemetry.registry.get_sample_value("operator_ledger_heads_total", labels)
+        return self.telemetry.registry.get_sample_value("kurs_operator_ledger_heads_total", labels)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ async def test_the_head_that_the_wallet_signed_is_kept_as_verify_reads_it(scene:
     shown = f"apiVersion: v1\ndata:\n  heads: |\n    {scene.config_map.text}kind: ConfigMap\n"
     heads = list(find_heads(shown, [scene.key.public_key()]))
     assert [b.at - a.at for a, b in pairwise(heads)] == [60 * MICROS] * 3
-    at = scene.telemetry.registry.get_sample_value("operator_ledger_head_timestamp_seconds")
+    at = scene.telemetry.registry.get_sample_value("kurs_operator_ledger_head_timestamp_seconds")
     assert at == heads[-1].at / MICROS
 
 
@@ -237,5 +237,5 @@ def test_what_the_alert_counts_is_there_before_the_first_failure() -> None:
     OperatorMetrics(telemetry)
 
     for result in ("kept", "unreachable", "unwritten"):
-        name = "operator_ledger_heads_total"
+        name = "kurs_operator_ledger_heads_total"
         assert telemetry.registry.get_sample_value(name, {"result": result}) == 0

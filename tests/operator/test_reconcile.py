@@ -70,7 +70,7 @@ async def test_an_edit_reaches_every_pod_and_the_status_says_so(
     assert [(key, note.type, note.reason) for key, note in cluster.events] == [
         (DESK, "Normal", "InForce")
     ]
-    assert operator.sample("config_propagation_seconds_count", kind="FXRateSource") == 1
+    assert operator.sample("kurs_config_propagation_seconds_count", kind="FXRateSource") == 1
 
 
 async def test_nothing_is_written_when_nothing_changes(cluster: SmallCluster, operator: Operator):
@@ -134,8 +134,8 @@ async def test_a_rollout_that_takes_too_long_is_stalled_and_names_the_pods(
 
 def propagations(operator: Operator) -> dict[str, float | None]:
     """Return how many rollouts of rates were counted, and how many of them took over 5 s."""
-    of_all = operator.sample("config_propagation_seconds_count", kind="FXRateSource")
-    quick = operator.sample("config_propagation_seconds_bucket", kind="FXRateSource", le="5.0")
+    of_all = operator.sample("kurs_config_propagation_seconds_count", kind="FXRateSource")
+    quick = operator.sample("kurs_config_propagation_seconds_bucket", kind="FXRateSource", le="5.0")
     assert of_all is not None
     assert quick is not None
     return {"slow": of_all - quick, "all": of_all}
@@ -161,7 +161,7 @@ async def test_an_edit_that_is_seen_late_counts_from_when_it_was_made(
 
     assert "editedAt" in cluster.status(DESK)["propagation"]
     assert propagations(operator) == {"slow": 1, "all": 2}
-    total = operator.sample("config_propagation_seconds_sum", kind="FXRateSource")
+    total = operator.sample("kurs_config_propagation_seconds_sum", kind="FXRateSource")
     assert total is not None
     assert 20 < total < 26
 
@@ -192,7 +192,7 @@ async def test_what_the_promise_of_propagation_counts_is_there_before_the_first_
     operator: Operator,
 ):
     assert propagations(operator) == {"slow": 0, "all": 0}
-    assert operator.sample("config_propagation_seconds_count", kind="RiskThreshold") == 0
+    assert operator.sample("kurs_config_propagation_seconds_count", kind="RiskThreshold") == 0
 
 
 async def test_a_pod_that_rejects_the_document_is_named_with_its_error(
@@ -283,7 +283,7 @@ async def test_a_deleted_or_spoilt_config_map_is_repaired_with_the_very_same_tex
 
     assert cluster.texts["kurs-fx-config"] == text
     labels = {"service": "fx", "cause": "repaired"}
-    assert operator.sample("operator_documents_written_total", **labels) == 5
+    assert operator.sample("kurs_operator_documents_written_total", **labels) == 5
 
 
 async def test_a_restarted_operator_finds_all_in_place_and_writes_nothing(
@@ -334,7 +334,7 @@ async def test_a_resource_deleted_while_in_force_leaves_the_document(
     document = json.loads(cluster.members["fx-0"].text)
     assert [source["name"] for source in document["payload"]["rateSources"]] == ["spare"]
     assert (
-        operator.sample("resource_condition", kind="FXRateSource", name="desk", type="Ready")
+        operator.sample("kurs_resource_condition", kind="FXRateSource", name="desk", type="Ready")
         is None
     )
 

@@ -47,7 +47,7 @@ async def _has_rates(risk: RiskApp) -> bool:
 
 
 async def _refreshed(risk: RiskApp, result: str) -> None:
-    series = f'risk_rates_refresh_total{{result="{result}"}}'
+    series = f'kurs_risk_rates_refresh_total{{result="{result}"}}'
     seen = await risk.metric(series)
 
     async def again() -> bool:
@@ -95,7 +95,7 @@ async def test_while_fx_is_away_its_last_rates_hold_for_a_while(
     within = await _score(risk, "16000.00")
     clock.advance(seconds=1)
     beyond = await _score(risk, "16000.00")
-    age = await risk.metric("risk_rates_age_seconds")
+    age = await risk.metric("kurs_risk_rates_age_seconds")
 
     assert within == ("approve", [])
     assert beyond == ("decline", ["missing_rate", "threshold"])
@@ -124,7 +124,7 @@ async def test_the_first_rates_are_asked_for_in_haste(
 
 
 async def _failed(risk: RiskApp) -> bool:
-    return await risk.metric('risk_rates_refresh_total{result="failed"}') > 0
+    return await risk.metric('kurs_risk_rates_refresh_total{result="failed"}') > 0
 
 
 async def test_a_new_process_is_not_ready_before_its_first_rates(

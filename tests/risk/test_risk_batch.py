@@ -46,7 +46,7 @@ async def test_a_bad_item_fails_alone_and_names_its_field(
         ("demo:a",),
         ("demo:b",),
     ]
-    assert await small_risk.metric('risk_attempts_total{result="skipped"}') == len(INVALID)
+    assert await small_risk.metric('kurs_risk_attempts_total{result="skipped"}') == len(INVALID)
 
 
 async def test_an_item_of_another_shape_fails_alone(small_risk: RiskApp) -> None:
@@ -183,10 +183,14 @@ async def test_decisions_are_counted_without_ids(small_risk: RiskApp) -> None:
     await small_risk.batch(item(), item(amount="250.00"), item(destination_account="mallory"))
     text = (await small_risk.client.get("/metrics")).text
 
-    assert await small_risk.metric('risk_decisions_total{decision="approve",mode="enforce"}') == 1
-    assert await small_risk.metric('risk_decisions_total{decision="review",mode="enforce"}') == 1
+    assert (
+        await small_risk.metric('kurs_risk_decisions_total{decision="approve",mode="enforce"}') == 1
+    )
+    assert (
+        await small_risk.metric('kurs_risk_decisions_total{decision="review",mode="enforce"}') == 1
+    )
     assert await small_risk.metric(
-        'risk_rule_hits_total{mode="enforce",outcome="decline",rule="blocklist"}'
+        'kurs_risk_rule_hits_total{mode="enforce",outcome="decline",rule="blocklist"}'
     ) == 1  # fmt: skip
     assert "alice" not in text
     assert "demo" not in text

@@ -163,10 +163,10 @@ async def test_a_shadow_threshold_is_kept_beside_the_decision_and_counted(
     async with risk_app(sqlite_url, tmp_path / "config", document) as risk:
         answer = await risk.score(payment_id="p")
         stored = (await risk.get("/decisions/p")).json()
-        shadow = await risk.metric('risk_decisions_total{decision="decline",mode="shadow"}')
-        enforced = await risk.metric('risk_decisions_total{decision="approve",mode="enforce"}')
+        shadow = await risk.metric('kurs_risk_decisions_total{decision="decline",mode="shadow"}')
+        enforced = await risk.metric('kurs_risk_decisions_total{decision="approve",mode="enforce"}')
         hits = await risk.metric(
-            'risk_rule_hits_total{mode="shadow",outcome="decline",rule="amount"}'
+            'kurs_risk_rule_hits_total{mode="shadow",outcome="decline",rule="amount"}'
         )
 
     assert (answer["decision"], answer["reasons"]) == ("approve", [])

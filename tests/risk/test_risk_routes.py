@@ -152,7 +152,7 @@ async def test_the_same_payment_gets_the_same_decision_however_it_is_written(
 
     assert asked == [first] * 3
     assert again == [first] * 2
-    assert await small_risk.metric('risk_attempts_total{result="replayed"}') == 2
+    assert await small_risk.metric('kurs_risk_attempts_total{result="replayed"}') == 2
 
 
 async def test_asking_stores_and_counts_nothing(small_risk: RiskApp, sqlite_url: str) -> None:

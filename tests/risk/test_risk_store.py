@@ -139,7 +139,7 @@ async def test_a_turn_of_cleaning_up_counts_what_it_removed(migrated: str) -> No
     await database.close()
 
     assert removed == 2
-    assert telemetry.registry.get_sample_value("risk_velocity_buckets_removed_total") == 2
+    assert telemetry.registry.get_sample_value("kurs_risk_velocity_buckets_removed_total") == 2
 
 
 async def test_amounts_of_nineteen_digits_fill_a_window_without_overflow(risk: RiskApp) -> None:

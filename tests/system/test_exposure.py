@@ -131,7 +131,7 @@ async def test_quotes_have_a_ceiling_too(gateway: JoinedGateway) -> None:
     assert (await gateway.call("POST", "/quotes", {**asked, "source_amount": "4.00"})).status == 200
 
     registry = gateway.telemetry["fx"].registry
-    assert registry.get_sample_value("fx_open_quotes", {"currency": "USD"}) == 10.0
+    assert registry.get_sample_value("kurs_fx_open_quotes", {"currency": "USD"}) == 10.0
 
 
 async def refund(gateway: JoinedGateway, payment_id: str, amount: str) -> str:

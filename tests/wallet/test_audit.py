@@ -30,7 +30,7 @@ class Audited:
     async def look(self, *, hours: float = 0) -> float | None:
         self.wallet.clock.advance(seconds=3600 * hours)
         await self.audit.run()
-        return self._value("wallet_ledger_findings")
+        return self._value("kurs_wallet_ledger_findings")
 
     @property
     def named(self) -> list[object]:

@@ -41,7 +41,7 @@ async def test_an_expired_hold_is_released_and_recorded(ledger_url: str) -> None
 
         record = (await wallet.client.get("/transfers/expire:pay:demo:h1")).json()
         assert (record["status"], record["stored"]["kind"]) == ("applied", "expiry")
-        series = 'wallet_transfers_total{code="",kind="expiry",status="applied"}'
+        series = 'kurs_wallet_transfers_total{code="",kind="expiry",status="applied"}'
         assert await wallet.metric(series) == 1
 
 
@@ -57,7 +57,7 @@ async def test_two_processes_release_a_hold_once(postgres_ledger: str) -> None:
         await one.transfer(*[hold(f"h{i}", "alice", 1_00, clock) for i in range(50)])
         clock.advance(seconds=601)
         await two.nothing_held("alice")
-        series = 'wallet_transfers_total{code="",kind="expiry",status="applied"}'
+        series = 'kurs_wallet_transfers_total{code="",kind="expiry",status="applied"}'
         released = await one.metric(series) + await two.metric(series)
         assert released == 50
 
@@ -72,9 +72,11 @@ async def test_the_audit_reports_positions_and_holds(wallet: WalletApp, ledger_u
 
     assert await audit.run() == {"USD": 0}
     value = telemetry.registry.get_sample_value
-    assert value("wallet_ledger_imbalance", {"currency": "USD"}) == 0
-    assert value("wallet_house_position", {"account": "house:liquidity", "currency": "USD"}) == 25
-    assert value("wallet_holds_open") == 1
+    assert value("kurs_wallet_ledger_imbalance", {"currency": "USD"}) == 0
+    assert (
+        value("kurs_wallet_house_position", {"account": "house:liquidity", "currency": "USD"}) == 25
+    )
+    assert value("kurs_wallet_holds_open") == 1
     await database.close()
 
 
@@ -101,9 +103,9 @@ async def test_the_audit_remembers_the_settled_past_and_finds_lost_money(
     )
     await audited.database.write(lambda c: c.execute(mend))
     value = audited.value
-    assert value("wallet_ledger_imbalance", {"currency": "USD"}) == 5
+    assert value("kurs_wallet_ledger_imbalance", {"currency": "USD"}) == 5
     await audited.audit.run()
-    assert value("wallet_ledger_imbalance", {"currency": "USD"}) == 0
+    assert value("kurs_wallet_ledger_imbalance", {"currency": "USD"}) == 0
     await tamper(small_wallet.url, "DELETE FROM postings WHERE transfer_id = 'forged'")
 
 
@@ -133,14 +135,14 @@ async def test_an_audit_that_never_succeeds_grows_old_from_the_start(
     small_wallet: WalletApp, audited: Audited
 ) -> None:
     began = small_wallet.clock.now() / 1_000_000
-    assert audited.value("wallet_ledger_audit_timestamp_seconds") == began
+    assert audited.value("kurs_wallet_ledger_audit_timestamp_seconds") == began
 
 
 async def test_the_audit_counts_customers_below_their_limit(
     small_wallet: WalletApp, audited: Audited
 ) -> None:
     await audited.audit.run()
-    assert audited.value("wallet_customers_below_limit") == 0
+    assert audited.value("kurs_wallet_customers_below_limit") == 0
 
     def move(connection: Connection, minor: int) -> None:
         connection.execute(text("PRAGMA ignore_check_constraints=ON"))
@@ -149,5 +151,5 @@ async def test_the_audit_counts_customers_below_their_limit(
 
     await audited.database.write(lambda c: move(c, -1_000_000))
     await audited.audit.run()
-    assert audited.value("wallet_customers_below_limit") == 1
+    assert audited.value("kurs_wallet_customers_below_limit") == 1
     await audited.database.write(lambda c: move(c, 1_000_000))

@@ -161,7 +161,7 @@ async def test_a_sampled_item_has_a_span_in_its_own_trace(small_wallet: WalletAp
 async def test_transfers_are_counted_by_kind_status_and_code(small_wallet: WalletApp) -> None:
     item = pay("p", "alice", "bob", 1)
     await small_wallet.transfer(item, item, pay("q", "alice", "bob", 999_99))
-    series = 'wallet_transfers_total{{code="{}",kind="post",status="{}"}}'
+    series = 'kurs_wallet_transfers_total{{code="{}",kind="post",status="{}"}}'
     assert await small_wallet.metric(series.format("", "applied")) == 1
     assert await small_wallet.metric(series.format("", "replayed")) == 1
     assert await small_wallet.metric(series.format("insufficient_funds", "refused")) == 1

@@ -74,9 +74,9 @@ async def publish(url: str, key: Path | None) -> str | None:
     finally:
         await database.close()
     samples = {s.name: s for m in telemetry.registry.collect() for s in m.samples}
-    assert samples["wallet_ledger_head_sequence"].value == 3
-    assert samples["wallet_ledger_head_fingerprint"].value > 0
-    assert samples["wallet_ledger_head_timestamp_seconds"].value > 0
+    assert samples["kurs_wallet_ledger_head_sequence"].value == 3
+    assert samples["kurs_wallet_ledger_head_fingerprint"].value > 0
+    assert samples["kurs_wallet_ledger_head_timestamp_seconds"].value > 0
     return word
 
 

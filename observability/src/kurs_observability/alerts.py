@@ -9,8 +9,8 @@ _PAYMENTS, _FX, _LEDGER = "kurs-payments", "kurs-fx", "kurs-ledger-risk"
 _SERVICE, _OPERATOR = "kurs-service", "kurs-operator"
 _JOBS = "api-gateway|payments|fx|wallet|risk|kurs-operator"
 _CONTAINERS = "api-gateway|payments|fx|wallet|risk|operator"
-_AGE = "(fx_rate_age_seconds / fx_rate_max_age_seconds)"
-_GENERATIONS = "by (namespace, kind, name) (config_applied_generation)"
+_AGE = "(kurs_fx_rate_age_seconds / kurs_fx_rate_max_age_seconds)"
+_GENERATIONS = "by (namespace, kind, name) (kurs_config_applied_generation)"
 
 
 def _alert(
@@ -29,7 +29,7 @@ MUST_NEVER_BE = (
     _alert(
         "LedgerImbalance",
         "critical",
-        "max by (namespace, currency) (abs(wallet_ledger_imbalance)) > 0",
+        "max by (namespace, currency) (abs(kurs_wallet_ledger_imbalance)) > 0",
         "0m",
         _LEDGER,
         (
@@ -40,7 +40,7 @@ MUST_NEVER_BE = (
     _alert(
         "LedgerTampered",
         "critical",
-        "max by (namespace) (wallet_ledger_findings) > 0",
+        "max by (namespace) (kurs_wallet_ledger_findings) > 0",
         "0m",
         _LEDGER,
         (
@@ -73,7 +73,7 @@ MUST_NEVER_BE = (
     _alert(
         "CustomerBelowLimit",
         "critical",
-        "max by (namespace) (wallet_customers_below_limit) > 0",
+        "max by (namespace) (kurs_wallet_customers_below_limit) > 0",
         "0m",
         _LEDGER,
         (
@@ -84,7 +84,7 @@ MUST_NEVER_BE = (
     _alert(
         "LedgerUnaudited",
         "critical",
-        "time() - max by (namespace) (wallet_ledger_audit_timestamp_seconds) > 300",
+        "time() - max by (namespace) (kurs_wallet_ledger_audit_timestamp_seconds) > 300",
         "2m",
         _LEDGER,
         (
@@ -168,7 +168,7 @@ PAYMENTS = (
     _alert(
         "BreakerOpen",
         "warning",
-        "max by (namespace, job, target) (circuit_breaker_state) == 2",
+        "max by (namespace, job, target) (kurs_circuit_breaker_state) == 2",
         "1m",
         _SERVICE,
         (
@@ -229,7 +229,7 @@ PAYMENTS = (
     _alert(
         "TracesLost",
         "warning",
-        'sum by (namespace, job) (rate(trace_spans_exported_total{result="lost"}[5m])) > 0',
+        'sum by (namespace, job) (rate(kurs_trace_spans_exported_total{result="lost"}[5m])) > 0',
         "15m",
         _SERVICE,
         (
@@ -265,7 +265,7 @@ RATES = (
     _alert(
         "RateSourceUnhealthy",
         "warning",
-        "min by (namespace, source) (fx_source_healthy) == 0",
+        "min by (namespace, source) (kurs_fx_source_healthy) == 0",
         "15m",
         _FX,
         (
@@ -276,7 +276,7 @@ RATES = (
     _alert(
         "RiskRatesOld",
         "warning",
-        "max by (namespace) (risk_rates_age_seconds) > 300",
+        "max by (namespace) (kurs_risk_rates_age_seconds) > 300",
         "2m",
         _LEDGER,
         (
@@ -290,7 +290,7 @@ CONFIGURATION = (
     _alert(
         "ConfigRefused",
         "warning",
-        "sum by (namespace, job) (increase(config_reload_failures_total[10m])) > 0",
+        "sum by (namespace, job) (increase(kurs_config_reload_failures_total[10m])) > 0",
         "0m",
         _OPERATOR,
         (
@@ -312,7 +312,7 @@ CONFIGURATION = (
     _alert(
         "ResourceNotReady",
         "warning",
-        'max by (namespace, kind, name) (resource_condition{type="Ready"}) == 0',
+        'max by (namespace, kind, name) (kurs_resource_condition{type="Ready"}) == 0',
         "5m",
         _OPERATOR,
         (
@@ -323,7 +323,7 @@ CONFIGURATION = (
     _alert(
         "OperatorFailing",
         "warning",
-        "sum by (namespace) (increase(operator_faults_total[10m])) > 5",
+        "sum by (namespace) (increase(kurs_operator_faults_total[10m])) > 5",
         "5m",
         _OPERATOR,
         (
@@ -334,8 +334,8 @@ CONFIGURATION = (
     _alert(
         "OperatorStuck",
         "critical",
-        "max by (namespace) (operator_queue_depth) > 0"
-        " and on (namespace) sum by (namespace) (increase(operator_reconcile_total[5m])) == 0",
+        "max by (namespace) (kurs_operator_queue_depth) > 0"
+        " and on (namespace) sum by (namespace) (increase(kurs_operator_reconcile_total[5m])) == 0",
         "5m",
         _OPERATOR,
         (
@@ -346,7 +346,7 @@ CONFIGURATION = (
     _alert(
         "LedgerHeadsUnkept",
         "warning",
-        'sum by (namespace) (increase(operator_ledger_heads_total{result!="kept"}[10m])) > 5',
+        'sum by (namespace) (increase(kurs_operator_ledger_heads_total{result!="kept"}[10m])) > 5',
         "5m",
         _OPERATOR,
         (
@@ -360,7 +360,7 @@ KEYS = (
     _alert(
         "ApiKeyExpiresSoon",
         "warning",
-        "max by (namespace) (gateway_keys_expiring) > 0",
+        "max by (namespace) (kurs_gateway_keys_expiring) > 0",
         "5m",
         _SERVICE,
         (
@@ -371,7 +371,7 @@ KEYS = (
     _alert(
         "ApiKeysUnreadable",
         "critical",
-        "sum by (namespace) (increase(gateway_keys_reload_failures_total[10m])) > 0",
+        "sum by (namespace) (increase(kurs_gateway_keys_reload_failures_total[10m])) > 0",
         "0m",
         _SERVICE,
         (

@@ -16,7 +16,7 @@ class OperatorMetrics:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self.propagation = telemetry.histogram(
-            "config_propagation_seconds",
+            "kurs_config_propagation_seconds",
             "From an edit to the last pod's acknowledgement; 60 for one that stalls",
             ("kind",),
             buckets=_PROPAGATION_BUCKETS,
@@ -25,21 +25,23 @@ class OperatorMetrics:
         for kind in _KINDS:
             self.propagation.labels(kind)
         self.reconciles = telemetry.counter(
-            "operator_reconcile_total",
+            "kurs_operator_reconcile_total",
             "Resources looked at, by kind and result: written, unchanged or failed",
             ("kind", "result"),
         )
-        self.depth = telemetry.gauge("operator_queue_depth", "Changes that wait to be looked at")
+        self.depth = telemetry.gauge(
+            "kurs_operator_queue_depth", "Changes that wait to be looked at"
+        )
         self.writes = telemetry.counter(
-            "operator_documents_written_total",
+            "kurs_operator_documents_written_total",
             "Documents applied, by service and cause: changed, or repaired after another's edit",
             ("service", "cause"),
         )
         self.faults = telemetry.counter(
-            "operator_faults_total", "Steps that failed and are retried"
+            "kurs_operator_faults_total", "Steps that failed and are retried"
         )
         self.heads = telemetry.counter(
-            "operator_ledger_heads_total",
+            "kurs_operator_ledger_heads_total",
             "Rounds for the ledger's signed head: kept, unreachable (none came) or unwritten",
             ("result",),
         )
@@ -47,11 +49,11 @@ class OperatorMetrics:
         for result in ("kept", "unreachable", "unwritten"):
             self.heads.labels(result)
         self.head_at = telemetry.gauge(
-            "operator_ledger_head_timestamp_seconds",
+            "kurs_operator_ledger_head_timestamp_seconds",
             "When the newest head was true that the ConfigMap of the ledger's heads holds",
         )
         self._conditions = telemetry.gauge(
-            "resource_condition",
+            "kurs_resource_condition",
             "A condition of a resource: 1 true, 0 false, -1 unknown",
             ("kind", "name", "type"),
         )

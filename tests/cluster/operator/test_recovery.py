@@ -220,5 +220,5 @@ def test_the_operator_was_refused_nothing_and_failed_nothing_for_good(
 
     assert "Forbidden" not in logs
     assert " 403" not in logs
-    assert resources.metric("operator_queue_depth") <= 1
-    assert resources.metric("operator_reconcile_total") > 0
+    assert resources.metric("kurs_operator_queue_depth") <= 1
+    assert resources.metric("kurs_operator_reconcile_total") > 0

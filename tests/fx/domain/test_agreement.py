@@ -129,8 +129,8 @@ async def test_it_is_ill_in_reports_rates_and_metrics(
         assert (report.healthy, report.reason) == (False, "far_from_next")
         assert "bps from ecb" in str(report.error)
         text = (await fx.get("/metrics")).body.decode()
-        assert 'fx_source_healthy{source="desk"} 0.0' in text
-        counted = 'fx_source_rejections_total{reason="far_from_next",source="desk"} 1.0'
+        assert 'kurs_fx_source_healthy{source="desk"} 0.0' in text
+        counted = 'kurs_fx_source_rejections_total{reason="far_from_next",source="desk"} 1.0'
         assert counted in text
         await fx.refresh()
         assert counted in (await fx.get("/metrics")).body.decode()

@@ -253,7 +253,7 @@ async def test_a_failing_target_is_spared_until_it_answers_again(
     for _ in range(10):
         with pytest.raises(Unreachable):
             await transfer(client, retryable=False)
-    assert value(telemetry, "circuit_breaker_state", target="wallet") == 2.0
+    assert value(telemetry, "kurs_circuit_breaker_state", target="wallet") == 2.0
     with pytest.raises(CircuitOpen):
         await transfer(client)
     not_sent = value(
@@ -264,7 +264,7 @@ async def test_a_failing_target_is_spared_until_it_answers_again(
     network.heal(BASE)
     clock.advance(1.0)
     assert await transfer(client) == 1
-    assert value(telemetry, "circuit_breaker_state", target="wallet") == 0.0
+    assert value(telemetry, "kurs_circuit_breaker_state", target="wallet") == 0.0
 
 
 async def test_errors_that_the_target_answers_do_not_open_the_circuit(

@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from kurs.telemetry import Telemetry
 
-EXPORTED = "trace_spans_exported_total"
+EXPORTED = "kurs_trace_spans_exported_total"
 
 
 class Collector(HTTPServer):

@@ -4,9 +4,9 @@ from grafana_foundation_sdk.builders import dashboard
 
 from kurs_observability.dashboards.frame import Query, board, chart, filled, listing, number, rate
 
-_AGE = "fx_rate_age_seconds{@} / fx_rate_max_age_seconds{@}"
+_AGE = "kurs_fx_rate_age_seconds{@} / kurs_fx_rate_max_age_seconds{@}"
 _FRESHEST = f"min by (base, quote) (max by (base, quote, source) ({_AGE}))"
-_STALE = 'sum(rate(fx_quotes_total{@,result="stale_rate"}[$__rate_interval]))'
+_STALE = 'sum(rate(kurs_fx_quotes_total{@,result="stale_rate"}[$__rate_interval]))'
 _QUOTES = (
     number(
         "How many pairs have no fresh rate?",
@@ -26,14 +26,14 @@ _QUOTES = (
         "How many sources are unwell?",
         "Sources whose last refresh did not give every rate.",
         "none",
-        "count(min by (source) (fx_source_healthy{@}) == 0) or vector(0)",
+        "count(min by (source) (kurs_fx_source_healthy{@}) == 0) or vector(0)",
         limits={"yellow": 1},
     ),
     chart(
         "What becomes of quotes?",
         "By result: quoted, skipped, or the code of the refusal.",
         "reqps",
-        rate("fx_quotes_total", "result"),
+        rate("kurs_fx_quotes_total", "result"),
         span=12,
         stacked=True,
     ),
@@ -42,7 +42,7 @@ _QUOTES = (
         "What merchants may take or leave: holds, refunds of a day at rates of payments, quotes.",
         "none",
         Query("max by (currency, part) (kurs_payments_exposure{@})", "{{currency}}: {{part}}"),
-        Query("sum by (currency) (fx_open_quotes{@})", "{{currency}}: quotes"),
+        Query("sum by (currency) (kurs_fx_open_quotes{@})", "{{currency}}: quotes"),
         span=12,
     ),
     chart(
@@ -62,7 +62,7 @@ _QUOTES = (
         "Quotes given, by pair and source.",
         "reqps",
         rate(
-            "fx_quotes_priced_total",
+            "kurs_fx_quotes_priced_total",
             "base",
             "quote",
             "source",
@@ -86,20 +86,20 @@ _SOURCES = (
         "Do sources answer?",
         "Refreshes by result; `partial` gave rates that were refused.",
         "ops",
-        rate("fx_refresh_total", "source", "result"),
+        rate("kurs_fx_refresh_total", "source", "result"),
         span=12,
     ),
     listing(
         "What is the mid rate?",
         "Units of quote for one base, by source.",
         "none",
-        "max by (base, quote, source) (fx_rate{@})",
+        "max by (base, quote, source) (kurs_fx_rate{@})",
     ),
     chart(
         "What is not believed, and why?",
         "Rates and answers that were refused, by reason.",
         "ops",
-        rate("fx_source_rejections_total", "source", "reason"),
+        rate("kurs_fx_source_rejections_total", "source", "reason"),
         span=12,
     ),
     chart(
@@ -107,7 +107,7 @@ _SOURCES = (
         "Liquidity by currency, major units; below zero it has sold more than it bought.",
         "none",
         Query(
-            'max by (currency) (wallet_house_position{@,account="house:liquidity"})',
+            'max by (currency) (kurs_wallet_house_position{@,account="house:liquidity"})',
             "{{currency}}",
         ),
         signed=True,
@@ -118,7 +118,7 @@ _SOURCES = (
         "Revenue from exchange by currency, major units.",
         "none",
         Query(
-            'max by (currency) (wallet_house_position{@,account="house:fx-revenue"})',
+            'max by (currency) (kurs_wallet_house_position{@,account="house:fx-revenue"})',
             "{{currency}}",
         ),
         span=12,

@@ -18,7 +18,7 @@ _OPERATOR = (
         "How many resources are not ready?",
         "Their status tells why: kubectl describe.",
         "none",
-        'count(max by (kind, name) (resource_condition{@,type="Ready"}) == 0) or vector(0)',
+        'count(max by (kind, name) (kurs_resource_condition{@,type="Ready"}) == 0) or vector(0)',
         limits={"yellow": 1},
         span=6,
     ),
@@ -26,7 +26,7 @@ _OPERATOR = (
         "How many changes wait?",
         "Queue of the operator.",
         "none",
-        "max(operator_queue_depth{@})",
+        "max(kurs_operator_queue_depth{@})",
         limits={"yellow": 5, "red": 50},
         span=6,
     ),
@@ -34,7 +34,7 @@ _OPERATOR = (
         "How soon is an edit on every replica?",
         "From when it was seen to the last acknowledgement.",
         "s",
-        *quantiles("config_propagation_seconds", "", "", 0.5, 0.95),
+        *quantiles("kurs_config_propagation_seconds", "", "", 0.5, 0.95),
         span=12,
         limits={"red": 5},
     ),
@@ -42,45 +42,45 @@ _OPERATOR = (
         "What does the operator do?",
         "Resources looked at, by kind and result.",
         "ops",
-        rate("operator_reconcile_total", "kind", "result"),
+        rate("kurs_operator_reconcile_total", "kind", "result"),
         span=6,
     ),
     chart(
         "What does it write?",
         "Documents applied, by service and cause; `repaired` undoes another's edit.",
         "ops",
-        rate("operator_documents_written_total", "service", "cause"),
+        rate("kurs_operator_documents_written_total", "service", "cause"),
         span=6,
     ),
     chart(
         "What fails?",
         "Steps that failed and are tried again.",
         "ops",
-        rate("operator_faults_total", legend="faults"),
+        rate("kurs_operator_faults_total", legend="faults"),
         span=6,
     ),
     chart(
         "Are the ledger's heads kept?",
         "Once a minute, in the ConfigMap kurs-ledger-heads.",
         "ops",
-        rate("operator_ledger_heads_total", "result"),
+        rate("kurs_operator_ledger_heads_total", "result"),
         span=6,
     ),
 )
 
-_GENERATIONS = "by (kind, name) (config_applied_generation{@})"
+_GENERATIONS = "by (kind, name) (kurs_config_applied_generation{@})"
 _REPLICAS = (
     listing(
         "In what condition is each resource?",
         "1 true, 0 false, -1 unknown.",
         "none",
-        "max by (kind, name, type) (resource_condition{@})",
+        "max by (kind, name, type) (kurs_resource_condition{@})",
     ),
     listing(
         "Which generation does each replica run?",
         "The generation of each resource in the configuration in force.",
         "none",
-        "max by (kind, name, job, instance) (config_applied_generation{@})",
+        "max by (kind, name, job, instance) (kurs_config_applied_generation{@})",
     ),
     chart(
         "Do replicas agree?",
@@ -94,7 +94,7 @@ _REPLICAS = (
         "Documents that fx or risk could not use; the last good one stays.",
         "none",
         Query(
-            "sum by (job) (increase(config_reload_failures_total{@}[$__rate_interval]))",
+            "sum by (job) (increase(kurs_config_reload_failures_total{@}[$__rate_interval]))",
             "{{job}}",
         ),
         limits={"red": 1},
@@ -104,7 +104,7 @@ _REPLICAS = (
         "Seconds since the configuration of each replica was applied.",
         "s",
         Query(
-            "time() - max by (job, instance) (config_reload_success_timestamp_seconds{@})",
+            "time() - max by (job, instance) (kurs_config_reload_success_timestamp_seconds{@})",
             "{{job}} {{instance}}",
         ),
     ),

@@ -42,7 +42,7 @@ _FIGURES = (
         "Does the ledger sum to zero?",
         "Largest sum of a currency over all postings, in minor units: 0, always.",
         "none",
-        "max(abs(wallet_ledger_imbalance{@}))",
+        "max(abs(kurs_wallet_ledger_imbalance{@}))",
         limits={"red": 1},
     ),
     number(

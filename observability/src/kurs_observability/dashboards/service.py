@@ -46,13 +46,13 @@ _REQUESTS = (
         "What does the gateway refuse?",
         "By problem code, before any service is asked.",
         "reqps",
-        rate("gateway_refusals_total", "code"),
+        rate("kurs_gateway_refusals_total", "code"),
     ),
     chart(
         "Do traces arrive?",
         "Spans handed to the collector, by result.",
         "ops",
-        rate("trace_spans_exported_total", "job", "result"),
+        rate("kurs_trace_spans_exported_total", "job", "result"),
     ),
 )
 
@@ -149,7 +149,7 @@ _CALLS = (
         "Who has given up on whom?",
         "Circuit breakers: 0 closed, 1 trying, 2 open.",
         "none",
-        Query("max by (job, target) (circuit_breaker_state{@})", "{{job}} to {{target}}"),
+        Query("max by (job, target) (kurs_circuit_breaker_state{@})", "{{job}} to {{target}}"),
         span=6,
         limits={"red": 2},
     ),

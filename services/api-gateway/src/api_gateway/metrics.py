@@ -13,7 +13,7 @@ class GatewayMetrics:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._refusals = telemetry.counter(
-            "gateway_refusals_total",
+            "kurs_gateway_refusals_total",
             "Requests that the gateway refused, by problem code",
             ("code",),
         )
@@ -22,7 +22,8 @@ class GatewayMetrics:
         for status in (_PAID, _NOT_YET, _REFUSED, *_FAILED):
             request_durations(telemetry).labels("POST", "/payments", status)
         self._reload_failures = telemetry.counter(
-            "gateway_keys_reload_failures_total", "Changes of the keys file that could not be read"
+            "kurs_gateway_keys_reload_failures_total",
+            "Changes of the keys file that could not be read",
         )
 
     def refused(self, code: str) -> None:
@@ -45,13 +46,13 @@ class GatewayMetrics:
     ) -> None:
         """Publish what is read at each scrape."""
         for name, documentation, read in (
-            ("gateway_in_flight", "Requests at the services", in_flight),
-            ("gateway_streams", "Event streams that are open", streams),
-            ("gateway_bodies", "Bodies that are being read", bodies),
-            ("gateway_body_bytes", "Bytes of bodies in memory", body_bytes),
-            ("gateway_keys", "API keys in force", keys),
+            ("kurs_gateway_in_flight", "Requests at the services", in_flight),
+            ("kurs_gateway_streams", "Event streams that are open", streams),
+            ("kurs_gateway_bodies", "Bodies that are being read", bodies),
+            ("kurs_gateway_body_bytes", "Bytes of bodies in memory", body_bytes),
+            ("kurs_gateway_keys", "API keys in force", keys),
             (
-                "gateway_keys_expiring",
+                "kurs_gateway_keys_expiring",
                 "API keys that expire within the days of warning",
                 keys_expiring,
             ),

@@ -1,6 +1,7 @@
 """Audit lines of refused authentications: ten a second, so that a flood cannot fill the log.
 
-`gateway_refusals_total` counts all of them by code; a line says how many went without one before.
+`kurs_gateway_refusals_total` counts all of them by code; a line says how many before it
+went without one.
 """
 
 from collections.abc import Callable

@@ -17,22 +17,22 @@ class FxMetrics:
     """The counters of fx."""
 
     def __init__(self, telemetry: Telemetry) -> None:
-        self._quotes = telemetry.counter("fx_quotes_total", "Quotes by result", ("result",))
+        self._quotes = telemetry.counter("kurs_fx_quotes_total", "Quotes by result", ("result",))
         # The promise of fresh rates counts both from the first one on.
         self._children = {word: self._quotes.labels(word) for word in ("quoted", "stale_rate")}
         self._priced = telemetry.counter(
-            "fx_quotes_priced_total",
+            "kurs_fx_quotes_priced_total",
             "Quotes given, by pair and by the source of their rate",
             ("base", "quote", "source"),
         )
         self._pairs: dict[tuple[str, str, str], Counter] = {}
         self.refreshes = telemetry.counter(
-            "fx_refresh_total",
+            "kurs_fx_refresh_total",
             "Refreshes of a rate source: ok, partial (some rates refused) or failed",
             ("source", "result"),
         )
         self.rejections = telemetry.counter(
-            "fx_source_rejections_total",
+            "kurs_fx_source_rejections_total",
             "What a rate source said and was not believed, by reason",
             ("source", "reason"),
         )
@@ -66,18 +66,20 @@ class RateCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges."""
         rate = GaugeMetricFamily(
-            "fx_rate", "Mid rate: units of quote for one base", labels=("base", "quote", "source")
+            "kurs_fx_rate",
+            "Mid rate: units of quote for one base",
+            labels=("base", "quote", "source"),
         )
         age = GaugeMetricFamily(
-            "fx_rate_age_seconds", "Age of a source's rate", labels=("base", "quote", "source")
+            "kurs_fx_rate_age_seconds", "Age of a source's rate", labels=("base", "quote", "source")
         )
         limit = GaugeMetricFamily(
-            "fx_rate_max_age_seconds",
+            "kurs_fx_rate_max_age_seconds",
             "Age from which a source's rate is not used; years for rates that are dated on purpose",
             labels=("base", "quote", "source"),
         )
         healthy = GaugeMetricFamily(
-            "fx_source_healthy",
+            "kurs_fx_source_healthy",
             "1 when the last refresh of a source gave every rate, else 0",
             labels=("source",),
         )
@@ -105,7 +107,7 @@ class OpenQuotesCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the gauge."""
         quoted = GaugeMetricFamily(
-            "fx_open_quotes",
+            "kurs_fx_open_quotes",
             "What is quoted to merchants and not expired, in major units of the paid currency",
             labels=("currency",),
         )

@@ -15,28 +15,30 @@ class RiskMetrics:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._attempts = telemetry.counter(
-            "risk_attempts_total",
+            "kurs_risk_attempts_total",
             "Scored items by result: scored, replayed, conflict, skipped or failed",
             ("result",),
         )
         self._decisions = telemetry.counter(
-            "risk_decisions_total",
+            "kurs_risk_decisions_total",
             "New decisions; in shadow mode one for each shadow threshold",
             ("decision", "mode"),
         )
         self._hits = telemetry.counter(
-            "risk_rule_hits_total",
+            "kurs_risk_rule_hits_total",
             "Rules that found something, with the outcome that they were part of",
             ("rule", "mode", "outcome"),
         )
         self.rate_refreshes = telemetry.counter(
-            "risk_rates_refresh_total", "Refreshes of the rates from fx: ok or failed", ("result",)
+            "kurs_risk_rates_refresh_total",
+            "Refreshes of the rates from fx: ok or failed",
+            ("result",),
         )
         self.rates_age = telemetry.gauge(
-            "risk_rates_age_seconds", "Seconds since fx last confirmed its rates"
+            "kurs_risk_rates_age_seconds", "Seconds since fx last confirmed its rates"
         )
         self.removed_buckets = telemetry.counter(
-            "risk_velocity_buckets_removed_total", "Velocity buckets that no window reached"
+            "kurs_risk_velocity_buckets_removed_total", "Velocity buckets that no window reached"
         )
         self.shadow = ShadowTally()
         self._children: dict[tuple[str, ...], Counter] = {}

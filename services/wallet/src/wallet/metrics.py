@@ -15,48 +15,50 @@ class WalletMetrics:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._transfers = telemetry.counter(
-            "wallet_transfers_total",
+            "kurs_wallet_transfers_total",
             "Transfers answered, by kind, status (replayed: the stored result again) and code",
             ("kind", "status", "code"),
         )
         self._imbalance = telemetry.gauge(
-            "wallet_ledger_imbalance",
+            "kurs_wallet_ledger_imbalance",
             "Sum of all postings of a currency in minor units; anything but 0 is lost money",
             ("currency",),
         )
         self._positions = telemetry.gauge(
-            "wallet_house_position",
+            "kurs_wallet_house_position",
             "Balance of an account of the house in major units",
             ("account", "currency"),
         )
-        self._holds = telemetry.gauge("wallet_holds_open", "Holds not yet closed or released")
+        self._holds = telemetry.gauge("kurs_wallet_holds_open", "Holds not yet closed or released")
         self._overdrawn = telemetry.gauge(
-            "wallet_customers_below_limit",
+            "kurs_wallet_customers_below_limit",
             "Balances of customers below zero or their overdraft; anything but 0 is a fault",
         )
         self._audited = telemetry.gauge(
-            "wallet_ledger_audit_timestamp_seconds",
+            "kurs_wallet_ledger_audit_timestamp_seconds",
             "When the ledger was last summed up; the process' start before the first time",
         )
 
         self.findings = telemetry.gauge(
-            "wallet_ledger_findings",
+            "kurs_wallet_ledger_findings",
             "What the audit found that is not as it was committed; anything but 0 was touched",
         )
         self.unlinked = telemetry.gauge(
-            "wallet_ledger_unlinked_transfers",
+            "kurs_wallet_ledger_unlinked_transfers",
             "Transfers from before there were hash chains that are not sealed yet",
         )
         self._head_sequence = telemetry.gauge(
-            "wallet_ledger_head_sequence", "Number of the last link of a hash chain", ("chain",)
+            "kurs_wallet_ledger_head_sequence",
+            "Number of the last link of a hash chain",
+            ("chain",),
         )
         self._head_fingerprint = telemetry.gauge(
-            "wallet_ledger_head_fingerprint",
+            "kurs_wallet_ledger_head_fingerprint",
             "The first 48 bits of the hash of a chain's last link, as a number",
             ("chain",),
         )
         self._head_at = telemetry.gauge(
-            "wallet_ledger_head_timestamp_seconds", "When the ledger's head was last published"
+            "kurs_wallet_ledger_head_timestamp_seconds", "When the ledger's head was last published"
         )
 
     def count(self, outcomes: Iterable[Outcome]) -> None:

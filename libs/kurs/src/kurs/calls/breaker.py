@@ -14,7 +14,7 @@ _WINDOW_SECONDS = 10.0
 
 
 class BreakerState(IntEnum):
-    """The values of the metric `circuit_breaker_state`."""
+    """The values of the metric `kurs_circuit_breaker_state`."""
 
     CLOSED = 0
     HALF_OPEN = 1

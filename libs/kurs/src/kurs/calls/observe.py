@@ -36,7 +36,7 @@ class CallObserver:
             ("server",),
         ).labels(server)
         self._state = telemetry.gauge(
-            "circuit_breaker_state", "0 closed, 1 half-open, 2 open", ("target",)
+            "kurs_circuit_breaker_state", "0 closed, 1 half-open, 2 open", ("target",)
         ).labels(server)
 
     def watch(self, breaker: CircuitBreaker) -> None:

@@ -187,15 +187,16 @@ class _ReloadMetrics:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._generation = telemetry.gauge(
-            "config_applied_generation",
+            "kurs_config_applied_generation",
             "Generation of each resource in the configuration in force",
             ("kind", "name"),
         )
         self._success = telemetry.gauge(
-            "config_reload_success_timestamp_seconds", "When the configuration in force was applied"
+            "kurs_config_reload_success_timestamp_seconds",
+            "When the configuration in force was applied",
         )
         self.failures = telemetry.counter(
-            "config_reload_failures_total", "Configurations that were refused"
+            "kurs_config_reload_failures_total", "Configurations that were refused"
         )
 
     def applied(self, document: Document, previous: Document | None, at: int) -> None:

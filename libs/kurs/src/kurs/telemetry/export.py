@@ -16,7 +16,9 @@ class CountedExporter(SpanExporter):
     def __init__(self, exporter: SpanExporter, metrics: Metrics) -> None:
         self._exporter = exporter
         spans = metrics.counter(
-            "trace_spans_exported_total", "Spans handed to the collector, by result", ("result",)
+            "kurs_trace_spans_exported_total",
+            "Spans handed to the collector, by result",
+            ("result",),
         )
         self._sent, self._lost = spans.labels("sent"), spans.labels("lost")
 
