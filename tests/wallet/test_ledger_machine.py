@@ -51,7 +51,7 @@ from wallet.metrics import WalletMetrics
 from wallet.opening import Budget
 from wallet.schemas.batch import BATCH, to_transfer
 from wallet.schemas.public import AccountRequest, DepositRequest
-from wallet.service import Wallet
+from wallet.service import WalletService
 from wallet.settings import WalletSettings
 from wallet.store import reports, tables
 
@@ -93,7 +93,7 @@ class LedgerMachine(RuleBasedStateMachine):
         directory = AccountDirectory(self.database)
         ceiling = {"*": 10**12}
         log = telemetry.logger
-        self.wallet = Wallet(
+        self.wallet = WalletService(
             self.database, self.ledger, directory, self.clock, log, ceiling, Budget(10**6, 10**6)
         )
 

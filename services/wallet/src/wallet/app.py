@@ -22,7 +22,7 @@ from wallet.migrations import VERSIONS
 from wallet.opening import Budget
 from wallet.publication import HeadPublisher
 from wallet.routes import routes
-from wallet.service import Wallet
+from wallet.service import WalletService
 from wallet.service_routes import service_routes
 from wallet.settings import WalletSettings
 from wallet.store.tables import STRIPES
@@ -48,7 +48,7 @@ def create_app(settings: WalletSettings, **joined: Unpack[Joined]) -> FastAPI:
     service.at_end(ledger.close)
     directory = service.add(AccountDirectory(database))
     wallet = service.add(
-        Wallet(
+        WalletService(
             database,
             ledger,
             directory,
@@ -80,7 +80,10 @@ def _ledger_key(settings: WalletSettings) -> Ed25519PrivateKey | None:
 
 
 def _add_heartbeats(
-    service: Service[WalletSettings], wallet: Wallet, heads: HeadPublisher, metrics: WalletMetrics
+    service: Service[WalletSettings],
+    wallet: WalletService,
+    heads: HeadPublisher,
+    metrics: WalletMetrics,
 ) -> None:
     settings, database, clock = service.settings, wallet.database, service.clock
     audit = service.add(

@@ -29,9 +29,9 @@ from wallet.schemas.public import (
     EntryQuery,
     TrialBalanceAnswer,
 )
-from wallet.service import Wallet
+from wallet.service import WalletService
 
-WalletDep = Annotated[Wallet, from_app(Wallet)]
+WalletDep = Annotated[WalletService, from_app(WalletService)]
 LedgerDep = Annotated[LedgerReads, from_app(LedgerReads)]
 AccountPath = Annotated[OwnAccountId, Path(description="An account of the caller's merchant.")]
 

@@ -38,7 +38,7 @@ from wallet.store.accounts import (
 
 
 @dataclass(frozen=True, slots=True)
-class Wallet:
+class WalletService:
     """What the routes of merchants call."""
 
     database: Database

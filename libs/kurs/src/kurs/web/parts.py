@@ -39,7 +39,7 @@ def part_of(request: Request, kind: type[Part]) -> Part:
 def from_app(kind: type[Part]) -> Any:
     """Return the dependency by which a handler is given a part.
 
-    Written as `Annotated[Wallet, from_app(Wallet)]`.
+    Written as `Annotated[WalletService, from_app(WalletService)]`.
     """
 
     async def find(request: Request) -> Part:
