@@ -9,7 +9,8 @@ import pytest
 
 from fx.sources import SourceError, SourceFault
 from fx.sources.addresses import PublicResolver, is_public
-from fx.sources.fetch import FetchPolicy, check_url
+from fx.sources.fetch import check_url
+from fx.sources.policy import FetchPolicy
 
 
 @pytest.mark.parametrize(

@@ -78,3 +78,16 @@ def test_anything_else_is_malformed(body: bytes) -> None:
         ecb.parse(body)
 
     assert error.value.fault is SourceFault.MALFORMED
+
+
+def test_a_currency_or_a_day_that_occurs_twice_is_refused() -> None:
+    currency = day("2026-10-30", USD="1.1").replace(
+        "</Cube>", "<Cube currency='USD' rate='9'/></Cube>"
+    )
+    for twice in (
+        file_of(currency),
+        file_of(day("2026-10-30", USD="1.1"), day("2026-10-30", USD="9")),
+    ):
+        with pytest.raises(SourceError) as error:
+            ecb.parse(twice)
+        assert error.value.fault is SourceFault.MALFORMED

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from fx.domain.rates import Observation
-from fx.feed import FIRST_RETRY, LONGEST_RETRY, Feed
+from fx.feed import Feed
 from fx.metrics import FxMetrics
 from fx.sources import SourceError, SourceFault
+from fx.sources.pace import FIRST_RETRY, LONGEST_RETRY, LONGEST_WAIT, asked_until
 from kurs.config.resources import FXRateSourceSpec, RateSource
 from kurs.kernel.clock import MICROS
 from kurs.telemetry import Telemetry
@@ -171,4 +172,37 @@ async def test_a_failed_source_is_asked_again_soon_then_ever_later(
 
     assert delays[:4] == [FIRST_RETRY, 2 * FIRST_RETRY, 4 * FIRST_RETRY, 8 * FIRST_RETRY]
     assert delays[-1] == LONGEST_RETRY
+    assert feed._delay() == 3600 * MICROS
+
+
+@pytest.mark.parametrize("wait", ["7200", "Thu, 01 Jan 2026 02:00:00 GMT"])
+async def test_a_provider_that_asks_to_be_left_alone_is_left_alone(
+    make_feed: Callable[..., Feed], clock: ManualClock, wait: str
+) -> None:
+    feed = make_feed(SourceError(SourceFault.STATUS, "answered status 503", retry_after=wait), GOOD)
+    before = clock.now()
+    await feed.refresh()
+    asked = feed.not_before - before
+
+    assert feed._delay() == asked > 3600 * MICROS
+    await feed.refresh()
+    assert feed._delay() == 3600 * MICROS
+
+
+@pytest.mark.parametrize("wait", ["", "soon", "-5", "9" * 40, "Fri, 99 Jan 2027 10:00:00 GMT"])
+def test_what_is_no_wish_to_be_left_alone_is_none(wait: str) -> None:
+    assert asked_until(wait, 5) == 5
+
+
+def test_nobody_is_left_alone_for_more_than_a_day() -> None:
+    assert asked_until("99999999", 5) == 5 + LONGEST_WAIT
+
+
+async def test_a_refusal_is_not_repeated_faster_than_the_interval(
+    make_feed: Callable[..., Feed],
+) -> None:
+    refused = SourceError(SourceFault.STATUS, "answered status 401", asks_less=True)
+    feed = make_feed(refused)
+    await feed.refresh()
+
     assert feed._delay() == 3600 * MICROS

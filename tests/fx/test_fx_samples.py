@@ -11,7 +11,7 @@ from fx.domain.rates import SourceRates
 from fx.domain.table import RateTable
 from fx.sources.build import source_of, terms_of
 from fx.sources.credentials import Secrets
-from fx.sources.fetch import FetchPolicy
+from fx.sources.policy import FetchPolicy
 from kurs.config.resources import FXRateSource, parse_resource
 from kurs.kernel.clock import from_rfc3339
 

@@ -12,8 +12,9 @@ from aiohttp import web
 from fx.settings import FxSettings
 from fx.sources import SourceError, SourceFault
 from fx.sources.credentials import Secrets
-from fx.sources.fetch import FetchPolicy, fetch_bytes
+from fx.sources.fetch import fetch_bytes
 from fx.sources.http import HttpFeed
+from fx.sources.policy import FetchPolicy
 from kurs.config.resources import HttpRates
 
 LOCAL = FetchPolicy(
@@ -143,7 +144,8 @@ async def test_any_other_status_is_a_failure_that_tells_nothing_of_the_body(
     server: Server, status: int
 ) -> None:
     async def refuse(_: web.Request) -> web.Response:
-        return web.Response(status=status, body=b"internal: password=hunter2")
+        headers = {"Retry-After": "90"}
+        return web.Response(status=status, body=b"internal: password=hunter2", headers=headers)
 
     server.handler = refuse
 
@@ -151,6 +153,8 @@ async def test_any_other_status_is_a_failure_that_tells_nothing_of_the_body(
 
     assert error.fault is SourceFault.STATUS
     assert str(status) in str(error)
+    assert error.asks_less is (400 <= status < 500)
+    assert error.retry_after == "90"
     assert "hunter2" not in str(error)
 
 

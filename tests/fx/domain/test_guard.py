@@ -10,7 +10,7 @@ from fx.domain.guard import MAX_FUTURE, Reason, deviation_bps, screen
 from fx.domain.rates import Observation, PairTerms, SourceTerms
 
 NOW = 1_000_000_000_000
-PAIR = PairTerms(0, 10**9)
+PAIR = PairTerms(0, NOW)
 TERMS = SourceTerms("s", "EUR", {"USD": PAIR, "IDR": PAIR}, max_deviation_bps=500)
 
 
@@ -95,3 +95,23 @@ def test_a_closed_source_serves_its_list_alone() -> None:
     kept, _ = screen(TERMS, {}, {"USD": seen("1"), "IDR": seen("2"), "SEK": seen("11")}, NOW)
 
     assert set(kept) == {"USD", "IDR"}
+
+
+def test_what_is_too_old_to_be_sold_is_no_measure_of_a_jump() -> None:
+    last = {"USD": seen("1.00", NOW - PAIR.max_age - 1), "IDR": seen("17000", NOW - PAIR.max_age)}
+
+    kept, rejections = screen(TERMS, last, {"USD": seen("2.00"), "IDR": seen("34000")}, NOW)
+
+    assert kept == {"USD": seen("2.00"), "IDR": seen("17000", NOW - PAIR.max_age)}
+    assert [(r.currency, r.reason) for r in rejections] == [("IDR", Reason.DEVIATION)]
+
+
+def test_an_old_rate_takes_the_place_of_no_newer_one() -> None:
+    old = seen("1.01", NOW - 10 * PAIR.max_age)
+
+    kept, rejections = screen(TERMS, {"USD": seen("1.00", NOW - 5)}, {"USD": old}, NOW)
+    alone, _ = screen(TERMS, {}, {"USD": old}, NOW)
+
+    assert kept["USD"] == seen("1.00", NOW - 5)
+    assert (rejections[0].currency, rejections[0].reason) == ("USD", Reason.OLDER)
+    assert alone["USD"] == old

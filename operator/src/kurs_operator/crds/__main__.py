@@ -4,6 +4,7 @@
 applies them to the cluster, which is what the chart's upgrade Job does.
 """
 
+import argparse
 import asyncio
 import sys
 from pathlib import Path
@@ -19,7 +20,9 @@ def main(arguments: list[str]) -> int:
     """Write or apply the definitions; return the exit code."""
     if arguments == ["apply"]:
         return asyncio.run(_apply())
-    folder = Path(arguments[0]) if arguments else DEFAULT
+    parser = argparse.ArgumentParser(prog="python -m kurs_operator.crds", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=DEFAULT, help="or: apply")
+    folder: Path = parser.parse_args(arguments).folder
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files().items():
         (folder / name).write_text(text, "utf-8")

@@ -41,6 +41,10 @@ WINDOW = Rule(
 )
 INLINE_KEYS = Rule(f"self.all(code, code.matches('{CURRENCY_PATTERN}'))", "write currency codes")
 RATE_VALUE = Rule("self.matches('[1-9]')", "a rate may not be zero")
+PATH = Rule(
+    f"self.matches(r'{RATES_PATH_PATTERN}')",
+    f"more than {MAX_OPERATORS} of its characters are operators: select the object of rates once",
+)
 DURATION = Rule(f"duration(self) <= duration('{MAX_SECONDS}s')", "write at most ten years")
 _TICKET_IS_NEW = (
     "has(self.changeTicket) && "
@@ -164,6 +168,11 @@ MODEL_RULES: Mapping[str, Sequence[Rule]] = {
             ".format",
         ),
         Rule(
+            "self.format == 'JSON' || (!has(self.asOfPath) && !has(self.basePath))",
+            "asOfPath and basePath belong to format JSON",
+            ".format",
+        ),
+        Rule(
             "!has(self.header) || has(self.secretRef)",
             "no secret is sent in the header: add secretRef or remove header",
             ".header",
@@ -256,13 +265,9 @@ FIELD_RULES: Mapping[str, Sequence[Rule]] = {
             f"{PLACEHOLDER} in its place, and the Secret in secretRef",
         ),
     ),
-    "HttpRates.ratesPath": (
-        Rule(
-            f"self.matches(r'{RATES_PATH_PATTERN}')",
-            f"more than {MAX_OPERATORS} of its characters are operators: select the object of "
-            "rates once",
-        ),
-    ),
+    "HttpRates.ratesPath": (PATH,),
+    "HttpRates.asOfPath": (PATH,),
+    "HttpRates.basePath": (PATH,),
     "HttpRates.header": (
         Rule(f"!(self.lowerAscii() in {_RESERVED})", "the HTTP client sets this header itself"),
     ),

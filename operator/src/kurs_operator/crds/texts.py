@@ -38,6 +38,11 @@ FIELDS: Mapping[str, str] = {
     "HttpRates.format": "ECB: the daily XML of the European Central Bank. JSON: read by ratesPath.",
     "HttpRates.ratesPath": "JMESPath to an object of quote to rate; with {quote} and {base} in it, "
     "to the rate of one pair.",
+    "HttpRates.asOfPath": "JMESPath to when the rates were true: a date, a moment with an "
+    "offset, or a Unix time; with {quote} in it, of one pair. Absent, rates are held to be of the "
+    "moment of the fetch, however old the provider's are.",
+    "HttpRates.basePath": "JMESPath to the currency that the answer is about; another than "
+    "baseCurrency is refused. Without it only the base's own rate tells, which must be 1.",
     "HttpRates.timeoutSeconds": "How long an answer may take.",
     "HttpRates.secretRef": "The Secret's key whose value is sent as header or in the query; it is "
     "mounted into the pods of fx, goes to the hosts that its operator named for it, and appears in "

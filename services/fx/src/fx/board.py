@@ -100,6 +100,7 @@ class RateBoard:
             metrics=self._metrics,
             changed=self._swap,
             last=before.rates.observed if before is not None and _akin(before, configured) else {},
+            not_before=before.not_before if before is not None and _asks(before, configured) else 0,
         )
 
     def _leave(self, feed: Feed) -> None:
@@ -172,6 +173,20 @@ def _akin(before: Feed, configured: ConfiguredSource) -> bool:
     """
     old, new = before.configured.spec, configured.spec
     return (old.type, old.base_currency) == (new.type, new.base_currency)
+
+
+def _asks(before: Feed, configured: ConfiguredSource) -> bool:
+    """Whether the earlier source asks the same provider, so that its `Retry-After` stands."""
+    old, new = before.configured.spec.http, configured.spec.http
+    return (
+        old is not None
+        and new is not None
+        and (old.url, old.secret_ref)
+        == (
+            new.url,
+            new.secret_ref,
+        )
+    )
 
 
 def _key(configured: ConfiguredSource) -> tuple[str | None, str]:

@@ -9,13 +9,11 @@ from fx.domain.rates import Observation, SourceRates
 from fx.metrics import FxMetrics
 from fx.sources import RateSource, SourceError, SourceFault
 from fx.sources.build import terms_of
+from fx.sources.pace import asked_until, pause_after
 from kurs.config.resources import RateSource as ConfiguredSource
 from kurs.kernel.clock import MICROS, Clock
 from kurs.telemetry import Telemetry
 
-FIRST_RETRY = 1 * MICROS
-LONGEST_RETRY = 300 * MICROS
-"""Microseconds; a failed source is asked again after 1, 2, 4 ... 300 seconds, or its interval."""
 _SHOWN_FINDINGS = 3
 
 
@@ -23,7 +21,9 @@ class Feed:
     """A configured source and what it stands for now.
 
     `changed` is called after each answer. `last` are the good rates of the same source under an
-    earlier configuration: they stand until the new one answers, and jumps are measured from them.
+    earlier configuration, or that the fleet accepted before this process began: they stand until
+    the new one answers, and jumps are measured from them. `not_before` is until when the provider
+    has asked to be left alone, in microseconds.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Feed:
         metrics: FxMetrics,
         changed: Callable[[], None],
         last: Mapping[str, Observation],
+        not_before: int = 0,
     ) -> None:
         self.configured = configured
         self.error: str | None = "has not answered yet"
@@ -47,7 +48,9 @@ class Feed:
         self._logger = telemetry.logger
         self._metrics = metrics
         self._changed = changed
+        self.not_before = not_before
         self._failures = 0
+        self._failure: SourceError | None = None
         self._told: bool | None = None
         self._task: asyncio.Task[None] | None = None
         self.rates = SourceRates(self._terms, self._served(last))
@@ -87,16 +90,21 @@ class Feed:
         try:
             fresh = await self._source.fetch(now)
         except SourceError as error:
+            self._failure = error
+            self.not_before = asked_until(error.retry_after, now)
             self._fail(error.fault, str(error))
         except Exception as error:
+            self._failure = None
             # The text of an unforeseen error could hold what the source sent, so it stays unsaid.
             self._fail(SourceFault.UNEXPECTED, f"unexpected {type(error).__name__}")
         else:
+            self.not_before = 0
             self._take(fresh, self._clock.now())
         self._changed()
 
     async def _run(self) -> None:
         if self._source.read(self._clock.now()) is None:
+            await asyncio.sleep(max(0, self.not_before - self._clock.now()) / MICROS)
             await self.refresh()
         while True:
             await asyncio.sleep(self._delay() / MICROS)
@@ -105,9 +113,8 @@ class Feed:
     def _delay(self) -> int:
         now = self._clock.now()
         regular = max(1, self._source.next_after(now) - now)
-        if self._failures == 0:
-            return regular
-        return min(regular, LONGEST_RETRY, FIRST_RETRY << min(self._failures - 1, 20))
+        pause = pause_after(self._failures, regular, self._failure)
+        return max(pause, self.not_before - now)
 
     def _take(self, fresh: Mapping[str, Observation], now: int) -> None:
         kept, rejections = screen(self._terms, self.rates.observed, fresh, now)

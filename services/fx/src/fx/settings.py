@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import SettingsConfigDict
 
-from fx.sources.fetch import FetchPolicy
+from fx.sources.policy import FetchPolicy
 from kurs.kernel.settings import MEBIBYTE, ServiceSettings
 
 
 class FxSettings(ServiceSettings):
     """Where fx finds its configuration and what it lets the sources in it do."""
+
+    model_config = SettingsConfigDict(populate_by_name=True)
 
     service: str = "fx"
     port: int = 8082
@@ -28,6 +31,16 @@ class FxSettings(ServiceSettings):
     their secret, if they ask for it."""
     source_secret_hosts: str = ""
     """Comma separated, `<secret>=<host>`; a source's secret goes to these hosts and no others."""
+    source_proxy: str = Field(
+        default="",
+        repr=False,
+        validation_alias=AliasChoices("KURS_SOURCE_PROXY", "HTTPS_PROXY", "https_proxy"),
+    )
+    """By which HTTP sources reach public hosts, such as http://proxy:3128; private ones are reached
+    directly. fx looks names up and checks their addresses itself; https alone goes by a proxy."""
+    source_proxy_resolves: bool = False
+    """Lets the proxy look up the names of `allowed_source_hosts`, and reach no others: where fx
+    cannot."""
     secrets_dir: Path = Path("var/secrets")
     """Holds `<name>/<key>` for every secret that a source may refer to."""
 
@@ -43,6 +56,8 @@ class FxSettings(ServiceSettings):
             allowed_hosts=_hosts(self.allowed_source_hosts),
             private_hosts=_hosts(self.private_source_hosts),
             secret_hosts=_secret_hosts(self.source_secret_hosts),
+            proxy=self.source_proxy,
+            proxy_resolves=self.source_proxy_resolves,
         )
 
 

@@ -134,7 +134,11 @@ def _integer(text: str) -> int | Number:
     return int(text) if len(text) <= MAX_NUMBER else Number(text)
 
 
-def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_members(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; raises MalformedJson naming a member that occurs twice.
+
+    Every reader of what others wrote takes it as `object_pairs_hook`.
+    """
     made = dict(members)
     if len(made) < len(members):
         raise _repeated(name for name, _ in members)
@@ -156,7 +160,7 @@ _DECODER = JSONDecoder(
     parse_float=Number,
     parse_int=_integer,
     parse_constant=_refuse_constant,
-    object_pairs_hook=_object,
+    object_pairs_hook=unique_members,
 )
 _DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord("x") for byte in range(256))
 _LONG = b"0" * (_MAX_DIGITS + 1)

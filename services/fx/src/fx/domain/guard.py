@@ -21,6 +21,7 @@ class Reason(Enum):
     INVALID = "invalid"
     DEVIATION = "deviation"
     FUTURE = "future"
+    OLDER = "older"
     MISSING = "missing"
 
 
@@ -45,8 +46,9 @@ def screen(
     """Return the rates to stand for from now on, and what was refused on the way.
 
     A refused or missing rate leaves the last good one in place, where it ages until it is stale.
-    Rates are judged one by one, so that one bad currency does not silence the others. Currencies
-    that the source does not serve, or that are no currencies, are dropped.
+    One that is older than its maximum age is no measure of a jump. Rates are judged one by one, so
+    that one bad currency does not silence the others. Currencies that the source does not serve, or
+    that are no currencies, are dropped.
     """
     kept: dict[str, Observation] = {}
     rejections = []
@@ -72,6 +74,11 @@ def deviation_bps(last: Decimal, fresh: Decimal) -> int:
     return math.ceil((high - low) * _BPS / low)
 
 
+def _is_stale(terms: SourceTerms, currency: str, seen: Observation, now: int) -> bool:
+    found = terms.terms_for(currency)
+    return found is None or now > seen.as_of + found.max_age
+
+
 def _judge(
     terms: SourceTerms,
     currency: str,
@@ -91,7 +98,12 @@ def _judge(
     if found.as_of > now + MAX_FUTURE:
         return Rejection(currency, Reason.FUTURE, "the rate is dated in the future")
     fresh = Observation(mid, found.as_of)
-    if previous is None or terms.max_deviation_bps is None:
+    if previous is None or _is_stale(terms, currency, previous, now):
+        # Too old to be sold by itself, it would keep the source from ever coming back.
+        return fresh
+    if found.as_of < previous.as_of and _is_stale(terms, currency, found, now):
+        return Rejection(currency, Reason.OLDER, "the rate is dated before the last good one")
+    if terms.max_deviation_bps is None:
         return fresh
     moved = deviation_bps(previous.mid, mid)
     if moved <= terms.max_deviation_bps:

@@ -15,6 +15,7 @@ class SourceFault(Enum):
     UNREACHABLE = "unreachable"
     REDIRECT = "redirect"
     STATUS = "status"
+    BASE = "base"
     TOO_LARGE = "too_large"
     MALFORMED = "malformed"
     CREDENTIALS = "credentials"
@@ -23,11 +24,30 @@ class SourceFault(Enum):
 
 
 class SourceError(Exception):
-    """A source could not be read. The message is ours alone: it never quotes what was received."""
+    """A source could not be read. The message is ours alone: it never quotes what was received.
 
-    def __init__(self, fault: SourceFault, message: str) -> None:
+    `asks_less` is set when the other side wants to be asked no sooner than at the regular interval
+    (a 4xx: to ask again at once gets the same answer); `retry_after` is the header in which it said
+    for how long.
+    """
+
+    def __init__(
+        self,
+        fault: SourceFault,
+        message: str,
+        *,
+        asks_less: bool = False,
+        retry_after: str = "",
+    ) -> None:
         super().__init__(message)
         self.fault = fault
+        self.asks_less = asks_less
+        self.retry_after = retry_after
+
+
+def malformed(message: str) -> SourceError:
+    """Return the error of an answer that came and cannot be read."""
+    return SourceError(SourceFault.MALFORMED, message)
 
 
 class RateSource(Protocol):

@@ -6,7 +6,6 @@ currency for one euro. https://www.ecb.europa.eu/stats/policy_and_exchange_rates
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from xml.etree.ElementTree import ParseError
 
@@ -14,8 +13,8 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from fx.domain.rates import Observation
-from fx.sources.base import SourceError, SourceFault
-from kurs.kernel.clock import MICROS
+from fx.sources.base import malformed
+from fx.sources.moments import day
 
 _CUBE = "{http://www.ecb.int/vocabulary/2002-08-01/eurofxref}Cube"
 
@@ -29,28 +28,31 @@ def parse(body: bytes) -> Mapping[str, Observation]:
     try:
         root = fromstring(body, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError):
-        raise _malformed("the answer is not XML that may be read") from None
+        raise malformed("the answer is not XML that may be read") from None
     days = [cube for cube in root.iter(_CUBE) if "time" in cube.attrib]
     if not days:
-        raise _malformed("the answer holds no day of rates")
+        raise malformed("the answer holds no day of rates")
+    if len({cube.attrib["time"] for cube in days}) < len(days):
+        raise malformed("a day of rates occurs more than once")
     latest = max(days, key=lambda cube: str(cube.attrib["time"]))
     as_of = _start_of(str(latest.attrib["time"]))
+    cubes = [cube for cube in latest.iter(_CUBE) if cube is not latest]
     rates = {
         str(cube.attrib.get("currency")): Observation(_number(cube.attrib.get("rate")), as_of)
-        for cube in latest.iter(_CUBE)
-        if cube is not latest
+        for cube in cubes
     }
     if not rates:
-        raise _malformed("the latest day holds no rates")
+        raise malformed("the latest day holds no rates")
+    if len(rates) < len(cubes):
+        raise malformed("the latest day holds a currency more than once")
     return rates
 
 
-def _start_of(day: str) -> int:
+def _start_of(text: str) -> int:
     try:
-        start = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
+        return day(text)
     except ValueError:
-        raise _malformed("the day of the rates is not a date") from None
-    return int(start.timestamp()) * MICROS
+        raise malformed("the day of the rates is not a date") from None
 
 
 def _number(text: str | None) -> Decimal:
@@ -58,7 +60,3 @@ def _number(text: str | None) -> Decimal:
         return Decimal(text or "")
     except InvalidOperation:
         return Decimal("NaN")
-
-
-def _malformed(message: str) -> SourceError:
-    return SourceError(SourceFault.MALFORMED, message)

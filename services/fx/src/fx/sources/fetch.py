@@ -1,42 +1,25 @@
 """One bounded GET: to a public address, without redirects, within a size and a time."""
 
-import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import asyncio
 from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
-from fx.sources.addresses import PublicResolver, is_address, require_public
+from fx.sources.addresses import is_address, require_public
 from fx.sources.base import SourceError, SourceFault
 from fx.sources.credentials import Secret
+from fx.sources.policy import FetchPolicy
+from fx.sources.way import Way, way_to
 from kurs.calls import BodyTooLarge, read_bounded
 from kurs.config.resources import PLACEHOLDER, is_plain_host, takes_secret
 
-MAX_BYTES = 256 * 1024
 _HEADERS = {
     # Compressed bodies are not accepted: 256 KiB could unpack into any size.
     "Accept-Encoding": "identity",
     "Accept": "application/xml, application/json;q=0.9, */*;q=0.1",
     "User-Agent": "kurs-fx",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class FetchPolicy:
-    """What the operator of this service allows, whatever a source asks for.
-
-    `private_hosts` may have private addresses, all others must be public; `allowed_hosts` empty
-    means any of these. `secret_hosts` are the hosts that each secret may be sent to. `tls` is the
-    trust used for https.
-    """
-
-    allowed_hosts: frozenset[str] = frozenset()
-    private_hosts: frozenset[str] = frozenset()
-    secret_hosts: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    max_bytes: int = MAX_BYTES
-    tls: ssl.SSLContext | None = field(default=None, repr=False)
 
 
 def check_url(url: str, policy: FetchPolicy, *, allow_insecure: bool) -> URL:
@@ -99,7 +82,6 @@ async def fetch_bytes(
     """
     target = check_url(url, policy, allow_insecure=allow_insecure)
     host = target.raw_host or ""
-    private = host in policy.private_hosts
     headers = dict(_HEADERS)
     if secret is not None:
         require_trusted(target, secret.name, policy)
@@ -108,36 +90,48 @@ async def fetch_bytes(
         else:
             headers[header] = secret.value
     try:
-        # A new connection each time, so that every fetch goes to addresses checked for it.
-        async with (
-            aiohttp.ClientSession(
-                connector=_connector(policy, private=private),
-                timeout=aiohttp.ClientTimeout(total=timeout_seconds),
-                auto_decompress=False,
-                trust_env=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-            ) as session,
-            session.get(target, headers=headers, allow_redirects=False) as response,
-        ):
-            return await _bounded(response, policy.max_bytes)
+        async with asyncio.timeout(timeout_seconds):
+            way = await way_to(target, policy)
+            return await _get(way, headers, policy)
     except TimeoutError:
         raise SourceError(
             SourceFault.TIMEOUT, f"{host} did not answer within {timeout_seconds:g} seconds"
         ) from None
+    except aiohttp.ClientHttpProxyError as error:
+        message = f"the proxy answered {error.status} and leads not to {host}"
+        raise SourceError(SourceFault.UNREACHABLE, message, asks_less=error.status < 500) from None
     except (aiohttp.ClientError, OSError) as error:
         # The class says what happened; the text could quote what the other side sent.
         kind = type(error).__name__
         raise SourceError(SourceFault.UNREACHABLE, f"{host} cannot be read: {kind}") from None
 
 
-def _connector(policy: FetchPolicy, *, private: bool) -> aiohttp.TCPConnector:
-    return aiohttp.TCPConnector(
-        resolver=aiohttp.ThreadedResolver() if private else PublicResolver(),
+async def _get(way: Way, headers: dict[str, str], policy: FetchPolicy) -> bytes:
+    # A new connection each time, so that every fetch goes to addresses checked for it.
+    connector = aiohttp.TCPConnector(
+        resolver=way.resolver,
         use_dns_cache=False,
         force_close=True,
         limit=1,
         ssl=policy.tls or True,
     )
+    async with (
+        aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None),
+            auto_decompress=False,
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        ) as session,
+        session.get(
+            way.url,
+            headers={**headers, **way.headers},
+            proxy=way.proxy,
+            server_hostname=way.host,
+            allow_redirects=False,
+        ) as response,
+    ):
+        return await _bounded(response, policy.max_bytes)
 
 
 async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
@@ -146,7 +140,12 @@ async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
             SourceFault.REDIRECT, f"answered {response.status}; redirects are not followed"
         )
     if response.status != 200:
-        raise SourceError(SourceFault.STATUS, f"answered status {response.status}")
+        raise SourceError(
+            SourceFault.STATUS,
+            f"answered status {response.status}",
+            asks_less=400 <= response.status < 500,
+            retry_after=response.headers.get("Retry-After", ""),
+        )
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise SourceError(SourceFault.MALFORMED, "the answer is compressed, unasked")
     try:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from fx.domain.rates import Observation
 from fx.sources import ecb, json_rates
 from fx.sources.credentials import Secret, Secrets
-from fx.sources.fetch import FetchPolicy, fetch_bytes
+from fx.sources.fetch import fetch_bytes
+from fx.sources.policy import FetchPolicy
 from kurs.config.resources import HttpRates
 
 
@@ -61,7 +62,4 @@ class HttpFeed:
     def _parse(self, body: bytes, now: int) -> Mapping[str, Observation]:
         if self._spec.format == "ECB":
             return ecb.parse(body)
-        assert self._spec.rates_path is not None, "the spec demands a path for JSON"
-        return json_rates.parse(
-            body, self._spec.rates_path, base=self._base, quotes=self._quotes, as_of=now
-        )
+        return json_rates.parse(body, self._spec, base=self._base, quotes=self._quotes, now=now)

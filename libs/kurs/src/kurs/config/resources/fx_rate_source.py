@@ -29,6 +29,7 @@ SourceType = Literal["Static", "HTTP", "Simulated"]
 OnStale = Literal["Reject", "UseLastKnown", "NextSource"]
 Rates = Annotated[Mapping[Currency, Rate], Field(min_length=1, max_length=200)]
 
+Path = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 Deviation = Annotated[int, Field(strict=True, ge=1, le=100_000)]
 
 DEFAULT_PRIORITY = 100
@@ -62,13 +63,18 @@ class HttpRates(StrictModel):
     `format` ECB reads the daily XML of the European Central Bank. JSON reads the answer with the
     JMESPath expression `ratesPath`. One without placeholders gives an object of quote to rate. One
     with `{quote}` (and `{base}`) is evaluated once per listed pair with the codes put in, and gives
-    that pair's rate: `data.{quote}.mid`. The secret's value takes the place of `${secret}` in the
-    query of `url`; without this placeholder it is sent as `header`, Authorization by default.
+    that pair's rate: `data.{quote}.mid`. `asOfPath` leads to the moment when the rates were true
+    (a date, a moment with an offset, a Unix time); without it they are held to be of the moment of
+    the fetch. `basePath` leads to the currency that the answer is about. The secret's value
+    takes the place of `${secret}` in the query of `url`; without this placeholder it is sent as
+    `header`, Authorization by default.
     """
 
     url: Annotated[str, StringConstraints(min_length=8, max_length=2048)]
     format: Literal["ECB", "JSON"]
-    rates_path: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    rates_path: Path | None = None
+    as_of_path: Path | None = None
+    base_path: Path | None = None
     timeout_seconds: Annotated[int, Field(strict=True, ge=1, le=30)] = 5
     secret_ref: SecretKey | None = None
     header: (
@@ -80,7 +86,7 @@ class HttpRates(StrictModel):
     def _safe(cls, url: str) -> str:
         return check_source_url(url)
 
-    @field_validator("rates_path")
+    @field_validator("rates_path", "as_of_path", "base_path")
     @classmethod
     def _readable(cls, path: str | None) -> str | None:
         return None if path is None else check_rates_path(path)
@@ -96,8 +102,14 @@ class HttpRates(StrictModel):
     def _fits_the_format(self) -> "HttpRates":
         if self.format == "JSON" and self.rates_path is None:
             raise wrong("JSON needs a path", 'add ratesPath, such as "rates"', "ratesPath")
-        if self.format == "ECB" and self.rates_path is not None:
-            raise wrong("the ECB format has no path", "remove it or use format JSON", "ratesPath")
+        paths = {
+            "ratesPath": self.rates_path,
+            "asOfPath": self.as_of_path,
+            "basePath": self.base_path,
+        }
+        for field, path in paths.items():
+            if self.format == "ECB" and path is not None:
+                raise wrong("the ECB format has no path", "remove it or use format JSON", field)
         if self.header is not None and self.secret_ref is None:
             raise wrong("no secret is sent in it", "add secretRef or remove header", "header")
         if takes_secret(self.url) and self.secret_ref is None:

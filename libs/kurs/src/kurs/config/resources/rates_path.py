@@ -1,4 +1,4 @@
-"""The `ratesPath` of a JSON source: a JMESPath expression (https://jmespath.org) that stays small.
+"""The paths of a JSON source: JMESPath expressions (https://jmespath.org) that stay small.
 
 An expression of a few hundred characters can copy an answer thousands of times over, each step
 copying what the one before it made. How many times is read from the expression alone. It can also
