@@ -19,6 +19,7 @@ POST /payments/{payment_id}/void    payments pay
 POST /payments/{payment_id}/refunds payments refund
 POST /payments/{payment_id}/approve payments review
 POST /payments/{payment_id}/refuse  payments review
+GET  /events                        payments read
 GET  /rate                          fx       read
 GET  /convert                       fx       read
 GET  /rates                         fx       read

@@ -49,7 +49,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "an outcome that changes nothing of the status has no event": Mutant(
         "payments.store.events",
-        "    return refunded or finish.after.status",
+        "    return finish.operation.kind == Kind.REFUND or finish.after.status",
         "    return finish.after.status",
     ),
     "refunds may exceed what is left": Mutant(

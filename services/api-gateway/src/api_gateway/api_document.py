@@ -77,6 +77,10 @@ def merge(own: Document, services: Mapping[str, Document], version: str) -> Docu
         path: deepcopy(ops) for path, ops in own.get("paths", {}).items() if path not in paths
     }
     paths.update(probes)
+    webhooks = {}
+    for name, document in taken.items():
+        rename_references(document["webhooks"], renamed.get(name, {}))
+        webhooks.update(document["webhooks"])
     _make_operation_ids_unique(paths)
     return {
         "openapi": "3.1.0",
@@ -87,6 +91,7 @@ def merge(own: Document, services: Mapping[str, Document], version: str) -> Docu
         },
         "tags": [{"name": name, "description": _TAGS[name]} for name in _TAGS],
         "paths": paths,
+        "webhooks": webhooks,
         "components": {
             "schemas": schemas,
             "securitySchemes": {
@@ -101,14 +106,15 @@ def merge(own: Document, services: Mapping[str, Document], version: str) -> Docu
 
 
 def _public(document: Document, service: str) -> Document:
-    """Return a copy of a service's document with its public operations only."""
+    """Return a copy of a service's document with its public operations, and what it sends, only."""
     wanted = {(_shape(r.template), r.method.lower()) for r in ROUTES if r.service == service}
     paths: dict[str, dict[str, Any]] = {}
     for template, operations in document.get("paths", {}).items():
         for method, operation in operations.items():
             if (_shape(template), method) in wanted:
                 paths.setdefault(template, {})[method] = deepcopy(operation)
-    return {"paths": paths, "components": document.get("components", {})}
+    webhooks = deepcopy(document.get("webhooks", {}))
+    return {"paths": paths, "webhooks": webhooks, "components": document.get("components", {})}
 
 
 def _operation(document: Document, route: Route) -> tuple[str, dict[str, Any]]:

@@ -48,10 +48,10 @@ def _new_name(service: str, name: str) -> str:
 
 
 def _used(document: Document) -> dict[str, Any]:
-    """Return the schemas that the operations of a document reach."""
+    """Return the schemas that the operations and webhooks of a document reach."""
     schemas = _schemas(document)
     found: dict[str, Any] = {}
-    waiting = _names_in(document.get("paths", {}))
+    waiting = _names_in([document.get("paths", {}), document.get("webhooks", {})])
     while waiting:
         name = waiting.pop()
         if name not in found and name in schemas:

@@ -21,14 +21,12 @@ from payments.domain.payment import Payment
 from payments.domain.postings import arriving_amount
 from payments.domain.refunds import Refund
 from payments.schemas import (
-    EventAnswer,
     ExchangeAnswer,
     FailureAnswer,
     PaymentAnswer,
     RefundAnswer,
     RefundState,
 )
-from payments.store.events import Event
 
 RUNNING = 202
 _WAITS: Mapping[str, str] = {
@@ -154,18 +152,4 @@ def exchange_answer(exchange: AppliedRate) -> ExchangeAnswer:
         source=exchange.source,
         as_of=to_rfc3339(exchange.as_of),
         config_revision=exchange.config_revision,
-    )
-
-
-def event_answer(event: Event, *, full: bool = False) -> EventAnswer:
-    """Return an event as the stream sends it; `full` is for the role `audit`."""
-    return EventAnswer.model_construct(
-        sequence=event.sequence,
-        payment_id=event.payment.payment_id,
-        from_status=event.from_status,
-        to_status=event.to_status,
-        cause=event.cause,
-        actor=event.actor,
-        at=to_rfc3339(event.at),
-        payment=payment_answer(event.payment, full=full),
     )

@@ -12,6 +12,7 @@ from kurs.service.database import keep_database
 from payments.accounts import AccountDirectory
 from payments.assessment import Assessor, Dependencies
 from payments.clients import BatchClient
+from payments.event_document import webhooks
 from payments.exposure import Exposure
 from payments.feed import Feed
 from payments.flow import Flow
@@ -71,7 +72,9 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     )
     service.beat("sweep", sweeper.sweep, seconds=settings.sweep_seconds)
     _add_comparisons(service, database, dependencies.accounts, metrics)
-    return service.app(routes)
+    app = service.app(routes)
+    app.webhooks.include_router(webhooks())
+    return app
 
 
 def _dependencies(service: Service[PaymentsSettings], batches: BatchMetrics) -> Dependencies:

@@ -1,11 +1,11 @@
 """The event feed: wakes those who follow it when something was committed, here or elsewhere."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from functools import partial
 
 from kurs.data.database import Database
-from payments.store.events import Event, events_after, last_sequence
+from payments.store.events import Event, EventPage, event_page, events_after, last_sequence
 
 _PAGE = 200
 _POLL_SECONDS = 1.0
@@ -31,6 +31,14 @@ class Feed:
     async def now(self) -> int:
         """Return the sequence of the newest event of all."""
         return await self._database.read(last_sequence)
+
+    async def page(
+        self, merchant: str | None, after: int, limit: int, types: Collection[str] = ()
+    ) -> EventPage:
+        """Return events of a merchant (None for all), of some types if these are named."""
+        return await self._database.read(
+            partial(event_page, merchant=merchant, sequence=after, limit=limit, types=types)
+        )
 
     async def follow(self, merchant: str, after: int) -> AsyncIterator[Event | None]:
         """Yield the merchant's events after a sequence; None when idle.

@@ -15,7 +15,7 @@ from kurs.kernel.ids import PaymentId
 from kurs.web.direct import direct_post, read_json
 from kurs.web.parts import from_app, part_of
 from kurs.web.routing import router
-from payments.answers import event_answer, payment_answer
+from payments.answers import payment_answer
 from payments.cursors import read_cursor, write_cursor
 from payments.domain.moves import Kind
 from payments.errors import (
@@ -30,13 +30,16 @@ from payments.errors import (
     PaymentNotFound,
     RefundNotPermitted,
 )
+from payments.event_answers import event_bytes, events_bytes
 from payments.feed import Feed
 from payments.flow import Reply
 from payments.schemas import (
     ActionRequest,
     CaptureRequest,
     EventAnswer,
+    EventListQuery,
     EventQuery,
+    EventsAnswer,
     PaymentAnswer,
     PaymentQuery,
     PaymentRequest,
@@ -156,8 +159,25 @@ async def follow_events(
         if event is None:
             yield ServerSentEvent(comment="idle")
             continue
-        data = event_answer(event, full=caller.sees_all).model_dump_json(by_alias=True)
+        data = event_bytes(event, full=caller.sees_all).decode()
         yield ServerSentEvent(raw_data=data, event="payment", id=str(event.sequence))
+
+
+@routes.get(
+    "/events",
+    response_class=Response,
+    responses={200: {"model": EventsAnswer, "description": "Events, oldest first"}},
+)
+async def list_events(
+    caller: CallerDep,
+    feed: Annotated[Feed, from_app(Feed)],
+    query: Annotated[EventListQuery, Query()],
+) -> Response:
+    """List events; each has the bytes that the stream and a webhook send."""
+    types = () if query.type is None else (query.type,)
+    page = await feed.page(caller.merchant, query.after, query.limit, types)
+    body = events_bytes(page, full=caller.sees_all)
+    return Response(body, media_type="application/json")
 
 
 @routes.get(

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from kurs.contracts.fx import MAX_TOKEN_LENGTH
 from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, NewPaymentId
+from payments.domain.event_types import EventType
 from payments.domain.moves import Status
 
 Text = Annotated[str, StringConstraints(max_length=500)]
@@ -69,6 +70,14 @@ class EventQuery(_Body):
     """Where to begin: after this event; without it, with what happens from now on."""
 
     after: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
+
+
+class EventListQuery(_Body):
+    """Which events to list: those after this one, of this type if one is named."""
+
+    after: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    type: EventType | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 class ExchangeAnswer(BaseModel):
@@ -150,14 +159,45 @@ class PaymentsAnswer(BaseModel):
     next_cursor: str | None
 
 
-class EventAnswer(BaseModel):
-    """One move of a payment, as the event stream sends it."""
+class EventRefundAnswer(BaseModel):
+    """The refund that an event is about; the payment after it stands beside it."""
 
+    refund_id: str
+    status: Literal["SUCCEEDED", "FAILED"]
+    amount: str
+    currency: str
+    destination_amount: str | None
+    destination_currency: str | None
+    rate: Literal["payment", "present"] | None
+    fx: ExchangeAnswer | None
+    failure: FailureAnswer | None
+
+
+class EventAnswer(BaseModel):
+    """What happened to a payment, with the payment as it was then; its bytes never change.
+
+    Without `is_snapshot` it is a refund of a release that did not keep that: `payment` is as it is
+    now, and `refund` null.
+    """
+
+    id: str
+    type: str
     sequence: int
     payment_id: str
-    from_status: str | None = Field(serialization_alias="from")
-    to_status: str = Field(serialization_alias="to")
+    from_status: str | None = Field(alias="from")
+    to_status: str = Field(alias="to")
     cause: str
     actor: str
     at: str
+    trace_id: str | None
+    is_snapshot: bool
+    refund: EventRefundAnswer | None
     payment: PaymentAnswer
+
+
+class EventsAnswer(BaseModel):
+    """Some events, oldest first. `next_after` is where to go on, also when `items` is empty."""
+
+    items: list[EventAnswer]
+    next_after: int
+    has_more: bool

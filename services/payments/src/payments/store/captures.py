@@ -44,7 +44,9 @@ def _found(rows: Sequence[Row[tuple[int, str, str | None]]]) -> list[tuple[str, 
 
 
 def _captures(after: int, before: int, limit: int) -> Select[tuple[int, str, str | None]]:
-    captured = events.c.to_status == Status.CAPTURED.value
+    # A refund that fails leaves it captured.
+    moved = events.c.from_status != events.c.to_status
+    captured = (events.c.to_status == Status.CAPTURED.value) & moved
     return (
         select(events.c.sequence, events.c.uid, events.c.from_status)
         .where(events.c.sequence > after, captured, events.c.at < before)

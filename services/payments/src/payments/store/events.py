@@ -1,21 +1,37 @@
-"""The append-only events of payments: written with what they tell of, read in order."""
+"""The append-only events of payments: written with what they tell of, read in order.
 
-from collections.abc import Sequence
+An event keeps the payment as it was by naming its operation: the first answer of an operation is
+that payment, is stored by the same transaction, and never changes.
+"""
+
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select, text
 
-from kurs.data.bulk import insert_rows
+from kurs.data.bulk import insert_rows, is_any_of
+from payments.domain.event_types import event_type
+from payments.domain.identity import operation_id
+from payments.domain.moves import Kind, Status
 from payments.domain.payment import Payment
 from payments.store.ops import Claim, Finish
-from payments.store.rows import read_payment
-from payments.store.tables import EVENT_COLUMNS, events, payments
+from payments.store.rows import Row, read_payment
+from payments.store.tables import EVENT_COLUMNS, events, operations, payments
+
+LOOKED_AT = 1_000
+"""A bound on the events that one page of some types is looked for in."""
+_SAID_BY_CAUSE = frozenset({Kind.CAPTURE, Kind.VOID, Kind.APPROVE, Kind.REFUSE})
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One move of a payment, with the payment as it is now."""
+    """One thing that happened to a payment.
+
+    `answer` is the first answer of its operation, which shows the payment as it was then; None for
+    a request, and for refunds of releases that did not say which. `payment` is as it is now.
+    `asked_currency` is the destination's, as a request named it.
+    """
 
     sequence: int
     from_status: str | None
@@ -24,14 +40,40 @@ class Event:
     actor: str
     at: int
     payment: Payment
+    answer: bytes | None = None
+    traceparent: str | None = None
+    asked_currency: str | None = None
+
+    @property
+    def type(self) -> str:
+        """What it is called."""
+        return event_type(self.from_status, self.to_status, self.cause)
+
+
+class EventPage(NamedTuple):
+    """Some events, the sequence to go on after, and whether there is more by now."""
+
+    items: Sequence[Event]
+    next_after: int
+    has_more: bool
+
+
+class _Driven(NamedTuple):
+    """What an operation keeps of its end, and of who asked for it."""
+
+    answer: bytes | None
+    traceparent: str | None
+
+
+_NOTHING = _Driven(None, None)
 
 
 def record_events(
     connection: Connection, created: Sequence[Claim], finishes: Sequence[Finish]
 ) -> None:
-    """Append an event for each new payment and each move."""
+    """Append an event for each new payment, each move and each refund that failed."""
     rows = [_request_row(claim) for claim in created]
-    rows += [_move_row(f) for f in finishes if _is_move(f)]
+    rows += [_outcome_row(f) for f in finishes if _is_event(f)]
     if not rows:
         return
     if connection.dialect.name == "postgresql":
@@ -45,25 +87,34 @@ def events_after(
     connection: Connection, merchant: str, sequence: int, limit: int
 ) -> Sequence[Event]:
     """Return the merchant's events after `sequence`, oldest first."""
-    query = (
-        select(events, *(c.label(f"payment_{c.name}") for c in payments.c))
-        .join(payments, payments.c.uid == events.c.uid)
-        .where(events.c.merchant == merchant, events.c.sequence > sequence)
-        .order_by(events.c.sequence)
-        .limit(limit)
-    )
-    return [
-        Event(
-            sequence=row["sequence"],
-            from_status=row["from_status"],
-            to_status=row["to_status"],
-            cause=row["cause"],
-            actor=row["actor"],
-            at=row["at"],
-            payment=read_payment({c.name: row[f"payment_{c.name}"] for c in payments.c}),
-        )
-        for row in connection.execute(query).mappings()
-    ]
+    return event_page(connection, merchant, sequence, limit).items
+
+
+def event_page(
+    connection: Connection,
+    merchant: str | None,
+    sequence: int,
+    limit: int,
+    types: Collection[str] = (),
+) -> EventPage:
+    """Return events of a merchant (None for all) after `sequence`, oldest first.
+
+    With `types` only those. At most LOOKED_AT are looked at: a page may then be short, or empty,
+    and more come after its end.
+    """
+    looked_at = max(LOOKED_AT, limit) if types else limit
+    query = select(events).order_by(events.c.sequence).limit(looked_at + 1)
+    query = query.where(events.c.sequence > sequence)
+    if merchant is not None:
+        query = query.where(events.c.merchant == merchant)
+    seen = connection.execute(query).mappings().all()
+    rows = [row for row in seen[:looked_at] if not types or _type(row) in types]
+    if len(rows) > limit:
+        rows, end, more = rows[:limit], rows[limit - 1]["sequence"], True
+    else:
+        more = len(seen) > looked_at
+        end = seen[:looked_at][-1]["sequence"] if seen else sequence
+    return EventPage(_told(connection, rows), end, more)
 
 
 def last_sequence(connection: Connection) -> int:
@@ -71,18 +122,74 @@ def last_sequence(connection: Connection) -> int:
     return connection.execute(select(func.max(events.c.sequence))).scalar() or 0
 
 
-def _request_row(claim: Claim) -> tuple[Any, ...]:
-    payment, actor = claim.payment, claim.operation.actor
-    begun = (None, str(payment.status), "requested")
-    return (payment.uid, payment.merchant, *begun, actor, payment.created_at)
+def _told(connection: Connection, rows: Sequence[Row]) -> list[Event]:
+    names = [_operation(row) for row in rows]
+    driven = _operations(connection, [name for name in names if name is not None])
+    stored = _payments(connection, {row["uid"] for row in rows})
+    return [
+        _event(row, stored[row["uid"]], driven.get(name or "", _NOTHING))
+        for row, name in zip(rows, names, strict=True)
+    ]
 
 
-def _is_move(finish: Finish) -> bool:
-    refunded = finish.after.refunded_amount != finish.before.refunded_amount
-    return refunded or finish.after.status != finish.before.status
+def _operations(connection: Connection, names: Sequence[str]) -> dict[str, _Driven]:
+    columns = (operations.c.operation_id, operations.c.answer, operations.c.traceparent)
+    query = select(*columns).where(is_any_of(connection, columns[0], names))
+    found = connection.execute(query) if names else ()
+    return {name: _Driven(answer, traceparent) for name, answer, traceparent in found}
 
 
-def _move_row(finish: Finish) -> tuple[Any, ...]:
-    before, after = finish.before, finish.after
-    moved = (str(before.status), str(after.status), finish.cause, finish.operation.actor)
-    return (after.uid, after.merchant, *moved, after.updated_at)
+def _payments(connection: Connection, uids: Collection[str]) -> dict[str, Row]:
+    query = select(payments).where(is_any_of(connection, payments.c.uid, list(uids)))
+    return {r["uid"]: dict(r) for r in connection.execute(query).mappings()} if uids else {}
+
+
+def _event(row: Row, payment: Row, driven: _Driven) -> Event:
+    told = row["from_status"] is not None and driven.answer is not None
+    return Event(
+        sequence=row["sequence"],
+        from_status=row["from_status"],
+        to_status=row["to_status"],
+        cause=row["cause"],
+        actor=row["actor"],
+        at=row["at"],
+        payment=read_payment(payment),
+        answer=bytes(driven.answer or b"") if told else None,
+        traceparent=driven.traceparent,
+        asked_currency=row["asked_currency"],
+    )
+
+
+def _operation(row: Row) -> str | None:
+    """Return the operation of an event; None where a release did not say and nothing else does."""
+    if row["operation_id"] is not None:
+        return str(row["operation_id"])
+    before, cause = row["from_status"], row["cause"]
+    if before in (None, Status.RECEIVED):
+        return operation_id(Kind.PAY, row["uid"])
+    if cause in _SAID_BY_CAUSE:
+        return operation_id(cause, row["uid"])
+    return None
+
+
+def _type(row: Row) -> str:
+    return event_type(row["from_status"], row["to_status"], row["cause"])
+
+
+def _request_row(claim: Claim) -> Sequence[Any]:
+    payment, operation = claim.payment, claim.operation
+    begun = (None, str(payment.status), "requested", operation.actor, payment.created_at)
+    named = (operation.operation_id, payment.destination_currency)
+    return (payment.uid, payment.merchant, *begun, *named)
+
+
+def _is_event(finish: Finish) -> bool:
+    return finish.operation.kind == Kind.REFUND or finish.after.status != finish.before.status
+
+
+def _outcome_row(finish: Finish) -> Sequence[Any]:
+    before, after, operation = finish.before, finish.after, finish.operation
+    moved = (str(before.status), str(after.status), finish.cause, operation.actor)
+    # A refund that fails changes no payment: it is dated by when it was asked for.
+    at = max(after.updated_at, operation.created_at)
+    return (after.uid, after.merchant, *moved, at, operation.operation_id, None)

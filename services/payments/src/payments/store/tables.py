@@ -80,6 +80,9 @@ events = Table(
     Column("cause", String, nullable=False),
     Column("actor", String, nullable=False),
     Column("at", BigInteger, nullable=False),
+    # Both are missing in rows of releases before 0009; the second one is what a request named.
+    Column("operation_id", String),
+    Column("asked_currency", String),
 )
 
 # How far the ledger's chains were compared with operations, and what had none.
@@ -125,4 +128,4 @@ PAYMENT_COLUMNS = _FIXED_COLUMNS + CHANGING_COLUMNS
 WAITING_COLUMNS = ("waits_for", "open_reason")
 _LATER = ("failures", "set_aside_at", *WAITING_COLUMNS)
 OPERATION_COLUMNS = tuple(c.name for c in operations.c if c.name not in _LATER)
-EVENT_COLUMNS = ("uid", "merchant", "from_status", "to_status", "cause", "actor", "at")
+EVENT_COLUMNS = tuple(c.name for c in events.c if c.name != "sequence")

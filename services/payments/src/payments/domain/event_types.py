@@ -1,0 +1,51 @@
+"""What an event is called: derived from where the payment stood before it and after."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from payments.domain.moves import Status
+
+
+class EventType(StrEnum):
+    """The types of events; docs/api.md lists them."""
+
+    REQUESTED = "payment.requested"
+    CAPTURED = "payment.captured"
+    AUTHORIZED = "payment.authorized"
+    IN_REVIEW = "payment.in_review"
+    FAILED = "payment.failed"
+    VOIDED = "payment.voided"
+    EXPIRED = "payment.expired"
+    REFUND_SUCCEEDED = "refund.succeeded"
+    REFUND_FAILED = "refund.failed"
+
+
+REFUND_TYPES = frozenset({EventType.REFUND_SUCCEEDED, EventType.REFUND_FAILED})
+
+_REACHED: Mapping[str, EventType] = {
+    Status.RECEIVED: EventType.REQUESTED,
+    Status.CAPTURED: EventType.CAPTURED,
+    Status.AUTHORIZED: EventType.AUTHORIZED,
+    Status.REVIEW: EventType.IN_REVIEW,
+    Status.FAILED: EventType.FAILED,
+    Status.VOIDED: EventType.VOIDED,
+    Status.EXPIRED: EventType.EXPIRED,
+    Status.PARTIALLY_REFUNDED: EventType.REFUND_SUCCEEDED,
+    Status.REFUNDED: EventType.REFUND_SUCCEEDED,
+}
+
+
+def event_type(before: str | None, after: str, cause: str) -> str:
+    """Return the type of an event; a status of a later release is named by its word.
+
+    Of what leaves the status as it was only a failed refund is an event. A refund that succeeds
+    may do so too: from partially refunded to partially refunded.
+    """
+    if before == after and cause == REFUSED:
+        return EventType.REFUND_FAILED
+    known = _REACHED.get(after)
+    return f"payment.{after.lower()}" if known is None else known
+
+
+REFUSED = "refused"
+"""The cause of an operation that changed nothing."""

@@ -1,0 +1,100 @@
+"""How an event is told: bytes that are the same whenever, and by whichever release, it is read.
+
+What it shows of the payment is the first answer of its operation as it was stored. The rest is
+written here; tests/payments/test_events.py keeps what it looks like.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from kurs.kernel.clock import to_rfc3339
+from payments.answers import payment_answer
+from payments.domain.event_types import REFUND_TYPES
+from payments.domain.moves import Status
+from payments.domain.payment import Payment
+from payments.store.events import Event, EventPage
+
+
+def event_id(event: Event) -> str:
+    """Return the id of an event, another one if a restored database gives its sequence again."""
+    uid, sequence = event.payment.uid, event.sequence
+    told = "\x1f".join((uid, str(sequence), event.to_status, event.cause, str(event.at)))
+    return f"evt_{sha256(told.encode()).hexdigest()[:32]}"
+
+
+def event_bytes(event: Event, *, full: bool = False) -> bytes:
+    """Return an event as JSON; `full` is for the role `audit`, and tells more than webhooks do."""
+    shown, refund = _then(event)
+    if full:
+        shown = _in_full(event, shown)
+    return to_json(
+        {
+            "id": event_id(event),
+            "type": event.type,
+            "sequence": event.sequence,
+            "payment_id": event.payment.payment_id,
+            "from": event.from_status,
+            "to": event.to_status,
+            "cause": event.cause,
+            "actor": event.actor,
+            "at": to_rfc3339(event.at),
+            "trace_id": _trace_id(event),
+            "is_snapshot": event.from_status is None or event.answer is not None,
+            "refund": refund,
+            "payment": shown,
+        }
+    )
+
+
+def events_bytes(page: EventPage, *, full: bool = False) -> bytes:
+    """Return a page of events as JSON, each with the bytes that it has alone."""
+    items = b",".join(event_bytes(event, full=full) for event in page.items)
+    tail = to_json({"next_after": page.next_after, "has_more": page.has_more})
+    return b'{"items":[' + items + b"]," + tail[1:]
+
+
+def _then(event: Event) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return the payment as it was, and the refund that it is about."""
+    if event.answer is None:
+        now = event.payment
+        then = _requested(event, now) if event.from_status is None else now
+        return payment_answer(then).model_dump(), None
+    told: dict[str, Any] = from_json(event.answer)
+    if event.type in REFUND_TYPES:
+        return told.pop("payment"), told
+    if event.to_status == Status.EXPIRED:
+        # An action that came too late was told so: the payment itself did not fail.
+        told["failure"] = None
+    return told, None
+
+
+def _requested(event: Event, payment: Payment) -> Payment:
+    return replace(
+        payment,
+        status=Status.RECEIVED,
+        destination_currency=event.asked_currency,
+        destination_amount=None,
+        exchange=None,
+        risk=None,
+        failure=None,
+        captured_amount=0,
+        refunded_amount=0,
+        hold_expires_at=None,
+        updated_at=payment.created_at,
+    )
+
+
+def _in_full(event: Event, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Add what only `audit` may see; a decision and a failure stay what they are."""
+    now = payment_answer(event.payment, full=True).model_dump()
+    return {**shown, **{n: now[n] for n in ("risk", "failure") if shown[n] is not None}}
+
+
+def _trace_id(event: Event) -> str | None:
+    if event.traceparent is not None:
+        return event.traceparent.split("-")[1]
+    return event.payment.trace_id
