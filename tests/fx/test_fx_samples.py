@@ -10,9 +10,9 @@ from fx.domain.pricing import destination_for
 from fx.domain.rates import SourceRates
 from fx.domain.table import RateTable
 from fx.sources.build import source_of, terms_of
-from fx.sources.credentials import Secrets
 from fx.sources.policy import FetchPolicy
 from kurs.config.resources import FXRateSource, parse_resource
+from kurs.config.secrets import Secrets
 from kurs.kernel.clock import from_rfc3339
 
 SAMPLES = Path(__file__).parents[2] / "k8s" / "samples"

@@ -11,11 +11,11 @@ from aiohttp import web
 
 from fx.settings import FxSettings
 from fx.sources import SourceError, SourceFault
-from fx.sources.credentials import Secrets
 from fx.sources.fetch import fetch_bytes
 from fx.sources.http import HttpFeed
 from fx.sources.policy import FetchPolicy
 from kurs.config.resources import HttpRates
+from kurs.config.secrets import Secrets
 
 LOCAL = FetchPolicy(
     private_hosts=frozenset({"127.0.0.1"}),
@@ -208,7 +208,7 @@ async def test_the_connection_goes_to_the_address_that_was_checked(
 
     monkeypatch.setattr(loop, "getaddrinfo", rebinding)
     monkeypatch.setattr(
-        "fx.sources.addresses.is_public", lambda address: str(address) == "127.0.0.1"
+        "kurs.calls.addresses.is_public", lambda address: str(address) == "127.0.0.1"
     )
 
     body = await fetch(f"http://feed.example:{port}/", FetchPolicy())

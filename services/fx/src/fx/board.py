@@ -12,10 +12,10 @@ from fx.feed import Feed, summary
 from fx.metrics import FxMetrics, RateCollector
 from fx.settings import FxSettings
 from fx.sources.build import source_of
-from fx.sources.credentials import Secrets
 from kurs.config.documents import ResourceReport
 from kurs.config.resources import FxDocument, OpenQuotesLimit
 from kurs.config.resources import RateSource as ConfiguredSource
+from kurs.config.secrets import Secrets
 from kurs.kernel.clock import Clock, to_rfc3339
 from kurs.telemetry import Telemetry
 

@@ -2,12 +2,12 @@
 
 from fx.domain.rates import FOREVER, OnStale, PairTerms, SourceTerms
 from fx.sources.base import RateSource
-from fx.sources.credentials import Secrets
 from fx.sources.http import HttpFeed
 from fx.sources.policy import FetchPolicy
 from fx.sources.simulated import Simulated
 from fx.sources.static import Static
 from kurs.config.resources import FXRateSourceSpec
+from kurs.config.secrets import Secrets
 from kurs.kernel.clock import MICROS
 
 

@@ -6,13 +6,13 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
-from fx.sources.addresses import is_address, require_public
 from fx.sources.base import SourceError, SourceFault
-from fx.sources.credentials import Secret
 from fx.sources.policy import FetchPolicy
 from fx.sources.way import Way, way_to
-from kurs.calls import BodyTooLarge, read_bounded
-from kurs.config.resources import PLACEHOLDER, is_plain_host, takes_secret
+from kurs.calls import BodyTooLarge, addresses, read_bounded
+from kurs.calls.addresses import AddressRefused, UrlRefused
+from kurs.config.resources import PLACEHOLDER, takes_secret
+from kurs.config.secrets import Secret
 
 _HEADERS = {
     # Compressed bodies are not accepted: 256 KiB could unpack into any size.
@@ -23,35 +23,14 @@ _HEADERS = {
 
 
 def check_url(url: str, policy: FetchPolicy, *, allow_insecure: bool) -> URL:
-    """Return a URL that may be fetched; raises SourceError naming the reason.
-
-    The URL is parsed once, by the parser that the client uses: were there two, a text could mean a
-    public host to the one that checks and a private one to the one that connects.
-    """
+    """Return a URL that may be fetched; raises SourceError naming the reason."""
+    insecure = "" if allow_insecure else "allowInsecure is not set"
     try:
-        target = URL(url)
-        host = target.raw_host
-    except ValueError:
-        raise SourceError(SourceFault.CONFIGURATION, "the url cannot be read") from None
-    if target.scheme not in ("https", "http") or not host:
-        raise SourceError(SourceFault.CONFIGURATION, "the url is not an https address")
-    if target.scheme == "http" and not allow_insecure:
-        raise SourceError(
-            SourceFault.CONFIGURATION, "the url is not https and allowInsecure is not set"
-        )
-    if target.raw_user is not None or target.raw_password is not None:
-        raise SourceError(SourceFault.CONFIGURATION, "the url holds credentials; use secretRef")
-    if not is_plain_host(host):
-        raise SourceError(SourceFault.ADDRESS, "the host is neither a name nor a usual address")
-    if host in policy.private_hosts:
-        return target
-    if policy.allowed_hosts and host not in policy.allowed_hosts:
-        message = f"{host} is not among the allowed hosts, fx's KURS_ALLOWED_SOURCE_HOSTS"
-        raise SourceError(SourceFault.ADDRESS, message)
-    # aiohttp asks no resolver about a host that is an address already.
-    if is_address(host):
-        require_public(host, host)
-    return target
+        return addresses.check_url(url, policy.hosts, insecure=insecure)
+    except UrlRefused as refused:
+        raise SourceError(SourceFault.CONFIGURATION, str(refused)) from None
+    except AddressRefused as refused:
+        raise _refused(refused) from None
 
 
 def require_trusted(target: URL, secret: str, policy: FetchPolicy) -> None:
@@ -93,6 +72,8 @@ async def fetch_bytes(
         async with asyncio.timeout(timeout_seconds):
             way = await way_to(target, policy)
             return await _get(way, headers, policy)
+    except AddressRefused as refused:
+        raise _refused(refused) from None
     except TimeoutError:
         raise SourceError(
             SourceFault.TIMEOUT, f"{host} did not answer within {timeout_seconds:g} seconds"
@@ -104,6 +85,11 @@ async def fetch_bytes(
         # The class says what happened; the text could quote what the other side sent.
         kind = type(error).__name__
         raise SourceError(SourceFault.UNREACHABLE, f"{host} cannot be read: {kind}") from None
+
+
+def _refused(refused: AddressRefused) -> SourceError:
+    named = ", and fx's KURS_PRIVATE_SOURCE_HOSTS does not name it" if refused.private else ""
+    return SourceError(SourceFault.ADDRESS, f"{refused}{named}")
 
 
 async def _get(way: Way, headers: dict[str, str], policy: FetchPolicy) -> bytes:

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 
 from fx.domain.rates import Observation
 from fx.sources import ecb, json_rates
-from fx.sources.credentials import Secret, Secrets
+from fx.sources.base import SourceError, SourceFault
 from fx.sources.fetch import fetch_bytes
 from fx.sources.policy import FetchPolicy
 from kurs.config.resources import HttpRates
+from kurs.config.secrets import Secret, Secrets, SecretUnusable
 
 
 class HttpFeed:
@@ -57,7 +58,12 @@ class HttpFeed:
 
     def _secret(self) -> Secret | None:
         reference = self._spec.secret_ref
-        return None if reference is None else self._secrets.read(reference.name, reference.key)
+        if reference is None:
+            return None
+        try:
+            return self._secrets.read(reference.name, reference.key)
+        except SecretUnusable as error:
+            raise SourceError(SourceFault.CREDENTIALS, str(error)) from None
 
     def _parse(self, body: bytes, now: int) -> Mapping[str, Observation]:
         if self._spec.format == "ECB":

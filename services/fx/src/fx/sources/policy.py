@@ -4,6 +4,8 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kurs.calls.addresses import HostRules
+
 MAX_BYTES = 256 * 1024
 
 
@@ -24,3 +26,10 @@ class FetchPolicy:
     proxy: str = field(default="", repr=False)
     proxy_resolves: bool = False
     tls: ssl.SSLContext | None = field(default=None, repr=False)
+
+    @property
+    def hosts(self) -> HostRules:
+        """The rules about hosts, which hold for destinations of webhooks, too."""
+        return HostRules(
+            self.allowed_hosts, self.private_hosts, allowed_by="fx's KURS_ALLOWED_SOURCE_HOSTS"
+        )

@@ -13,9 +13,9 @@ from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from fx.sources.addresses import PublicResolver, is_address
 from fx.sources.base import SourceError, SourceFault
 from fx.sources.policy import FetchPolicy
+from kurs.calls.addresses import PublicResolver, is_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,10 @@ class Way:
 
 
 async def way_to(target: URL, policy: FetchPolicy) -> Way:
-    """Return the way to a URL that may be fetched; raises SourceError, or OSError from DNS."""
+    """Return the way to a URL that may be fetched.
+
+    Raises SourceError, AddressRefused, and OSError from DNS.
+    """
     host = target.raw_host or ""
     if host in policy.private_hosts:
         return Way(target, resolver=ThreadedResolver())

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from fx.sources import SourceError, SourceFault
-from fx.sources.addresses import PublicResolver, is_public
 from fx.sources.fetch import check_url
 from fx.sources.policy import FetchPolicy
+from kurs.calls.addresses import AddressRefused, PublicResolver, is_public
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ async def test_one_private_address_spoils_the_name(
 ) -> None:
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", answering(*addresses))
 
-    with pytest.raises(SourceError) as error:
+    with pytest.raises(AddressRefused) as error:
         await PublicResolver().resolve("rates.example.org", 443)
 
-    assert error.value.fault is SourceFault.ADDRESS
+    assert error.value.private
     assert "10.0.0.1" not in str(error.value)

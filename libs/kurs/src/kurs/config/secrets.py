@@ -1,4 +1,4 @@
-"""The secret that a feed asks for: a mounted file, or a variable of the environment."""
+"""A secret that a resource asks for: a mounted file, or a variable of the environment."""
 
 import os
 import re
@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fx.sources.base import SourceError, SourceFault
-
 MAX_BYTES = 8 * 1024
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
+
+
+class SecretUnusable(Exception):
+    """There is no such secret, or none of the expected form; the message never quotes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Secret:
 class Secrets:
     """Finds `<folder>/<name>/<key>`, else `KURS_SECRET_<NAME>_<KEY>`.
 
-    Values are read anew for each fetch, so that a rotated one is used at once, and are never kept
+    Values are read anew each time, so that a rotated one is used at once, and are never kept
     in a message, a log or a repr.
     """
 
@@ -32,7 +34,7 @@ class Secrets:
         self._environment = environment
 
     def read(self, name: str, key: str) -> Secret:
-        """Return the value as a header can carry it; raises SourceError naming the reference."""
+        """Return the value as a header can carry it; raises SecretUnusable naming the reference."""
         value = self._from_file(name, key)
         if value is None:
             value = self._environment.get(variable(name, key))
@@ -61,5 +63,5 @@ def variable(name: str, key: str) -> str:
     return "KURS_SECRET_" + re.sub(r"[^A-Z0-9]", "_", f"{name}_{key}".upper())
 
 
-def _wrong(name: str, key: str, what: str) -> SourceError:
-    return SourceError(SourceFault.CREDENTIALS, f"the key {key} of secret {name} {what}")
+def _wrong(name: str, key: str, what: str) -> SecretUnusable:
+    return SecretUnusable(f"the key {key} of secret {name} {what}")

@@ -1,11 +1,10 @@
-"""Secrets of feeds."""
+"""Secrets that resources ask for."""
 
 from pathlib import Path
 
 import pytest
 
-from fx.sources import SourceError, SourceFault
-from fx.sources.credentials import Secrets, variable
+from kurs.config.secrets import Secrets, SecretUnusable, variable
 
 SECRET = "s3cr3t-value"
 
@@ -43,17 +42,15 @@ def test_a_variable_stands_in_for_a_file(folder: Path) -> None:
      (".", "outside"), ("rates-api", "../outside"), ("rates-api", "")],
 )  # fmt: skip
 def test_what_is_no_key_of_a_secret_is_refused(folder: Path, name: str, key: str) -> None:
-    with pytest.raises(SourceError) as error:
+    with pytest.raises(SecretUnusable):
         Secrets(folder, {}).read(name, key)
-
-    assert error.value.fault is SourceFault.CREDENTIALS
 
 
 @pytest.mark.parametrize("value", ["", "   ", "two\nlines", "tab\tbed", "café"])
 def test_a_value_that_no_header_can_carry_is_refused_unsaid(folder: Path, value: str) -> None:
     (folder / "rates-api" / "token").write_text(value)
 
-    with pytest.raises(SourceError) as error:
+    with pytest.raises(SecretUnusable) as error:
         Secrets(folder, {}).read("rates-api", "token")
 
     assert str(error.value) == (
