@@ -72,6 +72,7 @@ class SmallCluster:
         self.events: list[tuple[str, Note]] = []
         self.writes: list[str] = []
         self.down = False
+        self.remembered: str | None = None
 
     def apply(self, content: Mapping[str, Any]) -> None:
         """Store a resource as `kubectl apply` does: a changed spec is a new generation."""
@@ -117,6 +118,14 @@ class SmallCluster:
         self._reach()
         self.texts[config_map] = text
         self.writes.append(config_map)
+
+    async def accepted(self) -> str | None:
+        self._reach()
+        return self.remembered
+
+    async def keep_accepted(self, text: str) -> None:
+        self._reach()
+        self.remembered = text
 
     async def poke(self, pod: str, digest: str) -> None:
         self._reach()

@@ -135,6 +135,21 @@ async def test_the_heads_of_the_ledger_are_read_and_patched_by_name():
     assert server.body == {"data": {"heads": "two\n"}}
 
 
+async def test_what_fx_accepted_is_beside_its_document_under_a_name_of_its_own():
+    labelled = {"metadata": {"name": "kurs-fx-config"}, "data": {"accepted.json": "{}"}}
+    other = {"metadata": {"name": "kurs-risk-config"}, "data": {"accepted.json": "no"}}
+    server = Server({"metadata": {}, "items": [other, labelled]}, {"metadata": {}, "items": []})
+    cluster = cluster_of(server)
+
+    assert await cluster.accepted() == "{}"
+    assert await cluster.accepted() is None
+
+    await cluster.keep_accepted("{}")
+    # Applied by the manager of documents, it would take the document away.
+    assert server.last.url.params["fieldManager"] == "kurs-operator-accepted"
+    assert server.body["data"] == {"accepted.json": "{}"}
+
+
 async def test_an_event_is_about_the_resource():
     server = Server()
 

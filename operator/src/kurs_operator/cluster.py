@@ -16,13 +16,16 @@ from lightkube.resources.apiextensions_v1 import CustomResourceDefinition
 from lightkube.resources.core_v1 import ConfigMap, Event, Pod
 from lightkube.types import PatchType
 
+from kurs.config.accepted import ACCEPTED_FILE
 from kurs.config.resources import API_VERSION, FILE_NAME
 from kurs.kernel.clock import Clock, SystemClock, to_rfc3339
+from kurs_operator.documents import SERVICES
 from kurs_operator.fleet import COMPONENT, PART_OF, POKE
 from kurs_operator.ruling import Identity
 from kurs_operator.status import Note
 
 NAME = "kurs-operator"
+REMEMBERING = "kurs-operator-accepted"
 """The field manager of what is applied, and the reporter of Events."""
 LABELS: Mapping[str, str] = {
     PART_OF: "kurs",
@@ -30,6 +33,7 @@ LABELS: Mapping[str, str] = {
 }
 GROUP, VERSION = API_VERSION.split("/")
 PLURALS: Mapping[str, str] = {"FXRateSource": "fxratesources", "RiskThreshold": "riskthresholds"}
+_FX_CONFIG = SERVICES["fx"].config_map
 HEADS, HEADS_KEY = "kurs-ledger-heads", "heads"
 """The ConfigMap of the ledger's signed heads, and the key of their text in it."""
 SERVED_RETRY_SECONDS = 2.0
@@ -64,6 +68,14 @@ class ClusterPort(Protocol):
 
     async def apply_document(self, config_map: str, text: str) -> None:
         """Make a ConfigMap hold a document, whoever wrote to it before."""
+        ...
+
+    async def accepted(self) -> str | None:
+        """Return the text of what fx accepted last, None without one."""
+        ...
+
+    async def keep_accepted(self, text: str) -> None:
+        """Let the ConfigMap of fx hold what it accepted last, beside its document."""
         ...
 
     async def poke(self, pod: str, digest: str) -> None:
@@ -133,6 +145,27 @@ class Cluster:
             metadata=ObjectMeta(name=config_map, labels=dict(LABELS)), data={FILE_NAME: text}
         )
         await _asked(f"apply ConfigMap {config_map}", self._client.apply(content, force=True))
+
+    async def accepted(self) -> str | None:
+        """Return the text of what fx accepted last, None without one."""
+
+        async def listed() -> list[str]:
+            found = self._client.list(ConfigMap, labels={"app.kubernetes.io/managed-by": NAME})
+            data = [
+                item.data or {}
+                async for item in found
+                if item.metadata and item.metadata.name == _FX_CONFIG
+            ]
+            return [texts[ACCEPTED_FILE] for texts in data if ACCEPTED_FILE in texts]
+
+        # The Role lists ConfigMaps, and reads none of them by name but the ledger's heads.
+        return next(iter(await _asked("list ConfigMaps", listed())), None)
+
+    async def keep_accepted(self, text: str) -> None:
+        """Let the ConfigMap of fx hold what it accepted last, beside its document."""
+        content = ConfigMap(metadata=ObjectMeta(name=_FX_CONFIG), data={ACCEPTED_FILE: text})
+        call = self._client.apply(content, field_manager=REMEMBERING, force=True)
+        await _asked(f"apply ConfigMap {_FX_CONFIG}", call)
 
     async def ledger_heads(self) -> str:
         """Return the text of the ledger's heads; the chart made the ConfigMap, empty at first."""

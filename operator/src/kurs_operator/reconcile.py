@@ -33,6 +33,7 @@ from kurs_operator.fleet import Fleet, fleet
 from kurs_operator.last_good import hold_last_good, with_refused
 from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.pokes import Pokes
+from kurs_operator.remembering import Remembering
 from kurs_operator.ruling import Identity, Ruling
 from kurs_operator.settings import CHANGE_TICKET
 from kurs_operator.status import DEADLINE, Judged, deadline_of, notes, status_of
@@ -95,6 +96,7 @@ class Reconciler:
         self._clock = clock
         self._cache = NamespaceCache(cluster)
         self._pokes = Pokes(cluster.poke)
+        self._remembering = Remembering(cluster, clock=clock, logger=telemetry.logger)
         self._written: dict[str, Written] = {}
         self._since: dict[str, int] = {}
         self._told_at: dict[str, int] = {}
@@ -118,6 +120,7 @@ class Reconciler:
         rulings = with_refused(compilation.rulings, {**approved.refused, **refused_edits})
         self._log_faults(rulings)
         again, unwritten = await self._tell(rulings, approved.approvals, now)
+        await self._remembering.keep(compilation.documents["fx"], self._acks.known.values())
         self.settled = True
         if faults or unwritten:
             raise (faults + unwritten)[0]

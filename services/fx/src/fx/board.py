@@ -6,9 +6,10 @@ from contextlib import suppress
 
 from fx.domain.agreement import Doubt, agreed
 from fx.domain.open_quotes import Ceiling
-from fx.domain.rates import SourceRates
+from fx.domain.rates import Observation, SourceRates
 from fx.domain.table import RateTable
 from fx.feed import Feed, summary
+from fx.memory import Remembered, remembered, told
 from fx.metrics import FxMetrics, RateCollector
 from fx.settings import FxSettings
 from fx.sources.build import source_of
@@ -42,18 +43,24 @@ class RateBoard:
         self.ceilings: tuple[Ceiling, ...] = ()
         """What the document says of quotes that one merchant may have open."""
         self._served = False
+        self._folder = settings.config_dir
+        self._remembered: Remembered | None = None
         self._doubts: Mapping[str, tuple[Doubt, ...]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         telemetry.registry.register(RateCollector(self._view, clock))
 
     def apply(self, document: FxDocument) -> None:
         """Put a document in force; sources that it leaves unchanged go on undisturbed."""
+        if self._remembered is None:
+            self._remembered = remembered(self._folder, self._clock.now(), self._telemetry)
         before = {_key(feed.configured): feed for feed in self.feeds}
         feeds = tuple(
             self._feed(configured, before.get(_key(configured)))
             for configured in document.payload.rate_sources
             if not configured.spec.suspend
         )
+        # Of a source that comes later, what is remembered may be of an earlier one.
+        self._remembered = {}
         old, self.feeds, self.document = self.feeds, feeds, document
         self.ceilings = tuple(map(_ceiling, document.payload.open_quotes or ()))
         self._swap()
@@ -99,9 +106,16 @@ class RateBoard:
             telemetry=self._telemetry,
             metrics=self._metrics,
             changed=self._swap,
-            last=before.rates.observed if before is not None and _akin(before, configured) else {},
+            last=self._last(configured, before),
             not_before=before.not_before if before is not None and _asks(before, configured) else 0,
         )
+
+    def _last(self, configured: ConfiguredSource, before: Feed | None) -> Mapping[str, Observation]:
+        if before is not None:
+            return before.rates.observed if _akin(before, configured) else {}
+        if configured.spec.http is None or self._remembered is None:
+            return {}
+        return self._remembered.get((configured.name, configured.spec.base_currency), {})
 
     def _leave(self, feed: Feed) -> None:
         task = feed.stop()
@@ -149,6 +163,7 @@ class RateBoard:
             reason=reason,
             error=error,
             observed_at=None if feed.as_of is None else to_rfc3339(feed.as_of),
+            accepted=told(feed.rates),
         )
 
 

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
 
+from kurs.config.accepted import AcceptedRates
 from kurs.config.resources import FILE_NAME, Document, SourceRef, describe, digest_of, explain
 from kurs.kernel.clock import MICROS, Clock, SystemClock, to_rfc3339
 from kurs.kernel.files import WatchedFile
@@ -212,8 +213,8 @@ class ResourceReport(BaseModel):
     """What a service can say of one resource in force.
 
     Of a rate source its health (None before its first answer), what kind of thing is wrong (one of
-    a fixed set) and what it is, and the date of its oldest rate. Of a threshold in Shadow mode how
-    often it would have decided what.
+    a fixed set) and what it is, the date of its oldest rate, and what it accepted last, where jumps
+    are measured from that. Of a threshold in Shadow mode how often it would have decided what.
     """
 
     kind: str
@@ -223,6 +224,7 @@ class ResourceReport(BaseModel):
     error: str | None = None
     observed_at: str | None = None
     decisions: dict[str, int] = {}
+    accepted: AcceptedRates | None = None
 
 
 class ConfigState(BaseModel):
