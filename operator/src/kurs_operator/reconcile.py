@@ -96,7 +96,7 @@ class Reconciler:
         self._clock = clock
         self._cache = NamespaceCache(cluster)
         self._pokes = Pokes(cluster.poke)
-        self._remembering = Remembering(cluster, clock=clock, logger=telemetry.logger)
+        self._remembering = Remembering(cluster, clock=clock, telemetry=telemetry)
         self._written: dict[str, Written] = {}
         self._since: dict[str, int] = {}
         self._told_at: dict[str, int] = {}

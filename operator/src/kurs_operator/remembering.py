@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from pydantic import ValidationError
-from structlog.typing import FilteringBoundLogger
 
 from kurs.config.accepted import MAX_ACCEPTED_BYTES, Accepted, AcceptedRate, AcceptedRates
 from kurs.config.resources import Document, FxDocument
 from kurs.kernel.clock import MICROS, Clock
+from kurs.telemetry import Telemetry
 from kurs_operator.cluster import ClusterFault
 from kurs_operator.fleet import Ack
 
@@ -35,12 +35,10 @@ class AcceptedPort(Protocol):
 class Remembering:
     """Holds what is known, which a restart reads from the ConfigMap."""
 
-    def __init__(
-        self, cluster: AcceptedPort, *, clock: Clock, logger: FilteringBoundLogger
-    ) -> None:
+    def __init__(self, cluster: AcceptedPort, *, clock: Clock, telemetry: Telemetry) -> None:
         self._cluster = cluster
         self._clock = clock
-        self._logger = logger
+        self._logger = telemetry.logger
         self._known: Accepted | None = None
         self._text: str | None = None
         self._due = 0
