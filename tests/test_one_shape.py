@@ -33,7 +33,7 @@ EVERY = {
 WITH_DATABASE = {"store": "all SQL", "migrations": "how its tables came to be"}
 CALLED_BY_SERVICES = {"service_routes": "what services reach", "batches": "a batch and its items"}
 HAVE = {
-    "payments": {**EVERY, **WITH_DATABASE},
+    "payments": {**EVERY, **WITH_DATABASE, "read_routes": "what merchants only read"},
     "wallet": {**EVERY, **WITH_DATABASE, **CALLED_BY_SERVICES},
     "risk": {**EVERY, **WITH_DATABASE, **CALLED_BY_SERVICES},
     "fx": {**EVERY, **CALLED_BY_SERVICES},
@@ -53,7 +53,7 @@ def modules(service: str) -> set[str]:
 
 
 def routers(service: str) -> Iterator[tuple[ModuleType, APIRouter]]:
-    for name in ("routes", "service_routes"):
+    for name in ("routes", "read_routes", "service_routes"):
         if name in HAVE[service]:
             module = import_module(f"{service}.{name}")
             yield module, getattr(module, name)

@@ -12,11 +12,14 @@ from kurs.kernel.roles import ROLES
 EXPECTED = """
 POST /payments                      payments pay
 GET  /payments                      payments read
+GET  /payments.csv                  payments read
 GET  /payments/events               payments read
 GET  /payments/{payment_id}         payments read
 POST /payments/{payment_id}/capture payments pay
 POST /payments/{payment_id}/void    payments pay
 POST /payments/{payment_id}/refunds payments refund
+GET  /payments/{payment_id}/refunds payments read
+GET  /payments/{payment_id}/explain payments read
 POST /payments/{payment_id}/approve payments review
 POST /payments/{payment_id}/refuse  payments review
 GET  /events                        payments read

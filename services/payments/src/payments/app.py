@@ -13,11 +13,14 @@ from payments.accounts import AccountDirectory
 from payments.assessment import Assessor, Dependencies
 from payments.clients import BatchClient
 from payments.event_document import webhooks
+from payments.explanation import Explanations
 from payments.exposure import Exposure
 from payments.feed import Feed
 from payments.flow import Flow
 from payments.metrics import PaymentMetrics
 from payments.migrations import VERSIONS
+from payments.payment_reads import PaymentReads
+from payments.read_routes import read_routes
 from payments.reconciliation import Reconciliation
 from payments.routes import routes
 from payments.service import PaymentService
@@ -72,7 +75,9 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     )
     service.beat("sweep", sweeper.sweep, seconds=settings.sweep_seconds)
     _add_comparisons(service, database, dependencies.accounts, metrics)
-    app = service.app(routes)
+    service.add(PaymentReads(database))
+    service.add(_explanations(service, database, dependencies.accounts))
+    app = service.app(routes, read_routes)
     app.webhooks.include_router(webhooks())
     return app
 
@@ -103,6 +108,19 @@ def _dependencies(service: Service[PaymentsSettings], batches: BatchMetrics) -> 
         fx=batch("fx", settings.fx_url, "/quotes/batch"),
         wallet=batch("wallet", settings.wallet_url, "/transfers/batch"),
     )
+
+
+def _explanations(
+    service: Service[PaymentsSettings], database: Database, accounts: AccountDirectory
+) -> Explanations:
+    settings = service.settings
+    risk = service.client(
+        "risk",
+        settings.risk_url,
+        name="risk-decisions",
+        timeout_seconds=settings.payment_seconds,
+    )
+    return Explanations(database, accounts.client, risk)
 
 
 def _add_comparisons(

@@ -1,17 +1,20 @@
-"""Where a page of payments ends, as text that callers give back unchanged."""
+"""Where a page ends, as text that callers give back unchanged."""
 
 import base64
 import binascii
 
 from payments.errors import CursorInvalid
-from payments.store.reads import Place
+
+Place = tuple[int, str]
+"""A moment (microseconds since the epoch), and the id that tells those of one moment apart."""
 
 
 def write_cursor(place: Place | None) -> str | None:
     """Return the cursor of a place; None for none."""
     if place is None:
         return None
-    return base64.urlsafe_b64encode(f"{place.created_at}|{place.uid}".encode()).decode()
+    at, name = place
+    return base64.urlsafe_b64encode(f"{at}|{name}".encode()).decode()
 
 
 def read_cursor(cursor: str | None) -> Place | None:
@@ -19,11 +22,11 @@ def read_cursor(cursor: str | None) -> Place | None:
     if cursor is None:
         return None
     try:
-        created_at, uid = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
+        created_at, name = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
         at = int(created_at)
     except (ValueError, binascii.Error):
         raise CursorInvalid from None
     # The database could take neither: a number beyond 64 bits, and text with a NUL in it.
-    if not 0 <= at < 2**63 or "\0" in uid:
+    if not 0 <= at < 2**63 or "\0" in name:
         raise CursorInvalid
-    return Place(at, uid)
+    return at, name

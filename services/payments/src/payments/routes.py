@@ -1,4 +1,7 @@
-"""The routes of payments: read the request, call one use case, shape the answer."""
+"""The routes of payments: read the request, call one use case, shape the answer.
+
+Lists and what is told of a payment are in `read_routes`.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -8,7 +11,6 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import TypeAdapter
 
 from kurs.edges import edge_request_id
-from kurs.kernel.accounts import shown
 from kurs.kernel.caller import CallerDep, MerchantRequired, caller
 from kurs.kernel.errors import BadRequest, Unavailable, problem_responses
 from kurs.kernel.ids import PaymentId
@@ -16,10 +18,8 @@ from kurs.web.direct import direct_post, read_json
 from kurs.web.parts import from_app, part_of
 from kurs.web.routing import router
 from payments.answers import payment_answer
-from payments.cursors import read_cursor, write_cursor
 from payments.domain.moves import Kind
 from payments.errors import (
-    CursorInvalid,
     FourEyes,
     IdempotencyKeyInvalid,
     IdempotencyKeyRequired,
@@ -41,14 +41,11 @@ from payments.schemas import (
     EventQuery,
     EventsAnswer,
     PaymentAnswer,
-    PaymentQuery,
     PaymentRequest,
-    PaymentsAnswer,
     RefundAnswer,
     RefundRequest,
 )
 from payments.service import PaymentService
-from payments.store.reads import Filter
 
 _COMMON = problem_responses(MerchantRequired, IdempotencyKeyInvalid)
 routes = router(tags=["payments"], responses=_COMMON)
@@ -116,26 +113,6 @@ async def pay(request: Request) -> Response:
     body = await read_json(request, _PAYMENT)
     service = part_of(request, PaymentService)
     return _respond(await service.pay(who, body, key, edge_request_id(request.scope)))
-
-
-@routes.get("/payments", response_model=PaymentsAnswer, responses=problem_responses(CursorInvalid))
-async def list_payments(
-    caller: CallerDep,
-    service: Service,
-    query: Annotated[PaymentQuery, Query()],
-) -> PaymentsAnswer:
-    """List payments, newest first."""
-    after = read_cursor(query.cursor)
-    account = query.account and shown(caller.merchant, query.account)
-    wanted = Filter(caller.merchant, query.stored_status, account, after, query.limit)
-    page = await service.list(wanted)
-    return PaymentsAnswer(
-        items=[
-            payment_answer(found.payment, full=caller.sees_all, waiting=found.waiting)
-            for found in page.items
-        ],
-        next_cursor=write_cursor(page.end),
-    )
 
 
 @routes.get(

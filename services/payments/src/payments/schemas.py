@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from kurs.contracts.fx import MAX_TOKEN_LENGTH
 from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, NewPaymentId
 from payments.domain.event_types import EventType
-from payments.domain.moves import Status
 
 Text = Annotated[str, StringConstraints(max_length=500)]
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
@@ -50,20 +49,6 @@ class RefundRequest(_Body):
     """How much to give back, in the payment's currency."""
 
     amount: AmountIn
-
-
-class PaymentQuery(_Body):
-    """Which payments to list. What was received and has no outcome yet is PROCESSING to callers."""
-
-    status: Status | Literal["PROCESSING"] | None = None
-    account: AccountRef | None = None
-    cursor: Annotated[str, StringConstraints(max_length=300)] | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-
-    @property
-    def stored_status(self) -> Status | None:
-        """The status to look for."""
-        return Status.RECEIVED if self.status == "PROCESSING" else self.status
 
 
 class EventQuery(_Body):

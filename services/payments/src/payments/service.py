@@ -163,10 +163,6 @@ class PaymentService:
             raise PaymentNotFound
         return found
 
-    async def list(self, wanted: reads.Filter) -> reads.Page:
-        """Return a page of payments."""
-        return await self._database.read(lambda c: reads.list_payments(c, wanted))
-
     async def resume(self, started: Started) -> None:
         """Drive an operation that somebody left; raises Unanswered when it is still open."""
         await self._flow.settle(started, self._deadline())

@@ -4,7 +4,7 @@ Amounts are decimal strings in major units. Times are RFC 3339 in public, micros
 epoch between services.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -24,22 +24,12 @@ from kurs.contracts.risk import (
     ScoreItem,
     ScoreResult,
 )
-from kurs.kernel.clock import from_rfc3339
 from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, PaymentId
-
-
-def _moment(value: Any) -> Any:
-    if isinstance(value, str) and len(value) <= 40:
-        try:
-            return from_rfc3339(value)
-        except (ValueError, OverflowError):
-            raise ValueError("write a moment like 2026-01-31T08:00:00Z") from None
-    return value
-
+from kurs.kernel.moments import read_moment
 
 Moment = Annotated[
     Micros,
-    BeforeValidator(_moment),
+    BeforeValidator(read_moment),
     WithJsonSchema(
         {
             "anyOf": [

@@ -64,11 +64,14 @@ def _payments() -> tuple[PublicRoute, ...]:
     return (
         route("POST", "", "pay", "Make a payment"),
         route("GET", "", "read", "List payments"),
+        route("GET", ".csv", "read", "Export payments as CSV", streams=True),
         route("GET", "/events", "read", "Follow payments as server-sent events", streams=True),
         route("GET", "/{payment_id}", "read", "Read a payment"),
         route("POST", "/{payment_id}/capture", "pay", "Capture an authorized payment"),
         route("POST", "/{payment_id}/void", "pay", "Void an authorized payment"),
         route("POST", "/{payment_id}/refunds", "refund", "Refund a captured payment"),
+        route("GET", "/{payment_id}/refunds", "read", "List the refunds of a payment"),
+        route("GET", "/{payment_id}/explain", "read", "Explain a payment"),
         route("POST", "/{payment_id}/approve", "review", "Approve a payment under review"),
         route("POST", "/{payment_id}/refuse", "review", "Refuse a payment under review"),
     )
@@ -105,7 +108,11 @@ def _from_outside(service: str) -> tuple[Route, ...]:
 
 EDGES: Final[Mapping[Edge, tuple[Route, ...]]] = {
     **{(GATEWAY, service): _from_outside(service) for service in (PAYMENTS, FX, WALLET, RISK)},
-    (PAYMENTS, RISK): (Route("POST", "/score/batch"), Route("POST", "/exposure/batch")),
+    (PAYMENTS, RISK): (
+        Route("POST", "/score/batch"),
+        Route("POST", "/exposure/batch"),
+        Route("GET", "/decisions/{payment_id}"),
+    ),
     (PAYMENTS, FX): (Route("POST", "/quotes/batch"),),
     (PAYMENTS, WALLET): (
         Route("POST", "/transfers/batch"),

@@ -34,6 +34,7 @@ _HINTS: Mapping[str, str] = {
     "too_short": "write at least {min_length} of them",
     "too_long": "write at most {max_length} of them",
     "reserved_id": "choose another id",
+    "moment": "write a moment like 2026-01-31T08:00:00Z",
 }
 """What would be right, by the type of a finding."""
 _SOURCES = ("body", "query", "path", "header", "cookie")

@@ -1,34 +1,15 @@
-"""The reads of payments: one, a page, an operation, and what is overdue."""
+"""The reads of payments: one, an operation, and what is overdue."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, or_, select, tuple_
+from sqlalchemy import Connection, select
 
 from kurs.data.bulk import rows_with
 from payments.domain.operation import Operation, Waiting
 from payments.domain.payment import Payment
 from payments.store.rows import read_operation, read_payment, read_waiting
 from payments.store.tables import operations, payments
-
-
-class Place(NamedTuple):
-    """Where in a list of payments, newest first, one is: by when it was made, and its uid."""
-
-    created_at: int
-    uid: str
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What a list of payments is narrowed to; it begins behind `after`."""
-
-    merchant: str
-    status: str | None = None
-    account: str | None = None
-    after: Place | None = None
-    limit: int = 50
 
 
 class Found(NamedTuple):
@@ -38,21 +19,13 @@ class Found(NamedTuple):
     waiting: Waiting | None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some payments, newest first, and where this page ends; None when it is the last one."""
-
-    items: Sequence[Found]
-    end: Place | None
-
-
 def find_payment(connection: Connection, uid: str) -> Found | None:
     """Return a payment by its id, None if there is none."""
     row = connection.execute(select(payments).where(payments.c.uid == uid)).mappings().first()
     if row is None:
         return None
     payment = read_payment(row)
-    return _with_waiting(connection, [payment])[0]
+    return with_waiting(connection, [payment])[0]
 
 
 def find_operation(connection: Connection, operation_id: str) -> Operation | None:
@@ -60,25 +33,6 @@ def find_operation(connection: Connection, operation_id: str) -> Operation | Non
     query = select(operations).where(operations.c.operation_id == operation_id)
     row = connection.execute(query).mappings().first()
     return None if row is None else read_operation(row)
-
-
-def list_payments(connection: Connection, wanted: Filter) -> Page:
-    """Return a page of payments."""
-    query = select(payments).where(payments.c.merchant == wanted.merchant)
-    if wanted.status is not None:
-        query = query.where(payments.c.status == wanted.status)
-    if wanted.account is not None:
-        sides = (payments.c.source_account, payments.c.destination_account)
-        query = query.where(or_(*(side == wanted.account for side in sides)))
-    order = (payments.c.created_at, payments.c.uid)
-    if wanted.after is not None:
-        query = query.where(tuple_(*order) < wanted.after)
-    query = query.order_by(*(column.desc() for column in order)).limit(wanted.limit + 1)
-    found = [read_payment(row) for row in connection.execute(query).mappings()]
-    more = len(found) > wanted.limit
-    items = found[: wanted.limit]
-    end = Place(items[-1].created_at, items[-1].uid) if more else None
-    return Page(_with_waiting(connection, items), end)
 
 
 def overdue_holds(connection: Connection, now: int, limit: int) -> Sequence[Payment]:
@@ -92,7 +46,8 @@ def overdue_holds(connection: Connection, now: int, limit: int) -> Sequence[Paym
     return [read_payment(row) for row in connection.execute(query).mappings()]
 
 
-def _with_waiting(connection: Connection, found: Sequence[Payment]) -> list[Found]:
+def with_waiting(connection: Connection, found: Sequence[Payment]) -> list[Found]:
+    """Return payments, each with what it waits for."""
     names = [p.active_operation for p in found if p.active_operation is not None]
     rows = rows_with(connection, operations, "operation_id", names) if names else ()
     waiting = {row["operation_id"]: read_waiting(row) for row in rows}

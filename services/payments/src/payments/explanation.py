@@ -1,0 +1,108 @@
+"""Why a payment is where it is: its story, with what the ledger and risk say of it."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from kurs.calls import ServiceClient, TransportError
+from kurs.contracts.wallet import TransferResult
+from kurs.data.database import Database
+from kurs.kernel.caller import KEY_ID_HEADER, MERCHANT_HEADER, ROLES_HEADER, Caller
+from payments.domain.moves import Kind
+from payments.domain.operation import Operation
+from payments.errors import PaymentNotFound
+from payments.store.story import Story, read_story
+
+_REFUNDS = 20
+"""How many refunds are explained; all of them are in their own list."""
+_IN_LEDGER = frozenset(Kind) - {Kind.REFUSE, Kind.VOID, Kind.EXPIRE}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A payment's story. `transfers` are the ledger's by id, `decision` is risk's answer.
+
+    `unavailable` names those services that said nothing.
+    """
+
+    story: Story
+    transfers: Mapping[str, TransferResult] = field(default_factory=dict)
+    decision: Mapping[str, Any] | None = None
+    unavailable: Sequence[str] = ()
+
+
+class _Silent(Exception):
+    """A service did not tell its part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanations:
+    """Puts a payment's story together. A service that is away leaves its part out, and no more."""
+
+    database: Database
+    wallet: ServiceClient
+    risk: ServiceClient
+
+    async def explain(self, caller: Caller, payment_id: str) -> Told:
+        """Return the story of the caller's payment; raises PaymentNotFound."""
+        uid = f"{caller.merchant}:{payment_id}"
+        story = await self.database.read(lambda c: read_story(c, uid, _REFUNDS))
+        if story is None:
+            raise PaymentNotFound
+        asked = [o for o in (*story.operations, *story.refunds) if o.kind in _IN_LEDGER]
+        transfers, decision = await asyncio.gather(
+            self._transfers(asked), self._decision(caller, payment_id), return_exceptions=True
+        )
+        silent = []
+        if isinstance(transfers, BaseException):
+            _only_silence(transfers)
+            silent.append("wallet")
+            transfers = {}
+        if isinstance(decision, BaseException):
+            _only_silence(decision)
+            silent.append("risk")
+            decision = None
+        return Told(story, transfers, decision, silent)
+
+    async def _transfers(self, asked: Sequence[Operation]) -> Mapping[str, TransferResult]:
+        names = [operation.operation_id for operation in asked]
+        found = await asyncio.gather(*(self._transfer(name) for name in names))
+        return {name: each for name, each in zip(names, found, strict=True) if each is not None}
+
+    async def _transfer(self, name: str) -> TransferResult | None:
+        stored: TransferResult | None = await _ask(
+            self.wallet, f"/transfers/{quote(name, safe='')}", {}
+        )
+        return stored
+
+    async def _decision(self, caller: Caller, payment_id: str) -> Mapping[str, Any] | None:
+        on_behalf = {
+            MERCHANT_HEADER: caller.merchant,
+            KEY_ID_HEADER: caller.key_id,
+            ROLES_HEADER: ",".join(sorted(caller.roles)),
+        }
+        decision: Mapping[str, Any] | None = await _ask(
+            self.risk, f"/decisions/{payment_id}", on_behalf
+        )
+        return decision
+
+
+async def _ask(client: ServiceClient, path: str, headers: Mapping[str, str]) -> Any:
+    """Return what a service has there, None when it has nothing; raises _Silent."""
+    try:
+        answer = await client.request("GET", path, headers=headers, retryable=True)
+    except TransportError as error:
+        raise _Silent(client.name) from error
+    if answer.status == 404:
+        return None
+    if answer.status != 200:
+        raise _Silent(client.name)
+    return json.loads(answer.body)
+
+
+def _only_silence(error: BaseException) -> None:
+    if not isinstance(error, _Silent):
+        raise error

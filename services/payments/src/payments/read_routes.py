@@ -1,0 +1,136 @@
+"""The routes of payments that only read: lists, exports, refunds and the whole story."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated
+
+from fastapi import Path, Query, Response
+
+from kurs.kernel.accounts import shown
+from kurs.kernel.caller import Caller, CallerDep, MerchantRequired
+from kurs.kernel.errors import FieldError, Unprocessable, problem_responses
+from kurs.kernel.ids import PaymentId
+from kurs.kernel.validation import read_amount
+from kurs.web.csv_stream import DOCUMENTED, csv_answer
+from kurs.web.parts import from_app
+from kurs.web.routing import router
+from payments.answers import payment_answer
+from payments.cursors import read_cursor, write_cursor
+from payments.errors import CursorInvalid, PaymentNotFound
+from payments.explanation import Explanations
+from payments.payment_reads import PaymentReads
+from payments.read_answers import COLUMNS, csv_row, explain_answer, refund_entry
+from payments.read_schemas import (
+    ExplainAnswer,
+    PaymentFilter,
+    PaymentQuery,
+    RefundQuery,
+    RefundsAnswer,
+)
+from payments.schemas import PaymentsAnswer
+from payments.store.lists import Cut, Filter, words_of
+
+Reads = Annotated[PaymentReads, from_app(PaymentReads)]
+PaymentPath = Annotated[PaymentId, Path()]
+
+read_routes = router(tags=["payments"], responses=problem_responses(MerchantRequired))
+
+
+@read_routes.get("/payments", summary="List payments", responses=problem_responses(CursorInvalid))
+async def list_payments(
+    caller: CallerDep, reads: Reads, query: Annotated[PaymentQuery, Query()]
+) -> PaymentsAnswer:
+    """List payments, newest first unless asked otherwise, narrowed to what is asked for."""
+    cut = Cut(read_cursor(query.cursor), query.limit, query.order == "oldest")
+    page = await reads.list(_filter(caller, query), cut)
+    return PaymentsAnswer(
+        items=[
+            payment_answer(found.payment, full=caller.sees_all, waiting=found.waiting)
+            for found in page.items
+        ],
+        next_cursor=write_cursor(page.end),
+    )
+
+
+@read_routes.get(
+    "/payments.csv",
+    summary="Export payments as CSV",
+    response_class=Response,
+    responses=DOCUMENTED,
+)
+async def export_payments(
+    caller: CallerDep, reads: Reads, query: Annotated[PaymentFilter, Query()]
+) -> Response:
+    """Export the whole list as CSV, as it is read; a text that begins like a formula gets a `'`."""
+    wanted = _filter(caller, query)
+
+    async def pages() -> AsyncIterator[Sequence[Sequence[str]]]:
+        async for found in reads.all(wanted, oldest_first=query.order == "oldest"):
+            yield [csv_row(each) for each in found]
+
+    return csv_answer("payments", COLUMNS, pages(), rows=await reads.count(wanted))
+
+
+@read_routes.get(
+    "/payments/{payment_id}/refunds",
+    summary="List the refunds of a payment",
+    responses=problem_responses(PaymentNotFound, CursorInvalid),
+)
+async def list_refunds(
+    payment_id: PaymentPath,
+    caller: CallerDep,
+    reads: Reads,
+    query: Annotated[RefundQuery, Query()],
+) -> RefundsAnswer:
+    """List what was given back, and what was asked to be, the oldest first."""
+    after = read_cursor(query.cursor)
+    found, page, end = await reads.refunds(caller, payment_id, after, query.limit)
+    return RefundsAnswer(
+        items=[refund_entry(each, found.payment) for each in page], next_cursor=write_cursor(end)
+    )
+
+
+@read_routes.get(
+    "/payments/{payment_id}/explain",
+    summary="Explain a payment",
+    response_model=ExplainAnswer,
+    responses=problem_responses(PaymentNotFound),
+)
+async def explain_payment(
+    payment_id: PaymentPath,
+    caller: CallerDep,
+    explanations: Annotated[Explanations, from_app(Explanations)],
+) -> ExplainAnswer:
+    """Tell a payment's whole story: what it waits for, who did what when, and what it moved."""
+    return explain_answer(await explanations.explain(caller, payment_id), caller)
+
+
+def _filter(caller: Caller, query: PaymentFilter) -> Filter:
+    """Return what is asked for; raises Unprocessable for what means nothing."""
+    words = () if query.text is None else words_of(query.text)
+    if query.text is not None and not words:
+        raise _unfit("text", "it has no letter and no digit", "write a word to look for")
+    return Filter(
+        merchant=caller.merchant,
+        status=query.stored_status,
+        account=query.account and shown(caller.merchant, query.account),
+        currency=query.currency,
+        amount_min=_minor(query.amount_min, query.currency, "amount_min"),
+        amount_max=_minor(query.amount_max, query.currency, "amount_max"),
+        since=query.created_after,
+        until=query.created_before,
+        failure_code=query.failure_code,
+        words=words,
+    )
+
+
+def _minor(amount: str | None, currency: str | None, field: str) -> int | None:
+    if amount is None:
+        return None
+    if currency is None:
+        hint = "add currency=USD, or another: amounts are compared within one"
+        raise _unfit(field, "it is no amount without a currency", hint)
+    return read_amount(amount, currency, field)
+
+
+def _unfit(field: str, message: str, hint: str) -> Unprocessable:
+    return Unprocessable(f"check {field}", errors=[FieldError(field, message, hint)])
