@@ -11,6 +11,7 @@ from kurs.kernel.caller import Caller
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
 from wallet.domain.transfers import Outcome, Record
+from wallet.ledger_reads import CurrencySum
 from wallet.publication import SignedHead
 from wallet.schemas.batch import ChainAnswer, ChainedTransfer, HeadAnswer
 from wallet.schemas.public import (
@@ -25,7 +26,7 @@ from wallet.schemas.public import (
     OverdraftAnswer,
 )
 from wallet.store.accounts import Account
-from wallet.store.reports import CurrencySum, Entry, Position
+from wallet.store.reports import Entry, Position
 
 
 def transfer_result(outcome: Outcome) -> dict[str, Any]:

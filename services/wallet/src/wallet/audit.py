@@ -1,21 +1,18 @@
 """The running audit: sums the ledger up, and compares what it says twice."""
 
-from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 
-from sqlalchemy import Connection
 from structlog.typing import FilteringBoundLogger
 
 from kurs.data.database import Database
 from kurs.kernel.clock import MICROS, Clock
 from wallet.metrics import WalletMetrics
 from wallet.store import reports
+from wallet.sums import LedgerSums
 from wallet.verification import compare_sums, find_unlinked
 from wallet.walk import ChainWalk, Finding
 
-# No transaction stays open this long, so postings older than this are all visible.
-_SETTLED_MICROS = 300 * MICROS
 _STEPS = 25
 """How many pages of links, of 200 transfers each, a look compares: some 0.1 s of CPU, in parts."""
 _MOST = 1_000
@@ -26,11 +23,8 @@ _LOGGED = 20
 class Audit:
     """Looks at the ledger again and again; what it finds touched is counted and logged.
 
-    Postings never change, so the sums of those older than five minutes are kept and only younger
-    ones are read again. The first look reads the whole ledger, and so does one in every hour
-    (`whole_seconds`): what never changes by the rules can still be changed by a restore, or by a
-    hand on the database.
-    That look also compares contents, balances and holds with the postings, each by one statement.
+    Sums go on from a checkpoint, which is proven anew once in every hour (`whole_seconds`). That
+    look also compares contents, balances and holds with the postings, each by one statement.
     Every look walks the hash chains a little further, and begins anew at their end; it remembers
     where they ended, so that a chain that was made anew, all its hashes right, is found, too.
     """
@@ -48,11 +42,11 @@ class Audit:
         self._clock = clock
         self._metrics = metrics
         self._log = logger
-        self._settled = 0
-        self._settled_sums: Counter[str] = Counter()
         began = clock.now()
         self._whole_micros = round(whole_seconds * MICROS)
         self._whole_at = began - self._whole_micros
+        self._sums = LedgerSums(database, whole_micros=self._whole_micros)
+        self._unproven: frozenset[Finding] = frozenset()
         self._compared: frozenset[Finding] = frozenset()
         self._walk = ChainWalk(database)
         self._walked: frozenset[Finding] = frozenset()
@@ -64,16 +58,23 @@ class Audit:
         """Return the sum per currency in minor units, and publish it."""
         now = self._clock.now()
         if now - self._whole_at >= self._whole_micros:
-            self._settled, self._settled_sums = 0, Counter()
             self._report(await self._compare())
             self._whole_at = now
-        sums = await self._database.read(lambda c: self._sum(c, now))
+        await self._prove(now)
+        sums = await self._sums.now()
         positions = await self._database.read(reports.house_positions)
         holds = await self._database.read(reports.open_holds)
         overdrawn = await self._database.read(reports.customers_below_limit)
         self._report(await self._go_on())
         self._metrics.report_audit(now, sums, positions, holds, overdrawn)
         return sums
+
+    async def _prove(self, now: int) -> None:
+        await self._sums.settle(now)
+        found = await self._sums.prove(now)
+        if found is not None:
+            self._unproven = frozenset(found)
+            self._report(found)
 
     async def _compare(self) -> frozenset[Finding]:
         """Compare the whole ledger; what was found an hour ago counts no more."""
@@ -108,15 +109,6 @@ class Audit:
     def _report(self, new: Iterable[Finding]) -> None:
         for finding in islice(new, _LOGGED):
             self._log.error("the ledger was touched", **finding._asdict())
-        self._metrics.findings.set(len(self._compared | self._walked | self._walking))
-
-    def _sum(self, connection: Connection, now: int) -> dict[str, int]:
-        settled = reports.last_entry_before(connection, self._settled, now - _SETTLED_MICROS)
-        older = Counter(reports.sums_between(connection, self._settled, settled))
-        younger = reports.sums_between(connection, settled, None)
-        self._settled_sums.update(older)
-        self._settled = settled
-        return {
-            currency: self._settled_sums[currency] + younger.get(currency, 0)
-            for currency in {*self._settled_sums, *younger}
-        }
+        self._metrics.findings.set(
+            len(self._unproven | self._compared | self._walked | self._walking)
+        )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kurs.data.database import Database
 from wallet.domain.evaluate import stored_outcome
@@ -10,6 +11,17 @@ from wallet.errors import TransferNotFound
 from wallet.store import chain as chain_store
 from wallet.store import reports
 from wallet.store.chain import Tip
+from wallet.store.reports import account_counts
+from wallet.sums import all_sums
+
+
+class CurrencySum(NamedTuple):
+    """All postings of one currency: their sum in minor units (0, always), and their number."""
+
+    currency: str
+    total: int
+    accounts: int
+    postings: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +30,13 @@ class LedgerReads:
 
     database: Database
 
-    async def currency_sums(self) -> Sequence[reports.CurrencySum]:
+    async def currency_sums(self) -> Sequence[CurrencySum]:
         """Return the sum of every currency over all postings: zero, each of them."""
-        return await self.database.read(reports.currency_sums)
+        found, accounts = await self.database.read(lambda c: (all_sums(c), account_counts(c)))
+        return [
+            CurrencySum(currency, each.total, accounts.get(currency, 0), each.postings)
+            for currency, each in sorted(found.items())
+        ]
 
     async def transfer(self, transfer_id: str) -> Outcome:
         """Return what is stored under a transfer's id; raises TransferNotFound."""

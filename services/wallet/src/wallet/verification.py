@@ -109,9 +109,9 @@ def _compare_sums(connection: Connection) -> Iterator[Finding]:
     for unequal in checks.wrong_holds(connection, _MOST):
         off = _money(unequal.off, unequal.currency)
         yield Finding(f"{unequal.account_id} holds {off} more than its open holds")
-    for currency, minor in reports.sums_between(connection, 0, None).items():
-        if minor:
-            yield Finding(f"all postings sum to {_money(minor, currency)}, not to zero")
+    for currency, whole in reports.sums_between(connection, 0, None).items():
+        if whole.total:
+            yield Finding(f"all postings sum to {_money(whole.total, currency)}, not to zero")
 
 
 def _money(minor: int, currency: str) -> str:

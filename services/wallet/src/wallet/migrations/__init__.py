@@ -15,5 +15,6 @@ GRANTS = {
     "links": "SELECT, INSERT",
     "payees": "SELECT, INSERT",
     "openings": "SELECT, INSERT, UPDATE (opened)",
+    "checkpoints": "SELECT, INSERT, UPDATE (entry_id, total, postings)",
 }
 """What the wallet's own role may do, by table."""

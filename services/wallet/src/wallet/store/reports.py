@@ -22,12 +22,10 @@ class Position(NamedTuple):
     overdraft: int
 
 
-class CurrencySum(NamedTuple):
-    """All postings of one currency: their sum in minor units (0, always) and their number."""
+class Sum(NamedTuple):
+    """Sum of some postings of one currency, in minor units, and their number."""
 
-    currency: str
     total: int
-    accounts: int
     postings: int
 
 
@@ -78,40 +76,48 @@ def entries(
     return [Entry(*row) for row in connection.execute(query)]
 
 
-def currency_sums(connection: Connection) -> list[CurrencySum]:
-    """Return every currency's sum over all postings, its accounts and its postings."""
-    query = (
-        select(
-            postings.c.currency, *summed(postings.c.amount),
-            func.count(distinct(postings.c.account_id)), func.count(),
-        )
-        .group_by(postings.c.currency)
-        .order_by(postings.c.currency)
-    )  # fmt: skip
-    return [
-        CurrencySum(currency, whole(high, low), account_count, count)
-        for currency, high, low, account_count, count in connection.execute(query)
-    ]
+def account_counts(connection: Connection) -> dict[str, int]:
+    """Return how many accounts hold or held each currency."""
+    query = select(balances.c.currency, func.count(distinct(balances.c.account_id))).group_by(
+        balances.c.currency
+    )
+    return dict(tuple(row) for row in connection.execute(query))
 
 
-def sums_between(connection: Connection, after: int, until: int | None) -> dict[str, int]:
+def sums_between(connection: Connection, after: int, until: int | None) -> dict[str, Sum]:
     """Return the sum per currency of the postings with `after < entry_id` (`<= until`)."""
     query = (
-        select(postings.c.currency, *summed(postings.c.amount))
+        select(postings.c.currency, *summed(postings.c.amount), func.count())
         .where(postings.c.entry_id > after)
         .group_by(postings.c.currency)
     )
     if until is not None:
         query = query.where(postings.c.entry_id <= until)
-    return {currency: whole(high, low) for currency, high, low in connection.execute(query)}
+    return {
+        currency: Sum(whole(high, low), count)
+        for currency, high, low, count in connection.execute(query)
+    }
 
 
-def last_entry_before(connection: Connection, after: int, created_before: int) -> int:
-    """Return the highest entry id over `after` made before a moment; `after` if there is none."""
-    query = select(func.coalesce(func.max(postings.c.entry_id), literal(after, BigInteger))).where(
-        postings.c.entry_id > after, postings.c.created_at < created_before
+def page_end(
+    connection: Connection, after: int, limit: int, *, created_before: int | None = None
+) -> int | None:
+    """Return the last of the `limit` entries after one (that were made before a moment), or None.
+
+    Not more than these are read, however long ago the moment is.
+    """
+    page = (
+        select(postings.c.entry_id, postings.c.created_at)
+        .where(postings.c.entry_id > after)
+        .order_by(postings.c.entry_id)
+        .limit(limit)
+        .subquery()
     )
-    return int(connection.execute(query).scalar_one())
+    query = select(func.max(page.c.entry_id))
+    if created_before is not None:
+        query = query.where(page.c.created_at < created_before)
+    found = connection.execute(query).scalar_one()
+    return None if found is None else int(found)
 
 
 def house_positions(connection: Connection) -> list[tuple[str, str, int]]:

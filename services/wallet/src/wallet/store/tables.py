@@ -111,5 +111,15 @@ links = Table(
     Column("created_at", BigInteger),
 )
 
+# What all postings up to an entry sum to; wallet/sums.py says more.
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("currency", Text, primary_key=True),
+    Column("entry_id", BigInteger),
+    Column("total", BigInteger),
+    Column("postings", BigInteger),
+)
+
 STRIPES = 16
 """Rows per house account and currency; wallet processes spread over them."""

@@ -1,0 +1,57 @@
+"""Checkpoints: what all postings up to one sum to, so that nobody has to read them again.
+
+All rows stand at the same entry. They hold sums of what cannot change by the rules; that nobody
+changed it against them is what the audit proves (wallet/sums.py).
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select, text
+
+from wallet.store.reports import Sum
+from wallet.store.tables import checkpoints
+
+_LARGEST = 2**63 - 1
+# Two replicas may move it at once: the one that saw more wins, and is right by itself.
+_MOVE = text("""
+INSERT INTO checkpoints (currency, entry_id, total, postings)
+VALUES (:currency, :entry_id, :total, :postings)
+ON CONFLICT (currency) DO UPDATE SET
+    entry_id = excluded.entry_id, total = excluded.total, postings = excluded.postings
+WHERE checkpoints.entry_id < excluded.entry_id
+""")
+
+
+class Checkpoint(NamedTuple):
+    """The sums by currency of all postings up to and with `entry_id`; 0 when there is none."""
+
+    entry_id: int
+    sums: Mapping[str, Sum]
+
+
+def read_checkpoint(connection: Connection) -> Checkpoint:
+    """Return the newest checkpoint."""
+    rows = connection.execute(select(checkpoints)).all()
+    entry_id = max((row.entry_id for row in rows), default=0)
+    return Checkpoint(entry_id, {row.currency: Sum(row.total, row.postings) for row in rows})
+
+
+def move_checkpoint(connection: Connection, to: Checkpoint) -> None:
+    """Store a checkpoint, unless one that is further on is there.
+
+    One that 64 bits do not hold is not stored: something is far off, and is read again each time.
+    """
+    if any(abs(each.total) > _LARGEST for each in to.sums.values()):
+        return
+    rows = [
+        {"currency": currency, "entry_id": to.entry_id, **each._asdict()}
+        for currency, each in sorted(to.sums.items())
+    ]
+    if rows:
+        connection.execute(_MOVE, rows)
+
+
+def drop_checkpoint(connection: Connection) -> None:
+    """Begin anew at the first posting: what a checkpoint said was not so."""
+    connection.execute(checkpoints.update().values(entry_id=0, total=0, postings=0))
