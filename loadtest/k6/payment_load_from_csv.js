@@ -16,19 +16,15 @@ import exec from "k6/execution";
 import { SharedArray } from "k6/data";
 import { Counter, Rate, Trend } from "k6/metrics";
 import { fromHere, outcome, pay } from "./gateway.js";
-
-const FIELDS = "payment_id,currency,amount,source_account,destination_account";
+import { readRows } from "./rows.js";
 
 const rows = new SharedArray("payments", () => {
   const path = __ENV.CSV_PATH || "tests/data/dummy_transactions.csv";
-  const [header, ...lines] = open(fromHere(path)).trim().split(/\r?\n/);
-  if (header !== FIELDS) {
-    throw new Error(`${path}: the first line must be ${FIELDS}`);
+  try {
+    return readRows(open(fromHere(path)), JSON.parse(open("./payment_file.json")));
+  } catch (error) {
+    throw new Error(`${path}, ${error.message}`, { cause: error });
   }
-  return lines.map((line) => {
-    const [payment_id, currency, amount, source_account, destination_account] = line.split(",");
-    return { payment_id, currency, amount, source_account, destination_account };
-  });
 });
 
 const run = __ENV.RUN ? `${__ENV.RUN}-` : "";
@@ -58,7 +54,7 @@ export const options = {
 // The convention of loadtest.expectations: a row's account names say what must become of it.
 function expected(row) {
   if (row.source_account === row.destination_account) return "FAILED same_account";
-  if (`${row.source_account} ${row.destination_account}`.includes("ACC_MISSING_")) {
+  if ([row.source_account, row.destination_account].some((name) => name.startsWith("ACC_MISSING_"))) {
     return "FAILED account_not_found";
   }
   if (row.source_account.startsWith("ACC_POOR_")) return "FAILED insufficient_funds";

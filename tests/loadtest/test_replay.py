@@ -1,5 +1,6 @@
 """Replay: it asks until each outcome is final, never gives up quietly, and counts exactly."""
 
+import asyncio
 import json
 import socket
 import sys
@@ -12,7 +13,7 @@ import loadtest.client
 from loadtest.client import REJECTED, UNRESOLVED, GatewayClient
 from loadtest.expectations import CAPTURED, SAME_ACCOUNT, Outcome
 from loadtest.replay import main, renamed, replay
-from loadtest.rows import Row
+from loadtest.rows import HEADER, Row
 from loadtest.summary import Summary
 
 
@@ -182,3 +183,28 @@ async def test_the_summary_is_json(tmp_path: Path) -> None:
 
     assert json.loads(json.dumps(document)) == document
     assert document["payments"] == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "arguments", "said"),
+    [
+        ('PAY-2,USD,"1,234.56",A,B', [], "line 3: amount 1,234.56 is no decimal such as 1234.56"),
+        ("PAY-2,XXX,1.00,A,B", [], "line 3: currency XXX is no currency that can be paid in"),
+        ("PAY-2,USD,1.00,A,B", ["--run", "r" * 70], "PAY-1 is no id of a payment"),
+    ],
+)
+async def test_a_file_with_one_bad_row_pays_nothing_and_the_row_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, arguments: list[str], said: str
+) -> None:
+    file, key = tmp_path / "payments.csv", tmp_path / "key"
+    file.write_text(f"{','.join(HEADER)}\nPAY-1,USD,1.00,A,B\n{more}\n")
+    key.write_text("a-key")
+    gateway = ScriptedGateway(lambda i: [(200, payment(i, "CAPTURED"))])
+
+    async with serving(gateway) as served:
+        command = [str(file), "--gateway", served.address, "--key-file", str(key), *arguments]
+        code = await asyncio.to_thread(main, command)
+
+    assert code == 2
+    assert said in capsys.readouterr().err
+    assert gateway.received == {}

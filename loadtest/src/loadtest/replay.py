@@ -16,7 +16,7 @@ from loadtest.client import GatewayClient, GatewayError, Result
 from loadtest.preparation import ONCE, Funding, prepare
 from loadtest.progress import track
 from loadtest.report import print_summary, verdict
-from loadtest.rows import Row, read_rows
+from loadtest.rows import PaymentFileError, Row, is_payment_id, read_rows
 from loadtest.summary import Summary, summarise
 
 MAX_CONCURRENCY = 1000
@@ -45,8 +45,17 @@ async def replay(
 
 
 def renamed(rows: Sequence[Row], run: str) -> list[Row]:
-    """Return the rows as new payments, whose ids begin with `run` (or as they are)."""
-    return [replace(row, payment_id=f"{run}-{row.payment_id}") if run else row for row in rows]
+    """Return the rows as new payments, whose ids begin with `run` (or as they are).
+
+    Raises PaymentFileError for a prefix by which one gets no id of a payment.
+    """
+    if not run:
+        return list(rows)
+    new = [replace(row, payment_id=f"{run}-{row.payment_id}") for row in rows]
+    for row in new:
+        if not is_payment_id(row.payment_id):
+            raise PaymentFileError(f"--run {run}: {row.payment_id} is no id of a payment")
+    return new
 
 
 async def prepare_and_replay(

@@ -31,7 +31,8 @@ TransferId = Annotated[str, StringConstraints(pattern=TRANSFER_ID_PATTERN)]
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _REF = f"{_NAME}(/{_NAME})?"
 _HOUSE = "house:[a-z-]{1,40}"
-AccountRef = Annotated[str, StringConstraints(pattern=f"^{_REF}$")]
+ACCOUNT_REF_PATTERN = f"^{_REF}$"
+AccountRef = Annotated[str, StringConstraints(pattern=ACCOUNT_REF_PATTERN)]
 """An account as callers name it: their own by its name, another merchant's as `merchant/name` or by
 its payee id."""
 OwnAccountId = Annotated[str, StringConstraints(pattern=f"^({_HOUSE}|{_NAME})$")]
