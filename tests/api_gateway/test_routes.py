@@ -29,8 +29,10 @@ GET  /rates                         fx       read
 POST /quotes                        fx       pay
 GET  /balance/{account_id}          wallet   read
 POST /accounts                      wallet   pay
+GET  /accounts                      wallet   read
 GET  /accounts/{account_id}         wallet   read
 GET  /accounts/{account_id}/entries wallet   read
+GET  /accounts/{account_id}/statement.csv wallet read
 POST /deposits                      wallet   treasury
 GET  /ledger/trial-balance          wallet   audit
 POST /score                         risk     audit

@@ -1,6 +1,11 @@
 """Entries by cursor and the trial balance."""
 
-from tests.wallet.harness import WalletApp, fx, pay, wallet_app
+import csv
+import io
+from decimal import Decimal
+
+import pytest
+from tests.wallet.harness import WalletApp, fx, open_as_before, pay, wallet_app
 
 
 async def test_entries_come_newest_first_page_by_page(wallet: WalletApp) -> None:
@@ -18,8 +23,92 @@ async def test_entries_come_newest_first_page_by_page(wallet: WalletApp) -> None
     assert seen[-1]["kind"] == "deposit"
     assert seen[0] == {
         "entry_id": seen[0]["entry_id"], "transfer_id": "pay:demo:t6", "kind": "post",
-        "currency": "USD", "amount": "-0.07", "created_at": "2026-01-01T00:00:00.000000Z",
+        "currency": "USD", "amount": "-0.07", "balance": "99.72", "other_party": "bob",
+        "payment_id": "t6", "created_at": "2026-01-01T00:00:00.000000Z",
     }  # fmt: skip
+
+
+async def test_every_entry_has_the_balance_after_it(wallet: WalletApp) -> None:
+    for i in range(4):
+        await wallet.transfer(pay(f"t{i}", "alice", "bob", 1_00), fx(f"x{i}", "alice", "bob", 1_00))
+        await wallet.transfer(pay(f"b{i}", "bob", "alice", 1_50))
+    for account in ("alice", "bob"):
+        seen, cursor = [], ""
+        while cursor is not None:
+            page = (await wallet.get(f"/accounts/{account}/entries?limit=3{cursor}")).json()
+            seen += page["items"]
+            cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
+            # What comes meanwhile is newer than every page that follows.
+            await wallet.transfer(pay(f"n{account}{len(seen)}", "alice", "bob", 1))
+        sums: dict[str, Decimal] = {}
+        for entry in reversed(seen):
+            currency = entry["currency"]
+            sums[currency] = sums.get(currency, Decimal()) + Decimal(entry["amount"])
+            assert Decimal(entry["balance"]) == sums[currency], entry
+        assert len(seen) == len({entry["entry_id"] for entry in seen}) > 12
+
+
+async def test_an_entry_names_the_other_party_as_its_reader_may_know_it(wallet: WalletApp) -> None:
+    await wallet.open("till", merchant="rival")
+    till = (await wallet.get("/accounts/till", merchant="rival")).json()["payee_id"]
+    alice = (await wallet.get("/accounts/alice")).json()["payee_id"]
+    await wallet.transfer(pay("t", "demo/alice", "rival/till", 1_00))
+
+    (mine, funds) = (await wallet.get("/accounts/alice/entries")).json()["items"]
+    assert (mine["other_party"], mine["payment_id"]) == (till, "t")
+    assert (funds["other_party"], funds["payment_id"]) == (None, None)
+    (theirs,) = (await wallet.get("/accounts/till/entries", merchant="rival")).json()["items"]
+    assert (theirs["other_party"], theirs["payment_id"]) == (alice, None)
+    audited = (await wallet.get("/accounts/alice/entries", roles="read,audit")).json()["items"]
+    assert audited[0]["other_party"] == "rival/till"
+
+
+@pytest.mark.parametrize("cursor", ["W10x", "WyJhIl0", "WzEse31dXQ", "WzEseyJVU0QiOjEuNX1d"])
+async def test_a_cursor_of_nobody_is_refused(wallet: WalletApp, cursor: str) -> None:
+    answer = await wallet.get(f"/accounts/alice/entries?cursor={cursor}AAAA")
+    assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
+
+
+async def test_a_cursor_of_the_release_before_goes_on(wallet: WalletApp) -> None:
+    await wallet.transfer(*[pay(f"t{i}", "alice", "bob", i + 1) for i in range(3)])
+    newest = (await wallet.get("/accounts/alice/entries?limit=1")).json()["items"][0]
+    page = (await wallet.get(f"/accounts/alice/entries?cursor={newest['entry_id']}")).json()
+    assert [e["amount"] for e in page["items"]] == ["-0.02", "-0.01", "100.00"]
+    assert [e["balance"] for e in page["items"]] == [None] * 3
+
+
+async def test_a_statement_has_what_happened_in_its_period(wallet: WalletApp) -> None:
+    for i in range(4):
+        await wallet.transfer(pay(f"t{i}", "alice", "bob", 1_00))
+        wallet.clock.advance(seconds=86_400)
+    period = "created_after=2026-01-02T00:00:00Z&created_before=2026-01-04T00:00:00Z"
+    answer = await wallet.get(f"/accounts/alice/statement.csv?{period}")
+    assert answer.headers["content-type"].startswith("text/csv")
+    lines = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert [(e["payment_id"], e["amount"], e["balance"]) for e in lines] == [
+        ("t2", "-1.00", "97.00"), ("t1", "-1.00", "98.00"),
+    ]  # fmt: skip
+    absent = await wallet.get("/accounts/alice/statement.csv", merchant="rival")
+    assert absent.status_code == 404
+
+
+async def test_accounts_are_listed_by_name_with_what_they_hold(wallet: WalletApp) -> None:
+    await wallet.open("shop-1", "shop-2", "shop-3")
+    await wallet.open("theirs", merchant="rival")
+    await open_as_before(wallet.url, ("old-shop", "demo"))
+    names, cursor = [], ""
+    while cursor is not None:
+        page = (await wallet.get(f"/accounts?limit=2{cursor}")).json()
+        names += [account["account_id"] for account in page["items"]]
+        cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
+    assert names == ["alice", "bob", "old-shop", "shop-1", "shop-2", "shop-3"]
+
+    found = (await wallet.get("/accounts?prefix=shop-")).json()["items"]
+    assert [account["account_id"] for account in found] == ["shop-1", "shop-2", "shop-3"]
+    (alice,) = (await wallet.get("/accounts?prefix=alice")).json()["items"]
+    balances = alice.pop("balances")
+    assert alice == (await wallet.get("/accounts/alice")).json()
+    assert balances == (await wallet.get("/balance/alice")).json()["balances"]
 
 
 async def test_the_trial_balance_is_computed_from_the_postings(wallet: WalletApp) -> None:

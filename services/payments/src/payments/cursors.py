@@ -3,7 +3,7 @@
 import base64
 import binascii
 
-from payments.errors import CursorInvalid
+from kurs.kernel.errors import CursorInvalid
 
 Place = tuple[int, str]
 """A moment (microseconds since the epoch), and the id that tells those of one moment apart."""

@@ -7,7 +7,7 @@ from fastapi import Path, Query, Response
 
 from kurs.kernel.accounts import shown
 from kurs.kernel.caller import Caller, CallerDep, MerchantRequired
-from kurs.kernel.errors import FieldError, Unprocessable, problem_responses
+from kurs.kernel.errors import CursorInvalid, FieldError, Unprocessable, problem_responses
 from kurs.kernel.ids import PaymentId
 from kurs.kernel.validation import read_amount
 from kurs.web.csv_stream import DOCUMENTED, csv_answer
@@ -15,7 +15,7 @@ from kurs.web.parts import from_app
 from kurs.web.routing import router
 from payments.answers import payment_answer
 from payments.cursors import read_cursor, write_cursor
-from payments.errors import CursorInvalid, PaymentNotFound
+from payments.errors import PaymentNotFound
 from payments.explanation import Explanations
 from payments.payment_reads import PaymentReads
 from payments.read_answers import COLUMNS, csv_row, explain_answer, refund_entry

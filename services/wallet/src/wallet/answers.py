@@ -10,6 +10,7 @@ from kurs.kernel.accounts import shown
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
+from wallet.account_reads import Line, Listed
 from wallet.domain.transfers import Outcome, Record
 from wallet.ledger_reads import CurrencySum
 from wallet.publication import SignedHead
@@ -21,12 +22,18 @@ from wallet.schemas.public import (
     CurrencyTotal,
     DepositAnswer,
     DepositRequest,
-    EntriesAnswer,
     EntryAnswer,
+    ListedAccountAnswer,
     OverdraftAnswer,
 )
 from wallet.store.accounts import Account
-from wallet.store.reports import Entry, Position
+from wallet.store.reports import Position
+
+STATEMENT = (
+    "entry_id", "created_at", "kind", "payment_id", "transfer_id", "other_party", "currency",
+    "amount", "balance",
+)  # fmt: skip
+"""The names of what `statement_row` returns."""
 
 
 def transfer_result(outcome: Outcome) -> dict[str, Any]:
@@ -108,28 +115,54 @@ def account_balances(found: Account, positions: Iterable[Position]) -> BalancesA
     return BalancesAnswer(
         account_id=shown(found.merchant, found.account_id),
         settlement_currency=found.settlement_currency,
-        balances=[
-            BalanceAnswer(
-                currency=p.currency,
-                available=format_amount(p.posted - p.held + p.overdraft, p.currency),
-                held=format_amount(p.held, p.currency),
-                total=format_amount(p.posted, p.currency),
-            )
-            for p in positions
-        ],
+        balances=_balances(positions),
     )
 
 
-def entry(found: Entry) -> EntryAnswer:
+def _balances(positions: Iterable[Position]) -> list[BalanceAnswer]:
+    return [
+        BalanceAnswer(
+            currency=p.currency,
+            available=format_amount(p.posted - p.held + p.overdraft, p.currency),
+            held=format_amount(p.held, p.currency),
+            total=format_amount(p.posted, p.currency),
+        )
+        for p in positions
+    ]
+
+
+def listed_account(found: Listed) -> ListedAccountAnswer:
+    """Return an account of a list."""
+    shaped = account(found.account, found.payee_id)
+    return ListedAccountAnswer(**dict(shaped), balances=_balances(found.positions))
+
+
+def entry(line: Line, caller: Caller) -> EntryAnswer:
     """Return one entry of an account."""
+    found = line.entry
+    balance = None if line.balance is None else format_amount(line.balance, found.currency)
     return EntryAnswer(
         entry_id=found.entry_id,
         transfer_id=found.transfer_id,
         kind=found.kind,
         currency=found.currency,
         amount=format_amount(found.amount, found.currency),
+        balance=balance,
+        other_party=line.other_party,
+        payment_id=_payment_of(found.transfer_id, caller.merchant),
         created_at=to_rfc3339(found.created_at),
     )
+
+
+def statement_row(line: Line, caller: Caller) -> Sequence[str]:
+    """Return an entry as a line of a statement, in the order of STATEMENT."""
+    shaped = entry(line, caller)
+    return ["" if (value := getattr(shaped, n)) is None else str(value) for n in STATEMENT]
+
+
+def _payment_of(transfer_id: str, merchant: str) -> str | None:
+    kind, whose, name = (*transfer_id.split(":"), "", "")[:3]
+    return name if whose == merchant and name and kind != "dep" else None
 
 
 def currency_total(found: CurrencySum) -> CurrencyTotal:
@@ -139,14 +172,6 @@ def currency_total(found: CurrencySum) -> CurrencyTotal:
         sum=format_amount(found.total, found.currency),
         accounts=found.accounts,
         postings=found.postings,
-    )
-
-
-def entries(page: Sequence[Entry], following: int | None) -> EntriesAnswer:
-    """Return a page of an account's entries; `following` is the entry that the next begins with."""
-    return EntriesAnswer(
-        items=[entry(found) for found in page],
-        next_cursor=None if following is None else str(following),
     )
 
 

@@ -10,6 +10,7 @@ from kurs.kernel.batching import BatchMetrics
 from kurs.quotes.token import QuoteVerifier
 from kurs.service import Joined, Service
 from kurs.service.database import keep_database
+from wallet.account_reads import AccountReads
 from wallet.audit import Audit
 from wallet.batches import BatchTransfers
 from wallet.directory import AccountDirectory
@@ -66,6 +67,7 @@ def create_app(settings: WalletSettings, **joined: Unpack[Joined]) -> FastAPI:
     _add_heartbeats(service, wallet, heads, metrics)
     service.add(BatchTransfers(ledger, directory, quotes))
     service.add(LedgerReads(database))
+    service.add(AccountReads(wallet))
     return service.app(routes, service_routes)
 
 

@@ -1,15 +1,19 @@
 """The routes that merchants reach through the gateway: parse, call the service once, answer."""
 
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from fastapi import Path, Query, Response
 
 from kurs.kernel.caller import CallerDep, MerchantRequired
-from kurs.kernel.errors import Forbidden, Unavailable, problem_responses
+from kurs.kernel.errors import CursorInvalid, Forbidden, Unavailable, problem_responses
 from kurs.kernel.ids import OwnAccountId
+from kurs.web.csv_stream import DOCUMENTED, csv_answer
 from kurs.web.parts import from_app
 from kurs.web.routing import router
 from wallet import answers
+from wallet.account_reads import AccountReads
+from wallet.cursors import read_cursor, write_cursor
 from wallet.errors import (
     AccountBudget,
     AccountIdTaken,
@@ -21,17 +25,21 @@ from wallet.errors import (
 from wallet.ledger_reads import LedgerReads
 from wallet.schemas.public import (
     AccountAnswer,
+    AccountQuery,
+    AccountsAnswer,
     AccountsRequest,
     BalancesAnswer,
     DepositAnswer,
     DepositRequest,
     EntriesAnswer,
     EntryQuery,
+    StatementQuery,
     TrialBalanceAnswer,
 )
 from wallet.service import WalletService
 
 WalletDep = Annotated[WalletService, from_app(WalletService)]
+ReadsDep = Annotated[AccountReads, from_app(AccountReads)]
 LedgerDep = Annotated[LedgerReads, from_app(LedgerReads)]
 AccountPath = Annotated[OwnAccountId, Path(description="An account of the caller's merchant.")]
 
@@ -73,21 +81,56 @@ async def balance(account_id: AccountPath, caller: CallerDep, wallet: WalletDep)
     return answers.account_balances(*await wallet.balances(caller, account_id))
 
 
+@routes.get("/accounts", summary="List accounts")
+async def list_accounts(
+    caller: CallerDep, reads: ReadsDep, query: Annotated[AccountQuery, Query()]
+) -> AccountsAnswer:
+    """List the merchant's accounts by name, with what they hold."""
+    page, following = await reads.accounts(
+        caller, prefix=query.prefix or "", after=query.cursor, limit=query.limit
+    )
+    items = [answers.listed_account(each) for each in page]
+    return AccountsAnswer(items=items, next_cursor=following)
+
+
 @routes.get(
     "/accounts/{account_id}/entries",
     summary="An account's entries, newest first",
-    responses=problem_responses(AccountNotFound),
+    responses=problem_responses(AccountNotFound, CursorInvalid),
 )
 async def entries(
     account_id: AccountPath,
     caller: CallerDep,
-    wallet: WalletDep,
+    reads: ReadsDep,
     query: Annotated[EntryQuery, Query()],
 ) -> EntriesAnswer:
-    """Return a page of the postings on an account."""
-    before = None if query.cursor is None else int(query.cursor)
-    page, following = await wallet.entries(caller, account_id, before=before, limit=query.limit)
-    return answers.entries(page, following)
+    """Return a page of the postings on an account, each with the balance after it."""
+    after = read_cursor(query.cursor)
+    page, behind = await reads.entries(caller, account_id, after=after, limit=query.limit)
+    items = [answers.entry(line, caller) for line in page]
+    return EntriesAnswer(items=items, next_cursor=write_cursor(behind))
+
+
+@routes.get(
+    "/accounts/{account_id}/statement.csv",
+    summary="Export a statement of an account",
+    response_class=Response,
+    responses={**DOCUMENTED, **problem_responses(AccountNotFound)},
+)
+async def statement(
+    account_id: AccountPath,
+    caller: CallerDep,
+    reads: ReadsDep,
+    query: Annotated[StatementQuery, Query()],
+) -> Response:
+    """Export the entries of a period as CSV, newest first, each with the balance after it."""
+    lines = await reads.statement(caller, account_id, query.created_after, query.created_before)
+
+    async def pages() -> AsyncIterator[list[Sequence[str]]]:
+        async for page in lines:
+            yield [answers.statement_row(line, caller) for line in page]
+
+    return csv_answer(f"statement-{account_id.replace(':', '-')}", answers.STATEMENT, pages())
 
 
 @routes.post(

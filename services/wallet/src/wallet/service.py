@@ -129,17 +129,6 @@ class WalletService:
         stored = account.account_id
         return account, await self.database.read(lambda c: reports.positions(c, stored))
 
-    async def entries(
-        self, caller: Caller, account_id: str, *, before: int | None, limit: int
-    ) -> tuple[list[reports.Entry], int | None]:
-        """Return a page of entries, newest first, and where the next begins (None: nowhere)."""
-        stored = (await self.account(caller, account_id)).account_id
-        found = await self.database.read(
-            lambda c: reports.entries(c, stored, before=before, limit=limit + 1)
-        )
-        page = found[:limit]
-        return page, page[-1].entry_id if len(found) > limit else None
-
     async def deposit(self, caller: Caller, deposit: DepositRequest) -> tuple[Outcome, int]:
         """Move money from the outside world to an account, of the caller's or that it names whole.
 

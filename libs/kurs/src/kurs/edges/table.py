@@ -86,9 +86,18 @@ PUBLIC_ROUTES: Final[tuple[PublicRoute, ...]] = (
     PublicRoute("POST", "/quotes", FX, "pay", "Quote a conversion and lock its rate"),
     PublicRoute("GET", "/balance/{account_id}", WALLET, "read", "Read the balances of an account"),
     PublicRoute("POST", "/accounts", WALLET, "pay", "Open one account or many"),
+    PublicRoute("GET", "/accounts", WALLET, "read", "List accounts"),
     PublicRoute("GET", "/accounts/{account_id}", WALLET, "read", "Read an account"),
     PublicRoute(
         "GET", "/accounts/{account_id}/entries", WALLET, "read", "List entries of an account"
+    ),
+    PublicRoute(
+        "GET",
+        "/accounts/{account_id}/statement.csv",
+        WALLET,
+        "read",
+        "Export a statement of an account",
+        streams=True,
     ),
     PublicRoute("POST", "/deposits", WALLET, "treasury", "Deposit from the outside world"),
     PublicRoute("GET", "/ledger/trial-balance", WALLET, "audit", "Sum the ledger by currency"),

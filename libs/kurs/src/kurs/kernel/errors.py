@@ -170,6 +170,18 @@ class MalformedJson(BadRequest):
     title = "Malformed JSON"
 
 
+class CursorInvalid(BadRequest):
+    """The cursor did not come from a page before."""
+
+    code = "cursor_invalid"
+    title = "Cursor invalid"
+
+    def __init__(self) -> None:
+        said = "the cursor is not one of ours"
+        hint = "use next_cursor of the page before, unchanged"
+        super().__init__(said, errors=[FieldError("cursor", said, hint)])
+
+
 class Unprocessable(Problem):
     """The request can be read, and a field of it is wrong."""
 

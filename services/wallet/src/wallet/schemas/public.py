@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, DepositId, NewAccountId
+from kurs.kernel.ids import AccountId, AccountRef, AmountIn, CurrencyCode, DepositId, NewAccountId
+from kurs.kernel.moments import MomentIn
 
 MAX_ACCOUNTS = 1_000
 """How many accounts one request may open or look up."""
@@ -102,15 +103,50 @@ class BalancesAnswer(BaseModel):
     balances: list[BalanceAnswer]
 
 
+class ListedAccountAnswer(AccountAnswer):
+    """An account in a list, with its balances, one per currency that it ever held."""
+
+    balances: list[BalanceAnswer]
+
+
+class AccountsAnswer(BaseModel):
+    """Accounts, by name; `next_cursor` is null on the last page."""
+
+    items: list[ListedAccountAnswer]
+    next_cursor: str | None
+
+
+class AccountQuery(Request):
+    """Which accounts to list."""
+
+    prefix: AccountId | None = Field(None, description="How the names begin.")
+    cursor: AccountId | None = Field(None, description="`next_cursor` of the page before.")
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
 class EntryAnswer(BaseModel):
-    """One posting to an account; positive is a credit."""
+    """One posting to an account; positive is a credit.
+
+    `balance` is the account's total of that currency after it. `other_party` is the other customer:
+    the own account's name, or another merchant's public payee id.
+    """
 
     entry_id: int
     transfer_id: str
     kind: str
     currency: str
     amount: _Amount
+    balance: str | None
+    other_party: str | None
+    payment_id: Annotated[str | None, Field(description="The caller's payment, if it is one's.")]
     created_at: _Moment
+
+
+class StatementQuery(Request):
+    """Which period a statement is of."""
+
+    created_after: MomentIn | None = Field(None, description="At this moment or later.")
+    created_before: MomentIn | None = Field(None, description="Before this moment.")
 
 
 class EntryQuery(Request):
@@ -118,7 +154,11 @@ class EntryQuery(Request):
 
     cursor: (
         Annotated[
-            str, Field(pattern=r"^[0-9]{1,18}$", description="`next_cursor` of the page before.")
+            str,
+            Field(
+                pattern=r"^([0-9]{1,18}|W[A-Za-z0-9_-]{4,6000})$",
+                description="`next_cursor` of the page before.",
+            ),
         ]
         | None
     ) = None

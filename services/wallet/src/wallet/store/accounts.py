@@ -101,7 +101,7 @@ def find_by_name(connection: Connection, names: Collection[str]) -> dict[str, Ac
     stands_for = _accounts_of(connection, [name for name in names if is_payee_id(name)])
     wanted = {stands_for.get(name, name) for name in names} | {bare(name) for name in names}
     query = select(accounts).where(is_any_of(connection, accounts.c.account_id, wanted))
-    stored = {row.account_id: _account(row) for row in connection.execute(query)}
+    stored = {row.account_id: read_account(row) for row in connection.execute(query)}
     found = {}
     for name in names:
         account = stored.get(stands_for.get(name, name)) or stored.get(bare(name))
@@ -123,7 +123,8 @@ def _accounts_of(connection: Connection, payee_ids: Collection[str]) -> dict[str
     return {row.payee_id: row.account_id for row in connection.execute(query)}
 
 
-def _account(row: Row[Any]) -> Account:
+def read_account(row: Row[Any]) -> Account:
+    """Return the account of a row of `accounts`."""
     return Account(
         row.account_id, row.merchant, row.kind, row.settlement_currency,
         json.loads(row.overdrafts), row.opened_at, row.opened_by,

@@ -1,4 +1,4 @@
-"""Questions about the ledger: balances, entries, sums over the postings, holds that are due."""
+"""Questions about the ledger: balances, sums over the postings, holds that are due."""
 
 from typing import NamedTuple
 
@@ -29,17 +29,6 @@ class Sum(NamedTuple):
     postings: int
 
 
-class Entry(NamedTuple):
-    """One posting with the kind of its transfer."""
-
-    entry_id: int
-    transfer_id: str
-    kind: str
-    currency: str
-    amount: int
-    created_at: int
-
-
 def positions(connection: Connection, account_id: str) -> list[Position]:
     """Return an account's balances by currency; stripes are summed."""
     query = (
@@ -55,25 +44,6 @@ def positions(connection: Connection, account_id: str) -> list[Position]:
         Position(currency, whole(high, low), whole(held_high, held_low), overdraft)
         for currency, high, low, held_high, held_low, overdraft in connection.execute(query)
     ]
-
-
-def entries(
-    connection: Connection, account_id: str, *, before: int | None, limit: int
-) -> list[Entry]:
-    """Return up to `limit` entries of an account, newest first, older than entry `before`."""
-    query = (
-        select(
-            postings.c.entry_id, postings.c.transfer_id, transfers.c.kind, postings.c.currency,
-            postings.c.amount, postings.c.created_at,
-        )
-        .join(transfers, transfers.c.transfer_id == postings.c.transfer_id)
-        .where(postings.c.account_id == account_id)
-        .order_by(postings.c.entry_id.desc())
-        .limit(limit)
-    )  # fmt: skip
-    if before is not None:
-        query = query.where(postings.c.entry_id < before)
-    return [Entry(*row) for row in connection.execute(query)]
 
 
 def account_counts(connection: Connection) -> dict[str, int]:
