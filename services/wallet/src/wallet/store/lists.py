@@ -99,7 +99,7 @@ def entries(
     # One statement sees one moment: a balance of another one would be off by what came between.
     rows = connection.execute(union_all(query, _posted(account_id)) if posted else query).all()
     return Entries(
-        [Entry(*row[:-1], _parties(row[-1])) for row in rows if row[0] is not None],
+        [_entry(*row) for row in rows if row[0] is not None],
         {row[3]: row[4] for row in rows if row[0] is None} if posted else None,
     )
 
@@ -109,6 +109,11 @@ def _posted(account_id: str) -> Select[Any]:
     return select(nothing, word, word, balances.c.currency, balances.c.posted, nothing, word).where(
         balances.c.account_id == account_id, balances.c.stripe == 0
     )
+
+
+def _entry(*read: Any) -> Entry:
+    *told, content = read
+    return Entry(*told, _parties(content))
 
 
 def _parties(content: str) -> Sequence[str]:
