@@ -113,7 +113,7 @@ def _posted(account_id: str) -> Select[Any]:
 
 def _entry(*read: Any) -> Entry:
     *told, content = read
-    return Entry(*told, _parties(content))
+    return Entry._make((*told, _parties(content)))
 
 
 def _parties(content: str) -> Sequence[str]:
