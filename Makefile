@@ -184,6 +184,11 @@ coverage: $(ENVIRONMENT) ## every test, and which branches none of them takes: v
 	@COVERAGE_FILE=var/.coverage $(BIN)/coverage html -q -d var/coverage
 	@COVERAGE_FILE=var/.coverage $(BIN)/coverage report --skip-covered --sort=cover --fail-under=$(COVERED)
 
+GROWTH ?= 1000000
+.PHONY: growth
+growth: $(ENVIRONMENT) ## what a payment and each read cost at GROWTH= stored payments (minutes): DATABASE=postgresql
+	@$(BIN)/python -m loadtest.growth --payments $(GROWTH) $(if $(DATABASE),--database $(DATABASE))
+
 SEEDS ?= 12
 .PHONY: simulate
 simulate: $(ENVIRONMENT) ## run the gateway in virtual time with everything going wrong: SEEDS= SEED= HOURS= FAULTS=

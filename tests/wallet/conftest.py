@@ -19,7 +19,7 @@ from wallet.migrations import GRANTS, VERSIONS
 # Only a session that plays a replica's part may empty append-only tables.
 EMPTY = """
     SET session_replication_role = replica;
-    TRUNCATE balances, transfers, postings, holds, links, payees, openings;
+    TRUNCATE balances, transfers, postings, holds, links, payees, openings, checkpoints;
     TRUNCATE chains;
     INSERT INTO chains SELECT number, 0, 'genesis', 'genesis' FROM generate_series(0, 15) number;
     DELETE FROM accounts WHERE kind = 'customer';

@@ -89,26 +89,26 @@ class Kurs(System):
         super().__init__()
         self.name = f"Kurs {'SQLite' if database == 'sqlite' else 'PostgreSQL'}{variant}"
         self._rows = rows
-        self._stack = Stack(database=database, environment=environment)
+        self.stack = Stack(database=database, environment=environment)
 
     @property
     def gateway(self) -> str:
         """See System."""
-        return self._stack.url(GATEWAY)
+        return self.stack.url(GATEWAY)
 
     def api_key(self) -> str:
         """See System."""
-        return self._stack.api_key()
+        return self.stack.api_key()
 
     def cpu_seconds(self) -> Mapping[str, float]:
         """Return those of the five services and PostgreSQL; the operator is none of them."""
-        spent = self._stack.cpu_seconds()
+        spent = self.stack.cpu_seconds()
         return {name: seconds for name, seconds in spent.items() if name != OPERATOR}
 
     def counters(self) -> Counters:
         """See System."""
         return scrape(
-            {service.name: self._stack.operations_url(service.name) for service in SERVICES}
+            {service.name: self.stack.operations_url(service.name) for service in SERVICES}
         )
 
     def complaints(self) -> list[str]:
@@ -116,7 +116,7 @@ class Kurs(System):
         return run_interruptible(self._unbalanced())
 
     def _start(self) -> None:
-        self._exit.enter_context(self._stack)
+        self._exit.enter_context(self.stack)
         run_interruptible(self._prepare())
 
     async def _prepare(self) -> None:

@@ -1,0 +1,140 @@
+"""`make growth`: pays, fills the databases with copies of that, and measures both by one rule.
+
+Nothing here judges a time. It exits with 1 when a payment was not captured, or when a currency does
+not sum to zero, before or after.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from devstack import StackError
+from devstack.interrupts import Interrupted, raise_on_signals, run_interruptible
+from devstack.topology import SERVICES
+from kurs.data.database import Database
+from loadtest.bench.load import Driver, LoadError, PythonDriver
+from loadtest.bench.systems import Kurs
+from loadtest.client import GatewayClient, GatewayError
+from loadtest.dummygen import generate
+from loadtest.growth.copies import TABLES, Progress, fill
+from loadtest.growth.reads import ask, questions
+from loadtest.measures import Latency
+from loadtest.progress import track
+from loadtest.rows import Row
+
+_SEED = 7
+_CLIENTS = 64
+_PAYERS = 500
+_NAMES = [service.name for service in SERVICES]
+
+
+class Measured(NamedTuple):
+    """What one size costs: CPU milliseconds and latency of a payment, of each question, start."""
+
+    payments: int
+    cpu_ms: float
+    pay: Latency
+    asked: Mapping[str, Latency]
+    start_seconds: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the measurement and return its exit code."""
+    chosen = _parser().parse_args(arguments)
+    raise_on_signals()
+    console = Console()
+    rows = generate(_PAYERS * 5, _SEED, accounts=_PAYERS, failing=False)
+    try:
+        kurs = Kurs(chosen.database, rows, {})
+        with kurs:
+            small, large = _both(console, kurs, rows, chosen)
+            complaints = kurs.complaints()
+    except (StackError, LoadError, GatewayError, OSError) as error:
+        print(f"growth: {error}", file=sys.stderr)
+        return 2
+    except Interrupted as interrupted:
+        print("growth: interrupted; everything is stopped", file=sys.stderr)
+        return interrupted.exit_code
+    console.print(_table(kurs.name, small, large))
+    for complaint in complaints:
+        print(f"growth: {complaint}", file=sys.stderr)
+    return 1 if complaints else 0
+
+
+def _both(
+    console: Console, kurs: Kurs, rows: Sequence[Row], chosen: argparse.Namespace
+) -> tuple[Measured, Measured]:
+    driver = PythonDriver(rows)
+    small = _measure(kurs, driver, rows, chosen.seconds, 0, "small")
+    copies = max(1, chosen.payments // small.payments)
+    for name in _NAMES:
+        kurs.stack.kill(name)
+    with track(console, "rows", copies * len(TABLES)) as progress:
+        run_interruptible(_fill(kurs, copies, progress.step))
+    stored = small.payments * (copies + 1)
+    return small, _measure(kurs, driver, rows, chosen.seconds, stored, "large")
+
+
+async def _fill(kurs: Kurs, copies: int, done: Progress) -> None:
+    for service in TABLES:
+        database = Database.open(kurs.stack.database_url(service))
+        try:
+            await fill(database, service, copies, done)
+        finally:
+            await database.close()
+
+
+def _measure(
+    kurs: Kurs, driver: Driver, rows: Sequence[Row], seconds: float, stored: int, run: str
+) -> Measured:
+    began = time.perf_counter()
+    kurs.stack.restart(*_NAMES)
+    started = time.perf_counter() - began
+    driver.drive(kurs.gateway, kurs.api_key(), _CLIENTS, seconds / 2, f"{run}-warm")
+    before = sum(kurs.cpu_seconds().values())
+    load = driver.drive(kurs.gateway, kurs.api_key(), _CLIENTS, seconds, run)
+    spent = sum(kurs.cpu_seconds().values()) - before
+    if load.wrong:
+        raise LoadError(f"{load.wrong} payments were not captured: {load.first_wrong}")
+    asked = run_interruptible(_ask(kurs, f"{run}-0", rows[0].source_account))
+    cpu_ms = spent * 1000 / load.payments
+    return Measured(stored + load.payments, cpu_ms, load.latency, asked, started)
+
+
+async def _ask(kurs: Kurs, payment_id: str, account_id: str) -> Mapping[str, Latency]:
+    ago = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    async with GatewayClient(kurs.gateway, kurs.api_key(), 1) as client:
+        return await ask(client, questions(payment_id, account_id, ago))
+
+
+def _table(name: str, small: Measured, large: Measured) -> Table:
+    table = Table("what", f"{small.payments:,}", f"{large.payments:,}", "ratio", title=name)
+
+    def add(what: str, one: float, other: float, unit: str) -> None:
+        ratio = f"{other / one:.2f}" if one else "-"
+        table.add_row(what, f"{one:.2f} {unit}", f"{other:.2f} {unit}", ratio)
+
+    add("CPU of a payment", small.cpu_ms, large.cpu_ms, "ms")
+    add("a payment, p95", small.pay.p95, large.pay.p95, "ms")
+    for question, before in small.asked.items():
+        add(f"{question}, p50", before.p50, large.asked[question].p50, "ms")
+    add("start", small.start_seconds, large.start_seconds, "s")
+    return table
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make growth", description=__doc__)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--payments", type=int, default=100_000, help="stored payments to reach")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of load, for each size")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

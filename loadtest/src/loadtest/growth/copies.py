@@ -1,0 +1,145 @@
+"""Fills the databases of a stack that stands still: copies of the payments that it made.
+
+A copy has names of its own and happened before; balances and hash chains follow, so that the ledger
+verifies like one that grew by itself.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Table, bindparam, select
+
+import payments.store.tables
+import risk.store
+import wallet.store.tables
+from kurs.data.database import Database
+from wallet.domain.transfers import Record
+from wallet.store.chain import append_link
+
+Row = dict[str, Any]
+Rows = Mapping[str, Sequence[Row]]
+Progress = Callable[[], None]
+
+TABLES = {
+    "wallet": ("transfers", "postings", "holds"),
+    "payments": ("payments", "operations", "payment_events", "old_rate_refunds"),
+    "risk": ("decisions",),
+}
+"""What grows with payments, by service, in the order in which rows refer to each other."""
+_NAMES = {
+    "uid", "payment_id", "operation_id", "active_operation", "idempotency", "transfer_id",
+    "quote_id", "reverses", "hold_id", "closed_by",
+}  # fmt: skip
+_MOMENTS = {"created_at", "updated_at", "at", "decided_at"}
+_NUMBERED = {"sequence", "entry_id"}
+_BATCH = 500
+_SPAN_MICROS = 60_000_000
+"""How long before the copy after it a copy happened."""
+
+
+_METADATA = {
+    "wallet": wallet.store.tables.metadata,
+    "payments": payments.store.tables.metadata,
+    "risk": risk.store.metadata,
+}
+
+
+class Base(NamedTuple):
+    """What is copied of a service: the rows of each table."""
+
+    service: str
+    rows: Rows
+
+    def table(self, name: str) -> Table:
+        """Return one of the service's tables."""
+        return _METADATA[self.service].tables[name]
+
+
+async def fill(database: Database, service: str, copies: int, done: Progress) -> None:
+    """Store so many copies of what a service stored about payments, each in one transaction."""
+    base = await database.read(lambda c: _read(c, service))
+    for number in range(copies, 0, -1):
+        await database.write(lambda c, n=number: _store(c, base, n))  # type: ignore[misc]
+        done()
+    if service == "wallet":
+        await database.write(lambda c: _move_balances(c, base, copies))
+
+
+def _read(connection: Connection, service: str) -> Base:
+    tables = _METADATA[service].tables
+    rows = {
+        name: [dict(row) for row in connection.execute(select(tables[name])).mappings()]
+        for name in TABLES[service]
+    }
+    if service == "wallet":
+        rows = {
+            name: [row for row in found if not row.get("transfer_id", "").startswith("dep:")]
+            for name, found in rows.items()
+        }
+    return Base(service, rows)
+
+
+def _store(connection: Connection, base: Base, number: int) -> None:
+    for name, rows in base.rows.items():
+        copied = [_copy(row, number) for row in rows]
+        if copied:
+            connection.execute(base.table(name).insert(), copied)
+        if name == "transfers":
+            _append_links(connection, copied, number)
+
+
+def _copy(row: Row, number: int) -> Row:
+    return {
+        name: f"{value}~{number}"
+        if name in _NAMES and value is not None
+        else value - number * _SPAN_MICROS
+        if name in _MOMENTS
+        else value
+        for name, value in row.items()
+        if name not in _NUMBERED
+    }
+
+
+def _append_links(connection: Connection, transfers: Sequence[Row], number: int) -> None:
+    for start in range(0, len(transfers), _BATCH):
+        records = [Record(**row) for row in transfers[start : start + _BATCH]]
+        append_link(connection, number % 16, records, records[-1].created_at)
+
+
+def _move_balances(connection: Connection, base: Base, copies: int) -> None:
+    """Add what the copies moved and hold: to one stripe of an account that has several."""
+    balances = base.table("balances")
+    posted, held = _sums(base.rows["postings"]), _sums(base.rows["holds"], state="held")
+    stripes = {
+        (row.account_id, row.currency): row.stripe for row in connection.execute(select(balances))
+    }
+    update = (
+        balances.update()
+        .where(
+            balances.c.account_id == bindparam("account"),
+            balances.c.currency == bindparam("coin"),
+            balances.c.stripe == bindparam("row"),
+        )
+        .values(
+            posted=balances.c.posted + bindparam("moved"), held=balances.c.held + bindparam("kept")
+        )
+    )
+    connection.execute(
+        update,
+        [
+            {
+                "account": key[0], "coin": key[1], "row": stripes[key],
+                "moved": posted[key] * copies, "kept": held[key] * copies,
+            }
+            for key in sorted({*posted, *held})
+        ],
+    )  # fmt: skip
+
+
+def _sums(rows: Sequence[Row], **where: str) -> Counter[tuple[str, str]]:
+    found: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        if where.items() <= row.items():
+            found[row["account_id"], row["currency"]] += row["amount"]
+    return found
