@@ -11,7 +11,8 @@ from sqlalchemy import Connection, text
 from tests.crash.strikes import kill_backend
 
 from devstack.postgres import EmbeddedPostgres
-from kurs.data.database import Database, DatabaseUnavailable
+from kurs.data.database import Database
+from kurs.data.failures import DatabaseUnavailable
 
 pytestmark = [pytest.mark.crash, pytest.mark.postgres]
 KILLS = 8

@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, select
 
+from kurs.data.address import UrlUnfit
 from kurs.data.bulk import insert_rows
-from kurs.data.database import Database, RetryTransaction, Writer
+from kurs.data.database import Database
+from kurs.data.failures import RetryTransaction
+from kurs.data.writer import Writer
 
 metadata = MetaData()
 notes = Table("notes", metadata, Column("id", String, primary_key=True), Column("n", BigInteger))
@@ -93,5 +96,5 @@ async def test_two_writers_do_not_lose_an_update(database_url: str) -> None:
 
 @pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "sqlite:///:memory:"])
 def test_other_databases_are_refused_with_a_sentence(url: str) -> None:
-    with pytest.raises(ValueError, match="sqlite:///"):
+    with pytest.raises(UrlUnfit, match="sqlite:///"):
         Database.open(url)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, event, make_url, text
 
-from kurs.data.database import Database, _Postgresql
+from kurs.data.database import Database
+from kurs.data.postgresql import Postgresql
 from kurs.kernel.dead_peers import DEAD_AFTER_SECONDS
 
 pytestmark = pytest.mark.postgres
@@ -41,7 +42,7 @@ async def tcp_url(postgres_url: str) -> AsyncIterator[URL]:
 
 async def test_a_connection_gives_up_a_peer_that_confirms_nothing(tcp_url: URL) -> None:
     database = Database.open(tcp_url.render_as_string(hide_password=False))
-    assert isinstance(database, _Postgresql)
+    assert isinstance(database, Postgresql)
     seen: list[Any] = []
     event.listen(
         database._engine.sync_engine,

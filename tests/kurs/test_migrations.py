@@ -3,12 +3,20 @@
 import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import make_url, text
+from sqlalchemy import Connection, inspect, make_url, text
 
 from kurs.data.database import Database
-from kurs.data.migrations import NoConnection, SchemaOutdated, ensure_schema, migrate
+from kurs.data.migrations import (
+    NoConnection,
+    SchemaLocked,
+    SchemaOutdated,
+    ensure_schema,
+    migrate,
+)
+from kurs.data.versions import version_table
 from kurs.kernel.settings import ServiceSettings
 from kurs.web.server import main
 
@@ -29,12 +37,11 @@ def versions(tmp_path: Path) -> Path:
     return folder
 
 
-async def at_revision(url: str, revision: str) -> None:
+async def at_revision(url: str, versions: Path, revision: str) -> None:
     """Pretend that the schema is at a revision."""
     database = Database.open(url)
-    await database.write(
-        lambda c: c.execute(text("UPDATE alembic_version SET version_num = :r"), {"r": revision})
-    )
+    change = text(f"UPDATE {version_table(versions)} SET version_num = :r")
+    await database.write(lambda c: c.execute(change, {"r": revision}))
     await database.close()
 
 
@@ -119,7 +126,7 @@ async def test_an_older_program_leaves_a_newer_schema_as_it_is(
     postgres_url: str, versions: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await asyncio.to_thread(migrate, postgres_url, versions)
-    await at_revision(postgres_url, "9999")
+    await at_revision(postgres_url, versions, "9999")
 
     await asyncio.to_thread(migrate, postgres_url, versions)
     database = Database.open(postgres_url)
@@ -127,3 +134,114 @@ async def test_an_older_program_leaves_a_newer_schema_as_it_is(
     await database.close()
 
     assert "newer than this program" in capsys.readouterr().err
+
+
+async def test_requests_do_not_wait_behind_a_migration_that_waits(
+    postgres_url: str, versions: Path
+) -> None:
+    """An idle reader keeps the table; the migration lets go of it and comes back."""
+    await asyncio.to_thread(migrate, postgres_url, versions)
+    (versions / "0002_note.py").write_text(
+        "from alembic import op\n"
+        "revision, down_revision = '0002', '0001'\n"
+        "def upgrade():\n"
+        "    op.execute('ALTER TABLE thing ADD COLUMN note TEXT')\n"
+    )
+    database = Database.open(postgres_url)
+    reading, read_all = asyncio.Event(), asyncio.Event()
+    look = text("SELECT count(*) FROM thing")
+    where = make_url(postgres_url)
+
+    async def idle_reader() -> None:
+        other = await asyncpg.connect(
+            host=str(where.query["host"]), user="postgres", database=where.database
+        )
+        async with other.transaction():
+            await other.execute("SELECT count(*) FROM thing")
+            reading.set()
+            await read_all.wait()
+        await other.close()
+
+    reader = asyncio.create_task(idle_reader())
+    await reading.wait()
+    migrating = asyncio.create_task(asyncio.to_thread(migrate, postgres_url, versions))
+    for _ in range(20):
+        await database.read(lambda c: c.execute(look).scalar(), seconds=60)
+        await asyncio.sleep(0.1)
+    assert not migrating.done()
+    read_all.set()
+    await reader
+    await migrating
+    await database.read(lambda c: c.execute(text("SELECT note FROM thing")).all())
+    await database.close()
+
+
+async def test_a_migration_that_gets_no_lock_says_who_may_have_it(
+    postgres_url: str, versions: Path
+) -> None:
+    where = make_url(postgres_url)
+    other = await asyncpg.connect(
+        host=str(where.query["host"]), user="postgres", database=where.database
+    )
+    async with other.transaction():
+        await other.execute("CREATE TABLE thing (id int)")
+        with pytest.raises(SchemaLocked, match="pg_stat_activity"):
+            await asyncio.to_thread(migrate, postgres_url, versions, wait_seconds=0)
+    await other.close()
+
+
+def other_service(folder: Path) -> Path:
+    """Return the revisions of a second service, of the same number as the first one's."""
+    versions = folder / "other" / "migrations" / "versions"
+    versions.mkdir(parents=True)
+    (versions / "0001_initial.py").write_text(
+        "from alembic import op\n"
+        "revision, down_revision = '0001', None\n"
+        "def upgrade():\n"
+        "    op.execute('CREATE TABLE another (id INTEGER)')\n"
+    )
+    return versions
+
+
+def tables(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names())
+
+
+async def test_two_services_may_share_a_database(
+    database_url: str, versions: Path, tmp_path: Path
+) -> None:
+    second = other_service(tmp_path)
+
+    for each in (versions, second, versions, second):
+        await asyncio.to_thread(migrate, database_url, each)
+
+    database = Database.open(database_url)
+    assert {"thing", "another"} <= await database.read(tables)
+    for each in (versions, second):
+        await ensure_schema(database, database_url, each, wait_seconds=0)
+    await database.close()
+
+
+async def test_what_the_release_before_made_is_taken_over(
+    database_url: str, versions: Path, tmp_path: Path
+) -> None:
+    """Its one table of versions is of the service whose tables are there."""
+    database = Database.open(database_url)
+
+    def before(connection: Connection) -> None:
+        for statement in (
+            "CREATE TABLE thing (id INTEGER)",
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)",
+            "INSERT INTO alembic_version VALUES ('0001')",
+        ):
+            connection.execute(text(statement))
+
+    await database.write(before)
+    second = other_service(tmp_path)
+    for each in (second, versions):
+        await asyncio.to_thread(migrate, database_url, each)
+
+    assert {"thing", "another"} <= await database.read(tables)
+    old = text("SELECT version_num FROM alembic_version")
+    assert await database.read(lambda c: c.execute(old).scalars().all()) == ["0001"]
+    await database.close()

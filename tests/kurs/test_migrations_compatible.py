@@ -13,6 +13,7 @@ import risk.migrations
 import wallet.migrations
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
+from kurs.data.versions import version_table
 
 VERSIONS = {
     "payments": payments.migrations.VERSIONS,
@@ -134,8 +135,7 @@ async def test_many_that_begin_at_once_migrate_once(database_url: str, versions:
     await asyncio.gather(*(asyncio.to_thread(migrate, database_url, versions) for _ in range(6)))
 
     database = Database.open(database_url)
-    revisions = await database.read(
-        lambda c: c.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
-    )
+    query = text(f"SELECT version_num FROM {version_table(versions)}")
+    revisions = await database.read(lambda c: c.execute(query).scalars().all())
     await database.close()
     assert revisions == [head]

@@ -10,8 +10,9 @@ import pytest
 from fastapi import APIRouter, FastAPI
 
 from kurs.calls import Request
-from kurs.data.database import Database, DatabaseUnavailable
-from kurs.kernel.settings import ServiceSettings
+from kurs.data.database import Database
+from kurs.data.failures import DatabaseUnavailable
+from kurs.data.limits import DatabaseSettings
 from kurs.service import Service
 from kurs.service.database import keep_database
 from kurs.web.parts import from_app
@@ -60,11 +61,13 @@ async def greeting(greeter: GreeterDep) -> str:
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Callable[..., Service[ServiceSettings]]:
+def make(tmp_path: Path) -> Callable[..., Service[DatabaseSettings]]:
     keys = write_keys(tmp_path / "keys")
 
-    def service(**joined: object) -> Service[ServiceSettings]:
-        settings = ServiceSettings(service="risk", edge_keys_dir=keys)
+    def service(**joined: object) -> Service[DatabaseSettings]:
+        settings = DatabaseSettings(
+            service="risk", edge_keys_dir=keys, database_url=f"sqlite:///{tmp_path / 'risk.db'}"
+        )
         return Service(
             "risk", settings, clock=ManualClock(), telemetry=RecordingTelemetry("risk"), **joined
         )
@@ -179,7 +182,7 @@ async def test_a_database_that_answers_no_more_makes_it_unready(
     monkeypatch.setattr("kurs.service.database._LOOK_SECONDS", 0.01)
     monkeypatch.setattr("kurs.service.database._RETRY_SECONDS", 0.01)
     service = make(replacements={Database: Unplugged})
-    database = keep_database(service, f"sqlite:///{tmp_path / 'risk.db'}", VERSIONS)
+    database = keep_database(service, VERSIONS)
     async with running(service.app()) as transport:
         assert (await asked(transport, "/readyz"))[0] == 200
         database.plugged = False
@@ -194,7 +197,7 @@ async def test_the_database_is_closed_at_the_end(
     make: Callable[..., Service], tmp_path: Path
 ) -> None:
     service = make()
-    database = keep_database(service, f"sqlite:///{tmp_path / 'risk.db'}", VERSIONS)
+    database = keep_database(service, VERSIONS)
     async with running(service.app()):
         await database.ping()
     with pytest.raises(RuntimeError, match="shutdown"):

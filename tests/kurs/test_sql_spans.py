@@ -10,7 +10,8 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, 
 from sqlalchemy.exc import DBAPIError
 
 from kurs.data.bulk import insert_rows, update_rows
-from kurs.data.database import Database, Writer
+from kurs.data.database import Database
+from kurs.data.writer import Writer
 from kurs.telemetry import Telemetry
 from kurs.telemetry.tracing import SAMPLED_ROOT, format_traceparent, unsampled_span
 from kurs_testing.telemetry import RecordingTelemetry

@@ -48,6 +48,7 @@ REWRITES = [
     "CREATE RULE mine AS ON INSERT TO postings DO INSTEAD NOTHING",
     "CREATE TRIGGER mine BEFORE INSERT ON postings EXECUTE FUNCTION refuse_change_of_postings()",
     "UPDATE alembic_version SET version_num = '0001'",
+    "UPDATE alembic_version_wallet SET version_num = '0001'",
     "SELECT setval(pg_get_serial_sequence('postings', 'entry_id'), 1)",
     "CREATE ROLE mine SUPERUSER",
     "SET ROLE postgres",

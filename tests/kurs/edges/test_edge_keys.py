@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from kurs.data.limits import DatabaseSettings
 from kurs.edges.keys import EdgeKeys
 from kurs.edges.table import edges_of
-from kurs.kernel.settings import CannotRun, ServiceSettings
+from kurs.kernel.settings import CannotRun
 from kurs_testing.edges import write_keys
 from kurs_testing.telemetry import RecordingTelemetry
 
@@ -62,10 +63,10 @@ def test_a_database_url_comes_from_a_file_unless_one_is_set(tmp_path: Path) -> N
     file = tmp_path / "url"
     file.write_text("postgresql+asyncpg://wallet:secret@db/wallet\n")
 
-    read = ServiceSettings(database_url_file=file)
-    given = ServiceSettings(database_url_file=file, database_url="sqlite:///x.db")
+    read = DatabaseSettings(database_url_file=file)
+    given = DatabaseSettings(database_url_file=file, database_url="sqlite:///x.db")
 
     assert read.database_url == "postgresql+asyncpg://wallet:secret@db/wallet"
     assert given.database_url == "sqlite:///x.db"
     with pytest.raises(CannotRun, match="no URL of a database"):
-        ServiceSettings(database_url_file=tmp_path / "none")
+        DatabaseSettings(database_url_file=tmp_path / "none")

@@ -35,7 +35,7 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     service = Service("payments", settings, **joined)
     metrics = PaymentMetrics(service.telemetry)
     batches = BatchMetrics(service.telemetry.registry)
-    database = keep_database(service, settings.database_url, VERSIONS)
+    database = keep_database(service, VERSIONS)
     dependencies = _dependencies(service, batches)
     quotes = QuoteVerifier(settings.quote_verify_keys_file, service.telemetry)
     exposure = Exposure(database, settings, service.clock)

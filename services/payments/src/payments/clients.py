@@ -22,6 +22,9 @@ Item = TypeVar("Item", bound=Mapping[str, object])
 Result = TypeVar("Result", bound=Mapping[str, Any])
 # What is said of a request that will not be understood the next time either.
 _UNREADABLE = frozenset({400, 413, 422})
+_NO_FAULT = frozenset({Skip.LATE, Skip.BUSY})
+_LANES = 4
+"""Batches in flight to one route, where some take long."""
 
 
 class Unanswered(Exception):
@@ -58,7 +61,7 @@ class BatchClient(Generic[Item, Result]):
         self._path = path
         self._telemetry = telemetry
         self._batcher: Batcher[_Call, Result] = Batcher(
-            self._run, name=f"http-{client.name}", max_batch=200, metrics=metrics
+            self._run, name=f"http-{client.name}", max_batch=200, lanes=_LANES, metrics=metrics
         )
         self.close = self._batcher.close
 
@@ -72,7 +75,7 @@ class BatchClient(Generic[Item, Result]):
             raise Unanswered(self._client.name, error.detail) from error
         skip = skip_of(result)
         if skip is not None:
-            reason = Unanswered if skip is Skip.LATE else Unusable
+            reason = Unanswered if skip in _NO_FAULT else Unusable
             raise reason(self._client.name, f"{skip}: {result.get('message')}")
         return result
 

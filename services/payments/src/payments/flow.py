@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from opentelemetry.trace import get_current_span
 
 from kurs.calls import Deadline
-from kurs.data.database import Database, Writer
+from kurs.data.database import Database
+from kurs.data.writer import Writer
 from kurs.kernel.batching import BatchMetrics
 from kurs.kernel.clock import monotonic
 from kurs.kernel.errors import Problem
@@ -26,7 +27,7 @@ from payments.feed import Feed
 from payments.metrics import PaymentMetrics, span_attributes
 from payments.steps import Steps
 from payments.store import reads
-from payments.store.ops import Finish, Op, VersionConflict, Wait
+from payments.store.ops import Finish, Op, VersionConflict, Wait, keys_of
 from payments.store.writes import Written, apply
 from payments.waves import give_way
 
@@ -65,6 +66,7 @@ class Flow:
             database,
             apply,
             name="payments-writer",
+            keys=keys_of,
             member=lambda op: op.traceparent,
             metrics=batches,
         )

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from kurs.kernel.settings import MEBIBYTE, ServiceSettings
+from kurs.data.limits import DatabaseSettings
+from kurs.kernel.settings import MEBIBYTE
 
 
-class PaymentsSettings(ServiceSettings):
+class PaymentsSettings(DatabaseSettings):
     """What the payments service is told from outside; times are in seconds."""
 
     service: str = "payments"

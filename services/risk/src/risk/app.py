@@ -30,7 +30,7 @@ def create_app(settings: RiskSettings, **joined: Unpack[Joined]) -> FastAPI:
     """
     service = Service("risk", settings, **joined)
     metrics = RiskMetrics(service.telemetry)
-    database = keep_database(service, settings.database_url, VERSIONS)
+    database = keep_database(service, VERSIONS)
     configuration = service.add(Configuration(settings.blocklist()))
     watcher = follow_document(
         service, settings.config_dir, RiskDocument, configuration.apply, metrics.shadow.apply

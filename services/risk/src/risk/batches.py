@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from kurs.contracts.batch import Misfit, Skip, expires_at, read_items, refused, skipped
 from kurs.contracts.risk import Code, ScoreItem
+from kurs.data.failures import DatabaseBlocked
 from kurs.kernel.errors import Problem
 from kurs.kernel.money import InvalidAmount, parse_amount
 from kurs.telemetry import Telemetry
@@ -69,6 +70,8 @@ class BatchScoring:
         if isinstance(result, Conflict):
             code, message = Code.DECISION_CONFLICT, conflict_message(result)
             return json.dumps(refused(code, message, result.field))
+        if isinstance(result, DatabaseBlocked):
+            return json.dumps(skipped(Skip.BUSY, "somebody keeps its rows locked"))
         if isinstance(result, Exception):
             self._telemetry.logger.error("an item could not be scored", exc_info=result)
             message = "an unexpected error; the log has the details"
@@ -90,7 +93,8 @@ def read_batch(body: bytes, arrived: float) -> Sequence[Order | dict[str, Any]]:
 def _raise_common_failure(results: Sequence[Result | Exception]) -> None:
     failures = [result for result in results if isinstance(result, Exception)]
     for failure in failures:
-        if isinstance(failure, Problem) or len(failures) == len(results):
+        alone = isinstance(failure, DatabaseBlocked) or not isinstance(failure, Problem)
+        if not alone or len(failures) == len(results):
             raise failure
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Path
 
 from kurs.calls import current_deadline
-from kurs.data.database import DatabaseUnavailable
+from kurs.data.failures import DatabaseUnavailable
 from kurs.kernel.accounts import shown
 from kurs.kernel.batching import DeadlineExceeded
 from kurs.kernel.caller import Caller, CallerDep, MerchantRequired

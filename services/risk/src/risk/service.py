@@ -7,7 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 from structlog.typing import FilteringBoundLogger
 
-from kurs.data.database import Database, Writer
+from kurs.data.database import Database
+from kurs.data.writer import Writer
 from kurs.kernel.batching import BatchMetrics
 from kurs.kernel.clock import Clock, monotonic
 from risk import store
@@ -70,6 +71,7 @@ class RiskService:
             database,
             self._apply,
             name=WRITER,
+            keys=lambda order: (order.attempt.payment_id, order.attempt.counter_key),
             member=lambda order: order.traceparent,
             metrics=batch_metrics,
         )

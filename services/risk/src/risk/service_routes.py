@@ -2,7 +2,7 @@
 
 from fastapi import Request, Response
 
-from kurs.data.database import DatabaseUnavailable
+from kurs.data.failures import DatabaseUnavailable
 from kurs.kernel.clock import monotonic
 from kurs.kernel.errors import Overloaded, problem_responses
 from kurs.web.direct import direct_post

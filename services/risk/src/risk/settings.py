@@ -4,11 +4,12 @@ from pathlib import Path
 
 from pydantic import field_validator
 
+from kurs.data.limits import DatabaseSettings
 from kurs.kernel.accounts import bare, is_payee_id
-from kurs.kernel.settings import MEBIBYTE, ServiceSettings
+from kurs.kernel.settings import MEBIBYTE
 
 
-class RiskSettings(ServiceSettings):
+class RiskSettings(DatabaseSettings):
     """What risk needs beyond the common settings. Durations are in seconds."""
 
     service: str = "risk"

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from kurs.data.bulk import any_of, fetch, insert_rows, upsert_rows
-from kurs.data.database import RetryTransaction
+from kurs.data.failures import RetryTransaction
 from risk.domain.batch import Counter
 from risk.domain.decision import Decision
 from risk.domain.velocity import Use, Windows, bucket_width, oldest_bucket

@@ -33,7 +33,7 @@ def create_app(settings: WalletSettings, **joined: Unpack[Joined]) -> FastAPI:
     """Return the app; raises CannotRun without the keys of its edges."""
     service = Service("wallet", settings, **joined)
     metrics = WalletMetrics(service.telemetry)
-    database = keep_database(service, settings.database_url, VERSIONS)
+    database = keep_database(service, VERSIONS)
     quotes = QuoteVerifier(settings.quote_verify_keys_file, service.telemetry)
     ledger = service.add(
         Ledger(

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
-from kurs.data.database import Database, DatabaseUnavailable
+from kurs.data.address import read_address
+from kurs.data.database import Database
+from kurs.data.failures import DatabaseUnavailable
 from kurs.data.migrations import require_schema
 from kurs.kernel.clock import SystemClock, to_rfc3339
 from kurs.kernel.settings import CannotRun
@@ -128,7 +129,7 @@ def _show_progress(done: int, total: int) -> None:
 
 def _text(url: str, report: Report) -> str:
     read = f"{report.transfers:,} transfers in {report.links:,} links"
-    lines = [f"Ledger {make_url(url).database}: {read}."]
+    lines = [f"Ledger in {read_address(url).place}: {read}."]
     if report.unlinked:
         lines.append(
             f"{report.unlinked:,} transfers are from before there were links and not covered: "

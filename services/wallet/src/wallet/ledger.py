@@ -8,7 +8,9 @@ from sqlalchemy import Connection
 
 from kurs.contracts.batch import Skip
 from kurs.contracts.wallet import Status
-from kurs.data.database import Database, Writer
+from kurs.data.database import Database
+from kurs.data.failures import DatabaseBlocked, trouble_of
+from kurs.data.writer import Writer
 from kurs.kernel.batching import BatchMetrics
 from kurs.kernel.clock import Clock, monotonic
 from kurs.kernel.errors import Problem
@@ -16,9 +18,11 @@ from kurs.telemetry import Telemetry
 from wallet.domain.deposits import Ceilings
 from wallet.domain.evaluate import Evaluation
 from wallet.domain.transfers import Kind, Outcome, Transfer
+from wallet.domain.view import is_house
 from wallet.metrics import WalletMetrics
 from wallet.store import batch
 from wallet.store.deposits import Deposited
+from wallet.store.tables import STRIPES
 
 MAX_BATCH = 1_000
 
@@ -33,7 +37,7 @@ class Submission(NamedTuple):
 
 
 class Ledger:
-    """Applies transfers. `stripe` is this process's row of every account of the house."""
+    """Applies transfers. `stripe` is this process's row of every account of the house, at first."""
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class Ledger:
             database,
             self._apply,
             name="ledger",
+            keys=_keys,
             member=lambda submission: submission.traceparent,
             max_batch=MAX_BATCH,
             metrics=batch_metrics,
@@ -64,7 +69,8 @@ class Ledger:
     async def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """Return the outcome of each transfer, in order, after the commit that holds it.
 
-        Raises Overloaded and DatabaseUnavailable; then nothing is known to be stored.
+        One that is locked out is skipped. Raises Overloaded and DatabaseUnavailable when none is
+        known to be stored.
         """
         spans = [self._item_span(s) for s in submissions if s.traceparent is not None]
         try:
@@ -72,6 +78,9 @@ class Ledger:
         finally:
             for span in spans:
                 span.end()
+        blocked = [result for result in results if isinstance(result, DatabaseBlocked)]
+        if blocked and len(blocked) == len(results):
+            raise blocked[0]
         outcomes = [self._outcome(s.transfer, r) for s, r in zip(submissions, results, strict=True)]
         self._metrics.count(outcomes)
         return outcomes
@@ -87,6 +96,8 @@ class Ledger:
     def _outcome(self, transfer: Transfer, result: Outcome | Exception) -> Outcome:
         if isinstance(result, Outcome):
             return result
+        if isinstance(result, DatabaseBlocked):
+            return self._skip(transfer, Skip.BUSY, "somebody keeps its rows locked")
         if isinstance(result, Problem):
             raise result
         self._telemetry.logger.error(
@@ -104,24 +115,36 @@ class Ledger:
             if s.expires is not None and s.expires <= moment
         }  # fmt: skip
         live = [s.transfer for i, s in enumerate(submissions) if i not in late]
-        outcomes = iter(self._evaluate(connection, live))
+        outcomes = iter(self._evaluated(connection, live))
         message = "its deadline passed before the work began"
         return [
             self._skip(s.transfer, Skip.LATE, message) if i in late else next(outcomes)
             for i, s in enumerate(submissions)
         ]
 
-    def _evaluate(self, connection: Connection, transfers: Sequence[Transfer]) -> list[Outcome]:
+    def _evaluated(self, connection: Connection, transfers: Sequence[Transfer]) -> list[Outcome]:
         if not transfers:
             return []
+        stripe = self._stripe
+        try:
+            return self._evaluate(connection, transfers, stripe)
+        except Exception as error:
+            if trouble_of(error) is not None and stripe == self._stripe:
+                # Perhaps a connection that hangs keeps this one: any other is as good.
+                self._stripe = (stripe + 1) % STRIPES
+            raise
+
+    def _evaluate(
+        self, connection: Connection, transfers: Sequence[Transfer], stripe: int
+    ) -> list[Outcome]:
         now = self._clock.now()
         coming = {t.postings[1].currency for t in transfers if t.kind is Kind.DEPOSIT}
         rooms = self._deposited.rooms(connection, coming, now)
-        view = batch.load(connection, transfers, self._stripe)
+        view = batch.load(connection, transfers, stripe)
         view.rooms = rooms
         evaluation = Evaluation(view, now)
         outcomes = evaluation.run(transfers)
-        batch.save(connection, evaluation.changes, now, self._stripe)
+        batch.save(connection, evaluation.changes, now, stripe)
         return outcomes
 
     def _skip(self, transfer: Transfer, skip: Skip, message: str) -> Outcome:
@@ -129,3 +152,16 @@ class Ledger:
             transfer.transfer_id, transfer.kind, Status.SKIPPED, False, self._clock.now(), None,
             skip.value, message,
         )  # fmt: skip
+
+
+def _keys(submission: Submission) -> list[str]:
+    """Return what a transfer locks: itself, balances of customers, its hold, what it reverses.
+
+    Rows of the house are this process's own.
+    """
+    transfer = submission.transfer
+    touched = [p.account_id + p.currency for p in transfer.postings if not is_house(p.account_id)]
+    if transfer.hold is not None:
+        touched.append(transfer.hold[0] + transfer.hold[1])
+    named = (transfer.transfer_id, transfer.hold_id, transfer.reverses)
+    return [*touched, *(name for name in named if name)]

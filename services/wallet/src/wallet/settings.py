@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kurs.kernel.settings import MEBIBYTE, ServiceSettings
+from kurs.data.limits import DatabaseSettings
+from kurs.kernel.settings import MEBIBYTE
 from wallet.domain.deposits import Ceilings
 
 # A ninetieth of what 64 bits hold: nothing can bring an account of the house near the edge.
@@ -13,7 +14,7 @@ _MOST = 10**17
 MinorUnits = Annotated[int, Field(ge=0, le=_MOST)]
 
 
-class WalletSettings(ServiceSettings):
+class WalletSettings(DatabaseSettings):
     """The common settings with the wallet's defaults, and its background work."""
 
     service: str = "wallet"

@@ -56,6 +56,8 @@ class Skip(StrEnum):
     LATE = "deadline_exceeded"
     UNREADABLE = "invalid"
     FAILED = "failed"
+    BUSY = "busy"
+    """What it needs is locked by somebody else; the others of its batch are not."""
 
 
 # What releases before this one refused, though they had decided nothing.

@@ -6,9 +6,11 @@ trigger, nor what is history. SQLite has no roles.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
+from kurs.data.versions import BEFORE, created_tables, version_table
 from kurs.kernel.settings import CannotRun
 
 Grants = Mapping[str, str]
@@ -31,9 +33,10 @@ class RoleUnfit(CannotRun):
     """The service's role is not there, or can do more than a service may."""
 
 
-def grant(connection: Connection, role: str, grants: Grants) -> None:
-    """Let `role` do with the tables of this schema what `grants` say, and nothing else.
+def grant(connection: Connection, role: str, grants: Grants, versions: Path) -> None:
+    """Let `role` do with the tables that `versions` create what `grants` say, and nothing else.
 
+    Tables of other services, which may be in the same database, are left as they are.
     Raises RoleUnfit when it could change the schema all the same.
     """
     why = connection.execute(_TOO_MIGHTY, {"role": role}).scalar()
@@ -46,19 +49,25 @@ def grant(connection: Connection, role: str, grants: Grants) -> None:
         )
     quote = connection.dialect.identifier_preparer.quote
     name, database = quote(role), quote(str(connection.execute(_DATABASE).scalar_one()))
+    tables = inspect(connection).get_table_names()
+    own = sorted(created_tables(versions).union(grants, _versions(versions)) & set(tables))
     for statement in (
         "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
         f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC",
-        f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {name}",
+        f"REVOKE ALL ON {', '.join(own)} FROM {name}",
         f"GRANT CONNECT ON DATABASE {database} TO {name}",
         f"GRANT USAGE ON SCHEMA public TO {name}",
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}",
         *(
             f"GRANT {privileges} ON {table} TO {name}"
-            for table, privileges in {"alembic_version": "SELECT", **grants}.items()
+            for table, privileges in {**_versions(versions), **grants}.items()
         ),
     ):
         connection.exec_driver_sql(statement)
+
+
+def _versions(versions: Path) -> Grants:
+    return {version_table(versions): "SELECT", BEFORE: "SELECT"}
 
 
 _DATABASE = text("SELECT current_database()")

@@ -2,34 +2,49 @@
 
 SQLite migrates itself when its service starts; on PostgreSQL a service never changes the schema,
 `python -m <service> migrate` does (a Job in the charts). The server, the Job and the service may
-start in any order: each waits for the one before it.
+start in any order: each waits for the one before it. A migration waits for a lock only so long as
+requests behind it can, and begins again.
 """
 
 import asyncio
 import sys
+import time
 import zlib
 from collections.abc import Callable
-from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
 from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, make_url, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kurs.data.database import Database, DatabaseUnavailable, is_retryable, sqlite_engine
+from kurs.data.address import read_address
+from kurs.data.database import Database
+from kurs.data.failures import DatabaseUnavailable, Trouble, trouble_of
 from kurs.data.grants import Grants, grant
+from kurs.data.limits import Limits
+from kurs.data.postgresql import postgresql_engine
+from kurs.data.sqlite import sqlite_engine
+from kurs.data.versions import (
+    current_revision,
+    keep_for_release_before,
+    migration_config,
+    take_over,
+)
 from kurs.kernel.clock import monotonic
 from kurs.kernel.settings import CannotRun
 
 WAIT_SECONDS = 90.0
-"""How long a migration waits for its server, and a service for its migration."""
+"""How long a migration waits for its server and its locks, and a service for its migration."""
+_LOCK_SECONDS = 0.5
+"""How long requests wait behind a migration that waits for a lock."""
 _PAUSE_SECONDS = 0.5
 _HINT = "check the database URL, that its server runs, and that the network lets this process there"
+_LOCKED = "end the transaction that keeps its tables (pg_stat_activity names it), and run it again"
+_LIMIT_LOCKS = text("SELECT set_config('lock_timeout', :limit, true)")
+_ALONE = text("SELECT pg_advisory_xact_lock(:lock)")
 
 
 class SchemaOutdated(CannotRun):
@@ -38,6 +53,10 @@ class SchemaOutdated(CannotRun):
 
 class NoConnection(CannotRun):
     """The database cannot be reached, or lets this program not in."""
+
+
+class SchemaLocked(CannotRun):
+    """Somebody keeps the tables, so that the schema could not be changed; nothing was."""
 
 
 def migrate(
@@ -52,17 +71,64 @@ def migrate(
 
     A schema that is newer than `versions` stays as it is: so it is when a release is rolled back.
     On PostgreSQL the service's `role`, if there is one, gets `grants`. Raises NoConnection when the
-    server is not there for `wait_seconds`, or refuses, and RoleUnfit.
+    server is not there for `wait_seconds`, or refuses, SchemaLocked, UrlUnfit and RoleUnfit.
     """
-    if make_url(url).get_backend_name() == "sqlite":
-        Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
-        engine = sqlite_engine(url, begin="BEGIN EXCLUSIVE")
-        with engine.begin() as connection:
-            _upgrade(connection, versions)
-        engine.dispose()
-    else:
-        work = partial(_upgrade, versions=versions, grants=grants or {}, role=role)
-        asyncio.run(_migrate_postgresql(url, work, wait_seconds))
+    address = read_address(url)
+    deadline = monotonic() + wait_seconds
+    if address.backend == "sqlite":
+        Path(address.path).parent.mkdir(parents=True, exist_ok=True)
+        engine = sqlite_engine(address, begin="BEGIN EXCLUSIVE", lock_seconds=_LOCK_SECONDS)
+
+        def attempt() -> None:
+            with engine.begin() as connection:
+                _upgrade(connection, versions)
+
+        try:
+            _try_until(deadline, address.place, attempt)
+        finally:
+            engine.dispose()
+        return
+    work = partial(_upgrade, versions=versions, grants=grants or {}, role=role)
+    _try_until(
+        deadline,
+        address.place,
+        lambda: asyncio.run(_migrate_postgresql(postgresql_engine(address, Limits()), work)),
+    )
+
+
+def _try_until(deadline: float, place: str, attempt: Callable[[], None]) -> None:
+    """Attempt a migration until it is done; raises NoConnection and SchemaLocked."""
+    known = ""
+    while True:
+        try:
+            attempt()
+        except Exception as error:
+            trouble = trouble_of(error)
+            if trouble is None and not _is_connecting(error):
+                raise
+            why = str(error.orig if isinstance(error, DBAPIError) else error)
+            locked = trouble is Trouble.BLOCKED
+            if monotonic() > deadline or not _may_pass(error):
+                if locked:
+                    raise SchemaLocked(f"{place} could not be migrated: {why}; {_LOCKED}") from None
+                raise NoConnection(f"no connection to {place}: {why}; {_HINT}") from error
+            if why != known:
+                sys.stderr.write(f"waiting for {place}: {why}\n")
+            known = why
+            # Longer than the wait itself: those who waited behind it come first.
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _is_connecting(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and error.statement is None
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Tell whether the same may succeed later, without anybody changing what is wrong."""
+    state = getattr(getattr(error, "orig", error), "sqlstate", None) or ""
+    return trouble_of(error) is not None and not state.startswith("28")
 
 
 async def ensure_schema(
@@ -93,10 +159,10 @@ async def require_schema(database: Database, versions: Path) -> None:
 async def _obstacle(database: Database, versions: Path) -> str | None:
     """Return why the schema cannot be used, or None."""
     try:
-        current = await database.read(_current_revision)
+        current = await database.read(partial(current_revision, versions=versions))
     except DatabaseUnavailable as error:
         return error.detail
-    scripts = ScriptDirectory.from_config(_config(versions))
+    scripts = ScriptDirectory.from_config(migration_config(versions))
     head = scripts.get_current_head()
     if current is None or (current != head and current in _known(scripts)):
         return (
@@ -106,69 +172,33 @@ async def _obstacle(database: Database, versions: Path) -> str | None:
     return None
 
 
-async def _migrate_postgresql(
-    url: str, work: Callable[[Connection], None], wait_seconds: float
-) -> None:
-    engine = create_async_engine(url)
+async def _migrate_postgresql(engine: AsyncEngine, work: Callable[[Connection], None]) -> None:
     try:
-        connection = await _connect(engine, wait_seconds)
-        async with aclosing(connection), connection.begin():
+        async with engine.begin() as connection:
+            limit = f"{round(_LOCK_SECONDS * 1000)}"
+            await connection.execute(_LIMIT_LOCKS, {"limit": limit})
             lock = zlib.crc32(b"kurs-migrations")
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+            await connection.execute(_ALONE, {"lock": lock})
             await connection.run_sync(work)
     finally:
         await engine.dispose()
 
 
-async def _connect(engine: AsyncEngine, wait_seconds: float) -> AsyncConnection:
-    deadline = monotonic() + wait_seconds
-    known = ""
-    while True:
-        try:
-            return await engine.connect()
-        except (DBAPIError, OSError) as error:
-            why = str(error.orig if isinstance(error, DBAPIError) else error)
-            if not is_retryable(error) or monotonic() > deadline:
-                raise NoConnection(
-                    f"no connection to {_place(engine.url)}: {why}; {_HINT}"
-                ) from error
-            if why != known:
-                sys.stderr.write(f"waiting for {_place(engine.url)}: {why}\n")
-            known = why
-            await asyncio.sleep(_PAUSE_SECONDS)
-
-
-def _place(url: URL) -> str:
-    """Return which database it is, without who asks for it."""
-    host = url.host or url.query.get("host") or "localhost"
-    return f"the database {url.database} at {host}" + (f":{url.port}" if url.port else "")
-
-
-def _current_revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
 def _upgrade(
     connection: Connection, versions: Path, grants: Grants | None = None, role: str = ""
 ) -> None:
-    config = _config(versions)
-    current = _current_revision(connection)
+    config = migration_config(versions)
+    current = current_revision(connection, versions)
     if current is not None and current not in _known(ScriptDirectory.from_config(config)):
         sys.stderr.write(f"the schema is at {current}, newer than this program: left as it is\n")
         return
+    take_over(connection, versions, current)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    keep_for_release_before(connection, versions)
     if role:
-        grant(connection, role, grants or {})
+        grant(connection, role, grants or {}, versions)
 
 
 def _known(scripts: ScriptDirectory) -> frozenset[str]:
     return frozenset(script.revision for script in scripts.walk_revisions())
-
-
-def _config(versions: Path) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migration_env"))
-    config.set_main_option("path_separator", "newline")
-    config.set_main_option("version_locations", str(versions))
-    return config

@@ -1,7 +1,8 @@
 """Batch while busy: what arrives while a batch is in flight goes out together when it returns.
 
 No timer stands in between, so an idle system adds no delay; under load the cost of a commit or of
-an internal request is divided by the batch.
+an internal request is divided by the batch. A batch that takes long holds nothing that comes after
+it: the next one goes out beside it.
 """
 
 import asyncio
@@ -18,6 +19,9 @@ from kurs.kernel.errors import Overloaded, Problem, Unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+PATIENCE_SECONDS = 0.25
+"""After which the next batch no longer waits for the one in flight."""
 
 BatchRun = Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]]
 
@@ -61,6 +65,9 @@ class _Group(Generic[Item, Result]):
 class Batcher(Generic[Item, Result]):
     """Collects items and hands them to `run`, one batch at a time.
 
+    One that has been in flight for PATIENCE_SECONDS no longer counts: up to `lanes` are in flight
+    then.
+
     `run` returns one result or exception per item, in order. When it raises, each item of that
     batch gets the exception, or, with `isolate`, is run again alone, so that one bad item cannot
     fail its neighbours (`run` must then be safe to repeat).
@@ -74,15 +81,18 @@ class Batcher(Generic[Item, Result]):
         max_batch: int = 500,
         max_queue: int = 10_000,
         isolate: bool = False,
+        lanes: int = 1,
         metrics: BatchMetrics | None = None,
     ) -> None:
         self._run = run
+        self._lanes = lanes
         self._max_batch = max_batch
         self._max_queue = max_queue
         self._isolate = isolate
         self._queue: deque[_Group[Item, Result]] = deque()
         self._waiting = 0
-        self._worker: asyncio.Task[None] | None = None
+        self._workers: set[asyncio.Task[None]] = set()
+        self._slow = 0
         metrics = metrics or BatchMetrics(CollectorRegistry())
         self._size = metrics.size.labels(name)
         self._seconds = metrics.seconds.labels(name)
@@ -113,27 +123,58 @@ class Batcher(Generic[Item, Result]):
         group: _Group[Item, Result] = _Group(items, loop.create_future(), expires)
         self._queue.append(group)
         self._waiting += len(items)
-        if self._worker is None:
-            # An empty context: the worker serves everyone, so it must not inherit the deadline
-            # and the span of whoever happened to start it.
-            self._worker = loop.create_task(self._work(), context=Context())
+        if len(self._workers) == self._slow:
+            self._start_worker()
         return await group.done
 
     async def close(self) -> None:
         """Wait until everything that waits has gone out and come back."""
-        while self._worker is not None:
-            await asyncio.wait([self._worker])
+        while self._workers:
+            await asyncio.wait(self._workers)
+
+    def _start_worker(self) -> None:
+        """Let one more worker send, unless as many as may be are under way."""
+        if len(self._workers) < self._lanes:
+            # An empty context: the worker serves everyone, so it must not inherit the deadline
+            # and the span of whoever happened to start it.
+            loop = asyncio.get_running_loop()
+            self._workers.add(loop.create_task(self._work(), context=Context()))
 
     async def _work(self) -> None:
         try:
-            while self._queue:
+            while self._queue and len(self._workers) - self._slow <= 1:
                 # One turn of the loop: what is ready to join this batch joins it.
                 await asyncio.sleep(0)
                 groups = self._take()
                 if groups:
-                    await self._send(groups)
+                    await self._send_in_time(groups)
         finally:
-            self._worker = None
+            # Not by a callback of the task, which comes a turn later: what is submitted until then
+            # would find a worker that no longer looks.
+            worker = asyncio.current_task()
+            assert worker is not None
+            self._workers.discard(worker)
+
+    async def _send_in_time(self, groups: list[_Group[Item, Result]]) -> None:
+        """Send a batch, and let another worker go on when it takes too long."""
+        if self._lanes == 1:
+            await self._send(groups)
+            return
+        slow = False
+
+        def lose_patience() -> None:
+            nonlocal slow
+            slow = True
+            self._slow += 1
+            if self._queue:
+                self._start_worker()
+
+        timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, lose_patience)
+        try:
+            await self._send(groups)
+        finally:
+            timer.cancel()
+            self._slow -= slow
 
     def _take(self) -> list[_Group[Item, Result]]:
         now = monotonic()

@@ -3,9 +3,8 @@
 import os
 import socket
 from pathlib import Path
-from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
@@ -33,11 +32,6 @@ class ServiceSettings(BaseSettings):
     operations_port: int = Field(default=0, ge=0, le=65_535)
     """Of probes and metrics alone; 0: they are on the port of the service."""
     instance: str = ""
-    database_url: str = ""
-    database_url_file: Path | None = None
-    """Holds the URL where none is set: in a cluster a mounted Secret."""
-    database_service_role: str = ""
-    """Whom `migrate` lets work with the tables, and change nothing else; on PostgreSQL only."""
     config_dir: Path = Path("var/config")
     log_level: str = "info"
     """debug, info, warning or error: what is written to the log, and what is more severe."""
@@ -69,18 +63,6 @@ class ServiceSettings(BaseSettings):
     fault_delay_seconds: float = Field(default=0.0, ge=0)
     fault_error_ratio: float = Field(default=0.0, ge=0, le=1)
     fault_unready: bool = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _url_in_a_file(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Read the URL of the database from the file that holds it; raises CannotRun."""
-        file = given.get("database_url_file")
-        if not file or given.get("database_url"):
-            return given
-        try:
-            return {**given, "database_url": Path(file).read_text("utf-8").strip()}
-        except (OSError, UnicodeDecodeError) as error:
-            raise CannotRun(f"no URL of a database in {file}: {error}") from None
 
     def instance_name(self) -> str:
         """Return the name of this process among its replicas."""

@@ -25,7 +25,7 @@ from kurs.kernel.clock import Clock, SystemClock
 from kurs.kernel.settings import ServiceSettings
 from kurs.telemetry import Telemetry
 from kurs.web.app import create_app
-from kurs.web.heartbeat import Heartbeat, running
+from kurs.web.heartbeat import Background, Heartbeat
 from kurs.web.parts import Part, Parts, Replacements
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
@@ -68,7 +68,8 @@ class Service(Generic[SettingsT]):
         self.parts = Parts(replacements)
         self._lives: list[Life] = []
         self._background: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        self._checks: dict[str, Callable[[], bool]] = {}
+        self._kept = Background(self.telemetry)
+        self._checks: dict[str, Callable[[], bool]] = {"background": lambda: self._kept.alive}
         self._draining: Callable[[], bool] = lambda: False
         self.at_end(self.transport.close)
 
@@ -177,5 +178,5 @@ class Service(Generic[SettingsT]):
             stack.callback(self.telemetry.shutdown)
             for life in self._lives:
                 await stack.enter_async_context(life())
-            await stack.enter_async_context(running(*self._background))
+            await stack.enter_async_context(self._kept.running(*self._background))
             yield

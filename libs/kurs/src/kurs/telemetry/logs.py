@@ -1,13 +1,19 @@
-"""Structured logs on standard output: JSON lines for machines, colours on a terminal."""
+"""Structured logs on standard output: JSON lines for machines, colours on a terminal.
 
+To log never raises and, in a process of its own, never waits: what cannot be written is counted.
+"""
+
+import json
 import logging
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
 from pydantic_core import to_json
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from kurs.telemetry.output import Output, as_text
 
 _SECRETS = frozenset({"authorization", "api_key", "password", "secret", "token", "quote"})
 
@@ -17,11 +23,29 @@ def create_logger(service: str, instance: str, level: str, stream: TextIO) -> Fi
     logger: FilteringBoundLogger = structlog.wrap_logger(
         structlog.WriteLogger(stream),
         processors=[*_shared_processors(), *_renderers(stream)],
-        wrapper_class=structlog.make_filtering_bound_logger(level_number(level)),
+        wrapper_class=_unfailing(level_number(level), stream),
         context_class=dict,
         cache_logger_on_first_use=True,
     )
     return logger.bind(service=service, instance=instance)
+
+
+def _unfailing(level: int, stream: TextIO) -> type[Any]:
+    """Return the class of a logger that filters by level and lets no error out.
+
+    A line tells of work that is done; that work must not fail because of it.
+    """
+    filtering: Any = structlog.make_filtering_bound_logger(level)
+
+    def proxy(self: Any, *arguments: Any, **members: Any) -> Any:
+        try:
+            return filtering._proxy_to_logger(self, *arguments, **members)
+        except Exception:
+            if isinstance(stream, Output):
+                stream.lose(1)
+            return None
+
+    return type("Unfailing", (filtering,), {"_proxy_to_logger": proxy})
 
 
 def level_number(level: str) -> int:
@@ -75,7 +99,18 @@ def _renderers(stream: TextIO) -> list[Processor]:
 
 
 def _to_json(event: EventDict, **_: object) -> str:
-    return to_json(event, fallback=str).decode()
+    try:
+        return to_json(event, fallback=str).decode()
+    except Exception:
+        # A text that is none (half of a character), or an object that cannot tell what it is.
+        return json.dumps({name: _plain(value) for name, value in event.items()})
+
+
+def _plain(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
 
 
 def _add_trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -94,4 +129,16 @@ def _hide_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def standard_output() -> TextIO:
     """Return the stream that logs go to."""
-    return sys.stdout
+    return sys.stdout if _output is None else as_text(_output)
+
+
+def unblock_standard_output() -> Output:
+    """Let whatever is logged from now on wait for no reader; for a process's main only."""
+    global _output
+    if _output is None:
+        sys.stdout.flush()
+        _output = Output(sys.stdout)
+    return _output
+
+
+_output: Output | None = None

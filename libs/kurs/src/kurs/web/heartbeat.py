@@ -2,11 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+from kurs.kernel.clock import monotonic
 from kurs.kernel.errors import Problem
 from kurs.telemetry import Telemetry
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 30.0
+"""Between the end of a work that should have none and its next beginning."""
 
 
 class Heartbeat:
@@ -44,7 +50,8 @@ class Heartbeat:
         while True:
             try:
                 await self._work()
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                _let_end(error)
                 self._failed(error)
                 await asyncio.sleep(self._retry_seconds)
             else:
@@ -53,7 +60,7 @@ class Heartbeat:
                 self._failures = 0
                 await asyncio.sleep(self._seconds)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         self._failures += 1
         if self._failures > 1:
             return
@@ -63,13 +70,58 @@ class Heartbeat:
             self._log.error("background work fails", work=self._name, exc_info=error)
 
 
-@asynccontextmanager
-async def running(*works: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+class Background:
+    """Works that never return, such as heartbeats: one that ends all the same begins again."""
+
+    def __init__(self, telemetry: Telemetry | None = None) -> None:
+        self._log = telemetry.logger if telemetry else None
+        self._ended = 0
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether every work runs, and none waits to begin again."""
+        return not self._ended
+
+    @asynccontextmanager
+    async def running(self, *works: Work) -> AsyncIterator[None]:
+        """Let works run during the block."""
+        tasks = [asyncio.create_task(self._keep(work)) for work in works]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep(self, work: Work) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            began, why = monotonic(), None
+            try:
+                await work()
+            except (Exception, asyncio.CancelledError) as error:
+                _let_end(error)
+                why = error
+            if self._log is not None:
+                name = getattr(work, "__qualname__", "")
+                self._log.error("background work ended", work=name, exc_info=why)
+            if monotonic() - began > _LONGEST_PAUSE_SECONDS:
+                pause = _FIRST_PAUSE_SECONDS
+            self._ended += 1
+            try:
+                await asyncio.sleep(pause)
+            finally:
+                self._ended -= 1
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def running(*works: Work) -> AbstractAsyncContextManager[None]:
     """Let works that never return, such as heartbeats, run during the block."""
-    tasks = [asyncio.create_task(work()) for work in works]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    return Background().running(*works)
+
+
+def _let_end(error: BaseException) -> None:
+    """Raise what ends this task; what ended something that a work waited for is an error of it."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error

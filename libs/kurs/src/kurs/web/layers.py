@@ -55,7 +55,7 @@ class ServiceApp(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return what a request passes, from the outermost layer on."""
-        framework = super().build_middleware_stack()
+        framework = FaultsEnd(super().build_middleware_stack())
         stack: ASGIApp = DirectRoutes(framework, self._direct, self._answer_error)
         for layer in reversed(self._layers):
             stack = layer(stack)
@@ -88,6 +88,34 @@ class DirectRoutes:
                 # The framework raises a fault again, and the telemetry sees it; here it ends.
                 get_current_span().record_exception(error)
         await response(scope, receive, send)
+
+
+class FaultsEnd:
+    """ASGI middleware in which a fault ends whose answer has been given.
+
+    The framework answers 500 and raises the fault again, for whoever counts them. The server would
+    then close the connection after an answer that did not say so, and fail the next request on it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; a fault after half an answer is raised."""
+        whole = False
+
+        async def watched(message: Message) -> None:
+            nonlocal whole
+            await send(message)
+            body = message["type"] == "http.response.body"
+            whole = whole or (body and not message.get("more_body", False))
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            if not whole:
+                raise
+            get_current_span().record_exception(error)
 
 
 class NoStore:

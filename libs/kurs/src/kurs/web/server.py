@@ -18,6 +18,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from kurs.kernel.settings import CannotRun, ServiceSettings
+from kurs.telemetry import Telemetry
+from kurs.telemetry.logs import unblock_standard_output
 from kurs.telemetry.metrics import stop_counting
 from kurs.web.serving.connection import Connection
 from kurs.web.serving.port import Bounds, Port
@@ -33,6 +35,8 @@ Command = Callable[[Sequence[str]], None]
 _CLOSE = (b"connection", b"close")
 _LATE_SECONDS = 0.1
 """How long a connection that was made in the last moment may take to bring its request."""
+_LOG_SECONDS = 1.0
+"""How long the last lines of the log may take."""
 _TICKS_PER_SWEEP = 5
 _TURNS = 10
 """Of the event loop: one takes in connections, the next starts to read them, another reads."""
@@ -171,15 +175,22 @@ def main(
         return
     if not settings.metrics_enabled:
         stop_counting()
+    output = unblock_standard_output()
     try:
         app = create()
     except CannotRun as error:
         sys.exit(f"{settings.service}: {error}")
-    app.state.telemetry.route_standard_logging()
+    telemetry: Telemetry = app.state.telemetry
+    telemetry.route_standard_logging()
+    lost = telemetry.counter(
+        "kurs_log_lines_dropped_total", "Lines of the log that could not be written"
+    )
+    output.dropped = lost.inc
     _allow_files(settings.max_connections)
     server = DrainingServer(_config(settings, app), app, settings, _watchdog(settings, app))
     _settle_garbage_collector()
     server.run()
+    output.finish(_LOG_SECONDS)
     if not server.started:
         sys.exit(3)
     if server.starts_anew:
@@ -231,6 +242,7 @@ def _watchdog(settings: ServiceSettings, app: FastAPI) -> Watchdog:
 
     def report(seconds: float, frames: list[str]) -> None:
         logger.critical("event loop stands still", seconds=round(seconds, 1), stack=frames)
+        unblock_standard_output().finish(_LOG_SECONDS)
 
     return Watchdog(settings.watchdog_seconds, report)
 

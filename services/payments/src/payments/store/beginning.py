@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select, update
 
 from kurs.data.bulk import insert_rows, rows_with
-from kurs.data.database import RetryTransaction, for_update
+from kurs.data.database import for_update
+from kurs.data.failures import RetryTransaction
 from payments.domain import beginning as rules
 from payments.domain.beginning import Beginning, IdTaken, InProgress, Missing, Started
 from payments.domain.moves import may_begin

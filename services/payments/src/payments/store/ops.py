@@ -53,3 +53,12 @@ class Wait:
 
 
 Op = Claim | Begin | Finish | Wait
+
+
+def keys_of(op: Op) -> tuple[str, ...]:
+    """Return what an operation locks: its payment, and itself."""
+    match op:
+        case Claim(payment=payment, operation=operation):
+            return payment.uid, operation.idempotency
+        case Begin(operation=operation) | Finish(operation=operation) | Wait(operation=operation):
+            return operation.uid, operation.idempotency

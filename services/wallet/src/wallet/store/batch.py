@@ -12,7 +12,7 @@ from operator import itemgetter
 from sqlalchemy import Connection, Table
 
 from kurs.data.bulk import fetch, insert_rows, update_rows
-from kurs.data.database import RetryTransaction
+from kurs.data.failures import RetryTransaction
 from wallet.domain.transfers import Record, Transfer
 from wallet.domain.view import Balance, Changes, Hold, HoldState, Key, View, is_house
 from wallet.store import tables

@@ -5,6 +5,7 @@ from alembic import context
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=None,
+    version_table=context.config.attributes["version_table"],
     transactional_ddl=True,
 )
 context.run_migrations()

@@ -1,0 +1,149 @@
+"""PostgreSQL over asyncpg: a pool whose connections are bounded, and dropped when of no use."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from asyncpg.exceptions import ReadOnlySQLTransactionError, TargetServerAttributeNotMatched
+from sqlalchemy import Connection, ExceptionContext, event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
+
+from kurs.data.address import Address
+from kurs.data.database import Database, Returned, Work
+from kurs.data.failures import Trouble, trouble_of_driver
+from kurs.data.limits import Limits
+from kurs.kernel.dead_peers import end_with_dead_peer
+from kurs.telemetry import Telemetry
+
+_RECYCLE_SECONDS = 1800
+_IDLE_SECONDS = 10.0
+"""After which the server ends a transaction whose process says nothing: its locks hold others."""
+_SET = "SELECT set_config('{}', $1, {})"
+_READ_ONLY = text("SELECT current_setting('transaction_read_only')")
+
+
+class Postgresql(Database):
+    """A database of a PostgreSQL server, or of the one of several that takes writes."""
+
+    dialect = "postgresql"
+    lanes = 3
+
+    def __init__(self, address: Address, telemetry: Telemetry | None, limits: Limits) -> None:
+        super().__init__(telemetry, limits)
+        kept = limits.connections // 2
+        self._engine: AsyncEngine = postgresql_engine(
+            address,
+            limits,
+            pool_size=kept,
+            max_overflow=limits.connections - kept,
+            pool_timeout=limits.pool_seconds,
+            pool_recycle=_RECYCLE_SECONDS,
+        )
+        event.listen(self._engine.sync_engine, "connect", self._on_connect)
+        pool = self._engine.sync_engine.pool
+        assert isinstance(pool, QueuePool)
+        self._connections.labels("in_use").set_function(pool.checkedout)
+        self._connections.labels("idle").set_function(pool.checkedin)
+        self._connections.labels("limit").set(limits.connections)
+
+    async def _run_read(self, work: Work[Returned], seconds: float) -> Returned:
+        longer = seconds if seconds != self.limits.statement_seconds else None
+        async with self._bounded(max(seconds + 1.0, self.limits.silence_seconds)) as connection:
+            if longer is not None:
+                await _set(connection, "statement_timeout", longer)
+            return await connection.run_sync(work)
+
+    async def _run_write(self, work: Work[Returned], lock_seconds: float | None) -> Returned:
+        async with (
+            self._bounded(self.limits.silence_seconds) as connection,
+            connection.begin(),
+        ):
+            if lock_seconds is not None:
+                await _set(connection, "lock_timeout", lock_seconds)
+            return await connection.run_sync(work)
+
+    @asynccontextmanager
+    async def _bounded(self, seconds: float) -> AsyncIterator[AsyncConnection]:
+        """Give a connection, and end it when the block has not ended by then.
+
+        A backend that is stopped says nothing, not even that it was cancelled: only to close the
+        socket lets whoever waits for it go on.
+        """
+        connection = await self._engine.connect()
+        driver: Any = connection.sync_connection.connection.driver_connection  # type: ignore[union-attr]
+        silence = asyncio.get_running_loop().call_later(seconds, driver.terminate)
+        try:
+            yield connection
+        finally:
+            try:
+                await connection.close()
+            finally:
+                silence.cancel()
+
+    def _look(self, connection: Connection) -> None:
+        if connection.execute(_READ_ONLY).scalar() == "on":
+            # Connections to a primary that is none any more would stay so for ever.
+            connection.invalidate()
+            raise ReadOnlySQLTransactionError("the database takes no writes now")
+
+    async def close(self) -> None:
+        """Finish what runs and close every connection."""
+        await self._engine.dispose()
+
+    def _on_connect(self, connection: Any, _: Any) -> None:
+        # The server keeps a statement's plan. One that was made while a table was empty reads it
+        # whole, and goes on doing so as it grows until somebody analyses it.
+        limits = {
+            "enable_seqscan": "off",
+            "lock_timeout": _milliseconds(self.limits.lock_seconds),
+            "statement_timeout": _milliseconds(self.limits.statement_seconds),
+            "idle_in_transaction_session_timeout": _milliseconds(_IDLE_SECONDS),
+        }
+        cursor = connection.cursor()
+        calls = ", ".join(f"set_config('{name}', '{v}', false)" for name, v in limits.items())
+        cursor.execute(f"SELECT {calls}")
+        cursor.close()
+        connection.commit()
+
+
+def postgresql_engine(address: Address, limits: Limits, **pool: Any) -> AsyncEngine:
+    """Return an engine that drops its connections when the server says that they are of no use."""
+    order = list(address.servers)
+
+    async def connect() -> Any:
+        """Connect to the first server that lets it in, the last good one first."""
+        for server in tuple(order):
+            try:
+                connection = await asyncpg.connect(server, timeout=limits.connect_seconds)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                if server == order[-1] or isinstance(error, ValueError):
+                    raise
+            except TargetServerAttributeNotMatched as error:
+                if server == order[-1]:
+                    raise ConnectionRefusedError("no server of them takes writes") from error
+            else:
+                order.sort(key=lambda each: each != server)
+                end_with_dead_peer(connection._transport.get_extra_info("socket"))
+                return connection
+        raise AssertionError("an address has a server")
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, **pool)
+    event.listen(engine.sync_engine, "handle_error", _drop_useless)
+    return engine
+
+
+def _drop_useless(context: ExceptionContext) -> None:
+    """Let the pool drop every connection when one shows that their server is not the one."""
+    if trouble_of_driver(context.original_exception) in (Trouble.GONE, Trouble.FULL):
+        context.is_disconnect = True
+
+
+async def _set(connection: AsyncConnection, name: str, seconds: float) -> None:
+    await connection.exec_driver_sql(_SET.format(name, "true"), (_milliseconds(seconds),))
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(max(1, round(seconds * 1000)))
