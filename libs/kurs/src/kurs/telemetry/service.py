@@ -67,6 +67,9 @@ class Telemetry:
         self.logger: FilteringBoundLogger = create_logger(
             service, instance, log_level, standard_output()
         )
+        self.lost_lines = self.counter(
+            "kurs_log_lines_dropped_total", "Lines of the log that could not be written"
+        )
         self._processor: SpanProcessor | None = None
 
     @classmethod

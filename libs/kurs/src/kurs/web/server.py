@@ -182,10 +182,7 @@ def main(
         sys.exit(f"{settings.service}: {error}")
     telemetry: Telemetry = app.state.telemetry
     telemetry.route_standard_logging()
-    lost = telemetry.counter(
-        "kurs_log_lines_dropped_total", "Lines of the log that could not be written"
-    )
-    output.dropped = lost.inc
+    output.dropped = telemetry.lost_lines.inc
     _allow_files(settings.max_connections)
     server = DrainingServer(_config(settings, app), app, settings, _watchdog(settings, app))
     _settle_garbage_collector()
