@@ -160,6 +160,29 @@ async def test_a_stream_goes_on_when_other_keys_change(gateway: Gateway) -> None
         assert await anext(chunks) == b"data: b\n\n"
 
 
+async def test_a_gateway_that_drains_opens_no_stream(gateway: Gateway) -> None:
+    source = _source(gateway)
+    gateway.app.state.draining = True
+
+    answer = await gateway.get("/payments/events")
+
+    problem(answer, 503, "unavailable")
+    assert answer.headers["retry-after"] == "1"
+    assert source.opened == 0
+
+
+async def test_a_stream_whose_key_goes_while_it_opens_has_an_answer(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = _source(gateway)
+    monkeypatch.setattr("api_gateway.authentication.Authenticator.still_in_force", lambda *_: False)
+
+    async with asyncio.timeout(20), _stream(gateway) as answer:
+        assert answer.status == 200
+        assert [chunk async for chunk in answer.chunks] == []
+    await source.left.wait()
+
+
 async def test_a_stream_that_cannot_begin_is_a_problem(gateway: Gateway) -> None:
     gateway.transport.inject(PAYMENTS, FaultKind.UNREACHABLE)
 

@@ -38,7 +38,7 @@ from api_gateway.routes import KEY_IN_SCOPE
 from api_gateway.upstreams import Upstreams
 from kurs.calls import Response
 from kurs.edges.table import GATEWAY
-from kurs.kernel.errors import Internal, Overloaded, Problem
+from kurs.kernel.errors import Internal, Overloaded, Problem, Unavailable
 from kurs.telemetry import carry_merchant
 from kurs.telemetry.middleware import PROBES, route_template
 
@@ -175,17 +175,22 @@ class Proxy:
                 key, route.role, exchange.scope
             )
 
+        if self._draining():
+            raise Unavailable("this replica is ending: open it again", headers={"Retry-After": "1"})
         opened = self._upstreams.stream(route.service, exchange.target(), head.passed_on)
         async with opened as answer:
             relayed = asyncio.create_task(send_stream(exchange.send, answer, exchange.fields))
             gone = asyncio.create_task(_disconnected(exchange.receive))
             try:
-                while not (relayed.done() or gone.done() or ends()):
+                while True:
+                    # Before it is asked whether to end: an answer that ends has to begin.
                     await asyncio.wait(
                         (relayed, gone),
                         timeout=_LOOK_SECONDS,
                         return_when=asyncio.FIRST_COMPLETED,
                     )
+                    if relayed.done() or gone.done() or ends():
+                        break
             finally:
                 relayed.cancel()
                 gone.cancel()

@@ -24,6 +24,11 @@ class Feed:
         self._draining = draining
         self._news = asyncio.Event()
 
+    @property
+    def draining(self) -> bool:
+        """Whether streams end."""
+        return self._draining()
+
     def wake(self) -> None:
         """Tell the followers that this process committed an event."""
         self._news.set()

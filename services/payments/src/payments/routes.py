@@ -3,16 +3,20 @@
 Lists and what is told of a payment are in `read_routes`.
 """
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request, Response
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import TypeAdapter
 
 from kurs.edges import edge_request_id
 from kurs.kernel.caller import CallerDep, MerchantRequired, caller
-from kurs.kernel.errors import BadRequest, Unavailable, problem_responses
+from kurs.kernel.errors import (
+    BadRequest,
+    FieldError,
+    Unavailable,
+    Unprocessable,
+    problem_responses,
+)
 from kurs.kernel.ids import PaymentId
 from kurs.web.direct import direct_post, read_json
 from kurs.web.parts import from_app, part_of
@@ -30,10 +34,12 @@ from payments.errors import (
     PaymentNotFound,
     RefundNotPermitted,
 )
-from payments.event_answers import event_bytes, events_bytes
+from payments.event_answers import events_bytes
+from payments.event_stream import HEADERS, EventStream, stream_of
 from payments.feed import Feed
 from payments.flow import Reply
 from payments.schemas import (
+    MAX_POSITION,
     ActionRequest,
     CaptureRequest,
     EventAnswer,
@@ -48,6 +54,7 @@ from payments.schemas import (
 from payments.service import PaymentService
 
 _COMMON = problem_responses(MerchantRequired, IdempotencyKeyInvalid)
+_LONGEST_POSITION = len(str(MAX_POSITION))
 routes = router(tags=["payments"], responses=_COMMON)
 
 
@@ -117,27 +124,37 @@ async def pay(request: Request) -> Response:
 
 @routes.get(
     "/payments/events",
-    response_class=EventSourceResponse,
-    responses={200: {"model": EventAnswer, "description": "text/event-stream of such events"}},
+    response_class=EventStream,
+    responses={
+        200: {"model": EventAnswer, "description": "text/event-stream of such events"},
+        **problem_responses(Unavailable),
+    },
 )
 async def follow_events(
     caller: CallerDep,
     feed: Annotated[Feed, from_app(Feed)],
     query: Annotated[EventQuery, Query()],
-    last_event_id: Annotated[int | None, Header(ge=0, le=2**63 - 1)] = None,
-) -> AsyncIterator[ServerSentEvent]:
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> EventStream:
     """Stream events; a client that reconnects with Last-Event-ID misses nothing."""
-    start = query.after if last_event_id is None else last_event_id
-    if start is None:
-        start = await feed.now()
-    # A client that loses the connection before its first event resumes from here.
-    yield ServerSentEvent(comment="from here", id=str(start))
-    async for event in feed.follow(caller.merchant, start):
-        if event is None:
-            yield ServerSentEvent(comment="idle")
-            continue
-        data = event_bytes(event, full=caller.sees_all).decode()
-        yield ServerSentEvent(raw_data=data, event="payment", id=str(event.sequence))
+    known = _position(last_event_id)
+    if feed.draining:
+        raise Unavailable("this replica is ending: open it again", headers={"Retry-After": "1"})
+    asked, newest = query.after if known is None else known, await feed.now()
+    events = stream_of(feed, caller.merchant, asked, newest, full=caller.sees_all)
+    return EventStream(events, headers=HEADERS)
+
+
+def _position(last_event_id: str | None) -> int | None:
+    """Return the sequence that a client saw last; None without one, as an empty text is, too."""
+    text = (last_event_id or "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_POSITION):
+        hint = "send the id of the last event as it came, or leave the header out"
+        errors = [FieldError("Last-Event-ID", "it is no id of an event of the stream", hint)]
+        raise Unprocessable("check Last-Event-ID", errors=errors)
+    return min(int(text), MAX_POSITION)
 
 
 @routes.get(

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from kurs.contracts.fx import MAX_TOKEN_LENGTH
 from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, NewPaymentId
@@ -51,16 +51,25 @@ class RefundRequest(_Body):
     amount: AmountIn
 
 
+MAX_POSITION = 2**63 - 1
+Position = Annotated[int, Field(ge=0, le=MAX_POSITION)]
+"""The sequence of an event."""
+
+
+def _absent_if_empty(text: object) -> object:
+    return text or None if isinstance(text, str) else text
+
+
 class EventQuery(_Body):
     """Where to begin: after this event; without it, with what happens from now on."""
 
-    after: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
+    after: Annotated[Position | None, BeforeValidator(_absent_if_empty)] = None
 
 
 class EventListQuery(_Body):
     """Which events to list: those after this one, of this type if one is named."""
 
-    after: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    after: Position = 0
     type: EventType | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 

@@ -1,0 +1,49 @@
+"""Events as a stream (text/event-stream, WHATWG HTML, 9.2): where one begins, and its bytes.
+
+Comments end in no blank line: that ends an event, and clients that do not look whether it holds
+anything hand on an empty one.
+"""
+
+from collections.abc import AsyncIterator
+
+from fastapi.sse import format_sse_event
+from pydantic_core import to_json
+from starlette.responses import StreamingResponse
+
+from payments.event_answers import event_bytes
+from payments.feed import Feed
+
+_IDLE = b": idle\n"
+HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+
+class EventStream(StreamingResponse):
+    """An answer that is a stream of events."""
+
+    media_type = "text/event-stream"
+
+
+async def stream_of(
+    feed: Feed, merchant: str, asked: int | None, newest: int, *, full: bool
+) -> AsyncIterator[bytes]:
+    """Yield the merchant's events after the one that was asked for, else after the newest.
+
+    Whoever did not ask is told where the stream begins, and resumes from there when the connection
+    is lost before its first event. Whoever asks for what is not there yet knows events of a ledger
+    that was set back since: it is told so by `reset`, and goes on from the newest.
+    """
+    start = asked
+    if start is None or start > newest:
+        name = "start" if asked is None else "reset"
+        start = newest
+        place = to_json({"after": newest} if asked is None else {"after": newest, "asked": asked})
+        yield format_sse_event(data_str=place.decode(), event=name, id=str(newest))
+    else:
+        # Proxies and clients wait for a first byte.
+        yield _IDLE
+    async for event in feed.follow(merchant, start):
+        if event is None:
+            yield _IDLE
+            continue
+        data = event_bytes(event, full=full).decode()
+        yield format_sse_event(data_str=data, event="payment", id=str(event.sequence))
