@@ -6,9 +6,9 @@ anything hand on an empty one.
 
 from collections.abc import AsyncIterator
 
+from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic_core import to_json
-from starlette.responses import StreamingResponse
 
 from payments.event_answers import event_bytes
 from payments.feed import Feed
