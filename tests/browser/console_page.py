@@ -44,6 +44,14 @@ class ConsolePage:
                 field.fill(value)
         form.get_by_role("button", name="Continue").click()
 
+    def confirmation(self) -> Locator:
+        """The dialog from which money moves."""
+        return self.page.locator("#confirm")
+
+    def confirm(self, name: str) -> None:
+        """Confirm what the dialog asks, by the button of this name."""
+        self.confirmation().get_by_role("button", name=name).click()
+
     def rows(self) -> Locator:
         """The rows of the payment stream."""
         return self.page.locator("#payments tbody tr")

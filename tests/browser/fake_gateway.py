@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from kurs.kernel.roles import ROLES
+
 KEY = "kurs_test_fake_key"
 MIDS = {
     "USD": "1.0842", "IDR": "17618.35", "JPY": "163.71", "GBP": "0.85542", "BHD": "0.40865",
@@ -32,7 +34,8 @@ class FakeGateway:
         self.accounts = {"alice": {"USD": "900.00", "JPY": "12000"}, "bob": {"IDR": "5000.00"}}
         self.sums: dict[str, str] = {"USD": "0.00", "IDR": "0.00", "JPY": "0", "BHD": "0.000"}
         self.stale: set[str] = set()
-        self.operates = True
+        self.roles = set(ROLES)
+        self.settles: dict[str, str] = {"alice": "USD"}
         self.lost_answers = 0
         self.quote_seconds = 30.0
         self.revoked = False
@@ -189,9 +192,11 @@ class FakeGateway:
                 data = json.dumps(event)
                 yield f"id: {event['sequence']}\nevent: payment\ndata: {data}\n\n".encode()
             waits = [asyncio.ensure_future(each.wait()) for each in (changed, cut)]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, timeout=1, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:
                 wait.cancel()
+            if not changed.is_set():
+                yield b": idle\n\n"
 
 
 def _now(seconds: float = 0) -> str:

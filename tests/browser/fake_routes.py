@@ -13,6 +13,7 @@ from tests.browser.fake_gateway import KEY, FakeGateway, zero
 
 import api_gateway
 from api_gateway.pages import console_policy
+from kurs.kernel.currencies import currencies
 
 CONSOLE = Path(api_gateway.__file__).parent / "console"
 # Stricter than the gateway: any use of innerHTML and its like would be a violation here.
@@ -28,6 +29,8 @@ def create_app(gateway: FakeGateway) -> ASGIApp:
             Route("/console/config.json", routes.config),
             Route("/console/{name}", routes.page),
             Route("/grafana/d/kurs-payments", routes.grafana),
+            Route("/whoami", routes.whoami),
+            Route("/currencies", routes.currencies),
             Route("/rates", routes.rates),
             Route("/thresholds", routes.thresholds),
             Route("/quotes", routes.quotes, methods=["POST"]),
@@ -91,14 +94,31 @@ class Routes:
         """Answer a page that stands for a Grafana panel."""
         return Response("<!doctype html><title>panel</title><p>panel", media_type="text/html")
 
+    async def whoami(self, _: Request) -> Response:
+        """Answer whose key it is."""
+        return JSONResponse({
+            "merchant": "demo",
+            "key_id": "8f3a91c05d7e",
+            "key_name": "Console",
+            "roles": sorted(self.gateway.roles),
+            "environment": "test",
+            "not_after": None,
+        })  # fmt: skip
+
+    async def currencies(self, _: Request) -> Response:
+        """Answer the currencies and their decimals."""
+        listed = [
+            {"code": c.code, "decimals": c.decimals, "payable": c.payable, "name": c.name}
+            for c in currencies()
+        ]
+        return JSONResponse({"currencies": listed})
+
     async def rates(self, _: Request) -> Response:
         """Answer the rates in force."""
         return JSONResponse(self.gateway.rates())
 
     async def thresholds(self, _: Request) -> Response:
         """Answer which limits are in force, to an operator's key."""
-        if not self.gateway.operates:
-            return problem(403, "forbidden", "The key has no role review.", [])
         edit = {"source": "limits", "by": "helm", "at": "2026-10-29T12:00:00Z"}
         listed = {"thresholds": [], "config_revision": "0d9c41e7a2b85f36", "last_edit": edit}
         return JSONResponse(listed)
@@ -166,7 +186,8 @@ class Routes:
             {"currency": code, "available": total, "held": zero(code), "total": total}
             for code, total in self.gateway.accounts[account].items()
         ]
-        answer = {"account_id": account, "settlement_currency": "USD", "balances": balances}
+        settles = self.gateway.settles.get(account)
+        answer = {"account_id": account, "settlement_currency": settles, "balances": balances}
         return JSONResponse(answer)
 
     async def account(self, request: Request) -> Response:
@@ -174,7 +195,9 @@ class Routes:
         account = request.path_params["account_id"]
         if account not in self.gateway.accounts:
             return problem(404, "account_not_found", "There is no such account.")
-        return JSONResponse({"account_id": account, "payee_id": f"payee_{account}"})
+        settles = self.gateway.settles.get(account)
+        own = {"account_id": account, "settlement_currency": settles}
+        return JSONResponse({**own, "payee_id": f"payee_{account}"})
 
     async def entries(self, _: Request) -> Response:
         """Answer one page of two entries."""

@@ -21,7 +21,7 @@ REVIEW = {
 def opened(page: ConsolePage) -> Locator:
     """Open the newest payment and return the dialog."""
     page.rows().first.click()
-    dialog = page.page.get_by_role("dialog")
+    dialog = page.panel("details")
     expect(dialog).to_contain_text("The whole answer as JSON")
     return dialog
 
@@ -61,13 +61,15 @@ def test_a_review_shows_its_reasons_and_can_be_approved(
     expect(dialog).to_contain_text(re.compile("amount_above Above 10,000.00 USD.*new_account"))
 
     dialog.get_by_role("button", name="Approve").click()
+    assert fake.gateway.requests == []
+    page.confirm("Approve it")
 
     expect(dialog.locator("[data-chip]")).to_have_text("Captured")
     expect(page.rows().first).to_contain_text("Captured")
     assert actions_sent(fake) == [("approve", None)]
 
 
-def test_refusing_asks_twice(page: ConsolePage, fake: FakeServer) -> None:
+def test_refusing_is_confirmed(page: ConsolePage, fake: FakeServer) -> None:
     page.sign_in()
     fake.gateway.outcome = "REVIEW"
     pay(fake)
@@ -75,7 +77,8 @@ def test_refusing_asks_twice(page: ConsolePage, fake: FakeServer) -> None:
     dialog.get_by_role("button", name="Refuse").click()
     assert fake.gateway.requests == []
 
-    dialog.get_by_role("button", name="Really refuse?").click()
+    expect(page.confirmation()).to_contain_text("bob gains nothing")
+    page.confirm("Refuse it")
 
     expect(dialog.locator("[data-chip]")).to_have_text("Failed")
 
@@ -87,6 +90,11 @@ def test_a_held_payment_is_captured_in_part_or_voided(page: ConsolePage, fake: F
     expect(dialog.get_by_role("button", name="Void")).to_be_visible()
     dialog.get_by_label("Capture USD").fill("100.00")
     dialog.get_by_role("button", name="Capture").click()
+    asked = page.confirmation()
+    expect(asked).to_contain_text("alice loses 100.00\u00a0USD")
+    expect(asked).to_contain_text("bob gains 100.00\u00a0USD")
+    expect(asked).to_contain_text("88.52\u00a0USD of the hold is free again.")
+    page.confirm("Capture 100.00\u00a0USD")
 
     expect(dialog.locator("[data-chip]")).to_have_text("Captured")
     assert actions_sent(fake) == [("capture", {"amount": "100.00"})]
@@ -97,12 +105,16 @@ def test_refunds_offer_what_is_left_exactly(page: ConsolePage, fake: FakeServer)
     pay(fake, amount="90071992547409.93")
     dialog = opened(page)
     amount = dialog.get_by_label("Refund USD")
+    expect(amount).to_have_value("")
+    dialog.get_by_role("button", name="All of 90,071,992,547,409.93\u00a0USD").click()
     expect(amount).to_have_value("90071992547409.93")
     amount.fill("0.94")
     dialog.get_by_role("button", name="Refund").click()
+    page.confirm("Refund 0.94\u00a0USD")
     expect(dialog.locator("[data-chip]")).to_have_text("Part refunded")
 
-    expect(amount).to_have_value("90071992547408.99")
+    expect(amount).to_have_value("")
+    dialog.get_by_role("button", name="All of 90,071,992,547,408.99\u00a0USD").click()
     amount.fill("1.999")
     dialog.get_by_role("button", name="Refund").click()
     expect(dialog.locator(".action").get_by_role("alert")).to_have_text(

@@ -58,10 +58,11 @@ def test_a_phone_shows_everything_without_sideways_scrolling(
         source_account=LONG, destination_account=LONG, amount="98765432109876.54",
         currency="USD", destination_currency="IDR",
     )  # fmt: skip
-    expect(phone.panel("pay")).to_contain_text("This rate holds for")
+    expect(phone.confirmation()).to_contain_text("This rate holds for")
     assert phone.overflow() <= 0
+    phone.confirm("Back")
     phone.rows().first.click()
-    dialog = phone.page.get_by_role("dialog")
+    dialog = phone.panel("details")
     expect(dialog).to_contain_text("The whole answer as JSON")
     box = dialog.bounding_box()
 

@@ -22,10 +22,15 @@ CASES = [
     ("subtract('0.10', '0.30')", "-0.20"),
     ("isZero('0.000')", True),
     ("isZero('-0.01')", False),
-    ("amountProblem('1.5', 'JPY')", "JPY has 0 decimals at most."),
-    ("amountProblem('1.505', 'BHD')", ""),
-    ("amountProblem('1e5', 'USD')", "Digits with a point for decimals, for example 188.52."),
-    ("amountProblem('0.00', 'USD')", "The amount must be above zero."),
+    ("share('3063467.39', '100.00', '188.52')", "1625009.22"),
+    ("share('100', '1.00', '3')", "33"),
+    ("share('5.000', '0.00', '0.00')", "5.000"),
+    ("amountProblem('1.5', 'JPY', 0)", "JPY has 0 decimals at most."),
+    ("amountProblem('1.505', 'BHD', 3)", ""),
+    ("amountProblem('12.500', 'USD', 2)", ""),
+    ("amountProblem('12.505', 'XXX')", ""),
+    ("amountProblem('1e5', 'USD', 2)", "Digits with a point for decimals, for example 188.52."),
+    ("amountProblem('0.00', 'USD', 2)", "The amount must be above zero."),
 ]
 
 

@@ -34,7 +34,7 @@ def test_the_footer_tells_which_limits_are_in_force_and_who_edited_them(
 def test_a_key_that_may_not_ask_for_limits_sees_no_line_of_them(
     page: ConsolePage, fake: FakeServer
 ) -> None:
-    fake.gateway.operates = False
+    fake.gateway.roles -= {"audit"}
     page.sign_in()
 
     expect(page.panel("rates-revision")).to_contain_text("5f1d8a90c3e7b246")
@@ -117,6 +117,8 @@ def test_an_unknown_account_can_be_opened_and_funded(page: ConsolePage, fake: Fa
     expect(panel).to_contain_text("Nothing in it yet.")
     panel.get_by_label("Deposit").fill("50.00")
     panel.get_by_role("button", name="Deposit").click()
+    expect(page.confirmation()).to_contain_text("dora gains 50.00\u00a0USD")
+    page.confirm("Deposit 50.00\u00a0USD")
 
     expect(panel.get_by_role("row", name="USD").first).to_contain_text("50.00")
 

@@ -21,14 +21,16 @@ def sent(fake: FakeServer) -> list[tuple[str, Any]]:
 def test_a_quote_is_shown_before_anything_is_paid(page: ConsolePage, fake: FakeServer) -> None:
     page.sign_in()
     page.fill_payment(**ORDER, currency="USD", destination_currency="IDR", description="Rent")
-    panel = page.panel("pay")
-    expect(panel).to_contain_text("3,063,467.39\u00a0IDR")
-    expect(panel).to_contain_text("0.45\u00a0%")
-    expect(panel).to_contain_text("This rate holds for")
+    asked = page.confirmation()
+    expect(asked).to_contain_text("alice loses 188.52\u00a0USD")
+    expect(asked).to_contain_text("bob gains 3,063,467.39\u00a0IDR")
+    expect(asked).to_contain_text("0.45\u00a0%")
+    expect(asked).to_contain_text("This rate holds for")
     assert fake.gateway.requests == []
 
-    panel.get_by_role("button", name="Pay 188.52\u00a0USD").click()
+    page.confirm("Pay 188.52\u00a0USD")
 
+    panel = page.panel("pay")
     expect(panel.get_by_role("heading", name="Paid")).to_be_focused()
     [(_, body)] = sent(fake)
     assert body == {
@@ -45,9 +47,9 @@ def test_a_quote_is_shown_before_anything_is_paid(page: ConsolePage, fake: FakeS
 def test_one_currency_needs_no_quote(page: ConsolePage, fake: FakeServer) -> None:
     page.sign_in()
     page.fill_payment(**ORDER)
-    expect(page.panel("pay")).to_contain_text("none, one currency")
+    expect(page.confirmation()).to_contain_text("none, one currency")
 
-    page.panel("pay").get_by_role("button", name="Pay").click()
+    page.confirm("Pay")
 
     expect(page.panel("pay").get_by_role("heading", name="Paid")).to_be_visible()
     assert "quote" not in sent(fake)[0][1]
@@ -60,7 +62,7 @@ def test_an_unknown_outcome_is_asked_again_with_the_same_key(
     fake.gateway.lost_answers = 2
     page.fill_payment(**ORDER)
     panel = page.panel("pay")
-    panel.get_by_role("button", name="Pay").click()
+    page.confirm("Pay")
     again = panel.get_by_role("button", name="Ask again")
     expect(panel.get_by_role("alert")).to_contain_text("never pays twice")
     again.click()
@@ -79,7 +81,7 @@ def test_an_unknown_outcome_outlives_a_reload(page: ConsolePage, fake: FakeServe
     fake.gateway.lost_answers = 1
     page.fill_payment(**ORDER)
     panel = page.panel("pay")
-    panel.get_by_role("button", name="Pay").click()
+    page.confirm("Pay")
     expect(panel.get_by_role("button", name="Ask again")).to_be_visible()
     page.page.reload()
     panel.get_by_role("button", name="Ask again").click()
@@ -93,7 +95,7 @@ def test_the_next_payment_has_a_key_of_its_own(page: ConsolePage, fake: FakeServ
     panel = page.panel("pay")
     for _ in range(2):
         page.fill_payment(**ORDER)
-        panel.get_by_role("button", name="Pay").click()
+        page.confirm("Pay")
         panel.get_by_role("button", name="New payment").click()
 
     assert len({key for key, _ in sent(fake)}) == 2
@@ -104,7 +106,7 @@ def test_a_refused_payment_says_why(page: ConsolePage, fake: FakeServer) -> None
     failure = {"code": "insufficient_funds", "message": "alice has 12.00 USD available."}
     fake.do(lambda gateway: vars(gateway).update(outcome="FAILED", failure=failure))
     page.fill_payment(**ORDER)
-    page.panel("pay").get_by_role("button", name="Pay").click()
+    page.confirm("Pay")
 
     expect(page.panel("pay").get_by_role("heading", name="Not paid")).to_be_visible()
     expect(page.panel("pay")).to_contain_text("alice has 12.00 USD available.")
@@ -123,7 +125,7 @@ def test_what_is_missing_is_said_at_its_field(page: ConsolePage) -> None:
 def test_what_the_gateway_refuses_is_said_at_its_field(page: ConsolePage) -> None:
     page.sign_in()
     page.fill_payment(**{**ORDER, "destination_account": "nobody$"})
-    page.panel("pay").get_by_role("button", name="Pay").click()
+    page.confirm("Pay")
 
     expect(page.page.locator("#pay-destination-note")).to_have_text("No such id. a-z")
     expect(page.page.get_by_label("To account")).to_be_focused()
@@ -137,11 +139,10 @@ def test_an_expired_quote_is_renewed_and_not_paid(page: ConsolePage, fake: FakeS
     page.sign_in()
     fake.gateway.quote_seconds = 0.2
     page.fill_payment(**ORDER, currency="USD", destination_currency="JPY")
-    panel = page.panel("pay")
-    expect(panel).to_contain_text("This quote has expired")
+    expect(page.confirmation()).to_contain_text("This quote has expired")
     fake.gateway.quote_seconds = 30
-    panel.get_by_role("button", name="Get a new quote").click()
-    expect(panel).to_contain_text("This rate holds for")
+    page.confirm("Get a new quote")
+    expect(page.confirmation()).to_contain_text("This rate holds for")
     assert sent(fake) == []
 
 
@@ -149,7 +150,7 @@ def test_a_held_payment_can_be_asked_for(page: ConsolePage, fake: FakeServer) ->
     page.sign_in()
     page.page.get_by_label("Hold only, capture later").check()
     page.fill_payment(**ORDER)
-    page.panel("pay").get_by_role("button", name="Pay").click()
+    page.confirm("Hold")
 
     expect(page.panel("pay").get_by_role("heading", name="Funds are held")).to_be_visible()
     assert sent(fake)[0][1]["capture"] == "manual"

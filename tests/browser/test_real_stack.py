@@ -51,6 +51,7 @@ def test_a_first_account_is_opened_and_funded(console: ConsolePage) -> None:
     panel.get_by_role("button", name="Open this account").click()
     panel.get_by_label("Deposit").fill("75.00")
     panel.get_by_role("button", name="Deposit").click()
+    console.confirm("Deposit 75.00\u00a0USD")
 
     expect(panel.get_by_role("row", name="USD").first).to_contain_text("75.00")
 
@@ -62,10 +63,11 @@ def test_a_payment_by_quote_is_made_once_and_appears(
         source_account="buyer", destination_account="shop", amount="100.00",
         currency="USD", destination_currency="IDR", description=MARKUP,
     )  # fmt: skip
+    asked = console.confirmation()
+    expect(asked).to_contain_text("This rate holds for")
+    arrives = asked.locator(".effects strong").nth(1).inner_text()
+    console.confirm("Pay 100.00\u00a0USD")
     panel = console.panel("pay")
-    expect(panel).to_contain_text("This rate holds for")
-    arrives = panel.locator(".quote-sum .figure").nth(1).inner_text()
-    panel.get_by_role("button", name="Pay 100.00\u00a0USD").click()
     expect(panel.get_by_role("heading", name="Paid")).to_be_visible()
     expect(panel).to_contain_text(arrives)
     payment_id = panel.locator(".code").inner_text()
@@ -89,13 +91,15 @@ def test_payments_of_others_appear_live_and_can_be_refunded(
     row = console.rows().filter(has_text=payment["payment_id"])
     expect(row).to_contain_text("12.50\u00a0USD")
     row.click()
-    dialog = console.page.get_by_role("dialog")
+    dialog = console.panel("details")
     dialog.get_by_label("Refund USD").fill("2.50")
     dialog.get_by_role("button", name="Refund").click()
+    console.confirm("Refund 2.50\u00a0USD")
     expect(dialog.locator("[data-chip]")).to_have_text("Part refunded")
-    expect(dialog.get_by_label("Refund USD")).to_have_value("10.00")
+    expect(dialog.get_by_role("button", name="All of 10.00\u00a0USD")).to_be_visible()
     dialog.get_by_label("Refund USD").fill("11.00")
     dialog.get_by_role("button", name="Refund").click()
+    console.confirm("Refund 11.00\u00a0USD")
 
     expect(dialog.locator(".action").get_by_role("alert")).to_contain_text(
         "only 10.00 USD is left to refund"
@@ -107,9 +111,10 @@ def test_a_hold_is_captured_in_part(console: ConsolePage, api: httpx.Client) -> 
     payment = pay(api, capture="manual", destination_currency="USD")
     console.page.get_by_label("Payment id").fill(payment["payment_id"])
     console.page.get_by_role("button", name="Open").click()
-    dialog = console.page.get_by_role("dialog")
+    dialog = console.panel("details")
     dialog.get_by_label("Capture USD").fill("5.00")
     dialog.get_by_role("button", name="Capture").click()
+    console.confirm("Capture 5.00\u00a0USD")
 
     expect(dialog.locator("[data-chip]")).to_have_text("Captured")
     assert api.get(f"/payments/{payment['payment_id']}").json()["captured_amount"] == "5.00"
@@ -119,9 +124,9 @@ def test_a_hold_is_voided(console: ConsolePage, api: httpx.Client) -> None:
     payment = pay(api, capture="manual", destination_currency="USD")
     console.page.get_by_label("Payment id").fill(payment["payment_id"])
     console.page.get_by_role("button", name="Open").click()
-    dialog = console.page.get_by_role("dialog")
+    dialog = console.panel("details")
     dialog.get_by_role("button", name="Void").click()
-    dialog.get_by_role("button", name="Really void?").click()
+    console.confirm("Void it")
 
     expect(dialog.locator("[data-chip]")).to_have_text("Voided")
 
@@ -132,11 +137,11 @@ def test_a_refused_payment_and_a_wrong_field_say_why(
     order = {"source_account": "buyer", "destination_account": "shop", "currency": "USD"}
     console.fill_payment(**order, amount="999999.00")
     panel = console.panel("pay")
-    panel.get_by_role("button", name="Pay").click()
+    console.confirm("Pay")
     expect(panel.get_by_role("heading", name="Not paid")).to_be_visible()
     panel.get_by_role("button", name="New payment").click()
     console.fill_payment(**{**order, "destination_account": "no such"}, amount="1.00")
-    panel.get_by_role("button", name="Pay").click()
+    console.confirm("Pay")
 
     expect(panel.get_by_label("To account")).to_have_attribute("aria-invalid", "true")
     expect(panel.get_by_label("To account")).to_be_focused()

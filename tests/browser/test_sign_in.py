@@ -54,6 +54,7 @@ def test_a_reload_stays_signed_in_and_signing_out_forgets(page: ConsolePage) -> 
     page.page.reload()
     expect(page.panel("connection")).to_have_text("Live")
 
+    page.page.locator("#who summary").click()
     page.page.get_by_role("button", name="Sign out").click()
 
     expect(page.panel("sign-in")).to_be_visible()
@@ -71,7 +72,7 @@ def test_a_key_revoked_meanwhile_leads_back_to_signing_in(
 
 def test_a_gateway_that_does_not_answer_is_said(page: ConsolePage) -> None:
     page.open()
-    page.page.route("**/rates", lambda route: route.abort())
+    page.page.route("**/whoami", lambda route: route.abort())
     page.page.get_by_label("API key").fill(KEY)
     page.page.get_by_role("button", name="Sign in").click()
 

@@ -16,10 +16,12 @@ export class Accounts {
   #cursor = null;
   #leafed = false;
   #refresh = 0;
+  #who;
 
-  constructor(panel, { api, feed, signal }) {
-    this.#api = api;
-    this.#signal = signal;
+  constructor(panel, session, feed) {
+    this.#api = session.api;
+    this.#signal = session.signal;
+    this.#who = session.who;
     this.panel = panel;
     this.input = find("input[name=account]", panel);
     this.alert = find("[data-alert]", panel);
@@ -28,7 +30,7 @@ export class Accounts {
     this.balances = find("[data-balances]", panel);
     this.entries = find("[data-entries]", panel);
     this.older = find("[data-older]", panel);
-    this.funding = new Funding(find("[data-funding]", panel), api, (id) => this.show(id));
+    this.funding = new Funding(find("[data-funding]", panel), session, (id) => this.show(id));
     find("form", panel).addEventListener("submit", (event) => {
       event.preventDefault();
       this.show(this.input.value.trim());
@@ -72,13 +74,14 @@ export class Accounts {
     this.entries.replaceChildren(...entries.items.map(entryRow));
     if (!entries.items.length) this.entries.append(note("No entries yet.", 3));
     this.#paged(entries);
-    this.funding.offerDeposit(balance.account_id);
+    if (this.#who.may("treasury")) this.funding.offerDeposit(balance.account_id);
+    else this.funding.clear();
   }
 
   #failed(error, id) {
     const unknown = error instanceof ApiError && error.status === 404;
     this.#empty(unknown ? `You have no account ${id}.` : error.message);
-    if (unknown) this.funding.offerOpening(id);
+    if (unknown && this.#who.may("pay")) this.funding.offerOpening(id);
     else this.funding.clear();
   }
 

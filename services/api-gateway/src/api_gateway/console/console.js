@@ -1,18 +1,21 @@
 /* Owns the whole: signs in, then joins the parts of the page to one stream and one set of calls. */
 import { Accounts } from "./accounts.js";
 import { Api } from "./api.js";
+import { Confirmation, ignoreHeldKeys } from "./confirm.js";
+import { Currencies } from "./currencies.js";
 import { Details } from "./details.js";
 import { find, setClass, setText } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Ledger } from "./ledger.js";
 import { loadLinks } from "./links.js";
 import { Pay } from "./pay.js";
-import { offerCurrencies, suggestAccounts } from "./payform.js";
+import { suggestAccounts } from "./payform.js";
 import { Rates } from "./rates.js";
 import { followLimits, showRevision } from "./revisions.js";
 import { signIn, signOut } from "./signin.js";
 import { Stream } from "./stream.js";
 import { Throughput } from "./throughput.js";
+import { Who } from "./who.js";
 
 const CONNECTION = {
   live: ["Live", "chip good"],
@@ -21,27 +24,36 @@ const CONNECTION = {
 };
 
 async function start() {
-  const key = await signIn(find("#sign-in"));
-  const session = new AbortController();
-  const { signal } = session;
+  const { key, who: answer } = await signIn(find("#sign-in"));
+  const aborting = new AbortController();
+  const { signal } = aborting;
   const api = new Api(key, () => {
-    session.abort();
+    aborting.abort();
     signOut("The key is no longer accepted. Sign in again.");
   });
-  const feed = new Feed();
+  const who = new Who(answer);
+  const currencies = new Currencies();
+  const session = { api, who, currencies, signal, confirmation: new Confirmation(find("#confirm")) };
+  ignoreHeldKeys();
+  await currencies.load(api, signal).catch(() => {});
   find("#sign-out").addEventListener("click", () => signOut());
   find("#console").hidden = false;
+  who.show(find("#who"));
+  join(session);
+}
 
-  const account = new Accounts(find("#account"), { api, feed, signal });
+async function join(session) {
+  const { api, who, signal } = session;
+  const feed = new Feed();
+  const account = new Accounts(find("#account"), session, feed);
   const links = await loadLinks(find("#metrics"));
-  const details = new Details(find("#details"), {
-    api,
+  const details = new Details(find("#details"), session, {
     feed,
     links: { ...links, onAccount: (id) => showAccount(account, id) },
   });
   const onOpen = (paymentId) => details.open(paymentId);
   const stream = new Stream(find("#payments"), { api, feed, signal, onOpen });
-  new Pay(find("#pay"), { api, onOpen });
+  if (who.may("pay")) new Pay(find("#pay"), session, { onOpen });
   new Throughput({
     rate: find("#tile-rate"),
     ended: find("#tile-minute"),
@@ -49,9 +61,11 @@ async function start() {
     feed,
     signal,
   });
-  new Ledger(find("#ledger"), { api, signal, tile: find("#tile-ledger") });
+  if (who.may("audit")) {
+    new Ledger(find("#ledger"), { api, signal, tile: find("#tile-ledger") });
+    followLimits(find("#limits-revision"), api, signal);
+  }
   new Rates(find("#rates"), { api, signal, onRates: showRates });
-  followLimits(find("#limits-revision"), api, signal);
   suggestAccounts(find("#known-accounts"), feed);
   listenFind(onOpen);
   follow(feed, api, signal, stream);
@@ -69,7 +83,7 @@ function follow(feed, api, signal, stream) {
   feed.start(api, { signal, onState, onOpen });
 }
 
-function showRates({ currencies, stale, pairs, configuration, problem }) {
+function showRates({ stale, pairs, configuration, problem }) {
   const tile = find("#tile-rates");
   const value = problem ? "Not known" : stale ? `${stale} stale` : "Fresh";
   setText(find("[data-value]", tile), value);
@@ -77,7 +91,6 @@ function showRates({ currencies, stale, pairs, configuration, problem }) {
   setText(find("[data-note]", tile), problem ?? `${pairs} pairs`);
   if (problem) return;
   showRevision(find("#rates-revision"), configuration);
-  offerCurrencies(document.querySelectorAll("[data-currencies]"), currencies);
 }
 
 function showAccount(account, id) {

@@ -12,8 +12,8 @@ export class Details {
   #shown = null;
 
   /** `links` holds onAccount(accountId) and traceUrl(traceId) -> address or null. */
-  constructor(dialog, { api, feed, links }) {
-    this.#api = api;
+  constructor(dialog, session, { feed, links }) {
+    this.#api = session.api;
     this.#feed = feed;
     this.#links = links;
     this.dialog = dialog;
@@ -22,10 +22,13 @@ export class Details {
     this.body = find("[data-body]", dialog);
     this.alert = find("[data-alert]", dialog);
     const place = find("[data-actions]", dialog);
-    this.actions = new Actions(place, api, (payment) => this.#draw(payment));
+    this.actions = new Actions(place, session, (payment) => this.#draw(payment));
     find("[data-close]", dialog).addEventListener("click", () => dialog.close());
     // A click on the dialog itself, not on what it holds, is a click on the backdrop.
-    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+    dialog.addEventListener("click", (event) => {
+      // The second click of two was for what stood there before.
+      if (event.target === dialog && event.detail < 2) dialog.close();
+    });
     dialog.addEventListener("close", () => this.#forget());
     feed.subscribe(({ payment }) => payment?.payment_id === this.#id && this.#draw(payment));
   }
@@ -35,6 +38,7 @@ export class Details {
     this.#id = paymentId;
     setText(this.title, paymentId);
     if (!this.dialog.open) this.dialog.showModal();
+    this.title.focus();
     try {
       const payment = await this.#api.get(`/payments/${encodeURIComponent(paymentId)}`);
       if (this.#id === paymentId) this.#draw(payment);

@@ -1,17 +1,18 @@
 /* Owns opening an account and paying into it from outside, so that a first payment can be tried. */
 import { isUnknown, newKey } from "./attempt.js";
 import { el, setText } from "./dom.js";
+import { amountProblem, money } from "./money.js";
 
 export class Funding {
   #place;
-  #api;
+  #session;
   #onDone;
   #shown = "";
 
   /** `onDone(accountId)` runs after something changed. */
-  constructor(place, api, onDone) {
+  constructor(place, session, onDone) {
     this.#place = place;
-    this.#api = api;
+    this.#session = session;
     this.#onDone = onDone;
   }
 
@@ -26,7 +27,7 @@ export class Funding {
     const send = () => {
       const settles = currency.value.trim().toUpperCase();
       const body = settles ? { account_id: id, settlement_currency: settles } : { account_id: id };
-      return this.#api.post("/accounts", body);
+      return this.#session.api.post("/accounts", body);
     };
     this.#draw({ what: "Open this account", fields: [label, currency], send, id });
   }
@@ -41,11 +42,15 @@ export class Funding {
       currency,
     ];
     let deposit = newKey();
-    const send = async () => {
+    const { api, currencies, confirmation } = this.#session;
+    const send = async (from) => {
       const code = currency.value.trim().toUpperCase();
       const sum = { currency: code, amount: amount.value.trim() };
+      const wrong = amountProblem(sum.amount, code, currencies.decimals(code));
+      if (wrong) throw new Error(wrong);
+      if ((await confirmation.ask({ ...depositQuestion(id, sum), from })) !== "done") return;
       try {
-        await this.#api.post("/deposits", { deposit_id: deposit, account_id: id, ...sum });
+        await api.post("/deposits", { deposit_id: deposit, account_id: id, ...sum });
       } catch (error) {
         // The id stays with a deposit that may have been made; a refused one gets a new id.
         if (!isUnknown(error)) deposit = newKey();
@@ -67,8 +72,8 @@ export class Funding {
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       try {
-        await send();
         setText(note, "");
+        await send(event.submitter ?? form);
         this.#onDone(id);
       } catch (error) {
         setText(note, error.fields?.[0]?.message ?? error.message);
@@ -76,6 +81,15 @@ export class Funding {
     });
     this.#place.replaceChildren(form);
   }
+}
+
+function depositQuestion(id, { amount, currency }) {
+  const sum = money(amount, currency);
+  const effects = [
+    { who: id, does: "gains", sum },
+    { who: "the outside world", does: "loses", sum },
+  ];
+  return { title: `Deposit ${sum}?`, act: `Deposit ${sum}`, effects };
 }
 
 function codeInput(id, value) {

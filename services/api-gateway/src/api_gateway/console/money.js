@@ -38,16 +38,6 @@ export function isZero(text) {
   return /^-?0+(\.0+)?$/.test(text ?? "");
 }
 
-/** The decimals that Intl knows for the currency; for hints only, the server has the last word. */
-export function exponent(currency) {
-  try {
-    const options = { style: "currency", currency };
-    return new Intl.NumberFormat(LOCALE, options).resolvedOptions().maximumFractionDigits;
-  } catch {
-    return 2;
-  }
-}
-
 /** left - right as a decimal string; both of one currency. */
 export function subtract(left, right) {
   const places = Math.max(fraction(left).length, fraction(right).length);
@@ -58,13 +48,26 @@ export function subtract(left, right) {
   return places ? `${sign}${whole}.${digits.slice(-places)}` : `${sign}${whole}`;
 }
 
-/** What is wrong with a typed amount, or "" when it can be sent. */
-export function amountProblem(text, currency) {
+/** total x part / whole as a decimal string with the decimals of `total`, rounded down. */
+export function share(total, part, whole) {
+  const places = Math.max(fraction(part).length, fraction(whole).length);
+  const digits = fraction(total).length;
+  const of = minor(whole, places);
+  if (of === 0n) return total;
+  const result = String((minor(total, digits) * minor(part, places)) / of).padStart(digits + 1, "0");
+  return digits ? `${result.slice(0, -digits)}.${result.slice(-digits)}` : result;
+}
+
+/**
+ * What is wrong with a typed amount, or "" when it can be sent. `places` are the currency's decimals
+ * by the server's table; without them only what is no amount in any currency is refused.
+ */
+export function amountProblem(text, currency, places) {
   if (!text) return "Enter an amount.";
   if (!/^\d+(\.\d+)?$/.test(text)) return "Digits with a point for decimals, for example 188.52.";
   if (isZero(text)) return "The amount must be above zero.";
-  const places = exponent(currency);
-  if (fraction(text).length > places) return `${currency} has ${places} decimals at most.`;
+  const written = fraction(text).replace(/0+$/, "").length;
+  if (places !== undefined && written > places) return `${currency} has ${places} decimals at most.`;
   return "";
 }
 

@@ -1,116 +1,133 @@
 /*
- * Owns the making of a payment in three steps: the form, the quote to confirm, the result.
- * All three lie in one place of the page, so that nothing around them moves.
+ * Owns the making of a payment: the form, the confirmation, then the result in the form's place.
+ * What was sent and has no known outcome is asked for again under the same key, also after a reload.
  */
 import { ApiError } from "./api.js";
 import { forget, isUnknown, keep, newKey, unfinished } from "./attempt.js";
-import { find, setText } from "./dom.js";
+import { definitions, find, setText } from "./dom.js";
+import { paymentEffects } from "./effects.js";
 import { money } from "./money.js";
 import { PayForm } from "./payform.js";
-import { countdown, quoteSummary } from "./quote.js";
+import { countdown, quoteTerms } from "./quote.js";
 import { showReceipt } from "./receipt.js";
 
 const UNKNOWN = "The outcome is not known yet. Asking again never pays twice.";
 
 export class Pay {
-  #api;
+  #session;
   #onOpen;
   #attempt = null;
-  #stopClock = () => {};
   #busy = false;
 
-  /** `onOpen(paymentId)` runs when the details of the payment made are asked for. */
-  constructor(panel, { api, onOpen }) {
-    this.#api = api;
+  /**
+   * `session` holds api, currencies and confirmation; `onOpen(paymentId)` runs when the details of
+   * the payment made are asked for.
+   */
+  constructor(panel, session, { onOpen }) {
+    this.#session = session;
     this.#onOpen = onOpen;
     this.form = find("form", panel);
-    this.fields = new PayForm(this.form);
-    this.confirm = find("[data-step=confirm]", panel);
+    this.fields = new PayForm(this.form, session);
+    this.pending = find("[data-step=pending]", panel);
     this.result = find("[data-step=result]", panel);
-    this.steps = [this.form, this.confirm, this.result];
-    this.payButton = find("[data-pay]", panel);
-    this.backButton = find("[data-back]", panel);
+    this.steps = [this.form, this.pending, this.result];
+    this.again = find("[data-again]", panel);
     this.alert = find("[data-alert]", panel);
-    this.form.addEventListener("submit", (event) => this.#quote(event));
-    this.payButton.addEventListener("click", () => this.#next());
-    this.backButton.addEventListener("click", () => this.#edit());
+    this.form.addEventListener("submit", (event) => this.#continue(event));
+    this.again.addEventListener("click", () => this.#send());
+    find("[data-leave]", panel).addEventListener("click", () => this.#anew());
     this.#show(this.form);
     this.#resume();
   }
 
-  async #quote(event) {
+  async #continue(event) {
     event.preventDefault();
     if (this.#busy) return;
     setText(this.alert, "");
-    const body = this.fields.read();
-    if (!body) return;
     await this.#during(async () => {
-      const { quote, skew } = await this.#ask(body);
-      this.#offer({ key: newKey(), body, quote }, skew);
+      const body = await this.fields.read();
+      if (body && (await this.#confirmed(body, event.submitter ?? this.form))) await this.#try();
     }, (error) => this.#refused(error));
   }
 
-  async #ask({ amount, currency, destination_currency: other }) {
-    if (currency === other) return { quote: null, skew: 0 };
+  /** Asks until it is confirmed with a quote that holds, or given up; true when it may be sent. */
+  async #confirmed(body, from) {
+    for (;;) {
+      const { quote, skew } = await this.#quote(body);
+      const answer = await this.#session.confirmation.ask(this.#question(body, quote, skew, from));
+      if (answer === "done") {
+        const signed = quote ? { ...body, quote: quote.quote } : body;
+        this.#attempt = { key: newKey(), body: signed };
+        return true;
+      }
+      if (answer === "back") return false;
+    }
+  }
+
+  async #quote({ amount, currency, destination_currency: other }) {
+    if (!other || currency === other) return { quote: null, skew: 0 };
     const pair = { source_currency: currency, destination_currency: other, source_amount: amount };
-    const { data, skew } = await this.#api.post("/quotes", pair);
+    const { data, skew } = await this.#session.api.post("/quotes", pair);
     return { quote: data, skew };
   }
 
-  #offer(attempt, skew) {
-    const { body, quote } = attempt;
-    this.#attempt = quote ? { ...attempt, body: { ...body, quote: quote.quote } } : attempt;
-    this.#show(this.confirm);
-    find("[data-summary]", this.confirm).replaceChildren(quoteSummary(body, quote));
-    this.#label(`Pay ${money(body.amount, body.currency)}`, "Change");
-    const clock = find("[data-clock]", this.confirm);
-    clock.replaceChildren();
-    if (quote) this.#stopClock = countdown(clock, quote, skew, () => this.#expired());
-    this.payButton.focus();
+  #question(body, quote, skew, from) {
+    const { amount, currency, destination_currency: other } = body;
+    const sum = money(amount, currency);
+    const arrives = quote ? money(quote.destination_amount, other) : other && sum;
+    const verb = body.capture === "manual" ? "Hold" : "Pay";
+    return {
+      title: `${verb} ${sum}?`,
+      act: `${verb} ${sum}`,
+      effects: paymentEffects(body, arrives || null),
+      terms: [quote ? quoteTerms(body, quote) : definitions([["Conversion", conversion(other)]])],
+      clock: quote && ((place, onExpired) => countdown(place, quote, skew, onExpired)),
+      from,
+    };
   }
 
-  #expired() {
+  async #send() {
     if (this.#busy) return;
-    this.#attempt = null;
-    this.#label("Get a new quote", "Change");
-  }
-
-  /** Pays, asks again for an unknown outcome, or renews an expired quote. */
-  async #next() {
-    if (this.#busy) return;
-    if (!this.#attempt) return this.form.requestSubmit();
-    this.#stopClock();
     setText(this.alert, "");
-    keep(this.#attempt);
+    await this.#during(() => this.#try(), (error) => this.#refused(error));
+  }
+
+  async #try() {
     const { key, body } = this.#attempt;
-    const send = () => this.#api.post("/payments", body, { headers: { "Idempotency-Key": key } });
-    const pay = async () => this.#finish((await send()).data);
-    await this.#during(pay, (error) => this.#failed(error));
+    keep(this.#attempt);
+    this.#wait(body);
+    try {
+      const headers = { "Idempotency-Key": key };
+      const { data } = await this.#session.api.post("/payments", body, { headers });
+      this.#finish(data);
+    } catch (error) {
+      if (!isUnknown(error)) throw error;
+      setText(this.alert, `${error.message} ${UNKNOWN}`);
+    }
+  }
+
+  #wait({ amount, currency, source_account: from, destination_account: to }) {
+    setText(find("[data-summary]", this.pending), `${money(amount, currency)} from ${from} to ${to}`);
+    this.#show(this.pending);
+    this.pending.focus();
   }
 
   #finish(payment) {
     forget();
     this.#attempt = null;
+    this.fields.reset();
     this.#show(this.result);
-    showReceipt(this.result, payment, this.#api, {
+    showReceipt(this.result, payment, this.#session.api, {
       onOpen: () => this.#onOpen(payment.payment_id),
-      onAnother: () => this.#edit(),
+      onAnother: () => this.#anew(),
     });
   }
 
-  #failed(error) {
-    if (isUnknown(error)) return this.#uncertain(error.message);
-    forget();
-    this.#refused(error);
-  }
-
-  #uncertain(message) {
-    setText(this.alert, `${message} ${UNKNOWN}`);
-    this.#label("Ask again", "Leave it");
-  }
-
+  /** Nothing was done: the form comes back as it was, with what is wrong at its fields. */
   #refused(error) {
-    this.#edit();
+    forget();
+    this.#attempt = null;
+    this.#show(this.form);
     const fields = error instanceof ApiError ? error.fields : [];
     const elsewhere = this.fields.show(fields);
     if (fields.length && !elsewhere.length) return;
@@ -118,43 +135,39 @@ export class Pay {
   }
 
   #resume() {
-    const attempt = unfinished();
-    if (!attempt) return;
-    this.#offer({ ...attempt, quote: null }, 0);
-    find("[data-summary]", this.confirm).replaceChildren(quoteSummary(attempt.body, attempt.quote));
-    this.#uncertain("The page was left before the answer came.");
+    this.#attempt = unfinished();
+    if (!this.#attempt) return;
+    this.#wait(this.#attempt.body);
+    setText(this.alert, `The page was left before the answer came. ${UNKNOWN}`);
   }
 
-  #edit() {
-    this.#stopClock();
-    this.#attempt = null;
+  #anew() {
     forget();
+    this.#attempt = null;
     setText(this.alert, "");
+    this.fields.reset();
     this.#show(this.form);
     this.form.elements.source_account.focus();
   }
 
   async #during(work, onError) {
     this.#busy = true;
-    this.payButton.setAttribute("aria-busy", "true");
-    this.form.setAttribute("aria-busy", "true");
+    for (const step of this.steps) step.setAttribute("aria-busy", "true");
     try {
       await work();
     } catch (error) {
       onError(error);
     } finally {
       this.#busy = false;
-      this.payButton.removeAttribute("aria-busy");
-      this.form.removeAttribute("aria-busy");
+      for (const step of this.steps) step.removeAttribute("aria-busy");
     }
-  }
-
-  #label(forward, back) {
-    setText(this.payButton, forward);
-    setText(this.backButton, back);
   }
 
   #show(step) {
     for (const each of this.steps) each.classList.toggle("current", each === step);
   }
+}
+
+function conversion(other) {
+  return other ? "none, one currency" : "at the rate of that moment, if the account settles in another";
 }

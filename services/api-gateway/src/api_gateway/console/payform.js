@@ -1,35 +1,51 @@
 /* Owns the fields of the payment form: what they say as a request body, and what is wrong there. */
-import { el } from "./dom.js";
+import { el, find, setText } from "./dom.js";
 import { Fields } from "./fields.js";
 import { amountProblem } from "./money.js";
 
 /** Fields of a quote under the names that the payment has for them. */
 const QUOTE_FIELDS = { source_amount: "amount", source_currency: "currency" };
 const MOST_ACCOUNTS = 50;
+const USUAL = ["USD", "EUR", "IDR", "JPY", "GBP"];
+const SETTLES = "what the account settles in";
 
 export class PayForm {
   #form;
   #fields;
+  #session;
+  #asked = "";
+  #settles = Promise.resolve(undefined);
 
-  constructor(form) {
+  constructor(form, session) {
     this.#form = form;
     this.#fields = new Fields(form);
+    this.#session = session;
+    offerCurrencies(form.querySelectorAll("[data-currencies]"), session.currencies);
+    for (const name of ["destination_account", "currency"]) {
+      form.elements[name].addEventListener("change", () => this.#name());
+    }
+    this.#name();
   }
 
   /** The body of the payment, or null after showing what is missing. */
-  read() {
+  async read() {
     this.#fields.clear();
     const body = this.#body();
-    const wrong = problems(body);
-    if (!wrong.length) return body;
-    this.#fields.show(wrong);
-    return null;
+    const wrong = this.#problems(body);
+    if (wrong.length) this.#fields.show(wrong);
+    return wrong.length ? null : { ...body, ...(await this.#arrives(body)) };
   }
 
   /** Shows a problem document's errors; returns the messages that belong to no field here. */
   show(errors) {
     const field = (name) => QUOTE_FIELDS[name] ?? name;
     return this.#fields.show(errors.map((each) => ({ ...each, field: field(each.field) })));
+  }
+
+  reset() {
+    this.#form.reset();
+    this.#fields.clear();
+    this.#name();
   }
 
   #body() {
@@ -40,29 +56,64 @@ export class PayForm {
       destination_account: text("destination_account"),
       amount: text("amount"),
       currency: text("currency"),
-      destination_currency: text("destination_currency") || text("currency"),
       capture: elements.hold.checked ? "manual" : "automatic",
     };
     const description = text("description");
     return description ? { ...body, description } : body;
   }
-}
 
-function problems(body) {
-  const errors = [];
-  for (const field of ["source_account", "destination_account"]) {
-    if (!body[field]) errors.push({ field, message: "Enter an account id." });
+  #problems({ amount, currency, ...body }) {
+    const errors = [];
+    for (const field of ["source_account", "destination_account"]) {
+      if (!body[field]) errors.push({ field, message: "Enter an account id." });
+    }
+    const wrong = amountProblem(amount, currency, this.#session.currencies.decimals(currency));
+    return wrong ? [...errors, { field: "amount", message: wrong }] : errors;
   }
-  const wrong = amountProblem(body.amount, body.currency);
-  return wrong ? [...errors, { field: "amount", message: wrong }] : errors;
+
+  /** What was chosen, else what the account settles in; without knowing that, the server decides. */
+  async #arrives({ currency }) {
+    const chosen = this.#form.elements.destination_currency.value;
+    if (chosen) return { destination_currency: chosen };
+    await this.#name();
+    const settles = await this.#settles;
+    return settles === undefined ? {} : { destination_currency: settles ?? currency };
+  }
+
+  /** Names in the first choice what the destination settles in, as far as that can be known. */
+  async #name() {
+    const { destination_account: input, currency, destination_currency: select } = this.#form.elements;
+    const id = input.value.trim();
+    if (id !== this.#asked) {
+      this.#asked = id;
+      this.#settles = this.#ask(id);
+    }
+    const settles = await this.#settles;
+    if (id !== this.#asked) return;
+    const known = settles === null ? `${currency.value}, ${id} keeps what it is paid` : `${settles}, what ${id} settles in`;
+    setText(find("option", select), settles === undefined ? SETTLES : known);
+  }
+
+  /** The settlement currency of an own account, null when it has none, undefined when not known. */
+  async #ask(id) {
+    if (!id || id.includes("/") || id.startsWith("payee_")) return undefined;
+    try {
+      const account = await this.#session.api.get(`/accounts/${encodeURIComponent(id)}`);
+      return account.settlement_currency ?? null;
+    } catch {
+      return undefined;
+    }
+  }
 }
 
-/** Offers the currencies that have rates in a form's currency selects, keeping what is chosen. */
-export function offerCurrencies(selects, currencies) {
+/** Offers the currencies that can be paid, the usual ones first; without a table only those. */
+function offerCurrencies(selects, currencies) {
+  const payable = currencies.payable();
+  const rest = payable.filter((code) => !USUAL.includes(code));
+  const usual = payable.length ? USUAL.filter((code) => payable.includes(code)) : USUAL;
   for (const select of selects) {
-    const known = new Set([...select.options].map((option) => option.value));
-    const fresh = currencies.filter((code) => !known.has(code));
-    select.append(...fresh.map((code) => el("option", { value: code }, code)));
+    const option = (code) => el("option", { value: code, title: currencies.name(code) }, code);
+    select.append(...usual.map(option), ...rest.map(option));
   }
 }
 

@@ -1,30 +1,10 @@
-/* Owns the showing of a quote: what is paid, what arrives, the rate, and the time that is left. */
+/* Owns the showing of a quote: its terms, and the time that is left of it. */
 import { definitions, el, setText } from "./dom.js";
-import { formatRate, formatSpread, money } from "./money.js";
+import { formatRate, formatSpread } from "./money.js";
 import { timeElement } from "./time.js";
 
-/** The two sums and the terms; `quote` is null when nothing is converted. */
-export function quoteSummary(body, quote) {
-  const arrives = quote
-    ? money(quote.destination_amount, body.destination_currency)
-    : money(body.amount, body.currency);
-  return el(
-    "div",
-    { class: "quote" },
-    sum("You pay", money(body.amount, body.currency), `from ${body.source_account}`),
-    sum("They get", arrives, `to ${body.destination_account}`),
-    quote ? terms(body, quote) : definitions([["Conversion", "none, one currency"]]),
-    body.capture === "manual" ? el("p", { class: "hint" }, "Held only; capture it later.") : null,
-  );
-}
-
-function sum(title, amount, account) {
-  const part = (name, text) => el("span", { class: name }, text);
-  const parts = [part("title", title), part("figure", amount), part("account", account)];
-  return el("p", { class: "quote-sum" }, ...parts);
-}
-
-function terms({ currency, destination_currency: other }, quote) {
+/** The rate, mid, spread and source of a quote for a payment. */
+export function quoteTerms({ currency, destination_currency: other }, quote) {
   const rate = `1 ${currency} = ${formatRate(quote.rate)} ${other}`;
   return definitions([
     ["Rate", el("span", { title: quote.rate }, rate)],

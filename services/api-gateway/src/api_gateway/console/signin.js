@@ -6,11 +6,13 @@ import { find, setText } from "./dom.js";
 const STORED = "kurs.key";
 const NOTICE = "kurs.notice";
 const REFUSED = "The key was refused. It may be mistyped, revoked or of another environment.";
+const NO_READ = "The key is known but may not read. It needs the role read.";
+const AGAIN_MS = 2000;
 
-/** Resolves with a key that the gateway accepts. */
+/** Resolves with {key, who} once the gateway accepts a key; `who` is the answer of `GET /whoami`. */
 export async function signIn(page) {
   const stored = sessionStorage.getItem(STORED);
-  if (stored) return stored;
+  if (stored) return remembered(page, stored);
   page.hidden = false;
   const form = find("form", page);
   const alert = find("[data-alert]", page);
@@ -22,15 +24,15 @@ export async function signIn(page) {
       event.preventDefault();
       setText(alert, "");
       const key = input.value.trim();
-      const problem = key ? await check(key) : "Enter a key.";
+      const { who, problem } = key ? await check(key) : { problem: "Enter a key." };
       input.setAttribute("aria-invalid", String(Boolean(problem)));
-      setText(alert, problem);
+      setText(alert, problem ?? "");
       if (problem) return input.select();
       forget();
       sessionStorage.setItem(STORED, key);
       page.hidden = true;
       input.value = "";
-      resolve(key);
+      resolve({ key, who });
     });
   });
 }
@@ -43,18 +45,31 @@ export function signOut(notice = "") {
   location.reload();
 }
 
-/** What is wrong with the key, or "" when the gateway knows it. */
+/** A key from before a reload: a gateway that does not answer is asked until it does, and it is said. */
+async function remembered(page, key) {
+  const waiting = find("[data-waiting]");
+  for (;;) {
+    const { who, problem, refused } = await check(key);
+    waiting.hidden = !problem;
+    if (who) return { key, who };
+    if (refused) {
+      signOut(problem);
+      return new Promise(() => {});
+    }
+    setText(waiting, `${problem} Asking again.`);
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  }
+}
+
+/** {who} of a key that may read, else {problem}, with `refused` when another key is needed. */
 async function check(key) {
   try {
-    await new Api(key).get("/rates");
-    return "";
+    const who = await new Api(key).get("/whoami");
+    return who.roles.includes("read") ? { who } : { problem: NO_READ, refused: true };
   } catch (error) {
-    if (!(error instanceof ApiError)) return error.message || "The gateway did not answer.";
-    if (error.status === 401) return REFUSED;
-    if (error.code === "role_missing") return "The key is known but may not read. It needs the role read.";
-    if (error.status === 403) return error.message;
-    // Something behind the gateway is unwell; the console is there to show that.
-    return "";
+    if (!(error instanceof ApiError)) return { problem: error.message || "The gateway did not answer." };
+    if (error.status === 401) return { problem: REFUSED, refused: true };
+    return { problem: error.message, refused: error.status === 403 };
   }
 }
 
