@@ -69,7 +69,7 @@ class ConsolePage:
 
     def assert_clean(self) -> None:
         """No error of the page or of its policy was seen."""
-        assert self.errors == []
+        assert not self.errors, self.errors
 
     def _heard(self, message: ConsoleMessage) -> None:
         # An answer of 4xx or 5xx is reported by the browser itself; the tests bring those about.

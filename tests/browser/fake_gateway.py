@@ -37,6 +37,8 @@ class FakeGateway:
         self.roles = set(ROLES)
         self.settles: dict[str, str] = {"alice": "USD"}
         self.lost_answers = 0
+        self.frozen: set[str] = set()
+        self.broken: dict[str, str] = {}
         self.quote_seconds = 30.0
         self.revoked = False
         self.grafana_url: str | None = None
@@ -178,6 +180,11 @@ class FakeGateway:
             "sources": [source],
         }
 
+    async def thaw(self, path: str) -> None:
+        """Wait while a test has a path frozen."""
+        while path in self.frozen:  # noqa: ASYNC110 (a set that tests change has no event)
+            await asyncio.sleep(0.05)
+
     async def stream(self, last_id: str | None) -> AsyncIterator[bytes]:
         """Yield events after `last_id` (from now on without one) until the stream is cut."""
         self.stream_starts.append(last_id)
@@ -195,6 +202,7 @@ class FakeGateway:
             await asyncio.wait(waits, timeout=1, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:
                 wait.cancel()
+            await self.thaw("/payments/events")
             if not changed.is_set():
                 yield b": idle\n\n"
 

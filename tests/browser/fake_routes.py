@@ -68,6 +68,10 @@ class Guard:
         if wrong and not free:
             answer = problem(401, "key_refused", "This API key is not accepted.")
             return await answer(scope, receive, send)
+        await self.gateway.thaw(path)
+        if path in self.gateway.broken:
+            answer = problem(504, "upstream_timeout", self.gateway.broken[path])
+            return await answer(scope, receive, send)
         return await self.app(scope, receive, send)
 
 

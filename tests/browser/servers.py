@@ -47,6 +47,7 @@ class FakeServer:
 
     def stop(self) -> None:
         """End the server and its thread; open streams are cut first."""
+        self.do(lambda gateway: gateway.frozen.clear())
         self.do(FakeGateway.cut)
         self._server.should_exit = True
         self._thread.join(30)

@@ -1,5 +1,6 @@
 """The console against the five real services: what a person does on the first day."""
 
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -135,7 +136,7 @@ def test_a_refused_payment_and_a_wrong_field_say_why(
     console: ConsolePage, api: httpx.Client
 ) -> None:
     order = {"source_account": "buyer", "destination_account": "shop", "currency": "USD"}
-    console.fill_payment(**order, amount="999999.00")
+    console.fill_payment(**order, amount="999999.00", destination_currency="USD")
     panel = console.panel("pay")
     console.confirm("Pay")
     expect(panel.get_by_role("heading", name="Not paid")).to_be_visible()
@@ -158,6 +159,32 @@ def test_the_stream_survives_a_restart_of_payments(
     payment = pay(api, currency="JPY", amount="700", destination_currency="JPY")
 
     expect(console.rows().filter(has_text=payment["payment_id"])).to_contain_text("700\u00a0JPY")
+    expect(console.panel("connection")).to_have_text("Live")
+
+
+@pytest.mark.parametrize(
+    ("service", "place", "says"),
+    [
+        ("fx", "#tile-rates", "Not known"),
+        ("wallet", "#tile-ledger", "Not known"),
+        ("risk", "#limits-revision", "As of"),
+        ("payments", "#connection", "Silent for"),
+        ("api-gateway", "#connection", "Silent for"),
+    ],
+)
+def test_a_frozen_service_is_told(
+    console: ConsolePage, stack: Stack, service: str, place: str, says: str
+) -> None:
+    expect(console.panel("tile-ledger")).to_contain_text("Balanced")
+    expect(console.panel("tile-rates")).to_contain_text("Fresh")
+    expect(console.panel("limits-revision").locator("code")).not_to_have_text("…")
+    stack.kill(service, signal.SIGSTOP)
+    try:
+        expect(console.page.locator(place)).to_contain_text(says)
+    finally:
+        stack.kill(service, signal.SIGCONT)
+
+    expect(console.page.locator(place)).not_to_contain_text(says)
     expect(console.panel("connection")).to_have_text("Live")
 
 

@@ -34,7 +34,11 @@ def test_the_page_has_no_inline_script_or_style() -> None:
 def test_every_module_is_loaded_at_once() -> None:
     preloaded = set(re.findall(r'modulepreload" href="/console/([a-z]+\.js)"', PAGE))
 
-    assert preloaded == {module.name for module in MODULES} - {"console.js", "theme.js"}
+    assert preloaded == {module.name for module in MODULES} - {
+        "console.js",
+        "theme.js",
+        "worker.js",
+    }
 
 
 def test_every_label_and_description_names_an_element() -> None:

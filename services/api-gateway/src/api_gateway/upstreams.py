@@ -24,6 +24,7 @@ _REPEAT = (
     "Idempotency-Key (or the same id in the body), which never does it twice"
 )
 
+_READS = frozenset({"GET", "HEAD"})
 _UNPROVEN = 401
 AnswerT = TypeVar("AnswerT", Response, StreamedResponse)
 
@@ -60,7 +61,7 @@ class Upstreams:
                     method, path, body=body, headers=headers, deadline=deadline
                 )
         except TransportError as error:
-            raise _problem(error, service) from error
+            raise _problem(error, service, reads=method in _READS) from error
         return _trusting(answer, service)
 
     @asynccontextmanager
@@ -96,15 +97,16 @@ def _problems(service: str) -> Iterator[None]:
     try:
         yield
     except TransportError as error:
-        raise _problem(error, service) from error
+        raise _problem(error, service, reads=True) from error
 
 
-def _problem(error: TransportError, service: str) -> Problem:
+def _problem(error: TransportError, service: str, *, reads: bool) -> Problem:
     # The error's own text names an internal address; a caller learns the service's name only.
+    then = "nothing was read" if reads else _REPEAT
     if isinstance(error, ResponseTimeout):
-        return UpstreamTimedOut(f"{service} did not answer in time; {_REPEAT}")
+        return UpstreamTimedOut(f"{service} did not answer in time; {then}")
     if isinstance(error, OutcomeUnknown):
-        return UpstreamConnectionLost(f"the connection to {service} broke; {_REPEAT}")
+        return UpstreamConnectionLost(f"the connection to {service} broke; {then}")
     return _unavailable(service)
 
 

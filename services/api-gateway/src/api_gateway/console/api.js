@@ -4,6 +4,9 @@
  */
 const TIMEOUT_MS = 15_000;
 
+/** For what is read again and again: an answer that is late is no answer. */
+export const READ_MS = 3000;
+
 /** A problem document: `fields` are its errors as {field, message, hint}. */
 export class ApiError extends Error {
   constructor(status, document, retryAfter) {
@@ -28,8 +31,9 @@ export class Api {
     this.#onRefused = onRefused;
   }
 
-  async get(path, { signal } = {}) {
-    return (await this.request("GET", path, { signal })).data;
+  /** The body of an answer, which `patience` milliseconds are waited for. */
+  async get(path, { signal, patience } = {}) {
+    return (await this.request("GET", path, { signal, patience })).data;
   }
 
   /** {status, data, skew}: skew is the server's clock minus ours in milliseconds. */
@@ -37,11 +41,11 @@ export class Api {
     return this.request("POST", path, { body, headers, signal });
   }
 
-  async request(method, path, { body, headers = {}, signal } = {}) {
+  async request(method, path, { body, headers = {}, signal, patience = TIMEOUT_MS } = {}) {
     const response = await this.open(method, path, {
       headers: body === undefined ? headers : { "Content-Type": "application/json", ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal: withTimeout(signal),
+      signal: withTimeout(signal, patience),
     });
     const data = await readJson(response);
     if (!isResource(response)) throw this.problem(response, data);
@@ -87,7 +91,7 @@ function clockSkew(response) {
   return Math.abs(skew) > 5000 ? skew : 0;
 }
 
-function withTimeout(signal) {
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+function withTimeout(signal, patience) {
+  const timeout = AbortSignal.timeout(patience);
   return signal ? AbortSignal.any([signal, timeout]) : timeout;
 }

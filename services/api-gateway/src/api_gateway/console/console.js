@@ -10,6 +10,7 @@ import { Ledger } from "./ledger.js";
 import { loadLinks } from "./links.js";
 import { Pay } from "./pay.js";
 import { suggestAccounts } from "./payform.js";
+import { followPulse } from "./pulse.js";
 import { Rates } from "./rates.js";
 import { followLimits, showRevision } from "./revisions.js";
 import { signIn, signOut } from "./signin.js";
@@ -17,20 +18,15 @@ import { Stream } from "./stream.js";
 import { Throughput } from "./throughput.js";
 import { Who } from "./who.js";
 
-const CONNECTION = {
-  live: ["Live", "chip good"],
-  waiting: ["Reconnecting", "chip warn"],
-  forbidden: ["No stream", "chip quiet"],
-};
-
 async function start() {
   const { key, who: answer } = await signIn(find("#sign-in"));
   const aborting = new AbortController();
   const { signal } = aborting;
-  const api = new Api(key, () => {
+  const onRefused = () => {
     aborting.abort();
     signOut("The key is no longer accepted. Sign in again.");
-  });
+  };
+  const api = new Api(key, onRefused);
   const who = new Who(answer);
   const currencies = new Currencies();
   const session = { api, who, currencies, signal, confirmation: new Confirmation(find("#confirm")) };
@@ -39,12 +35,13 @@ async function start() {
   find("#sign-out").addEventListener("click", () => signOut());
   find("#console").hidden = false;
   who.show(find("#who"));
-  join(session);
+  const feed = new Feed();
+  const stream = await join(session, feed);
+  feed.start(key, { api, signal, onOpen: () => stream.load(), onRefused });
 }
 
-async function join(session) {
+async function join(session, feed) {
   const { api, who, signal } = session;
-  const feed = new Feed();
   const account = new Accounts(find("#account"), session, feed);
   const links = await loadLinks(find("#metrics"));
   const details = new Details(find("#details"), session, {
@@ -68,19 +65,9 @@ async function join(session) {
   new Rates(find("#rates"), { api, signal, onRates: showRates });
   suggestAccounts(find("#known-accounts"), feed);
   listenFind(onOpen);
-  follow(feed, api, signal, stream);
-}
-
-function follow(feed, api, signal, stream) {
-  const pill = find("#connection");
-  const onState = (state) => {
-    const [text, name] = CONNECTION[state];
-    setText(pill, text);
-    setClass(pill, name);
-  };
-  // What happened before the first event is read as a list; after it the stream misses nothing.
-  const onOpen = (lastId) => lastId || stream.load();
-  feed.start(api, { signal, onState, onOpen });
+  const panel = find("#payments");
+  followPulse({ pill: find("#connection"), panel, place: find("[data-read]", panel) }, feed, signal);
+  return stream;
 }
 
 function showRates({ stale, pairs, configuration, problem }) {

@@ -1,9 +1,12 @@
 /* Owns the health of the ledger: over all postings, every currency must sum to zero. */
 import { el, find, setClass, setText } from "./dom.js";
+import { READ_MS } from "./api.js";
+import { Freshness } from "./freshness.js";
 import { formatAmount, formatCount, isZero } from "./money.js";
 import { poll } from "./poll.js";
+import { age } from "./time.js";
 
-const SECONDS = 5;
+const SECONDS = 2;
 
 export class Ledger {
   #api;
@@ -17,37 +20,41 @@ export class Ledger {
     this.verdict = find("[data-verdict]", panel);
     this.value = find("[data-value]", tile);
     this.note = find("[data-note]", tile);
-    poll(() => this.#read(), SECONDS, signal);
+    const place = find("[data-read]", panel);
+    const freshness = new Freshness(panel, place, signal, (state) => this.#tick(state));
+    poll(() => this.#read(), SECONDS, { signal, freshness });
   }
 
   async #read() {
-    try {
-      const path = "/ledger/trial-balance";
-      const { currencies } = await this.#api.get(path, { signal: this.#signal });
-      this.#draw(currencies);
-      return true;
-    } catch (error) {
-      const forbidden = error.status === 403;
-      this.#say("Not known", forbidden ? "this key may not read it" : error.message, "quiet");
-      return !forbidden;
-    }
+    const path = "/ledger/trial-balance";
+    const { currencies } = await this.#api.get(path, { signal: this.#signal, patience: READ_MS });
+    this.#draw(currencies);
+  }
+
+  #tick({ seconds, old }) {
+    if (old) this.#say("Not known", `no answer for ${age(seconds)}`, "quiet");
   }
 
   #draw(currencies) {
     const wrong = currencies.filter(({ sum }) => !isZero(sum)).map(({ currency }) => currency);
-    if (wrong.length) this.#say("Out of balance", wrong.join(", "), "bad");
-    else if (!currencies.length) this.#say("Empty", "no postings yet", "quiet");
-    else this.#say("Balanced", `${counted(currencies.length)} to zero`, "good");
+    this.#say(...verdict(currencies, wrong));
     this.body.replaceChildren(...currencies.map(row));
   }
 
-  #say(verdict, why, tone) {
-    setText(this.value, verdict);
+  #say(word, why, tone) {
+    setText(this.value, word);
     setClass(this.value, `figure ${tone}-text`);
     setText(this.note, why);
-    setText(this.verdict, `${verdict}: ${why}`);
+    setText(this.verdict, `${word}: ${why}`);
     setClass(this.verdict, `chip ${tone}`);
   }
+}
+
+/** [word, why, tone] */
+function verdict(currencies, wrong) {
+  if (wrong.length) return ["Out of balance", wrong.join(", "), "bad"];
+  if (!currencies.length) return ["Empty", "no postings yet", "quiet"];
+  return ["Balanced", `${counted(currencies.length)} to zero`, "good"];
 }
 
 function counted(count) {

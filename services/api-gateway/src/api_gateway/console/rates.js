@@ -1,5 +1,7 @@
 /* Owns the table of rates: mid, spread, source and age of each pair, and a line of its mids. */
+import { READ_MS } from "./api.js";
 import { el, find, setClass, setText } from "./dom.js";
+import { Freshness } from "./freshness.js";
 import { formatRate, formatSpread } from "./money.js";
 import { poll } from "./poll.js";
 import { Sparkline } from "./sparkline.js";
@@ -14,7 +16,7 @@ export class Rates {
   #rows = new Map();
   #wanted = "";
 
-  /** `onRates({currencies, stale, pairs, configuration, problem})` runs after each reading. */
+  /** `onRates({stale, pairs, configuration, problem})` runs after each answer and while none comes. */
   constructor(panel, { api, signal, onRates }) {
     this.#api = api;
     this.#signal = signal;
@@ -25,19 +27,21 @@ export class Rates {
     const filter = find("input", panel);
     filter.addEventListener("input", () => this.#filter(filter.value));
     find("form", panel).addEventListener("submit", (event) => event.preventDefault());
-    poll(() => this.#read(), SECONDS, signal);
+    const place = find("[data-read]", panel);
+    const freshness = new Freshness(panel, place, signal, (state) => this.#tick(state));
+    poll(() => this.#read(), SECONDS, { signal, freshness });
   }
 
   async #read() {
-    try {
-      const answer = await this.#api.get("/rates", { signal: this.#signal });
-      this.#draw(answer);
-    } catch (error) {
-      this.onRates({ problem: error.message });
-      if (!this.#rows.size) this.#say(error.message);
-      return error.status !== 403;
-    }
-    return true;
+    this.#draw(await this.#api.get("/rates", { signal: this.#signal, patience: READ_MS }));
+  }
+
+  /** Ages go on between two answers, and while none comes. */
+  #tick({ seconds, old, problem }) {
+    for (const row of this.#rows.values()) row.grow(seconds);
+    if (old) this.onRates({ problem: `no answer for ${age(seconds)}` });
+    if (old) this.#noSources();
+    if (!this.#rows.size && problem) this.#say(problem);
   }
 
   #draw({ rates, sources = [], ...configuration }) {
@@ -51,9 +55,8 @@ export class Rates {
     for (const pair of gone) this.#remove(pair);
     this.#showSources(sources);
     this.#showEmpty();
-    const currencies = [...new Set(rates.flatMap(({ base, quote }) => [base, quote]))].sort();
     const stale = rates.filter((rate) => rate.stale).length;
-    this.onRates({ currencies, stale, pairs: rates.length, configuration });
+    this.onRates({ stale, pairs: rates.length, configuration });
   }
 
   #add(pair) {
@@ -83,6 +86,11 @@ export class Rates {
   #say(text) {
     setText(this.empty, text);
     this.empty.hidden = false;
+  }
+
+  #noSources() {
+    setText(this.sources, "How the sources are is not known.");
+    setClass(this.sources, "note wrong");
   }
 
   #showSources(sources) {
@@ -121,7 +129,15 @@ class RateRow {
     setText(this.spread, formatSpread(spread));
     setText(this.source, source ?? "");
     this.source.title = source ?? "";
-    setText(this.age, stale ? `Stale ${age(seconds)}` : age(seconds));
+    this.read = { seconds, stale };
+    this.grow(0);
+  }
+
+  /** Shows the age as it is `since` seconds after it was read. */
+  grow(since) {
+    const { seconds, stale } = this.read;
+    const text = age(seconds + since);
+    setText(this.age, stale ? `Stale ${text}` : text);
     setClass(this.age, stale ? "chip bad" : "age");
   }
 }

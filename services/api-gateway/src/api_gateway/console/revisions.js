@@ -1,9 +1,11 @@
 /* Owns the footer: which configuration of rates and of limits is in force, and who edited it last. */
+import { READ_MS } from "./api.js";
 import { find, setText } from "./dom.js";
+import { Freshness } from "./freshness.js";
 import { poll } from "./poll.js";
 import { timeElement } from "./time.js";
 
-const SECONDS = 5;
+const SECONDS = 2;
 
 /** Shows the revision of `{config_revision, last_edit}` in a line of the footer. */
 export function showRevision(line, { config_revision: revision, last_edit: edit }) {
@@ -12,16 +14,12 @@ export function showRevision(line, { config_revision: revision, last_edit: edit 
   find("[data-edit]", line).replaceChildren(...told);
 }
 
-/** Follows the limits, which only a key with the role audit may ask for: without one the line stays away. */
+/** Follows the limits, which only a key with the role audit may ask for. */
 export function followLimits(line, api, signal) {
+  const freshness = new Freshness(line, find("[data-read]", line), signal);
   const read = async () => {
-    try {
-      showRevision(line, await api.get("/thresholds", { signal }));
-      line.hidden = false;
-    } catch (error) {
-      return error.status !== 403;
-    }
-    return true;
+    showRevision(line, await api.get("/thresholds", { signal, patience: READ_MS }));
   };
-  poll(read, SECONDS, signal);
+  line.hidden = false;
+  poll(read, SECONDS, { signal, freshness });
 }

@@ -4,7 +4,7 @@
  */
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
-const SILENCE_MS = 60_000;
+const SILENCE_MS = 15_000;
 const LONGEST_EVENT = 1 << 20;
 
 /** Feeds text in any pieces; calls back with {id, type, data} for each whole event or bare id. */
@@ -37,9 +37,10 @@ export function createParser(onEvent) {
 
 /**
  * Follows `path` until the signal aborts.
- * `onState` hears "live" and "waiting"; `onOpen` runs at each (re)connection with the last id.
+ * `onState` hears "live" and "waiting"; `onOpen` runs at each (re)connection with the last id, and
+ * `onHeard` whenever anything came.
  */
-export async function follow(api, path, { signal, onEvent, onState, onOpen }) {
+export async function follow(api, path, { signal, onEvent, onHeard, onState, onOpen }) {
   let lastId = "";
   let wait = FIRST_WAIT_MS;
   while (!signal.aborted) {
@@ -47,9 +48,11 @@ export async function follow(api, path, { signal, onEvent, onState, onOpen }) {
       const response = await connect(api, path, lastId, signal);
       onState("live");
       onOpen(lastId);
-      await read(response, signal, (event) => {
+      await read(response, signal, onHeard, (event) => {
         wait = FIRST_WAIT_MS;
         lastId = event.id || lastId;
+        // The server knows no such place (it was restored from a backup): what was seen is not its.
+        if (event.type === "reset") onOpen("");
         onEvent(event);
       });
     } catch (error) {
@@ -65,12 +68,16 @@ export async function follow(api, path, { signal, onEvent, onState, onOpen }) {
 async function connect(api, path, lastId, signal) {
   const headers = { Accept: "text/event-stream" };
   if (lastId) headers["Last-Event-ID"] = lastId;
-  const response = await api.open("GET", path, { headers, signal });
+  const silence = new AbortController();
+  const watchdog = setTimeout(() => silence.abort(), SILENCE_MS);
+  const both = AbortSignal.any([signal, silence.signal]);
+  const response = await api.open("GET", path, { headers, signal: both });
+  clearTimeout(watchdog);
   if (response.ok) return response;
   throw api.problem(response, await response.json().catch(() => ({})));
 }
 
-async function read(response, signal, onEvent) {
+async function read(response, signal, onHeard, onEvent) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   const parse = createParser(onEvent);
   // A connection that died without a word is found by its silence.
@@ -83,6 +90,7 @@ async function read(response, signal, onEvent) {
       if (done) return;
       clearTimeout(watchdog);
       watchdog = setTimeout(() => reader.cancel(), SILENCE_MS);
+      onHeard();
       parse(value);
     }
   } finally {

@@ -8,6 +8,7 @@ const SECONDS = 60;
 const ANNOUNCE_SECONDS = 10;
 
 export class Throughput {
+  #feed;
   #second = empty();
   #minute = [];
   #line = new Sparkline(SECONDS, { floor: 0 });
@@ -17,6 +18,7 @@ export class Throughput {
     this.ended = find("[data-value]", ended);
     this.note = find("[data-note]", ended);
     this.announce = announce;
+    this.#feed = feed;
     find("[data-spark]", rate).replaceChildren(this.#line.element);
     feed.subscribe((event) => this.#count(event));
     const timer = setInterval(() => this.#tick(), 1000);
@@ -33,11 +35,13 @@ export class Throughput {
 
   #tick() {
     this.#line.push(this.#second.all);
-    setText(this.rate, formatCount(this.#second.all));
+    const live = this.#feed.status().state === "live";
+    setText(this.rate, live ? formatCount(this.#second.all) : "…");
     this.#minute.push(this.#second);
     if (this.#minute.length > SECONDS) this.#minute.shift();
     this.#second = empty();
-    this.#showMinute(total(this.#minute));
+    if (live) this.#showMinute(total(this.#minute));
+    else setText(this.note, "the stream says nothing");
     this.#sinceSpoken = (this.#sinceSpoken + 1) % ANNOUNCE_SECONDS;
     if (this.#sinceSpoken === 0) this.#speak(total(this.#minute.slice(-ANNOUNCE_SECONDS)));
   }
