@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
+from api_gateway.api_clients import fit_for_clients
 from api_gateway.api_schemas import Document, merge_schemas, rename_references
 from api_gateway.errors import (
     BodyTooLarge,
@@ -58,6 +59,13 @@ _TAGS = {
     "api-gateway": "The caller's key, and the currencies",
 }
 
+_ABOUT = """A real-time multi-currency payment gateway.
+
+Amounts are decimal strings in major units, times are RFC 3339 in UTC. A payment that was refused is
+answered with 400 and the payment itself, whose `failure` says why; everything else that cannot be
+done is a problem document (RFC 9457) with a stable `code`. Lists are pages: give `next_cursor` back
+as `cursor`. docs/api.md has the whole."""
+
 
 def merge(own: Document, services: Mapping[str, Document], version: str) -> Document:
     """Return the document of the whole API.
@@ -81,14 +89,17 @@ def merge(own: Document, services: Mapping[str, Document], version: str) -> Docu
     for name, document in taken.items():
         rename_references(document["webhooks"], renamed.get(name, {}))
         webhooks.update(document["webhooks"])
+    fit_for_clients(paths, schemas)
     _make_operation_ids_unique(paths)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Kurs",
             "version": version,
-            "description": "A real-time multi-currency payment gateway.",
+            "description": _ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
         },
+        "servers": [{"url": "/", "description": "The gateway that shows this document."}],
         "tags": [{"name": name, "description": _TAGS[name]} for name in _TAGS],
         "paths": paths,
         "webhooks": webhooks,

@@ -2,27 +2,26 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode
 from kurs.kernel.moments import MomentIn
 from payments.domain.failure import FailureCode
 from payments.domain.moves import Status
-from payments.schemas import ExchangeAnswer, FailureAnswer, PaymentAnswer, RefundState
+from payments.schemas import (
+    STATUS_SCHEMA,
+    Amount,
+    ExchangeAnswer,
+    FailureAnswer,
+    Moment,
+    PaymentAnswer,
+    RefundState,
+)
 
 _Cursor = Annotated[
     str, StringConstraints(max_length=300), Field(description="`next_cursor` of the page before.")
 ]
 _Limit = Annotated[int, Field(ge=1, le=200, description="How many items a page has at most.")]
-_Amount = Annotated[str, Field(description="Major units, a decimal string.", examples=["188.52"])]
-_Moment = Annotated[
-    str,
-    Field(
-        description="RFC 3339, UTC.",
-        examples=["2026-11-24T06:25:29.123456Z"],
-        json_schema_extra={"format": "date-time"},
-    ),
-]
 
 
 class PaymentFilter(BaseModel):
@@ -30,7 +29,7 @@ class PaymentFilter(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    status: Status | Literal["PROCESSING"] | None = Field(
+    status: Annotated[Status | Literal["PROCESSING"], WithJsonSchema(STATUS_SCHEMA)] | None = Field(
         None, description="What was received and has no outcome yet is `PROCESSING`."
     )
     account: AccountRef | None = Field(None, description="The source or the destination.")
@@ -74,7 +73,7 @@ class ListedRefundAnswer(BaseModel):
 
     refund_id: str
     status: RefundState
-    amount: _Amount
+    amount: Amount
     currency: str
     destination_amount: str | None
     destination_currency: str | None
@@ -82,7 +81,7 @@ class ListedRefundAnswer(BaseModel):
     fx: ExchangeAnswer | None
     failure: FailureAnswer | None
     actor: Annotated[str, Field(description="Whose key asked for it: `merchant/key`.")]
-    created_at: _Moment
+    created_at: Moment
 
 
 class RefundsAnswer(BaseModel):
@@ -97,7 +96,7 @@ class MoveAnswer(BaseModel):
 
     sequence: int
     type: Annotated[str, Field(examples=["payment.captured"])]
-    at: _Moment
+    at: Moment
     from_status: str | None = Field(serialization_alias="from")
     to_status: str = Field(serialization_alias="to")
     cause: str
@@ -109,7 +108,7 @@ class OperationAnswer(BaseModel):
 
     kind: Annotated[str, Field(examples=["pay"])]
     actor: str
-    asked_at: _Moment
+    asked_at: Moment
     state: Annotated[
         Literal["done", "failed", "open"], Field(description="`open`: it has no outcome yet.")
     ]
@@ -125,7 +124,7 @@ class WaitingAnswer(BaseModel):
         Field(description="A service; `approval` or `capture` where a person or a request decides"),
     ]
     reason: str
-    until: _Moment | None
+    until: Moment | None
 
 
 class RiskStoryAnswer(BaseModel):
@@ -152,7 +151,7 @@ class PostingAnswer(BaseModel):
 
     account_id: str
     currency: str
-    amount: _Amount
+    amount: Amount
 
 
 class TransferAnswer(BaseModel):
@@ -161,7 +160,7 @@ class TransferAnswer(BaseModel):
     transfer_id: str
     kind: str
     status: str
-    at: _Moment | None
+    at: Moment | None
     postings: list[PostingAnswer]
 
 

@@ -1,5 +1,6 @@
 """The bodies of the payments API."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -7,9 +8,32 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from kurs.contracts.fx import MAX_TOKEN_LENGTH
 from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, NewPaymentId
 from payments.domain.event_types import EventType
+from payments.domain.failure import FailureCode
+from payments.domain.moves import Status
 
 Text = Annotated[str, StringConstraints(max_length=500)]
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
+
+# Words are told as data: one that a later release stored must not make an answer unreadable here.
+STATUS_SCHEMA: Mapping[str, Any] = {
+    "type": "string",
+    "enum": ["PROCESSING", *(s.value for s in Status if s is not Status.RECEIVED)],
+}
+Amount = Annotated[str, Field(description="Major units, a decimal string.", examples=["188.52"])]
+Moment = Annotated[
+    str,
+    Field(
+        description="RFC 3339, UTC.",
+        examples=["2026-11-24T06:25:29.123456Z"],
+        json_schema_extra={"format": "date-time"},
+    ),
+]
+Currency = Annotated[str, Field(description="ISO 4217.", examples=["USD"])]
+_Account = Annotated[str, Field(description="As the caller names it.", examples=["alice"])]
+
+
+def _one_of(*words: str, description: str = "") -> Any:
+    return Field(description=description or None, json_schema_extra={"enum": list(words)})
 
 
 class _Body(BaseModel):
@@ -20,14 +44,22 @@ class PaymentRequest(_Body):
     """A payment to make. Without `destination_currency` the destination's settlement currency
     holds, or, if it has none, the paid one."""
 
-    payment_id: NewPaymentId | None = None
+    payment_id: NewPaymentId | None = Field(
+        None, description="Yours; without it one is made of the Idempotency-Key."
+    )
     amount: AmountIn
-    currency: CurrencyCode
-    source_account: AccountRef
-    destination_account: AccountRef
-    destination_currency: CurrencyCode | None = None
-    quote: Annotated[str, StringConstraints(max_length=MAX_TOKEN_LENGTH)] | None = None
-    capture: Literal["automatic", "manual"] = "automatic"
+    currency: CurrencyCode = Field(description="ISO 4217.")
+    source_account: AccountRef = Field(description="Who pays: an account of yours.")
+    destination_account: AccountRef = Field(
+        description="Who is paid: `shop`, another merchant's `rival/shop`, or a public payee id."
+    )
+    destination_currency: CurrencyCode | None = Field(None, description="What arrives.")
+    quote: Annotated[str, StringConstraints(max_length=MAX_TOKEN_LENGTH)] | None = Field(
+        None, description="The `quote` of `POST /quotes`: its rate holds."
+    )
+    capture: Literal["automatic", "manual"] = Field(
+        "automatic", description="`manual` holds the money until it is captured or voided."
+    )
     description: Text | None = None
     metadata: dict[MetadataKey, Text] = Field(default_factory=dict, max_length=20)
 
@@ -78,19 +110,26 @@ class ExchangeAnswer(BaseModel):
     """The rate that a payment across currencies was made at."""
 
     quote_id: str
-    mid: str
-    spread_bps: int
-    rate: str
-    source: str
-    as_of: str
-    config_revision: str
+    mid: Annotated[str, Field(description="Units bought for one paid.", examples=["16000"])]
+    spread_bps: Annotated[int, Field(description="What the house keeps, in 1/10,000.")]
+    rate: Annotated[str, Field(description="`mid` less the spread.", examples=["15920"])]
+    source: Annotated[str, Field(description="The rate source.")]
+    as_of: Annotated[Moment, Field(description="When the rate was true.")]
+    config_revision: Annotated[str, Field(description="Of the configuration that priced it.")]
 
 
 class FailureAnswer(BaseModel):
     """Why a payment failed; the codes are listed in docs/api.md."""
 
-    code: str
+    code: Annotated[str, _one_of(*FailureCode)]
     message: str
+
+
+_RISK = {
+    "decision": "review",
+    "score": 60,
+    "reasons": [{"rule": "amount", "points": 60, "message": "the amount is above a limit"}],
+}
 
 
 class PaymentAnswer(BaseModel):
@@ -100,27 +139,31 @@ class PaymentAnswer(BaseModel):
     that is known, and `open_reason` says why.
     """
 
-    payment_id: str
-    status: str
-    amount: str
-    currency: str
-    source_account: str
-    destination_account: str
-    destination_amount: str | None
-    destination_currency: str | None
+    payment_id: Annotated[str, Field(examples=["order-1"])]
+    status: Annotated[str, Field(json_schema_extra={"enum": STATUS_SCHEMA["enum"]})]
+    amount: Amount
+    currency: Currency
+    source_account: _Account
+    destination_account: _Account
+    destination_amount: Annotated[
+        Amount | None, Field(description="What arrives, or arrived; null until a rate is known.")
+    ]
+    destination_currency: Currency | None
     fx: ExchangeAnswer | None
-    risk: dict[str, Any] | None
+    risk: Annotated[dict[str, Any] | None, Field(json_schema_extra={"examples": [_RISK]})]
     failure: FailureAnswer | None
-    capture: str
-    captured_amount: str
-    refunded_amount: str
+    capture: Annotated[str, _one_of("automatic", "manual")]
+    captured_amount: Amount
+    refunded_amount: Amount
     description: str | None
     metadata: dict[str, str]
-    hold_expires_at: str | None
-    created_at: str
-    updated_at: str
+    hold_expires_at: Annotated[
+        Moment | None, Field(description="When what is held is released, if nobody decides.")
+    ]
+    created_at: Moment
+    updated_at: Moment
     trace_id: str | None
-    waits_for: str | None
+    waits_for: Annotated[str | None, Field(examples=["fx"])]
     open_reason: str | None
 
 
@@ -136,10 +179,10 @@ class RefundAnswer(BaseModel):
 
     refund_id: str
     status: RefundState
-    amount: str
-    currency: str
-    destination_amount: str | None
-    destination_currency: str | None
+    amount: Amount
+    currency: Currency
+    destination_amount: Amount | None
+    destination_currency: Currency | None
     rate: Literal["payment", "present"] | None
     fx: ExchangeAnswer | None
     failure: FailureAnswer | None
@@ -158,10 +201,10 @@ class EventRefundAnswer(BaseModel):
 
     refund_id: str
     status: Literal["SUCCEEDED", "FAILED"]
-    amount: str
-    currency: str
-    destination_amount: str | None
-    destination_currency: str | None
+    amount: Amount
+    currency: Currency
+    destination_amount: Amount | None
+    destination_currency: Currency | None
     rate: Literal["payment", "present"] | None
     fx: ExchangeAnswer | None
     failure: FailureAnswer | None
@@ -182,7 +225,7 @@ class EventAnswer(BaseModel):
     to_status: str = Field(alias="to")
     cause: str
     actor: str
-    at: str
+    at: Moment
     trace_id: str | None
     is_snapshot: bool
     refund: EventRefundAnswer | None

@@ -18,6 +18,7 @@ def operations_routes(telemetry: Telemetry, readiness: Readiness, report: Report
 
     @routes.get("/readyz", summary="Can it do its work?", responses={_UNREADY: {}})
     async def readyz(response: Response) -> dict[str, Any]:
+        """Say what is needed and whether it is there: 200, or 503 while something is not."""
         checks = readiness()
         return {"status": _status(checks, response), "checks": checks, **report()}
 
@@ -35,6 +36,7 @@ def balancer_routes(readiness: Readiness) -> APIRouter:
 
     @routes.get("/readyz", summary="Can it do its work?", responses={_UNREADY: {}})
     async def readyz(response: Response) -> dict[str, str]:
+        """Say what is needed and whether it is there: 200, or 503 while something is not."""
         return {"status": _status(readiness(), response)}
 
     return routes
@@ -45,6 +47,7 @@ def _health() -> APIRouter:
 
     @routes.get("/healthz", summary="Does the process live?")
     async def healthz() -> dict[str, str]:
+        """Answer while the process lives; nobody else is asked."""
         return {"status": "ok"}
 
     return routes
