@@ -36,7 +36,7 @@ COPY --from=build /opt/kurs /opt/kurs
 ENV PATH=/opt/kurs/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    KURS_HOST=0.0.0.0
+    KURS_HOST=
 # A number, so that Kubernetes can see that it is not root.
 USER 10001:10001
 WORKDIR /tmp

@@ -15,7 +15,7 @@ from kurs_operator.cluster import (
     Cluster,
     ClusterFault,
     Gone,
-    apply_definitions,
+    apply_definition,
     each,
     wait_until_served,
 )
@@ -201,7 +201,8 @@ async def test_nothing_is_done_before_both_kinds_are_served(monkeypatch):
 async def test_definitions_are_applied_to_the_whole_cluster():
     server = Server()
 
-    await apply_definitions(client_of(server), map(definition, KINDS_DEFINED))
+    for kind in KINDS_DEFINED:
+        await apply_definition(client_of(server), definition(kind))
 
     base = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     assert [request.url.path for request in server.requests] == [

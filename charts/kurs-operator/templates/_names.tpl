@@ -27,9 +27,19 @@ projected:
 {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
 {{- end }}
 
-{{/* What a resource of k8s/samples gets beside its name. */}}
-{{- define "operator.kept" -}}
-metadata:
-  labels: {app.kubernetes.io/part-of: kurs, helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}}
-  annotations: {helm.sh/resource-policy: keep}
+{{/* Of a Job and its pods, which no selector of the operator takes for its own: (dict "root" $ "name" …). */}}
+{{- define "operator.jobLabels" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .name }}
+{{ include "service-lib.commonLabels" .root }}
+{{- end }}
+
+{{/* The way to the API server, whose address no chart can know. */}}
+{{- define "operator.serverEgress" -}}
+{{- $server := .Values.networkPolicy.apiServer }}
+- ports: [{{ range $index, $port := $server.ports }}{{ if $index }}, {{ end }}{port: {{ $port }}}{{ end }}]
+  {{- with $server.to }}
+  to: {{ toJson . }}
+  {{- end }}
 {{- end }}

@@ -7,8 +7,8 @@ metadata:
   name: {{ .Chart.Name }}
   labels: {{- include "service-lib.labels" . | nindent 4 }}
 spec:
-  {{- if not .Values.autoscaling.enabled }}
-  replicas: {{ .Values.replicaCount }}
+  {{- with include "service-lib.replicas" . }}
+  replicas: {{ . }}
   {{- end }}
   revisionHistoryLimit: 3
   {{- if eq .Values.database.kind "sqlite" }}
@@ -20,35 +20,45 @@ spec:
   selector:
     matchLabels: {{- include "service-lib.selector" . | nindent 6 }}
   template:
-    metadata:
-      labels: {{- include "service-lib.labels" . | nindent 8 }}
-      {{- with .Values.podAnnotations }}
-      annotations: {{- toYaml . | nindent 8 }}
-      {{- end }}
-    spec:
-      serviceAccountName: {{ .Chart.Name }}
-      {{- include "service-lib.podSecurity" . | nindent 6 }}
-      terminationGracePeriodSeconds: {{ .Values.shutdown.graceSeconds }}
-      topologySpreadConstraints: {{- include "service-lib.spread" . | trim | nindent 8 }}
-      {{- with include "service-lib.placement" . | trim }}
-      {{- . | nindent 6 }}
-      {{- end }}
-      containers:
-        - name: {{ .Chart.Name }}
-          {{- include "service-lib.containerSecurity" . | nindent 10 }}
-          ports:
-            - {name: http, containerPort: {{ include "service-lib.port" . }}}
-            - {name: operations, containerPort: {{ include "service-lib.operationsPort" . }}}
-          env: {{- include "service-lib.env" . | nindent 12 }}
-          volumeMounts: {{- include "service-lib.volumeMounts" . | nindent 12 }}
-          resources: {{- toYaml .Values.resources | nindent 12 }}
-          {{- with .Values.probes }}
-          startupProbe: {{- mergeOverwrite (dict "httpGet" (dict "path" "/healthz" "port" "operations")) .startup | toYaml | nindent 12 }}
-          readinessProbe: {{- mergeOverwrite (dict "httpGet" (dict "path" "/readyz" "port" "operations")) .readiness | toYaml | nindent 12 }}
-          livenessProbe: {{- mergeOverwrite (dict "httpGet" (dict "path" "/healthz" "port" "operations")) .liveness | toYaml | nindent 12 }}
-          {{- end }}
-          lifecycle: {preStop: {sleep: {seconds: {{ .Values.shutdown.preStopSeconds }}}}}
-      volumes: {{- include "service-lib.volumes" . | nindent 8 }}
+    {{- $pod := dict
+      "root" $
+      "labels" (include "service-lib.labels" .)
+      "account" (include "service-lib.accountName" .)
+      "scratch" "tmp"
+      "spec" (include "service-lib.servicePodSpec" .)
+      "init" (include "service-lib.serviceInit" .)
+      "containers" (include "service-lib.container" .)
+      "volumes" (include "service-lib.volumes" .) }}
+    {{- include "service-lib.podTemplate" $pod | nindent 4 }}
+{{- end }}
+
+{{- define "service-lib.servicePodSpec" -}}
+terminationGracePeriodSeconds: {{ .Values.shutdown.graceSeconds }}
+topologySpreadConstraints: {{- include "service-lib.spread" . | trim | nindent 2 }}
+{{- end }}
+
+{{- /* A bundled database is migrated by the pods themselves: _migration.tpl says why. */ -}}
+{{- define "service-lib.serviceInit" -}}
+{{- if and (eq .Values.database.kind "postgresql") .Values.global.database.bundled }}
+{{- include "service-lib.migrate" . }}
+{{- end }}
+{{- end }}
+
+{{- define "service-lib.container" -}}
+- name: {{ .Chart.Name }}
+  {{- include "service-lib.containerSecurity" . | nindent 2 }}
+  ports:
+    - {name: http, containerPort: {{ include "service-lib.port" . }}}
+    - {name: operations, containerPort: {{ include "service-lib.operationsPort" . }}}
+  env: {{- include "service-lib.env" . | nindent 4 }}
+  volumeMounts: {{- include "service-lib.volumeMounts" . | nindent 4 }}
+  resources: {{- toYaml .Values.resources | nindent 4 }}
+  {{- with .Values.probes }}
+  startupProbe: {{- mergeOverwrite (dict "httpGet" (dict "path" "/healthz" "port" "operations")) .startup | toYaml | nindent 4 }}
+  readinessProbe: {{- mergeOverwrite (dict "httpGet" (dict "path" "/readyz" "port" "operations")) .readiness | toYaml | nindent 4 }}
+  livenessProbe: {{- mergeOverwrite (dict "httpGet" (dict "path" "/healthz" "port" "operations")) .liveness | toYaml | nindent 4 }}
+  {{- end }}
+  lifecycle: {preStop: {sleep: {seconds: {{ .Values.shutdown.preStopSeconds }}}}}
 {{- end }}
 
 {{- define "service-lib.spread" -}}
@@ -68,8 +78,20 @@ kind: Service
 metadata:
   name: {{ .Chart.Name }}
   labels: {{- include "service-lib.labels" . | nindent 4 }}
+  {{- with .Values.service.annotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
 spec:
   type: {{ .Values.service.type }}
+  {{- with .Values.service.loadBalancerClass }}
+  loadBalancerClass: {{ . }}
+  {{- end }}
+  {{- with .Values.service.loadBalancerSourceRanges }}
+  loadBalancerSourceRanges: {{ toJson . }}
+  {{- end }}
+  {{- with .Values.service.externalTrafficPolicy }}
+  externalTrafficPolicy: {{ . }}
+  {{- end }}
   selector: {{- include "service-lib.selector" . | nindent 4 }}
   ports:
     - name: http
@@ -97,17 +119,23 @@ spec:
     - {name: operations, port: {{ include "service-lib.operationsPort" . }}, targetPort: operations, appProtocol: http}
 {{- end }}
 
+{{- define "service-lib.accountName" -}}
+{{ .Values.serviceAccount.name | default (ternary .Chart.Name "default" .Values.serviceAccount.create) }}
+{{- end }}
+
 {{- define "service-lib.account" -}}
+{{- if .Values.serviceAccount.create }}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  name: {{ .Chart.Name }}
+  name: {{ include "service-lib.accountName" . }}
   labels: {{- include "service-lib.labels" . | nindent 4 }}
   {{- with .Values.serviceAccount.annotations }}
   annotations: {{- toYaml . | nindent 4 }}
   {{- end }}
 # No service of ours talks to the API server.
 automountServiceAccountToken: false
+{{- end }}
 {{- end }}
 
 {{- define "service-lib.volumeClaim" -}}

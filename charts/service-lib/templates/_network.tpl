@@ -1,7 +1,7 @@
 {{/*
 Who may talk to a service, and whom it may talk to; all else is denied. The table of edges names the
 services (`_edges.tpl`), a chart only whoever else calls it (`calledBy`); DNS, the database, the trace
-collector and Prometheus are added here. The policy holds for the pods of its migration, too.
+collector and Prometheus are added here.
 */}}
 
 {{- define "service-lib.networkPolicy" -}}
@@ -17,9 +17,7 @@ metadata:
   labels: {{- include "service-lib.labels" $root | nindent 4 }}
 spec:
   podSelector:
-    matchExpressions:
-      - {key: app.kubernetes.io/name, operator: In, values: [{{ $root.Chart.Name }}, {{ $root.Chart.Name }}-migration]}
-      - {key: app.kubernetes.io/instance, operator: In, values: [{{ $root.Release.Name }}]}
+    matchLabels: {{- include "service-lib.selector" $root | nindent 6 }}
   policyTypes: [Ingress, Egress]
   ingress:
     {{- if .public }}
@@ -43,16 +41,8 @@ spec:
     {{- range include "service-lib.callees" $root.Chart.Name | fromJsonArray }}
     - {ports: [{port: {{ index $ports . }}}], to: [{podSelector: {matchLabels: {{ include "service-lib.peer" . }}}}]}
     {{- end }}
-    {{- if eq $root.Values.database.kind "postgresql" }}
-    {{- if $root.Values.global.database.bundled }}
-    - {ports: [{port: 5432}], to: [{podSelector: {matchLabels: {{ include "service-lib.peer" "postgresql" }}}}]}
-    {{- else }}
-    {{- range $network.databases }}
-    - {ports: [{port: {{ .port }}}], to: {{ toJson .to }}}
-    {{- else }}
-    - {ports: [{port: 5432}], to: {{ include "service-lib.privateNetworks" $root }}}
-    {{- end }}
-    {{- end }}
+    {{- with include "service-lib.databaseEgress" $root | trim }}
+    {{- . | nindent 4 }}
     {{- end }}
     {{- if and $root.Values.global.telemetry.otlpEndpoint $network.collector }}
     - {ports: [{port: {{ include "service-lib.otlpPort" $root }}}], to: {{ toJson $network.collector }}}
@@ -60,6 +50,20 @@ spec:
     {{- with $root.Values.networkPolicy.extraEgress }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "service-lib.databaseEgress" -}}
+{{- if eq .Values.database.kind "postgresql" }}
+{{- if .Values.global.database.bundled }}
+- {ports: [{port: 5432}], to: [{podSelector: {matchLabels: {{ include "service-lib.peer" "postgresql" }}}}]}
+{{- else }}
+{{- range .Values.global.network.databases }}
+- {ports: [{port: {{ .port }}}], to: {{ toJson .to }}}
+{{- else }}
+- {ports: [{port: 5432}], to: {{ include "service-lib.privateNetworks" . }}}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -81,7 +85,11 @@ network that has none passes over it.
 {{- end }}
 
 {{- define "service-lib.dnsEgress" -}}
-- {ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}], to: {{ toJson .Values.global.network.dns }}}
+{{- $ports := list }}
+{{- range .Values.global.network.dnsPorts }}
+{{- $ports = concat $ports (list (dict "port" . "protocol" "UDP") (dict "port" . "protocol" "TCP")) }}
+{{- end }}
+- {ports: {{ toJson $ports }}, to: {{ toJson .Values.global.network.dns }}}
 {{- end }}
 
 {{- define "service-lib.otlpPort" -}}

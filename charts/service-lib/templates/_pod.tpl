@@ -1,42 +1,83 @@
 {{/*
-What every pod of ours has in common, Jobs and tests too: the `restricted` Pod Security profile, a
-read-only root file system, no token, and the variables and files that a service reads.
+What every pod of ours has in common, whatever makes it: labels and annotations, the `restricted` Pod
+Security profile, where it may run, a read-only root file system, no token. A Deployment, a Job, a test
+and the bundled server differ in what they give it:
+
+  include "service-lib.podTemplate" (dict "root" $ "labels" … "containers" … "volumes" …)
+
+and, where they have it, `account`, `init` (containers that run first), `scratch` (volumes that are lost
+with the pod and must not keep it on its node), `ids` (user and group of the image), `spec` (more of it).
 */}}
 
-{{- define "service-lib.podSecurity" -}}
+{{- define "service-lib.podTemplate" -}}
+metadata:
+  labels: {{- include "service-lib.podLabels" . | nindent 4 }}
+  {{- with include "service-lib.podAnnotations" . | trim }}
+  annotations: {{- . | nindent 4 }}
+  {{- end }}
+spec: {{- include "service-lib.podSpec" . | trim | nindent 2 }}
+{{- end }}
+
+{{- /* Ours win: what selects pods, and lets them through policies, is not for a person to change. */ -}}
+{{- define "service-lib.podLabels" -}}
+{{- toYaml (merge (fromYaml .labels) .root.Values.podLabels) }}
+{{- end }}
+
+{{- define "service-lib.podAnnotations" -}}
+{{- $ours := dict }}
+{{- with .scratch }}
+{{- $ours = dict "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes" . }}
+{{- end }}
+{{- with merge (dict) .root.Values.podAnnotations $ours }}{{ toYaml . }}{{ end }}
+{{- end }}
+
+{{- define "service-lib.podSpec" -}}
+{{- with .account }}
+serviceAccountName: {{ . }}
+{{- end }}
 automountServiceAccountToken: false
 # Variables for every Service of the namespace would only be confused with settings.
 enableServiceLinks: false
-{{- with .Values.global.image.pullSecrets }}
+{{- with .root.Values.global.image.pullSecrets }}
 imagePullSecrets: {{ toJson . }}
 {{- end }}
 securityContext:
   runAsNonRoot: true
-  runAsUser: 10001
-  runAsGroup: 10001
-  fsGroup: 10001
+  {{- if .root.Values.global.fixedIds }}
+  {{- $id := .ids | default 10001 }}
+  runAsUser: {{ $id }}
+  runAsGroup: {{ $id }}
+  fsGroup: {{ $id }}
+  {{- end }}
+  fsGroupChangePolicy: OnRootMismatch
   seccompProfile: {type: RuntimeDefault}
-{{- end }}
-
-{{/* Which nodes a pod of ours goes to, and before whom. */}}
-{{- define "service-lib.placement" -}}
-{{- with .Values.priorityClassName }}
+{{- with .root.Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
-{{- with .Values.nodeSelector }}
+{{- with .root.Values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.tolerations }}
+{{- with .root.Values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.affinity }}
+{{- with .root.Values.affinity }}
 affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .spec }}
+{{ trim . }}
+{{- end }}
+{{- with .init | default "" | trim }}
+initContainers: {{- . | nindent 2 }}
+{{- end }}
+containers: {{- .containers | trim | nindent 2 }}
+volumes: {{- .volumes | trim | nindent 2 }}
 {{- end }}
 
 {{- define "service-lib.containerSecurity" -}}
 image: {{ include "service-lib.image" . | quote }}
 imagePullPolicy: {{ .Values.global.image.pullPolicy }}
+# The last lines of its log are what `kubectl describe pod` says of why it failed.
+terminationMessagePolicy: FallbackToLogsOnError
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
@@ -68,7 +109,8 @@ securityContext:
 {{- end }}
 
 {{- define "service-lib.env" -}}
-- {name: KURS_HOST, value: 0.0.0.0}
+# Every address of the pod, of IPv4 and of IPv6.
+- {name: KURS_HOST, value: ""}
 - {name: KURS_PORT, value: {{ include "service-lib.port" . | quote }}}
 - {name: KURS_OPERATIONS_PORT, value: {{ include "service-lib.operationsPort" . | quote }}}
 - {name: KURS_DRAIN_SECONDS, value: {{ .Values.shutdown.drainSeconds | quote }}}
@@ -173,6 +215,9 @@ checks quotes never has a key that signs them, and the gateway has no use for an
 {{- define "service-lib.volumes" -}}
 - {name: tmp, emptyDir: {sizeLimit: 64Mi}}
 {{- include "service-lib.databaseVolume" . }}
+{{- if include "service-lib.serviceInit" . }}
+{{- include "service-lib.ownerVolume" . }}
+{{- end }}
 - {{- include "service-lib.edgeKeysVolume" .Chart.Name | nindent 2 }}
 {{- with .Values.config }}
 # Optional: a pod may start before the document is written, and is ready once it has read it.

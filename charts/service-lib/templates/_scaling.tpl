@@ -1,7 +1,15 @@
 {{/* How many pods there are, and how few there may be. */}}
 
+{{- /* Rendered by nobody where an autoscaler owns the number, ours or another. */ -}}
+{{- define "service-lib.replicas" -}}
+{{- if not (or .Values.autoscaling.enabled .Values.autoscaling.external) }}{{ .Values.replicaCount }}{{ end }}
+{{- end }}
+
 {{- define "service-lib.autoscaler" -}}
 {{- if .Values.autoscaling.enabled }}
+{{- if .Values.autoscaling.external }}
+{{- fail (printf "%s: autoscaling.enabled renders an autoscaler, and autoscaling.external says that another one scales: one of them" .Chart.Name) }}
+{{- end }}
 {{- with .Values.autoscaling }}
 {{- if lt (int .maxReplicas) (int .minReplicas) }}
 {{- fail (printf "%s: autoscaling.maxReplicas (%v) is below autoscaling.minReplicas (%v)" $.Chart.Name .maxReplicas .minReplicas) }}
@@ -30,7 +38,7 @@ policies: [{type: Percent, value: {{ .percent }}, periodSeconds: {{ .periodSecon
 {{- end }}
 
 {{- define "service-lib.disruptionBudget" -}}
-{{- $least := ternary .Values.autoscaling.minReplicas .Values.replicaCount .Values.autoscaling.enabled | int }}
+{{- $least := ternary .Values.replicaCount .Values.autoscaling.minReplicas (ne (include "service-lib.replicas" .) "") | int }}
 {{- if and .Values.disruptionBudget.enabled (gt $least 1) }}
 apiVersion: policy/v1
 kind: PodDisruptionBudget

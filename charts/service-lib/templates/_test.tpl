@@ -32,27 +32,40 @@ spec:
     - {ports: [{port: {{ include "service-lib.port" .root }}}], to: [{podSelector: {matchLabels: {{ include "service-lib.peer" .root.Chart.Name }}}}]}
 {{- end }}
 ---
-apiVersion: v1
-kind: Pod
-metadata:
-  {{- $metadata | nindent 2 }}
-spec:
-  restartPolicy: Never
-  {{- include "service-lib.podSecurity" .root | nindent 2 }}
-  containers:
-    - name: {{ .name }}
-      {{- include "service-lib.containerSecurity" .root | nindent 6 }}
-      command: {{ concat (list "python" (printf "/test/%s" .script)) .arguments | toJson }}
-      {{- with .env }}
-      env: {{- toYaml . | nindent 8 }}
-      {{- end }}
-      volumeMounts: [{name: test, mountPath: /test, readOnly: true}, {name: tmp, mountPath: /tmp}]
-      resources:
-        requests: {cpu: 50m, memory: 32Mi}
-        limits: {memory: 128Mi}
-  volumes:
-    - {name: test, configMap: {name: {{ $name }}}}
-    - {name: tmp, emptyDir: {sizeLimit: 16Mi}}
+{{- $pod := dict
+  "root" .root
+  "labels" (get (fromYaml $metadata) "labels" | toYaml)
+  "account" (include "service-lib.accountName" .root)
+  "spec" "restartPolicy: Never"
+  "containers" (include "service-lib.testContainer" .)
+  "volumes" (include "service-lib.testVolumes" (dict "root" .root "name" $name)) }}
+{{- $made := fromYaml (include "service-lib.podTemplate" $pod) }}
+{{- $made = mergeOverwrite (dict "apiVersion" "v1" "kind" "Pod") $made (dict "metadata" (omit (fromYaml $metadata) "labels")) }}
+{{ toYaml $made }}
+{{- end }}
+
+{{- define "service-lib.testContainer" -}}
+- name: {{ .name }}
+  {{- include "service-lib.containerSecurity" .root | nindent 2 }}
+  command: {{ concat (list "python" (printf "/test/%s" .script)) .arguments | toJson }}
+  {{- with concat (.env | default list) .root.Values.env }}
+  env: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  volumeMounts:
+    - {name: test, mountPath: /test, readOnly: true}
+    - {name: tmp, mountPath: /tmp}
+    {{- with .root.Values.volumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  resources: {{- toYaml .root.Values.global.jobs.resources | nindent 4 }}
+{{- end }}
+
+{{- define "service-lib.testVolumes" -}}
+- {name: test, configMap: {name: {{ .name }}}}
+- {name: tmp, emptyDir: {sizeLimit: 16Mi}}
+{{- with .root.Values.volumes }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "service-lib.testMetadata" -}}

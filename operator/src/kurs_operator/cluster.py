@@ -36,6 +36,8 @@ PLURALS: Mapping[str, str] = {"FXRateSource": "fxratesources", "RiskThreshold": 
 _FX_CONFIG = SERVICES["fx"].config_map
 HEADS, HEADS_KEY = "kurs-ledger-heads", "heads"
 """The ConfigMap of the ledger's signed heads, and the key of their text in it."""
+SEEDED = "kurs-samples"
+"""The ConfigMap that says that samples were seeded, and which."""
 SERVED_RETRY_SECONDS = 2.0
 _NOT_FOUND, _CONFLICT = 404, 409
 
@@ -179,6 +181,29 @@ class Cluster:
         call = self._client.patch(ConfigMap, HEADS, change, patch_type=PatchType.MERGE)
         await _asked(f"patch ConfigMap {HEADS}", call)
 
+    async def was_seeded(self) -> bool:
+        """Tell whether the samples of the environment were made here, ever."""
+        try:
+            await _asked(f"read ConfigMap {SEEDED}", self._client.get(ConfigMap, SEEDED))
+        except Gone:
+            return False
+        return True
+
+    async def note_seeded(self, lines: Iterable[str]) -> None:
+        """Write down that they were, for good."""
+        metadata = ObjectMeta(name=SEEDED, namespace=self._namespace, labels=dict(LABELS))
+        content = ConfigMap(metadata=metadata, data={"seeded": "\n".join(lines)})
+        await _asked(f"create ConfigMap {SEEDED}", self._client.create(content))
+
+    async def create_resource(self, content: Content) -> bool:
+        """Create a resource of ours; return False when there is one of its name."""
+        wanted = self._kinds[content["kind"]](content)
+        try:
+            await _asked(f"create {Identity.of(content)}", self._client.create(wanted))
+        except Gone:
+            return False
+        return True
+
     async def poke(self, pod: str, digest: str) -> None:
         """Change a pod's annotation, so that its kubelet looks at its mounts; raises Gone."""
         change = {"metadata": {"annotations": {POKE: digest}}}
@@ -226,12 +251,21 @@ class Cluster:
         await _asked(f"post an Event about {identity}", self._client.create(event))
 
 
-async def apply_definitions(client: AsyncClient, definitions: Iterable[Content]) -> None:
-    """Bring the definitions of the kinds up to date; raises ClusterFault."""
-    for content in definitions:
-        wanted = CustomResourceDefinition.from_dict(dict(content))
-        name = content["metadata"]["name"]
-        await _asked(f"apply {name}", client.apply(wanted, force=True))
+async def definition_annotations(client: AsyncClient, name: str) -> Mapping[str, str]:
+    """Return the annotations of a definition, none when it is not there; raises ClusterFault."""
+    try:
+        found = await _asked(f"read {name}", client.get(CustomResourceDefinition, name))
+    except Gone:
+        return {}
+    metadata = found.metadata or ObjectMeta()
+    return metadata.annotations or {}
+
+
+async def apply_definition(client: AsyncClient, content: Content) -> None:
+    """Bring the definition of a kind up to date; raises ClusterFault."""
+    wanted = CustomResourceDefinition.from_dict(dict(content))
+    name = content["metadata"]["name"]
+    await _asked(f"apply {name}", client.apply(wanted, force=True))
 
 
 async def wait_until_served(cluster: ClusterPort, say: Callable[[str], None]) -> None:

@@ -1,43 +1,22 @@
-"""The definitions from the command line.
-
-`python -m kurs_operator.crds [FOLDER]` writes them, to the chart by default; `... crds apply`
-applies them to the cluster, which is what the chart's upgrade Job does.
-"""
+"""The definitions as files: `python -m kurs_operator.crds [FOLDER]`, the chart's by default."""
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
-from kurs_operator.cluster import ClusterFault, apply_definitions
-from kurs_operator.connection import connect
-from kurs_operator.crds.definitions import KINDS_DEFINED, definition, files
+from kurs_operator.crds.definitions import files
 
 DEFAULT = Path("charts/kurs-operator/crds")
 
 
 def main(arguments: list[str]) -> int:
-    """Write or apply the definitions; return the exit code."""
-    if arguments == ["apply"]:
-        return asyncio.run(_apply())
+    """Write the definitions; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m kurs_operator.crds", description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=DEFAULT, help="or: apply")
+    parser.add_argument("folder", nargs="?", type=Path, default=DEFAULT)
     folder: Path = parser.parse_args(arguments).folder
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files().items():
         (folder / name).write_text(text, "utf-8")
-    return 0
-
-
-async def _apply() -> int:
-    client = connect()
-    try:
-        await apply_definitions(client, map(definition, KINDS_DEFINED))
-    except ClusterFault as fault:
-        sys.stderr.write(f"{fault}\n")
-        return 1
-    finally:
-        await client.close()
     return 0
 
 

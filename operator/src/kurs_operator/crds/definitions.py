@@ -1,6 +1,7 @@
 """The two CustomResourceDefinitions as plain values, and the files that they are committed as."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import yaml
@@ -12,6 +13,8 @@ from kurs_operator.crds.schema import structural
 from kurs_operator.crds.texts import KINDS
 
 GROUP, VERSION = "kurs.dev", "v1alpha1"
+RELEASE, RELEASE_ANNOTATION = version("kurs-operator"), "kurs.dev/release"
+"""Whose definitions these are, in an annotation: an older release leaves a newer one's alone."""
 _READY = '.status.conditions[?(@.type=="Ready")]'
 
 
@@ -95,7 +98,7 @@ def definition(kind: Kind) -> dict[str, Any]:
         "metadata": {
             "name": f"{kind.plural}.{GROUP}",
             "labels": {"app.kubernetes.io/part-of": "kurs"},
-            "annotations": {"helm.sh/resource-policy": "keep"},
+            "annotations": {"helm.sh/resource-policy": "keep", RELEASE_ANNOTATION: RELEASE},
         },
         "spec": {
             "group": GROUP,
