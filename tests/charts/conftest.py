@@ -39,13 +39,13 @@ def helm(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def render(helm: str) -> Render:
     """Render a chart, with the values of an environment and more arguments; raises Refused."""
-    return functools.partial(_render, helm)
+    return functools.partial(_cached, helm)
 
 
-@functools.cache
-def _render(
+def uncached(
     helm: str, chart: str = "kurs", environment: str = "", *arguments: str
 ) -> list[Document]:
+    """Render a chart anew; raises Refused."""
     values = ["-f", str(ROOT / "k8s" / "environments" / f"{environment}.yaml")]
     done = subprocess.run(
         [
@@ -61,6 +61,9 @@ def _render(
     if done.returncode:
         raise Refused(done.stderr[done.stderr.find("Error:") :])
     return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+_cached = functools.cache(uncached)
 
 
 def of_kind(documents: list[Document], kind: str) -> dict[str, Document]:

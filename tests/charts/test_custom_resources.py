@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from tests.charts.conftest import CHARTS, SERVICES, Document, Render
+from tests.charts.conftest import CHARTS, ENVIRONMENTS, SERVICES, Document, Render, of_kind
 
 _FOREIGN = [Path(name) for name in os.environ.get("KURS_CRDS", "").split(":") if name]
 _ROUTE = "httpRoute.enabled=true,httpRoute.parentRefs[0].name=public,httpRoute.hostnames[0]=k.test"
@@ -80,13 +80,28 @@ def check(documents: list[Document], known: dict[Key, dict[str, Any]], kind: str
     return len(chosen)
 
 
-def test_our_resources_are_as_we_define_them(
-    render: Render, known: dict[Key, dict[str, Any]]
-) -> None:
-    documents = render("kurs", "dev")
+def seeded(documents: list[Document]) -> list[Document]:
+    """Return the resources that an environment begins with."""
+    texts = of_kind(documents, "ConfigMap")["kurs-operator-prepare"]["data"].values()
+    return [content for text in texts for content in yaml.safe_load_all(text)]
 
-    assert check(documents, known, "FXRateSource") >= 3
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_our_resources_are_as_we_define_them(
+    render: Render, known: dict[Key, dict[str, Any]], environment: str
+) -> None:
+    documents = seeded(render("kurs", environment))
+
+    assert check(documents, known, "FXRateSource") >= 1
     assert check(documents, known, "RiskThreshold") >= 3
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_no_release_holds_what_people_edit(render: Render, environment: str) -> None:
+    # An upgrade would take an edit back, or with server-side apply fail half done.
+    kinds = {document["kind"] for document in render("kurs", environment)}
+
+    assert not kinds & {"FXRateSource", "RiskThreshold"}
 
 
 def test_a_field_that_nobody_defined_is_refused(known: dict[Key, dict[str, Any]]) -> None:

@@ -1,5 +1,7 @@
 """What every pod keeps to, in every environment: the restricted profile and more."""
 
+import json
+
 import pytest
 from tests.charts.conftest import ENVIRONMENTS, SERVICES, Render, of_kind, pod_templates
 
@@ -43,7 +45,7 @@ def test_every_pod_is_restricted(render: Render, environment: str) -> None:
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_container_says_what_it_needs(render: Render, environment: str) -> None:
     for name, pod in pod_templates(render("kurs", environment)):
-        for container in pod["spec"]["containers"]:
+        for container in pod["spec"].get("initContainers", []) + pod["spec"]["containers"]:
             resources = container["resources"]
             assert size(resources["requests"]["cpu"]) > 0, name
             assert size(resources["requests"]["memory"]) > 0, name
@@ -104,18 +106,113 @@ def test_no_secret_is_readable_in_a_deployment(render: Render, environment: str)
                 assert not secret or named, f"{name}: {variable['name']}"
 
 
-@pytest.mark.parametrize("chart", [*SERVICES, "kurs-operator"])
-def test_a_pod_goes_where_it_is_told_with_the_variables_that_it_is_given(
-    render: Render, chart: str
-) -> None:
-    told = "nodeSelector.disk=ssd,tolerations[0].key=spot,priorityClassName=high"
-    affinity = '{"podAffinity": {}}'
-    arguments = ("--set", f"{told},env[0].name=HTTPS_PROXY", "--set-json", f"affinity={affinity}")
-    spec = of_kind(render(chart, "", *arguments), "Deployment")[chart]["spec"]["template"]["spec"]
-    (container,) = spec["containers"]
+PLACED = {
+    "nodeSelector": {"disk": "ssd"},
+    "tolerations": [{"key": "spot", "operator": "Exists"}],
+    "affinity": {"podAffinity": {}},
+    "priorityClassName": "high",
+    "podLabels": {"sidecar.istio.io/inject": "false"},
+    "podAnnotations": {"example.com/owner": "payments"},
+}
+GIVEN = {
+    "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+    "volumes": [{"name": "authority", "configMap": {"name": "authority"}}],
+    "volumeMounts": [{"name": "authority", "mountPath": "/authority"}],
+}
 
-    assert spec["nodeSelector"] == {"disk": "ssd"}
-    assert spec["tolerations"] == [{"key": "spot"}]
-    assert spec["priorityClassName"] == "high"
-    assert spec["affinity"] == {"podAffinity": {}}
-    assert container["env"][-1] == {"name": "HTTPS_PROXY"}
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_pod_goes_where_it_is_told_and_carries_what_it_is_given(
+    render: Render, environment: str
+) -> None:
+    told = {"kurs-operator": PLACED, "postgresql": PLACED}
+    told |= dict.fromkeys(SERVICES, PLACED | GIVEN)
+    arguments = [f"--set-json={chart}={json.dumps(values)}" for chart, values in told.items()]
+    for name, pod in pod_templates(render("kurs", environment, *arguments)):
+        spec, metadata = pod["spec"], pod["metadata"]
+        for key in ("nodeSelector", "tolerations", "affinity", "priorityClassName"):
+            assert spec[key] == PLACED[key], name
+        assert metadata["labels"].items() >= {"sidecar.istio.io/inject": "false"}.items(), name
+        assert metadata["annotations"]["example.com/owner"] == "payments", name
+        assert metadata["labels"]["app.kubernetes.io/part-of"] == "kurs"
+        if "kurs-operator" in name or "postgresql" in name:
+            continue
+        assert GIVEN["volumes"][0] in spec["volumes"], name
+        for container in spec.get("initContainers", []) + spec["containers"]:
+            assert GIVEN["env"][0] in container["env"], name
+            assert GIVEN["volumeMounts"][0] in container["volumeMounts"], name
+
+
+def test_labels_of_ours_are_no_person_s_to_change(render: Render) -> None:
+    (pod,) = [
+        pod
+        for name, pod in pod_templates(
+            render("wallet", "", "--set-json", 'podLabels={"app.kubernetes.io/name": "other"}')
+        )
+        if name == "Deployment wallet"
+    ]
+
+    assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == "wallet"
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_everything_carries_the_labels_of_the_installation(
+    render: Render, environment: str
+) -> None:
+    documents = render("kurs", environment, "--set", "global.commonLabels.team=payments")
+    for document in documents:
+        name = f"{document['kind']} {document['metadata']['name']}"
+        assert document["metadata"]["labels"]["team"] == "payments", name
+    for name, pod in pod_templates(documents):
+        assert pod["metadata"]["labels"]["team"] == "payments", name
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_users_are_left_to_the_cluster_where_it_gives_them(
+    render: Render, environment: str
+) -> None:
+    for name, pod in pod_templates(render("kurs", environment, "--set", "global.fixedIds=false")):
+        security = pod["spec"]["securityContext"]
+        assert not security.keys() & {"runAsUser", "runAsGroup", "fsGroup"}, name
+        assert security["runAsNonRoot"] is True, name
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_quota_on_limits_can_be_met(render: Render, environment: str) -> None:
+    limits = json.dumps({"resources": {"limits": {"cpu": "1"}}})
+    charts = (*SERVICES, "kurs-operator", "postgresql", "global.jobs")
+    arguments = [f"--set-json={chart}={limits}" for chart in charts]
+    for name, pod in pod_templates(render("kurs", environment, *arguments)):
+        for container in pod["spec"].get("initContainers", []) + pod["spec"]["containers"]:
+            assert container["resources"]["limits"].keys() == {"cpu", "memory"}, name
+            assert container["resources"]["requests"].keys() == {"cpu", "memory"}, name
+
+
+def test_scratch_holds_no_pod_on_its_node(render: Render) -> None:
+    key = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+    for name, pod in pod_templates(render("kurs", "dev")):
+        scratch = [v["name"] for v in pod["spec"]["volumes"] if "emptyDir" in v]
+        if name.startswith(("Deployment", "StatefulSet")):
+            assert pod["metadata"]["annotations"][key] == ",".join(scratch), name
+
+
+@pytest.mark.parametrize("chart", SERVICES)
+def test_an_account_of_one_s_own_is_that_of_every_pod(render: Render, chart: str) -> None:
+    chosen = "serviceAccount.create=false,serviceAccount.name=ours,database.kind=none"
+    if chart in ("wallet", "payments", "risk"):
+        chosen = chosen.replace("none", "postgresql")
+    documents = render(chart, "", "--set", chosen)
+
+    assert not of_kind(documents, "ServiceAccount")
+    for name, pod in pod_templates(documents):
+        assert pod["spec"]["serviceAccountName"] == "ours", name
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_process_listens_on_addresses_of_both_families(
+    render: Render, environment: str
+) -> None:
+    for name, pod in pod_templates(render("kurs", environment)):
+        if name.startswith("Deployment"):
+            (container,) = pod["spec"]["containers"]
+            assert {"name": "KURS_HOST", "value": ""} in container["env"], name

@@ -105,10 +105,15 @@ class Installation:
         return kubectl(self.namespace, *arguments, stdin=stdin)
 
     def pods(self, component: str = "") -> list[dict[str, Any]]:
-        """Return the pods of a component, or of all, that are not on their way out."""
+        """Return the pods of a component, or of all, that run and are not on their way out."""
         chosen = f",app.kubernetes.io/component={component}" if component else ""
         listed = get(self.namespace, "pods", "-l", f"app.kubernetes.io/part-of=kurs{chosen}")
-        return [p for p in listed["items"] if "deletionTimestamp" not in p["metadata"]]
+        return [
+            pod
+            for pod in listed["items"]
+            if "deletionTimestamp" not in pod["metadata"]
+            and pod["status"]["phase"] not in ("Succeeded", "Failed")
+        ]
 
     def ready_pods(self, component: str) -> list[str]:
         """Return the names of the pods of a component that serve."""

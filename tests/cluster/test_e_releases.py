@@ -27,6 +27,7 @@ KEPT = {
     "ConfigMap/kurs-fx-config",
     "ConfigMap/kurs-risk-config",
     "ConfigMap/kurs-ledger-heads",
+    "ConfigMap/kurs-samples",
 }
 _KINDS = (
     "deployments,statefulsets,jobs,pods,services,configmaps,secrets,serviceaccounts,"
@@ -34,13 +35,15 @@ _KINDS = (
     "rolebindings"
 )
 _OPERATED = ("--set", "operator.enabled=true")
+_LOGS = ("Job/kurs-operator-prepare-", "Pod/kurs-operator-prepare-")
 _OF_EVERY_NAMESPACE = {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}
 
 
 def resources(installation: Installation) -> set[str]:
-    """Return what the namespace holds beyond what every namespace does."""
+    """Return what the namespace holds beyond what every namespace does, and logs of Jobs."""
     items = get(installation.namespace, _KINDS)["items"]
-    return {f"{item['kind']}/{item['metadata']['name']}" for item in items} - _OF_EVERY_NAMESPACE
+    named = {f"{item['kind']}/{item['metadata']['name']}" for item in items}
+    return {name for name in named - _OF_EVERY_NAMESPACE if not name.startswith(_LOGS)}
 
 
 def sources_and_limits(installation: Installation) -> set[str]:
@@ -78,7 +81,7 @@ def test_an_uninstall_leaves_what_the_documentation_says(fresh: Installation) ->
     key, configured = fresh.api_key(), sources_and_limits(fresh)
     assert configured
     fresh.helm("uninstall", "kurs", "--wait", "--timeout", "5m")
-    eventually("pods to go", lambda: not fresh.kubectl("get", "pods", "-o", "name").strip())
+    eventually("pods to go", lambda: not fresh.pods())
     assert resources(fresh) == KEPT
     assert sources_and_limits(fresh) == configured
 

@@ -21,15 +21,9 @@ EDGES = SERVICE_EDGES | {
     ("payments", "postgresql"),
     ("wallet", "postgresql"),
     ("risk", "postgresql"),
-    ("payments-migration", "postgresql"),
-    ("wallet-migration", "postgresql"),
-    ("risk-migration", "postgresql"),
     ("api-gateway-test", "api-gateway"),
 }
-SHORT_LIVED = (
-    *("payments-migration", "wallet-migration", "risk-migration"),
-    *("api-gateway-test", "wallet-test"),
-)
+SHORT_LIVED = ("api-gateway-test", "wallet-test")
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from socket import create_connection
+from socket import AF_INET6, create_connection, create_server
 
 import pytest
 
@@ -24,8 +24,20 @@ _SERVICE = Path(__file__).with_name("served.py")
 _CONNECTIONS = 20
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[ManagedProcess]:
+def _binds_ipv6() -> bool:
+    try:
+        with create_server(("::1", 0), family=AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+has_ipv6 = _binds_ipv6()
+
+
+@contextmanager
+def started(folder: Path, **environment: str) -> Iterator[ManagedProcess]:
+    """Run the service with more variables until it is ready."""
     (port,) = free_ports(1, beside=OPERATIONS)
     process = ManagedProcess(
         "served",
@@ -36,9 +48,10 @@ def service(tmp_path: Path) -> Iterator[ManagedProcess]:
             "KURS_OPERATIONS_PORT": str(port + OPERATIONS),
             "KURS_DRAIN_SECONDS": "1",
             "KURS_MAX_CONNECTIONS": str(_CONNECTIONS),
+            **environment,
         },
-        folder=tmp_path,
-        log=tmp_path / "log",
+        folder=folder,
+        log=folder / "log",
         port=port,
         operations_port=port + OPERATIONS,
     )
@@ -50,9 +63,15 @@ def service(tmp_path: Path) -> Iterator[ManagedProcess]:
         stop_all([process])
 
 
-def ask(port: int | None, path: str) -> tuple[int, bytes]:
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[ManagedProcess]:
+    with started(tmp_path) as process:
+        yield process
+
+
+def ask(port: int | None, path: str, address: str = LOOPBACK) -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(f"http://{LOOPBACK}:{port}{path}", timeout=_SECONDS) as answer:
+        with urllib.request.urlopen(f"http://{address}:{port}{path}", timeout=_SECONDS) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read()
@@ -67,6 +86,14 @@ def test_each_port_answers_its_own_and_nothing_else(service: ManagedProcess) -> 
         status, body = ask(service.probe_port, path)
         assert (status, json.loads(body)["code"]) == (404, "not_found")
     assert b"http_server_open_connections" in ask(service.probe_port, "/metrics")[1]
+
+
+@pytest.mark.skipif(not has_ipv6, reason="this machine has no IPv6")
+def test_without_a_host_both_ports_are_on_addresses_of_both_families(tmp_path: Path) -> None:
+    with started(tmp_path, KURS_HOST="") as service:
+        for address in (LOOPBACK, "[::1]"):
+            assert ask(service.port, "/sleep?seconds=0", address)[0] == 200
+            assert ask(service.probe_port, "/readyz", address)[0] == 200
 
 
 def test_clients_of_the_main_port_take_no_place_of_the_other(service: ManagedProcess) -> None:

@@ -1,10 +1,11 @@
-"""An API server of dictionaries on loopback that refuses nothing and notes what it is asked.
+"""An API server of dictionaries on loopback that lets everybody in and notes what it is asked.
 
 As much of Kubernetes' API as the operator uses: discovery, lists, single objects, watches that stay
 silent, server-side apply, merge patches, and new Events.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from kurs.config.resources import API_VERSION
 from kurs_operator.cluster import GROUP, HEADS, PLURALS, VERSION
 
 NAMESPACE = "kurs"
+EXTENSIONS = "apiextensions.k8s.io"
 APPLY = "application/apply-patch+yaml"
 Content = dict[str, Any]
 
@@ -60,8 +62,13 @@ class SmallApiServer:
             (f"/apis/{API_VERSION}", _kinds(PLURALS)),
         ):
             app.router.add_get(path, _always(content))
-        for prefix, group in (("/api/v1", ""), (f"/apis/{GROUP}/{VERSION}", GROUP)):
-            path = f"{prefix}/namespaces/{NAMESPACE}/{{resource}}"
+        namespace = f"/namespaces/{NAMESPACE}"
+        for prefix, group in (
+            (f"/api/v1{namespace}", ""),
+            (f"/apis/{GROUP}/{VERSION}{namespace}", GROUP),
+            (f"/apis/{EXTENSIONS}/v1", EXTENSIONS),
+        ):
+            path = f"{prefix}/{{resource}}"
             for method, tail in (
                 ("GET", ""), ("GET", "/{name}"), ("POST", ""),
                 ("PATCH", "/{name}"), ("PATCH", "/{name}/{sub}"),
@@ -82,7 +89,8 @@ class SmallApiServer:
             resource = request.match_info["resource"]
             if name := request.match_info.get("name") if request.method == "GET" else None:
                 self.asked.add(Asked(group, resource, "get", name))
-                return web.json_response(self.objects[resource][name])
+                known = self.objects.get(resource, {})
+                return web.json_response(known[name]) if name in known else _refusal(404)
             if request.method == "GET":
                 watches = "watch" in request.query
                 self.asked.add(Asked(group, resource, "watch" if watches else "list"))
@@ -90,6 +98,9 @@ class SmallApiServer:
             content = await request.json()
             if request.method == "POST":
                 self.asked.add(Asked(group, resource, "create"))
+                known = self.objects.setdefault(resource, {})
+                if known.setdefault(content["metadata"]["name"], content) is not content:
+                    return _refusal(409)
                 return web.json_response(content, status=201)
             return web.json_response(self._patch(request, group, resource, content))
 
@@ -123,6 +134,14 @@ def objects() -> dict[str, list[Content]]:
         body["spec"]["containers"][0].update(name=service)
         pods.append(body)
     return {"pods": pods, "configmaps": [{"metadata": {"name": HEADS}}]}
+
+
+def _refusal(code: int) -> web.Response:
+    reason = {404: "NotFound", 409: "AlreadyExists"}[code]
+    content = {"kind": "Status", "status": "Failure", "code": code, "reason": reason}
+    body = json.dumps({**content, "message": "no"}).encode()
+    # Without a charset, as the real one answers.
+    return web.Response(body=body, status=code, content_type="application/json")
 
 
 def _merged(old: Content, new: Content) -> Content:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import aiohttp
 import pytest
 from aiohttp import web
+from tests.operator.small_cluster import SmallPod
 
 from kurs.edges import Signer
 from kurs.kernel.clock import SystemClock
@@ -235,3 +236,13 @@ async def test_a_pod_that_is_gone_or_unready_is_forgotten(pods: Pods, acks: Ackn
     acks.follow([replace(POD, ready=False)], {"fx": "one"})
 
     assert acks.known == {}
+
+
+@pytest.mark.parametrize(
+    ("address", "place"), [("10.0.0.1", "10.0.0.1:8082"), ("fd00::7", "[fd00::7]:8082")]
+)
+def test_an_address_stands_in_a_url_as_its_family_does(address: str, place: str):
+    body = SmallPod("fx-1", "fx").body()
+    body["status"]["podIP"] = address
+
+    assert Pod.of(body).address == place

@@ -15,24 +15,28 @@ from tests.operator.small_api_server import NAMESPACE, Asked, SmallApiServer, ob
 
 from kurs.kernel.clock import SystemClock, to_rfc3339
 from kurs_operator.app import create_app
+from kurs_operator.prepare import prepare
 from kurs_operator.settings import OperatorSettings
 from kurs_testing.telemetry import RecordingTelemetry
 
 ENVIRONMENTS = ("dev", "staging", "production")
 GOLDEN = Path(__file__).parents[1] / "charts" / "golden"
+SAMPLES = Path(__file__).parents[2] / "k8s" / "samples"
 LONGEST_SECONDS = 30.0
 
 
-def granted(environment: str) -> set[Asked]:
-    """Return what the operator's Role allows, a name only where it is narrowed to names."""
+def granted(environment: str, account: str = "kurs-operator") -> set[Asked]:
+    """Return what the roles of an account allow, a name only where it is narrowed to names."""
     rendered = yaml.safe_load_all((GOLDEN / f"{environment}.yaml").read_text())
-    [role] = [
+    names = (account, f"{account}-kurs-{environment}")
+    roles = [
         content
         for content in rendered
-        if content["kind"] == "Role" and content["metadata"]["name"] == "kurs-operator"
+        if content["kind"] in ("Role", "ClusterRole") and content["metadata"]["name"] in names
     ]
     return {
         Asked(*allowed)
+        for role in roles
         for rule in role["rules"]
         for allowed in product(
             rule["apiGroups"], rule["resources"], rule["verbs"], rule.get("resourceNames", [""])
@@ -75,6 +79,24 @@ async def test_the_role_allows_just_what_the_operator_asks_for(
 @pytest.mark.parametrize("environment", ENVIRONMENTS[1:])
 def test_every_environment_allows_the_same(environment: str):
     assert granted(environment) == granted(ENVIRONMENTS[0])
+
+
+async def test_the_job_before_an_installation_is_allowed_just_what_it_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with SmallApiServer({}).serving() as server:
+        file = tmp_path / "config"
+        file.write_text(kubeconfig(server.url))
+        monkeypatch.setenv("KUBECONFIG", str(file))
+        await prepare(definitions=True, samples=SAMPLES)
+        await prepare(definitions=True, samples=SAMPLES)
+
+    assert needed_by_name(server.asked) == granted("dev", "kurs-operator-prepare")
+
+
+def needed_by_name(asked: set[Asked]) -> set[Asked]:
+    """Return what was asked as a Role says it that names all it may read or change."""
+    return {a._replace(name="") if a.verb in ("list", "create") else a for a in asked}
 
 
 @asynccontextmanager

@@ -6,6 +6,9 @@ kind: Deployment
 metadata:
   name: {{ .Chart.Name }}
   labels: {{- include "service-lib.labels" . | nindent 4 }}
+  {{- if include "service-lib.handedOver" . }}
+  annotations: {kurs.dev/replicas-handed-over: "true"}
+  {{- end }}
 spec:
   {{- with include "service-lib.replicas" . }}
   replicas: {{ . }}

@@ -28,6 +28,9 @@ spec: {{- include "service-lib.podSpec" . | trim | nindent 2 }}
 {{- with .scratch }}
 {{- $ours = dict "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes" . }}
 {{- end }}
+{{- if .init }}
+{{- $ours = set $ours "kubectl.kubernetes.io/default-container" .root.Chart.Name }}
+{{- end }}
 {{- with merge (dict) .root.Values.podAnnotations $ours }}{{ toYaml . }}{{ end }}
 {{- end }}
 

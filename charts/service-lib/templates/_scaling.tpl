@@ -1,8 +1,29 @@
 {{/* How many pods there are, and how few there may be. */}}
 
-{{- /* Rendered by nobody where an autoscaler owns the number, ours or another. */ -}}
+{{- define "service-lib.scaled" -}}
+{{- if or .Values.autoscaling.enabled .Values.autoscaling.external }}yes{{ end }}
+{{- end }}
+
+{{- /*
+Where an autoscaler owns the number, none is rendered, but for the release that hands it over: a number that
+was Helm's and is rendered no more would become 1. It is Helm's as long as nothing has scaled; and Helm 3,
+which compares with the release before, must render what it rendered once (the annotation says so).
+*/ -}}
+{{- define "service-lib.handedOver" -}}
+{{- $live := lookup "apps/v1" "Deployment" .Release.Namespace .Chart.Name | default dict }}
+{{- $marked := hasKey (dig "metadata" "annotations" dict $live) "kurs.dev/replicas-handed-over" }}
+{{- $held := false }}
+{{- range dig "metadata" "managedFields" list $live }}
+{{- if and (eq .manager "helm") (not .subresource) }}
+{{- $owned := hasKey (dig "fieldsV1" "f:spec" dict .) "f:replicas" }}
+{{- if or $owned (and $marked (eq .operation "Update")) }}{{ $held = true }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if and $held (include "service-lib.scaled" .) }}{{ $live.spec.replicas }}{{ end }}
+{{- end }}
+
 {{- define "service-lib.replicas" -}}
-{{- if not (or .Values.autoscaling.enabled .Values.autoscaling.external) }}{{ .Values.replicaCount }}{{ end }}
+{{- if include "service-lib.scaled" . }}{{ include "service-lib.handedOver" . }}{{ else }}{{ .Values.replicaCount }}{{ end }}
 {{- end }}
 
 {{- define "service-lib.autoscaler" -}}
@@ -38,7 +59,7 @@ policies: [{type: Percent, value: {{ .percent }}, periodSeconds: {{ .periodSecon
 {{- end }}
 
 {{- define "service-lib.disruptionBudget" -}}
-{{- $least := ternary .Values.replicaCount .Values.autoscaling.minReplicas (ne (include "service-lib.replicas" .) "") | int }}
+{{- $least := ternary .Values.replicaCount .Values.autoscaling.minReplicas (not (include "service-lib.scaled" .)) | int }}
 {{- if and .Values.disruptionBudget.enabled (gt $least 1) }}
 apiVersion: policy/v1
 kind: PodDisruptionBudget

@@ -4,6 +4,7 @@ Kinds and calls are few on purpose: the Role of the chart names exactly these.
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -39,6 +40,7 @@ HEADS, HEADS_KEY = "kurs-ledger-heads", "heads"
 SEEDED = "kurs-samples"
 """The ConfigMap that says that samples were seeded, and which."""
 SERVED_RETRY_SECONDS = 2.0
+_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _NOT_FOUND, _CONFLICT = 404, 409
 
 Content = Mapping[str, Any]
@@ -197,9 +199,14 @@ class Cluster:
 
     async def create_resource(self, content: Content) -> bool:
         """Create a resource of ours; return False when there is one of its name."""
-        wanted = self._kinds[content["kind"]](content)
+        metadata = content["metadata"]
+        # As `kubectl apply` would have, so that a later one finds what it goes by.
+        applied = {_APPLIED: json.dumps(content)}
+        kept = {**metadata, "annotations": {**metadata.get("annotations", {}), **applied}}
+        wanted = self._kinds[content["kind"]]({**content, "metadata": kept})
+        create = self._client.create(wanted, field_manager=SEEDED)
         try:
-            await _asked(f"create {Identity.of(content)}", self._client.create(wanted))
+            await _asked(f"create {Identity.of(content)}", create)
         except Gone:
             return False
         return True

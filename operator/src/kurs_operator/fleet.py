@@ -96,10 +96,15 @@ class Pod:
             metadata["uid"],
             metadata["name"],
             (metadata.get("labels") or {}).get(COMPONENT, ""),
-            f"{address}:{_port(body)}" if address else "",
+            _place(address, _port(body)) if address else "",
             ready and not ending and bool(address),
             (metadata.get("annotations") or {}).get(POKE, ""),
         )
+
+
+def _place(address: str, port: int) -> str:
+    """Return an address and a port as a URL has them: one of IPv6 in brackets."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 class Stand(Enum):

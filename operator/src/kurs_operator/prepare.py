@@ -1,7 +1,7 @@
-"""What an installation or upgrade begins with: the definitions, and the resources of an environment.
+"""What an installation or upgrade begins with: definitions, and resources of an environment.
 
-`python -m kurs_operator.prepare --definitions --samples FOLDER` is what the chart's Job runs. Samples
-are seeded once: from then on they are the people's, whose edits and deletions no release undoes.
+`python -m kurs_operator.prepare --definitions --samples FOLDER` is what the chart's Job runs.
+Samples are seeded once: then they are the people's, and no release undoes edits and deletions.
 """
 
 import argparse
@@ -35,14 +35,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--samples", type=Path, help="a folder of resources to seed")
     chosen = parser.parse_args(arguments)
     try:
-        asyncio.run(_prepare(definitions=chosen.definitions, samples=chosen.samples))
+        asyncio.run(prepare(definitions=chosen.definitions, samples=chosen.samples))
     except (ClusterFault, UnreadableManifest) as fault:
         sys.stderr.write(f"{fault}\n")
         return 1
     return 0
 
 
-async def _prepare(*, definitions: bool, samples: Path | None) -> None:
+async def prepare(*, definitions: bool, samples: Path | None) -> None:
+    """Do what is asked for, by the pod's account or KUBECONFIG; raises ClusterFault."""
     client = connect()
     try:
         if definitions:

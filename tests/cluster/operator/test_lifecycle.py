@@ -8,7 +8,7 @@ import yaml
 from tests.cluster.conftest import NewInstallation
 from tests.cluster.installation import NEXT_TAG, ROOT, TAG, Installation, dns_peers
 from tests.cluster.operator.conftest import SMALL
-from tests.cluster.shell import CommandFailed, eventually, get, run
+from tests.cluster.shell import eventually, get, run
 
 from kurs.edges import EDGES
 from kurs.edges.table import OPERATOR
@@ -85,8 +85,10 @@ def test_an_upgrade_brings_the_definitions_up_to_date(alone: Installation) -> No
     for name in DEFINITIONS:
         label = "{.metadata.labels.app\\.kubernetes\\.io/part-of}"
         assert run("kubectl", "get", "crd", name, "-o", f"jsonpath={label}") == "kurs"
-    # The hook's rights go with it.
-    assert "kurs-operator-crds" not in alone.kubectl("get", "serviceaccounts,jobs", "-o", "name")
+    # The hook's rights go with it, its log stays.
+    rights = "serviceaccounts,roles,rolebindings,networkpolicies"
+    assert "kurs-operator-prepare" not in alone.kubectl("get", rights, "-o", "name")
+    assert "job.batch/kurs-operator-prepare" in alone.kubectl("get", "jobs", "-o", "name")
 
 
 def test_the_whole_gateway_is_ready_by_helm_4_is_upgraded_by_it_and_its_namespace_goes(
@@ -132,12 +134,10 @@ def gone(namespace: str) -> bool:
     return namespace not in run("kubectl", "get", "namespaces", "-o", "name")
 
 
-def test_helm_4_waits_for_resources_and_names_those_that_are_not_ready(
-    alone: Installation,
-) -> None:
-    if shutil.which("helm4") is None:
-        pytest.skip("helm4 is not on PATH")
+def test_a_release_owns_nothing_that_people_edit(alone: Installation, helm: str) -> None:
+    install(alone, helm)
 
-    # No pod runs that could apply them.
-    with pytest.raises(CommandFailed, match=r"RiskThreshold.*limits"):
-        install(alone, "helm4", timeout="20s")
+    assert {"limits", "simulated"} <= names(alone)
+    shipped = alone.helm("get", "manifest", "operator", helm=helm)
+    assert "kind: FXRateSource" not in shipped
+    assert "kind: RiskThreshold" not in shipped
