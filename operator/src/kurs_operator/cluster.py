@@ -203,7 +203,7 @@ class Cluster:
         # As `kubectl apply` would have, so that a later one finds what it goes by.
         applied = {_APPLIED: json.dumps(content)}
         kept = {**metadata, "annotations": {**metadata.get("annotations", {}), **applied}}
-        wanted = self._kinds[content["kind"]]({**content, "metadata": kept})
+        wanted = self._kinds[content["kind"]].from_dict({**content, "metadata": kept})
         create = self._client.create(wanted, field_manager=SEEDED)
         try:
             await _asked(f"create {Identity.of(content)}", create)
