@@ -7,10 +7,18 @@ from sqlalchemy import Connection, text
 from tests.wallet.harness import WalletApp, pay, tamper
 
 from kurs.data.database import Database
+from kurs.data.failures import DatabaseBlocked
+from kurs.data.limits import Limits
 from wallet.store.checkpoints import Checkpoint, read_checkpoint
 from wallet.sums import LedgerSums
+from wallet.verification import compare_sums
 
 HOUR = 3_600_000_000
+_LONG = {
+    "postgresql": "SELECT pg_sleep(1.5)",
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000000)"
+    " SELECT count(*) FROM n",
+}
 
 
 class Summed:
@@ -129,3 +137,18 @@ async def test_of_two_replicas_the_one_that_saw_more_moves_the_checkpoint(summed
     further = await summed.checkpoint()
     await other.settle(summed.now - 590_000_000)
     assert await summed.checkpoint() == further
+
+
+async def test_what_reads_the_whole_ledger_has_time_for_it_and_nothing_else_has(
+    summed: Summed, ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take_long(connection: Connection, *_: object) -> list[object]:
+        connection.exec_driver_sql(_LONG[connection.dialect.name])
+        return []
+
+    monkeypatch.setattr("wallet.verification.checks.wrong_holds", take_long)
+    hasty = Database.open(ledger_url, limits=Limits(statement_seconds=0.5))
+    assert await compare_sums(hasty) == []
+    with pytest.raises(DatabaseBlocked):
+        await hasty.read(take_long)
+    await hasty.close()

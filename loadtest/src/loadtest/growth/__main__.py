@@ -18,6 +18,7 @@ from devstack import StackError
 from devstack.interrupts import Interrupted, raise_on_signals, run_interruptible
 from devstack.topology import SERVICES
 from kurs.data.database import Database
+from kurs.data.limits import Limits
 from loadtest.bench.load import Driver, LoadError, PythonDriver
 from loadtest.bench.systems import Kurs
 from loadtest.client import GatewayClient, GatewayError
@@ -31,6 +32,7 @@ from loadtest.rows import Row
 _SEED = 7
 _CLIENTS = 64
 _PAYERS = 500
+_FILL_SECONDS = 60.0
 _NAMES = [service.name for service in SERVICES]
 
 
@@ -83,7 +85,8 @@ def _both(
 
 async def _fill(kurs: Kurs, copies: int, done: Progress) -> None:
     for service in TABLES:
-        database = Database.open(kurs.stack.database_url(service))
+        limits = Limits(statement_seconds=_FILL_SECONDS)
+        database = Database.open(kurs.stack.database_url(service), limits=limits)
         try:
             await fill(database, service, copies, done)
         finally:

@@ -21,12 +21,13 @@ from wallet.store.checkpoints import (
     read_checkpoint,
 )
 from wallet.store.reports import Sum
+from wallet.verification import WHOLE_SECONDS
 from wallet.walk import Finding
 
 # No transaction stays open this long, so postings older than this are all visible.
 _SETTLED_MICROS = 300 * MICROS
 _PAGE = 20_000
-_PAGES = 10
+_PAGES = 50
 """How many pages of postings a look sums up: for the checkpoint, and once more for the proof."""
 _NOTHING = Checkpoint(0, {})
 
@@ -42,7 +43,7 @@ class LedgerSums:
 
     async def now(self) -> dict[str, int]:
         """Return the sum of every currency over all postings, in minor units: zero, each."""
-        found = await self._database.read(all_sums)
+        found = await self._database.read(all_sums, seconds=WHOLE_SECONDS)
         return {currency: each.total for currency, each in found.items()}
 
     async def settle(self, now: int) -> None:

@@ -14,6 +14,8 @@ from wallet.store import checks, reports
 from wallet.store.chain import is_sealed
 from wallet.walk import ChainWalk, Finding, Published
 
+WHOLE_SECONDS = 900.0
+"""What a statement over the whole ledger may take: 25 µs a transfer, for 36 million of them."""
 _MOST = 100
 """How many findings of each kind are named; where there are more, the first ones matter."""
 
@@ -44,7 +46,7 @@ async def verify(
 ) -> Report:
     """Verify the whole ledger; `on_progress` gets the transfers compared and their number."""
     report = Report()
-    total = await database.read(reports.count_transfers)
+    total = await database.read(reports.count_transfers, seconds=WHOLE_SECONDS)
     walk = ChainWalk(database, published, page=2_000)
     await walk.begin()
     report.add(walk.lost())
@@ -66,7 +68,9 @@ async def find_unlinked(database: Database, *, by_count: bool) -> tuple[int, lis
     Once the chains are sealed a transfer without a link was not made by the wallet. `by_count`
     looks for them only where there are more transfers than links list.
     """
-    count, sealed = await database.read(lambda c: (checks.count_unlinked(c), is_sealed(c)))
+    count, sealed = await database.read(
+        lambda c: (checks.count_unlinked(c), is_sealed(c)), seconds=WHOLE_SECONDS
+    )
     if not sealed:
         return count, []
     if by_count and count <= 0:
@@ -84,7 +88,7 @@ async def _findings(
 ) -> list[Finding]:
     """Run a comparison; what was touched so that it is no JSON any more is a finding itself."""
     try:
-        return await database.read(lambda c: list(work(c)))
+        return await database.read(lambda c: list(work(c)), seconds=WHOLE_SECONDS)
     except DBAPIError as error:
         return [Finding(f"what is stored cannot be compared: {error.orig}")]
 
