@@ -3,11 +3,17 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import Any
 
 import pytest
 
-from kurs.kernel.batching import Batcher, DeadlineExceeded
+from kurs.kernel import batching
+from kurs.kernel.batching import Batcher, DeadlineExceeded, alone
 from kurs.kernel.errors import Overloaded
+from kurs_testing.waiting import eventually
+
+_WHOSE: ContextVar[str] = ContextVar("whose")
 
 
 class Recorder:
@@ -125,3 +131,125 @@ async def test_close_waits_for_what_is_under_way() -> None:
     recorder.gate.set()
     await closing
     assert [task.result() for task in tasks] == [0, 10, 20]
+
+
+async def _settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+class Held:
+    """Batches that each stay in flight until they may end."""
+
+    def __init__(self, **options: Any) -> None:
+        self.batches: list[list[int]] = []
+        self.may_end: list[asyncio.Event] = []
+        self.batcher: Batcher[int, int] = Batcher(self.run, name="t", **options)
+
+    async def run(self, items: Sequence[int]) -> list[int]:
+        self.batches.append(list(items))
+        self.may_end.append(asyncio.Event())
+        await self.may_end[-1].wait()
+        return [item * 10 for item in items]
+
+    def start(self, *items: int) -> list["asyncio.Task[int]"]:
+        return [asyncio.create_task(self.batcher.submit(item)) for item in items]
+
+
+async def test_fewer_than_the_least_hold_nobody_up() -> None:
+    held = Held(least=2)
+    tasks = held.start(1)
+    await _settle()
+    tasks += held.start(2)
+    await _settle()
+    assert held.batches == [[1], [2]]
+    tasks += held.start(3, 4)
+    await _settle()
+    assert held.batches == [[1], [2]]
+    held.may_end[0].set()
+    await _settle()
+    assert held.batches == [[1], [2], [3, 4]]
+    held.may_end[1].set()
+    held.may_end[2].set()
+    assert await asyncio.gather(*tasks) == [10, 20, 30, 40]
+
+
+async def test_a_batch_that_got_stuck_holds_nobody_up_for_longer_than_patience(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batching, "PATIENCE_SECONDS", 0.01)
+    held = Held(lanes=3)
+    (stuck,) = held.start(1)
+    await _settle()
+    (later,) = held.start(2)
+    await eventually(lambda: len(held.batches) == 2)
+    held.may_end[1].set()
+    assert await later == 20
+    assert not stuck.done()
+    # It no longer counts, and is not counted off twice: one that runs still makes others wait.
+    (runs,) = held.start(3)
+    await _settle()
+    held.may_end[0].set()
+    assert await stuck == 10
+    (waits,) = held.start(4)
+    await _settle()
+    assert held.batches == [[1], [2], [3]]
+    held.may_end[2].set()
+    await eventually(lambda: len(held.batches) == 4)
+    held.may_end[3].set()
+    assert await asyncio.gather(runs, waits) == [30, 40]
+
+
+async def test_no_more_batches_than_lanes_are_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "PATIENCE_SECONDS", 0.001)
+    held = Held(lanes=2)
+    tasks = []
+    for number in (1, 2, 3):
+        tasks += held.start(number)
+        await asyncio.sleep(0.05)
+    assert held.batches == [[1], [2]]
+    held.may_end[0].set()
+    await eventually(lambda: held.batches == [[1], [2], [3]])
+    for may_end in held.may_end:
+        may_end.set()
+    assert await asyncio.gather(*tasks) == [10, 20, 30]
+
+
+async def test_an_item_may_be_answered_later_than_its_batch() -> None:
+    late: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def run(items: Sequence[str]) -> list[str | asyncio.Future[str]]:
+        return [late if item == "slow" else item for item in items]
+
+    batcher: Batcher[str, str] = Batcher(run, name="t")
+    slow = asyncio.create_task(batcher.submit("slow"))
+    assert await batcher.submit("quick") == "quick"
+    both = asyncio.create_task(batcher.submit_many(["slow", "quick"]))
+    assert await batcher.submit_each(["slow", "quick"]) == [late, "quick"]
+    assert not slow.done()
+    assert not both.done()
+    late.set_exception(ValueError("no"))
+    with pytest.raises(ValueError, match="no"):
+        await slow
+    failed, quick = await both
+    assert (repr(failed), quick) == ("ValueError('no')", "quick")
+
+
+async def test_a_batch_has_the_context_of_its_batcher_and_nothing_of_who_starts_it() -> None:
+    seen: list[str] = []
+
+    async def run(items: Sequence[int]) -> list[int]:
+        seen.append(_WHOSE.get())
+        return list(items)
+
+    _WHOSE.set("the app's")
+    batcher: Batcher[int, int] = Batcher(run, name="t")
+    _WHOSE.set("a request's")
+    await batcher.submit(1)
+    assert seen == ["the app's"]
+
+
+def test_what_fails_alone_is_its_own_result() -> None:
+    found = [alone(int, text) for text in ("1", "x")]
+    assert found[0] == 1
+    assert isinstance(found[1], ValueError)

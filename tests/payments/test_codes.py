@@ -1,5 +1,6 @@
 """The codes of other services: each means something for a payment, and an unknown one is loud."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,10 @@ async def test_an_unknown_code_ends_the_payment_with_a_log_line_and_a_count(
         wallet_client = part(gateway.apps["payments"], BatchClient, "wallet")
         said = {"status": "refused", "replayed": False, "code": "moon_phase", "message": "full"}
 
-        async def refuse(*_: Any) -> Any:
-            return said
+        async def refuse(questions: Sequence[Any]) -> list[Any]:
+            return [said for _ in questions]
 
-        monkeypatch.setattr(wallet_client, "call", refuse)
+        monkeypatch.setattr(wallet_client, "ask", refuse)
 
         told = await gateway.call("POST", "/payments", BODY)
 

@@ -19,6 +19,7 @@ from payments.domain.identity import operation_id
 from payments.domain.moves import Kind, Status
 from payments.domain.operation import Answer, Operation
 from payments.domain.payment import Payment
+from payments.domain.refunds import Rate, Refund
 from payments.exposure import Exposure
 from payments.migrations import VERSIONS
 from payments.settings import PaymentsSettings
@@ -122,7 +123,7 @@ def refunded(begun: Started, at: int, *, old_rate: bool = True) -> Finish:
     after = begun.payment.move(Status.PARTIALLY_REFUNDED, at=at, refunded_amount=total)
     return Finish(
         begun.payment, replace(after, active_operation=None), begun.operation,
-        Answer(200, b"{}"), "refund", old_rate=old_rate,
+        Answer(200, b"{}"), "refund", Refund(0, Rate.PAYMENT if old_rate else Rate.PRESENT, None),
     )  # fmt: skip
 
 

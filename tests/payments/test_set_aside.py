@@ -156,10 +156,10 @@ async def test_a_fault_of_the_program_sets_aside_and_an_operator_takes_up_again(
     gateway.transport.heal(WALLET)
     steps = part(gateway.apps["payments"], Steps)
 
-    async def broken(*_: Any) -> Any:
+    def broken(*_: Any) -> Any:
         raise TypeError("'NoneType' object is not subscriptable")
 
-    monkeypatch.setattr(steps, "drive", broken)
+    monkeypatch.setattr(steps, "take", broken)
     assert [await sweep(gateway) for _ in range(6)] == [1, 1, 1, 1, 0, 0]
     assert gauge(gateway) == 1
     # It no longer counts as what is being worked on.

@@ -1,6 +1,5 @@
 """A batch that a service does not read is split: what is wrong with it fails alone."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,11 @@ from iso4217 import Currency
 
 from kurs.calls import Deadline, Request
 from kurs.kernel.decoder import MAX_BATCH_VALUES
+from kurs.telemetry import Trace
 from kurs_testing.asgi import FaultKind
 from kurs_testing.joined import RISK, JoinedGateway
 from kurs_testing.parts import part
-from payments.clients import BatchClient, Unanswered, Unusable
+from payments.clients import BatchClient, Question, Unanswered, Unusable
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 CURRENCIES = [currency.code for currency in Currency if currency.exponent is not None][:165]
@@ -34,8 +34,7 @@ def item(merchant: str, times: int = 1) -> dict[str, Any]:
 
 async def ask(gateway: JoinedGateway, items: list[dict[str, Any]]) -> list[Any]:
     client = part(gateway.apps["payments"], BatchClient, "risk-exposure")
-    calls = (client.call(one, Deadline.after(60)) for one in items)
-    return await asyncio.gather(*calls, return_exceptions=True)
+    return await client.ask([Question(one, Deadline.after(60), Trace.here()) for one in items])
 
 
 async def test_a_full_batch_of_merchants_with_every_currency_is_answered(

@@ -1,245 +1,211 @@
-"""payments.waves: what waits goes together; nobody waits for a wave that got stuck."""
+"""A wave: what is asked for together goes together, and each alone has its own end."""
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
+from tests.payments.harness import BODY, gateway_over
 
-from kurs.kernel.batching import BatchMetrics
-from kurs.kernel.errors import Overloaded
-from payments.waves import Waves, give_way, together
+from kurs.calls import Deadline, current_deadline
+from kurs.kernel.caller import Caller
+from kurs_testing.asgi import FaultKind
+from kurs_testing.joined import FX, RISK, WALLET, JoinedGateway
+from kurs_testing.parts import part
+from payments.domain.moves import Kind
+from payments.errors import KeyReused, OperationInProgress, PaymentIdTaken
+from payments.records import Reply
+from payments.schemas import PaymentRequest
+from payments.service import PaymentService
+from payments.steps import Steps
 
-
-class Entrance:
-    """Waves with the sizes they had, and payments that stay under way until they may end."""
-
-    def __init__(self, *, patience: float = 60, largest: int = 200, max_waiting: int = 100) -> None:
-        self.registry = CollectorRegistry()
-        self.waves = Waves(
-            metrics=BatchMetrics(self.registry),
-            patience=patience,
-            largest=largest,
-            max_waiting=max_waiting,
-        )
-        self.entered: list[int] = []
-        self.may_end: dict[int, asyncio.Event] = {}
-
-    def start(self, *numbers: int) -> list["asyncio.Task[None]"]:
-        for number in numbers:
-            self.may_end[number] = asyncio.Event()
-        return [asyncio.create_task(self._pay(number)) for number in numbers]
-
-    def end(self, *numbers: int) -> None:
-        for number in numbers:
-            self.may_end[number].set()
-
-    def number_of_waves(self) -> float:
-        count = self.registry.get_sample_value("kurs_batch_size_count", {"batcher": "waves"})
-        assert count is not None
-        return count
-
-    async def _pay(self, number: int) -> None:
-        async with self.waves.place():
-            self.entered.append(number)
-            await self.may_end[number].wait()
+OVERRIDES = {"payments": {"sweep_seconds": 3600.0, "payment_seconds": 2.0}}
+CALLER = Caller("demo", "key")
+DONE, OPEN = 200, 202
 
 
-async def _settle() -> None:
-    for _ in range(10):
-        await asyncio.sleep(0)
+@pytest.fixture
+async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[JoinedGateway]:
+    async with gateway_over(database_url, tmp_path, OVERRIDES) as joined:
+        await joined.open_and_fund("indonesia", settlement_currency="IDR")
+        # So that payments knows all accounts.
+        for destination in ("bob", "indonesia"):
+            body = {**BODY, "payment_id": f"to-{destination}", "destination_account": destination}
+            assert (await joined.call("POST", "/payments", body)).status == DONE
+        joined.transport.requests.clear()
+        yield joined
 
 
-async def test_the_first_two_need_not_wait_for_each_other() -> None:
-    entrance = Entrance()
-    entrance.start(1)
-    await _settle()
-    entrance.start(2)
-    await _settle()
-    assert entrance.entered == [1, 2]
-    entrance.end(1, 2)
-    await _settle()
+def pay(gateway: JoinedGateway, name: str, *, key: str = "", **changes: Any) -> Any:
+    """Return a coroutine that makes a payment; those started in one turn are one wave."""
+    asked = PaymentRequest.model_validate({**BODY, "payment_id": name, **changes})
+    return part(gateway.apps["payments"], PaymentService).pay(CALLER, asked, key, name)
 
 
-async def test_what_arrives_meanwhile_goes_as_one_wave_once_all_but_one_are_back() -> None:
-    entrance = Entrance()
-    tasks = entrance.start(1, 2, 3)
-    await _settle()
-    assert entrance.entered == [1, 2, 3]
-    tasks += entrance.start(4, 5, 6, 7)
-    entrance.end(1)
-    await _settle()
-    assert entrance.entered == [1, 2, 3]
-    entrance.end(2)
-    await _settle()
-    assert entrance.entered == [1, 2, 3, 4, 5, 6, 7]
-    assert entrance.number_of_waves() == 2
-    entrance.end(3, 4, 5, 6, 7)
-    await asyncio.gather(*tasks)
+async def together(*work: Any) -> list[Any]:
+    return await asyncio.gather(*work, return_exceptions=True)
 
 
-async def test_a_wave_that_got_stuck_holds_nobody_up_for_longer_than_patience() -> None:
-    entrance = Entrance(patience=0.01)
-    stuck = entrance.start(1, 2, 3)
-    await _settle()
-    later = entrance.start(4)
-    entrance.end(4)
-    await asyncio.wait_for(asyncio.gather(*later), 5)
-    assert not any(task.done() for task in stuck)
-    entrance.end(1, 2, 3)
-    await asyncio.gather(*stuck)
-    # Those that ended late are not counted twice: a stuck wave still makes others wait.
-    again = entrance.start(5, 6, 7)
-    await _settle()
-    last = entrance.start(8)
-    await _settle()
-    assert 8 not in entrance.entered
-    entrance.end(5, 6, 7, 8)
-    await asyncio.gather(*again, *last)
+def statuses(replies: list[Any]) -> list[Any]:
+    return [r.answer.status if isinstance(r, Reply) else type(r) for r in replies]
 
 
-async def test_a_wave_has_a_largest_size() -> None:
-    entrance = Entrance(largest=3)
-    tasks = entrance.start(1, 2, 3, 4, 5)
-    await _settle()
-    assert entrance.entered == [1, 2, 3]
-    entrance.end(1, 2)
-    await _settle()
-    assert entrance.entered == [1, 2, 3, 4, 5]
-    entrance.end(3, 4, 5)
-    await asyncio.gather(*tasks)
+def count(gateway: JoinedGateway, path: str) -> int:
+    return sum(request.url.endswith(path) for request in gateway.transport.requests)
 
 
-async def test_too_many_that_wait_are_refused_and_the_others_are_not() -> None:
-    entrance = Entrance(max_waiting=2)
-    inside = entrance.start(1, 2)
-    await _settle()
-    waiting = entrance.start(3, 4)
-    await _settle()
-    with pytest.raises(Overloaded):
-        await entrance.start(5)[0]
-    entrance.end(1, 2, 3, 4)
-    await asyncio.gather(*inside, *waiting)
+def to(path: str) -> Any:
+    return lambda request: request.url.endswith(path)
 
 
-async def test_one_that_gave_up_waiting_takes_no_place() -> None:
-    entrance = Entrance()
-    inside = entrance.start(1, 2)
-    await _settle()
-    gone, stays = entrance.start(3, 4)
-    await _settle()
-    gone.cancel()
-    entrance.end(1, 2)
-    await asyncio.gather(*inside)
-    await _settle()
-    assert entrance.entered == [1, 2, 4]
-    entrance.end(4)
-    await stays
+async def test_a_wave_asks_each_service_once(gateway: JoinedGateway) -> None:
+    names = [f"p{n}" for n in range(6)]
+    half = [{"destination_account": "indonesia"}, {}]
+    replies = await together(*(pay(gateway, n, **half[i % 2]) for i, n in enumerate(names)))
+
+    assert statuses(replies) == [DONE] * 6
+    assert [r.payment_id for r in replies] == names
+    for path in ("/score/batch", "/quotes/batch", "/transfers/batch"):
+        assert count(gateway, path) == 1, path
 
 
-async def test_a_payment_that_fails_gives_its_place_back() -> None:
-    entrance = Entrance()
+async def test_operations_of_all_kinds_are_one_wave(gateway: JoinedGateway) -> None:
+    held = await together(*(pay(gateway, f"h{n}", capture="manual") for n in range(2)))
+    assert statuses(held) == [DONE] * 2
+    gateway.transport.requests.clear()
+    act = part(gateway.apps["payments"], PaymentService).act
 
-    async def fails() -> None:
-        async with entrance.waves.place():
-            raise ValueError("on its way")
+    replies = await together(
+        pay(gateway, "p"),
+        act(Kind.CAPTURE, CALLER, "h0", amount=400),
+        act(Kind.VOID, CALLER, "h1"),
+        act(Kind.REFUND, CALLER, "to-bob", amount=300, key="r"),
+        act(Kind.CAPTURE, CALLER, "nobody's"),
+    )
 
-    for _ in range(5):
-        with pytest.raises(ValueError, match="on its way"):
-            await fails()
-    tasks = entrance.start(1)
-    entrance.end(1)
-    await asyncio.wait_for(asyncio.gather(*tasks), 5)
-
-
-class Meeting:
-    """One wave whose payments come to the meeting, or leave, when they are told to."""
-
-    def __init__(self, *, patience: float = 60) -> None:
-        self.waves = Waves(metrics=BatchMetrics(CollectorRegistry()), patience=patience)
-        self.met: list[str] = []
-        self.may_come: dict[str, asyncio.Event] = {}
-
-    def start(self, *names: str, meets: bool = True) -> list["asyncio.Task[None]"]:
-        for name in names:
-            self.may_come[name] = asyncio.Event()
-        return [asyncio.create_task(self._pay(name, meets=meets)) for name in names]
-
-    async def come(self, name: str) -> None:
-        self.may_come[name].set()
-        await _settle()
-
-    async def _pay(self, name: str, *, meets: bool) -> None:
-        async with self.waves.place():
-            await self.may_come[name].wait()
-            if meets:
-                await together()
-                self.met.append(name)
+    assert statuses(replies[:4]) == [DONE] * 4
+    assert replies[4].code == "payment_not_found"
+    assert count(gateway, "/transfers/batch") == 1
+    assert set((await gateway.sums()).values()) <= {"0", "0.00", "0.000"}
 
 
-async def test_a_wave_goes_on_together_without_those_that_left_before() -> None:
-    meeting = Meeting()
-    tasks = [*meeting.start("a", "b"), *meeting.start("refused", meets=False)]
-    await _settle()
-    await meeting.come("a")
-    await meeting.come("b")
-    assert meeting.met == []
-    await meeting.come("refused")
-    assert meeting.met == ["a", "b"]
-    await asyncio.gather(*tasks)
+@pytest.mark.parametrize(
+    ("base", "path", "slow"),
+    [
+        (FX, "/quotes/batch", {"destination_account": "indonesia"}),
+        (WALLET, "/accounts/lookup", {"destination_account": "unheard-of"}),
+    ],
+    ids=["rate", "account"],
+)
+async def test_one_that_waits_for_a_service_holds_no_other(
+    gateway: JoinedGateway, base: str, path: str, slow: dict[str, Any]
+) -> None:
+    gateway.transport.inject(base, FaultKind.HANG, matches=to(path))
+    waits = asyncio.create_task(pay(gateway, "slow", **slow))
+    others = await together(*(pay(gateway, f"p{n}") for n in range(3)))
+
+    assert statuses(others) == [DONE] * 3
+    assert not waits.done()
+    assert (await waits).answer.status == OPEN
 
 
-async def test_a_payment_that_does_not_come_holds_its_wave_up_for_no_longer_than_patience() -> None:
-    meeting = Meeting(patience=0.01)
-    ready, slow = meeting.start("ready", "slow")
-    await _settle()
-    await meeting.come("ready")
-    await asyncio.wait_for(ready, 5)
-    assert meeting.met == ["ready"]
-    await meeting.come("slow")
-    await asyncio.wait_for(slow, 5)
+async def test_a_wave_that_hangs_holds_the_next_one_up_for_a_while_only(
+    gateway: JoinedGateway,
+) -> None:
+    gateway.transport.inject(WALLET, FaultKind.HANG, times=1, matches=to("/transfers/batch"))
+    first = [asyncio.create_task(pay(gateway, f"first{n}")) for n in range(3)]
+    await asyncio.sleep(0.05)
+    second = await together(*(pay(gateway, f"second{n}") for n in range(3)))
+
+    assert statuses(second) == [DONE] * 3
+    assert not any(task.done() for task in first)
+    assert statuses(await together(*first)) == [OPEN] * 3
 
 
-async def test_waves_do_not_wait_for_each_other() -> None:
-    meeting = Meeting()
-    (alone,) = meeting.start("alone")
-    await _settle()
-    tasks = meeting.start("next", "also next")
-    await _settle()
-    await meeting.come("alone")
-    assert meeting.met == ["alone"]
-    await meeting.come("next")
-    assert meeting.met == ["alone"]
-    await meeting.come("also next")
-    await asyncio.gather(alone, *tasks)
+async def test_one_that_fails_by_a_fault_fails_alone(
+    gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = part(gateway.apps["payments"], Steps)
+    take = steps.take
+
+    def broken(started: Any, assessed: Any) -> Any:
+        if started.payment.payment_id == "p1":
+            raise TypeError("a fault of the program")
+        return take(started, assessed)
+
+    monkeypatch.setattr(steps, "take", broken)
+    replies = await together(*(pay(gateway, f"p{n}") for n in range(3)))
+
+    assert statuses(replies) == [DONE, TypeError, DONE]
 
 
-async def test_nobody_waits_outside_of_a_wave() -> None:
-    await asyncio.wait_for(together(), 5)
+async def test_what_the_ledger_refuses_or_does_not_read_is_refused_alone(
+    gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = part(gateway.apps["payments"], Steps)
+    take = steps.take
+
+    def unreadable(started: Any, assessed: Any) -> Any:
+        step = take(started, assessed)
+        if started.payment.payment_id == "unread":
+            return step._replace(item={**step.item, "unheard": "of"})
+        return step
+
+    monkeypatch.setattr(steps, "take", unreadable)
+    replies = await together(
+        pay(gateway, "p"), pay(gateway, "poor", amount="99.00"), pay(gateway, "unread")
+    )
+
+    assert statuses(replies) == [DONE, 400, OPEN]
 
 
-async def test_a_wave_that_gives_way_lets_the_next_one_in_once() -> None:
-    entrance = Entrance()
-    last_commit = asyncio.Event()
+async def test_repeats_within_a_wave_are_done_once(gateway: JoinedGateway) -> None:
+    replies = await together(
+        pay(gateway, "p", key="k"),
+        pay(gateway, "p", key="k"),
+        pay(gateway, "other", key="k"),
+        pay(gateway, "p", key="another"),
+        pay(gateway, "q"),
+    )
 
-    async def gives_way() -> None:
-        async with entrance.waves.place():
-            give_way()
-            await last_commit.wait()
-
-    first = [asyncio.create_task(gives_way()) for _ in range(3)]
-    await _settle()
-    inside = entrance.start(1, 2, 3)
-    await _settle()
-    assert entrance.entered == [1, 2, 3]
-    waiting = entrance.start(4)
-    last_commit.set()
-    await asyncio.gather(*first)
-    await _settle()
-    # They had left already: their end is not the end of those that came after them.
-    assert entrance.entered == [1, 2, 3]
-    entrance.end(1, 2, 3, 4)
-    await asyncio.gather(*inside, *waiting)
+    assert statuses(replies) == [DONE, OperationInProgress, KeyReused, PaymentIdTaken, DONE]
+    again = await together(pay(gateway, "p", key="k"), pay(gateway, "q"))
+    assert [reply.replayed for reply in again] == [True, True]
+    assert again[0].answer == replies[0].answer
 
 
-async def test_nobody_gives_way_outside_of_a_wave() -> None:
-    give_way()
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    token = current_deadline.set(Deadline.after(seconds))
+    try:
+        yield
+    finally:
+        current_deadline.reset(token)
+
+
+@pytest.mark.parametrize("seconds", [-1, 0.1], ids=["over", "ends on the way"])
+async def test_one_whose_time_is_over_is_open_and_the_others_are_not(
+    gateway: JoinedGateway, seconds: float
+) -> None:
+    gateway.transport.inject(RISK, FaultKind.DELAY, seconds=0.2, matches=to("/score/batch"))
+    with deadline(seconds):
+        late = asyncio.create_task(pay(gateway, "late"))
+    replies = await together(late, pay(gateway, "p"))
+
+    assert statuses(replies) == [OPEN, DONE]
+
+
+async def test_each_is_in_its_own_trace_all_along(gateway: JoinedGateway) -> None:
+    # The second one is sampled, as it comes from outside.
+    sampled = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+    body = {**BODY, "payment_id": "p"}
+    assert (await gateway.call("POST", "/payments", body, headers=sampled)).status == DONE
+    spans = {
+        span.name
+        for service in ("payments", "risk", "wallet")
+        for span in gateway.telemetry[service].spans()  # type: ignore[attr-defined]
+        if span.context.trace_id == int("a" * 32, 16)
+    }
+    assert {"payments claim", "payments finish", "risk score", "wallet transfer"} <= spans

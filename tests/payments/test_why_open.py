@@ -1,7 +1,7 @@
 """Why is it open? One request says what a payment without an outcome waits for."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +87,11 @@ async def test_the_last_reason_is_kept_and_listed_for_operators(
     assert (await gateway.call("POST", "/payments", BODY)).status == 202
     gateway.transport.heal(WALLET)
 
-    async def unreadable(*_: Any) -> Any:
-        raise Unusable("fx", "invalid: unheard of")
+    async def unreadable(questions: Sequence[Any]) -> list[Any]:
+        return [Unusable("fx", "invalid: unheard of") for _ in questions]
 
     fx = part(gateway.apps["payments"], BatchClient, "fx")
-    monkeypatch.setattr(fx, "call", unreadable)
+    monkeypatch.setattr(fx, "ask", unreadable)
     assert isinstance(gateway.clock, ManualClock)
     for _ in range(2):
         gateway.clock.advance(seconds=60)

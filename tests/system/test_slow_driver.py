@@ -1,7 +1,7 @@
 """A payment whose first driver is slower than its lease: what the sweeper moves is never denied."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,25 +32,26 @@ async def test_a_late_refusal_does_not_hide_money_that_moved(
         await kurs.open_and_fund("bob", settlement_currency="IDR")
         payments = kurs.apps["payments"]
         fx, wallet = (part(payments, BatchClient, name) for name in ("fx", "wallet"))
-        ask, asked, may_answer = fx.call, asyncio.Event(), asyncio.Event()
+        ask, asked, may_answer = fx.ask, asyncio.Event(), asyncio.Event()
 
-        async def late_refusal(item: Any, deadline: Any) -> Any:
-            if asked.is_set():
-                return await ask(item, deadline)
+        async def late_refusal(questions: Sequence[Any]) -> Any:
+            if asked.is_set() or not questions:
+                return await ask(questions)
             asked.set()
             await may_answer.wait()
-            return STALE
+            return [STALE for _ in questions]
 
-        move, moved, may_record = wallet.call, asyncio.Event(), asyncio.Event()
+        move, moved, may_record = wallet.ask, asyncio.Event(), asyncio.Event()
 
-        async def slow_answer(item: Any, deadline: Any) -> Any:
-            result = await move(item, deadline)
-            moved.set()
-            await may_record.wait()
-            return result
+        async def slow_answer(questions: Sequence[Any]) -> Any:
+            results = await move(questions)
+            if questions:
+                moved.set()
+                await may_record.wait()
+            return results
 
-        monkeypatch.setattr(fx, "call", late_refusal)
-        monkeypatch.setattr(wallet, "call", slow_answer)
+        monkeypatch.setattr(fx, "ask", late_refusal)
+        monkeypatch.setattr(wallet, "ask", slow_answer)
         first = asyncio.create_task(kurs.call("POST", "/payments", payment("p1")))
         await asked.wait()
         clock.advance(seconds=120)

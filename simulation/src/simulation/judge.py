@@ -89,7 +89,7 @@ class Judge:
         payments = self._payments.payments()
         self._check_deposits(clients)
         self._ledger.check_moves(self._payments.expected_moves(), self._brought())
-        check_rates(payments.values(), market.said, self._editions)
+        check_rates(payments.values(), market.said, self._editions, clients.quotes)
         self._risk.at_end(payments, now)
         seen, there = clients.events, self._payments.events()
         if seen != there:

@@ -109,15 +109,18 @@ MUTANTS: dict[str, Mutant] = {
         "            pass\n\n    def _check",
     ),
     "an answer goes out before its commit": Mutant(
-        "payments.flow",
-        "            await self._commit(done)",
-        "            __import__('asyncio').ensure_future(self._commit(done))",
+        "payments.records",
+        "            await self._commit([f for _, f in recording], "
+        "[d.trace for d, _ in recording])",
+        "            [None for task in [__import__('asyncio').ensure_future(self._commit(\n"
+        "                [f for _, f in recording], [d.trace for d, _ in recording]\n"
+        "            ))] for _ in recording]",
     ),
     "a retry goes under a new id": Mutant(
-        "payments.steps",
-        "        return read_result(await self._wallet.call(item, deadline))",
-        "        item['transfer_id'] += f':{deadline.expires_at:.0f}'\n"
-        "        return read_result(await self._wallet.call(item, deadline))",
+        "payments.flow",
+        "Question(step.item, drive.deadline, drive.trace)",
+        "Question({**step.item, 'transfer_id': step.item['transfer_id']\n"
+        "                + f':{drive.deadline.expires_at:.0f}'}, drive.deadline, drive.trace)",
     ),
     "a takeover does not raise the lease": Mutant(
         "payments.store.leases",

@@ -10,9 +10,9 @@ from pydantic_core import to_json
 
 from kurs.calls import Deadline, ServiceClient, TransportError
 from kurs.kernel.accounts import is_payee_id, qualified
-from kurs.kernel.batching import Batcher, BatchMetrics, DeadlineExceeded
-from kurs.kernel.errors import Overloaded
-from payments.clients import Unanswered
+from kurs.kernel.batching import Batcher, BatchMetrics
+from kurs.kernel.errors import Overloaded, Problem
+from payments.clients import LANES, Unanswered, Unusable
 
 
 class Named(NamedTuple):
@@ -52,32 +52,51 @@ class AccountDirectory:
         self._remembered = remembered
         self._known: OrderedDict[str, Account] = OrderedDict()
         self._batcher: Batcher[Named, Account | None] = Batcher(
-            self._look_up, name="http-accounts", max_batch=500, metrics=metrics
+            self._look_up,
+            name="http-accounts",
+            max_batch=500,
+            lanes=LANES,
+            metrics=metrics,
         )
 
-    async def find(self, named: Named, deadline: Deadline) -> Account | None:
-        """Return the account, None if it is not open; raises Unanswered."""
-        known = self._known.get(named.key or "")
-        if known is not None:
-            return known
-        try:
-            return await self._batcher.submit(named, expires=deadline.expires_at)
-        except (TransportError, Overloaded, DeadlineExceeded) as error:
-            raise Unanswered(self.client.name, error.detail) from error
+    def known(self, named: Named) -> Account | None:
+        """Return an account that was looked up before."""
+        return self._known.get(named.key or "")
 
-    async def prepare(self, names: Sequence[Named], deadline: Deadline) -> Sequence[str | None]:
+    async def find(
+        self, names: Sequence[Named], deadline: Deadline
+    ) -> list[Account | Unanswered | None]:
+        """Return each account, None if it is not open, or why nobody knows."""
+        found = {named: self.known(named) for named in names}
+        unknown = [named for named, account in found.items() if account is None]
+        if not unknown:
+            return [found[named] for named in names]
+        answers = dict(zip(unknown, await self._ask(unknown, deadline), strict=True))
+        return [found[named] or answers[named] for named in names]
+
+    async def prepare(self, names: Sequence[Named], deadline: Deadline) -> list[str | None]:
         """Look up those that are not known yet, and return by what name all know each.
 
         None where there is none, or the wallet did not say; `find` says which.
         """
-        known = [a.name for n in names if (a := self._known.get(n.key or "")) is not None]
-        if len(known) == len(names):
-            return known
+        found = await self.find(names, deadline)
+        return [each.name if isinstance(each, Account) else None for each in found]
+
+    async def _ask(
+        self, names: Sequence[Named], deadline: Deadline
+    ) -> list[Account | Unanswered | None]:
         try:
             answers = await self._batcher.submit_many(names, expires=deadline.expires_at)
-        except Overloaded:
-            return [None] * len(names)
-        return [each.name if isinstance(each, Account) else None for each in answers]
+        except Overloaded as error:
+            answers = [error] * len(names)
+        return [self._read(answer) for answer in answers]
+
+    def _read(self, answer: Account | Exception | None) -> Account | Unanswered | None:
+        if isinstance(answer, Unanswered) or not isinstance(answer, Exception):
+            return answer
+        if isinstance(answer, TransportError | Problem):
+            return Unanswered(self.client.name, answer.detail)
+        return Unusable(self.client.name, repr(answer))
 
     async def _look_up(self, names: Sequence[Named]) -> Sequence[Account | None]:
         wanted = list(dict.fromkeys(names))

@@ -22,6 +22,7 @@ from payments.migrations import VERSIONS
 from payments.payment_reads import PaymentReads
 from payments.read_routes import read_routes
 from payments.reconciliation import Reconciliation
+from payments.records import Records
 from payments.routes import routes
 from payments.service import PaymentService
 from payments.settings import PaymentsSettings
@@ -39,16 +40,20 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     dependencies = _dependencies(service, batches)
     quotes = QuoteVerifier(settings.quote_verify_keys_file, service.telemetry)
     exposure = Exposure(database, settings, service.clock)
-    assessor = Assessor(dependencies, quotes, exposure)
-    flow = service.add(
-        Flow(
-            database=database,
-            steps=service.add(Steps(dependencies, settings, service.clock, assessor)),
-            feed=service.add(Feed(database, service.draining)),
-            metrics=metrics,
-            telemetry=service.telemetry,
-            batches=batches,
-        )
+    records = Records(
+        database=database,
+        feed=service.add(Feed(database, service.draining)),
+        metrics=metrics,
+        telemetry=service.telemetry,
+        batches=batches,
+    )
+    service.at_end(records.close)
+    flow = Flow(
+        dependencies=dependencies,
+        assessor=Assessor(dependencies, quotes, exposure, settings),
+        steps=service.add(Steps(settings, service.clock)),
+        records=records,
+        batches=batches,
     )
     service.at_end(flow.close)
     payments = service.add(
@@ -58,7 +63,6 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
             accounts=dependencies.accounts,
             settings=settings,
             telemetry=service.telemetry,
-            batches=batches,
             clock=service.clock,
         )
     )

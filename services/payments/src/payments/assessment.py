@@ -1,33 +1,42 @@
-"""What is asked before money moves: are the accounts open, what says risk, what is the rate?"""
+"""What is asked before money moves: are the accounts open, what says risk, what is the rate?
+
+Of many operations at once: what a service is asked for all of them goes as one request.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from kurs.calls import Deadline
-from kurs.contracts.fx import QUOTED, QuoteItem, QuoteResult
-from kurs.contracts.risk import (
-    JUDGED,
-    SCORED,
-    Decision,
-    ExposureItem,
-    ExposureResult,
-    OpenAmount,
-    ScoreItem,
-    ScoreResult,
-)
+from kurs.contracts.fx import QuoteItem, QuoteResult
+from kurs.contracts.risk import ExposureItem, ExposureResult, OpenAmount, ScoreItem, ScoreResult
 from kurs.contracts.wallet import TransferItem, TransferResult
-from kurs.kernel.accounts import qualified, shown
-from kurs.kernel.money import format_amount
-from kurs.quotes.token import InvalidToken, Quote, QuoteVerifier, read_token
-from payments.accounts import Account, AccountDirectory, Named
-from payments.clients import BatchClient, Unanswered, Unusable
-from payments.domain.failure import Failure, FailureCode, Refusal, refusal_of
+from kurs.kernel.batching import alone
+from kurs.kernel.clock import MICROS
+from kurs.quotes.token import QuoteVerifier
+from payments.accounts import AccountDirectory
+from payments.clients import BatchClient, Question
+from payments.domain.moves import Kind
 from payments.domain.payment import Payment
-from payments.domain.quotes import accept_quote, exchanged
-
-_DECISIONS = frozenset(Decision)
+from payments.domain.quotes import accept_quote
+from payments.domain.refunds import is_late
+from payments.questions import (
+    Case,
+    Declined,
+    Drive,
+    Need,
+    Priced,
+    arriving_currency,
+    back_item,
+    case_of,
+    exposure_item,
+    judged,
+    names_of,
+    quote_item,
+    read_price,
+    read_within,
+    score_item,
+)
+from payments.settings import PaymentsSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,147 +52,62 @@ class Dependencies:
 
 ExposureOf = Callable[[str], Awaitable[Mapping[str, int]]]
 """Asks what a merchant holds open across currencies, what it asks for now included."""
-_EXPOSURE = "exposure"
-
-
-class Declined(NamedTuple):
-    """A payment that may not go on, with what is known of it, and why."""
-
-    payment: Payment
-    failure: Failure
-
-
-class Priced(NamedTuple):
-    """A quote, and the token that it was read from."""
-
-    quote: Quote
-    token: str
-
-
-class _Parties(NamedTuple):
-    payer: Account
-    payee: Account
+Assessed = Payment | Declined | Priced | None
+"""A payment that may go on, or why it may not; the present price of a refund. None: as it is."""
 
 
 class Assessor:
     """Asks the wallet for the parties, and risk and fx at the same time."""
 
-    def __init__(self, services: Dependencies, quotes: QuoteVerifier, exposure: ExposureOf) -> None:
+    def __init__(
+        self,
+        services: Dependencies,
+        quotes: QuoteVerifier,
+        exposure: ExposureOf,
+        settings: PaymentsSettings,
+    ) -> None:
         self._services = services
         self._quotes = quotes
         self._exposure = exposure
+        self._refund_window = round(settings.refund_rate_window_seconds * MICROS)
 
-    async def assess(self, payment: Payment, deadline: Deadline) -> Payment | Declined:
-        """Return the payment with risk and rate, or why it may not go on; raises Unanswered."""
-        try:
-            parties = await self._parties(payment, deadline)
-            settles = parties.payee.settlement_currency
-            currency = payment.destination_currency or settles or payment.currency
-            risk, quote = await self._judge(payment, parties, currency, deadline)
-        except Refusal as refusal:
-            return Declined(payment, refusal.failure)
-        payment = replace(
-            payment,
-            destination_currency=currency,
-            risk=risk,
-            payer=parties.payer.name,
-            payee=parties.payee.name,
-        )
-        try:
-            _check_decision(risk)
-            if isinstance(quote, Refusal):
-                raise quote
-            if quote is None:
-                return replace(payment, destination_amount=payment.amount)
-            return exchanged(payment, *quote)
-        except Refusal as refusal:
-            return Declined(payment, refusal.failure)
+    def need(self, drive: Drive) -> Need:
+        """Return what has to be asked for a drive."""
+        payment, kind = drive.started.payment, drive.started.operation.kind
+        if kind == Kind.REFUND and payment.exchange is not None:
+            return Need.REFUND
+        if kind != Kind.PAY:
+            return Need.NOTHING
+        payer, payee = map(self._services.accounts.known, names_of(payment))
+        if payer is None or payee is None:
+            return Need.ACCOUNTS
+        return Case(drive, payer, payee, arriving_currency(payment, payee)).need
 
-    async def _parties(self, payment: Payment, deadline: Deadline) -> _Parties:
-        names = [Named(payment.merchant, account) for account in payment.parties]
-        if names[0] == names[1]:
-            raise _same_account()
-        source, destination = [await self._services.accounts.find(n, deadline) for n in names]
-        if source is None or source.merchant != payment.merchant:
-            name = payment.source_account
-            raise Refusal(FailureCode.ACCOUNT_NOT_FOUND, f"source_account {name} is not open")
-        if destination is None:
-            name = payment.destination_account
-            raise Refusal(FailureCode.ACCOUNT_NOT_FOUND, f"destination_account {name} is not open")
-        if source.name == destination.name:
-            raise _same_account()
-        return _Parties(source, destination)
+    async def assess(self, need: Need, drives: Sequence[Drive]) -> list[Assessed | Exception]:
+        """Return what is to be known of drives that have one need.
 
-    async def _judge(
-        self, payment: Payment, parties: _Parties, currency: str, deadline: Deadline
-    ) -> tuple[dict[str, Any], Priced | Refusal | None]:
-        if currency == payment.currency and payment.quote is None:
-            return await self._score(payment, parties, currency, deadline), None
-        # Both answers are awaited even if one fails, so that no task is left behind.
-        risk, quote = await asyncio.gather(
-            self._score(payment, parties, currency, deadline),
-            self._price(payment, currency, deadline),
-            return_exceptions=True,
-        )
-        if isinstance(risk, BaseException):
-            raise risk
-        if isinstance(quote, BaseException) and not isinstance(quote, Refusal):
-            raise quote
-        return risk, quote
-
-    async def _score(
-        self, payment: Payment, parties: _Parties, currency: str, deadline: Deadline
-    ) -> dict[str, Any]:
-        item: ScoreItem = {
-            "payment_id": payment.uid,
-            "merchant": payment.merchant,
-            "amount": _major(payment),
-            "currency": payment.currency,
-            "destination_currency": currency,
-            # One's own account is counted for under one name, however it was written.
-            "source_account": shown(payment.merchant, parties.payer.name),
-            "destination_account": payment.destination_account,
-            "source_opened_at": parties.payer.opened_at,
-        }
-        if qualified(payment.merchant, payment.destination_account) != parties.payee.name:
-            item["payee"] = parties.payee.name
-        if payment.capture == "manual" and currency != payment.currency:
-            item["exposure"] = await self._open(payment.merchant)
-        result = await self._services.risk.call(item, deadline)
-        if result["status"] != SCORED:
-            raise refusal_of(result.get("code"), result.get("message"))
-        if result["decision"] not in _DECISIONS:
-            raise Unusable("risk", f"decided {result['decision']!r}")
-        return {key: result[key] for key in ("decision", "score", "reasons", "config_revision")}
-
-    async def _price(self, payment: Payment, currency: str, deadline: Deadline) -> Priced:
-        if payment.quote is not None:
-            return Priced(accept_quote(payment, currency, self._quotes), payment.quote)
-        item: QuoteItem = {
-            "merchant": payment.merchant,
-            "source_currency": payment.currency,
-            "destination_currency": currency,
-            "source_amount": _major(payment),
-        }
-        return await self._ask_price(item, deadline)
-
-    async def may_give_back(self, payment: Payment, deadline: Deadline) -> bool:
-        """Tell whether a refund may go at the payment's rate, as far as its merchant's limit goes.
-
-        The refund is stored, and so part of what is open. Raises Unanswered.
+        In place of what cannot be known yet is the exception that says why.
         """
-        if payment.exchange is None:
-            return True
-        item: ExposureItem = {
-            "merchant": payment.merchant,
-            "currency": payment.currency,
-            "destination_currency": payment.destination_currency,
-            "exposure": await self._open(payment.merchant),
-        }
-        result = await self._services.limits.call(item, deadline)
-        if result["status"] != JUDGED:
-            raise Unusable("risk", f"answered {result['status']!r}")
-        return bool(result["within"])
+        if need is Need.NOTHING:
+            return [None] * len(drives)
+        if need is Need.REFUND:
+            return await self._price_refunds(drives)
+        cases = await self._cases(drives)
+        asked = [case for case in cases if isinstance(case, Case)]
+        risks, prices = await asyncio.gather(self._score(asked), self._price(asked))
+        ends = map(alone, [judged] * len(asked), asked, risks, prices)
+        return [next(ends) if isinstance(case, Case) else case for case in cases]
+
+    async def _cases(self, drives: Sequence[Drive]) -> list[Case | Declined | Exception]:
+        names = [named for drive in drives for named in names_of(drive.started.payment)]
+        found = await self._services.accounts.find(names, max(d.deadline for d in drives))
+        return [alone(case_of, *each) for each in zip(drives, found[::2], found[1::2], strict=True)]
+
+    async def _score(self, cases: Sequence[Case]) -> list[ScoreResult | Exception]:
+        merchants = {c.payment.merchant for c in cases if c.need is Need.EXPOSURE}
+        held = {merchant: await self._open(merchant) for merchant in sorted(merchants)}
+        items = [score_item(case, held) for case in cases]
+        return await self._services.risk.ask(_questions(items, [c.drive for c in cases]))
 
     async def _open(self, merchant: str) -> list[OpenAmount]:
         return [
@@ -191,44 +115,66 @@ class Assessor:
             for held, amount in (await self._exposure(merchant)).items()
         ]
 
-    async def price_back(self, payment: Payment, amount: int, deadline: Deadline) -> Priced:
-        """Return what it costs now to give `amount` (minor units of the source) back.
-
-        Raises Refusal when fx gives no price, and Unanswered.
-        """
-        item: QuoteItem = {
-            "merchant": payment.merchant,
-            "source_currency": payment.destination_currency or payment.currency,
-            "destination_currency": payment.currency,
-            "destination_amount": format_amount(amount, payment.currency),
+    async def _price(self, cases: Sequence[Case]) -> list[Priced | Exception | None]:
+        prices: list[Priced | Exception | None] = [alone(self._own_price, case) for case in cases]
+        asked = {
+            i: case
+            for i, case in enumerate(cases)
+            if prices[i] is None and case.currency != case.payment.currency
         }
-        return await self._ask_price(item, deadline)
+        items = [quote_item(case) for case in asked.values()]
+        answers = await self._ask_prices(items, [case.drive for case in asked.values()])
+        for i, price in zip(asked, answers, strict=True):
+            prices[i] = price
+        return prices
 
-    async def _ask_price(self, item: QuoteItem, deadline: Deadline) -> Priced:
-        result = await self._services.fx.call(item, deadline)
-        if result["status"] != QUOTED:
-            raise refusal_of(result.get("code"), result.get("message"))
-        try:
-            return Priced(read_token(result["quote"]), result["quote"])
-        except InvalidToken as error:
-            # fx of another release.
-            raise Unanswered("fx", str(error)) from error
+    def _own_price(self, case: Case) -> Priced | None:
+        """Return the quote that a payment brings; raises Refusal."""
+        payment = case.payment
+        if payment.quote is None:
+            return None
+        return Priced(accept_quote(payment, case.currency, self._quotes), payment.quote)
+
+    async def _price_refunds(self, drives: Sequence[Drive]) -> list[Assessed | Exception]:
+        """Ask for the present price where the payment's own may not be given any more."""
+        may = await self._may_give_back(drives)
+        present = [d for d, own in zip(drives, may, strict=True) if own is False]
+        prices = iter(await self._ask_prices(list(map(back_item, present)), present))
+        return [_refund_price(own, prices) for own in may]
+
+    async def _may_give_back(self, drives: Sequence[Drive]) -> list[bool | Exception]:
+        """Tell whether refunds may go at their payments' rates: by time, and by limits.
+
+        The refunds are stored, and so part of what is open.
+        """
+        young = [drive for drive in drives if not self._is_late(drive)]
+        held = {m: await self._open(m) for m in sorted({d.started.payment.merchant for d in young})}
+        items = [exposure_item(drive.started.payment, held) for drive in young]
+        answers = await self._services.limits.ask(_questions(items, young))
+        within = map(alone, [read_within] * len(answers), answers)
+        return [False if self._is_late(drive) else next(within) for drive in drives]
+
+    def _is_late(self, drive: Drive) -> bool:
+        payment, operation = drive.started.payment, drive.started.operation
+        return is_late(payment, operation.created_at, self._refund_window)
+
+    async def _ask_prices(
+        self, items: Sequence[QuoteItem], drives: Sequence[Drive]
+    ) -> list[Priced | Exception]:
+        answers = await self._services.fx.ask(_questions(items, drives))
+        return [alone(read_price, answer) for answer in answers]
 
 
-def _check_decision(risk: Mapping[str, Any]) -> None:
-    """Raise Refusal when risk declined."""
-    if risk["decision"] != Decision.DECLINE:
-        return
-    if any(reason["rule"] == _EXPOSURE for reason in risk["reasons"]):
-        message = "more would be held open across currencies than is allowed at once"
-        raise Refusal(FailureCode.EXPOSURE_EXCEEDED, message)
-    reasons = ", ".join(reason["message"] for reason in risk["reasons"])
-    raise Refusal(FailureCode.RISK_DECLINED, reasons or "declined by risk")
+def _questions(items: Sequence[Mapping[str, object]], drives: Sequence[Drive]) -> list[Question]:
+    return [
+        Question(item, drive.deadline, drive.trace)
+        for item, drive in zip(items, drives, strict=True)
+    ]
 
 
-def _major(payment: Payment) -> str:
-    return format_amount(payment.amount, payment.currency)
-
-
-def _same_account() -> Refusal:
-    return Refusal(FailureCode.SAME_ACCOUNT, "source and destination are the same account")
+def _refund_price(
+    own: bool | Exception, present: Iterator[Priced | Exception]
+) -> Assessed | Exception:
+    if isinstance(own, Exception):
+        return own
+    return None if own else next(present)

@@ -1,21 +1,19 @@
 """What payments asks of risk, fx and wallet: batched while busy, each item with its own deadline.
 
-An item that got no answer raises Unanswered: it may or may not have been carried out.
+Unanswered, in place of an answer, says that there was none: the item may have been carried out.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic_core import to_json
 
 from kurs.calls import Deadline, Response, ServiceClient, TransportError
 from kurs.contracts.batch import Skip, skip_of
-from kurs.kernel.batching import Batcher, BatchMetrics, DeadlineExceeded
+from kurs.kernel.batching import Batcher, BatchMetrics
 from kurs.kernel.errors import Overloaded
-from kurs.telemetry import Telemetry, propagated
-from kurs.telemetry.tracing import TRACEPARENT
+from kurs.telemetry import Telemetry, Trace
 from payments.domain.operation import Waiting
 
 Item = TypeVar("Item", bound=Mapping[str, object])
@@ -23,7 +21,7 @@ Result = TypeVar("Result", bound=Mapping[str, Any])
 # What is said of a request that will not be understood the next time either.
 _UNREADABLE = frozenset({400, 413, 422})
 _NO_FAULT = frozenset({Skip.LATE, Skip.BUSY})
-_LANES = 4
+LANES = 4
 """Batches in flight to one route, where some take long."""
 
 
@@ -44,11 +42,12 @@ class Unusable(Unanswered):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class Question(NamedTuple):
+    """An item for another service, by when it is to be answered, and the trace that it is of."""
+
     item: Mapping[str, object]
     deadline: Deadline
-    traceparent: str | None
+    trace: Trace
 
 
 class BatchClient(Generic[Item, Result]):
@@ -60,49 +59,67 @@ class BatchClient(Generic[Item, Result]):
         self._client = client
         self._path = path
         self._telemetry = telemetry
-        self._batcher: Batcher[_Call, Result] = Batcher(
-            self._run, name=f"http-{client.name}", max_batch=200, lanes=_LANES, metrics=metrics
+        self._batcher: Batcher[Question, Result] = Batcher(
+            self._run,
+            name=f"http-{client.name}",
+            max_batch=200,
+            lanes=LANES,
+            metrics=metrics,
         )
         self.close = self._batcher.close
 
-    async def call(self, item: Item, deadline: Deadline) -> Result:
-        """Return the item's result; raises Unanswered."""
-        trace = propagated()
-        call = _Call({**item, **trace}, deadline, trace.get(TRACEPARENT))
+    async def ask(self, questions: Sequence[Question]) -> list[Result | Exception]:
+        """Return each item's result, in order, or the Unanswered that says why there is none."""
+        if not questions:
+            return []
         try:
-            result = await self._batcher.submit(call, expires=deadline.expires_at)
-        except (TransportError, Overloaded, DeadlineExceeded) as error:
-            raise Unanswered(self._client.name, error.detail) from error
-        skip = skip_of(result)
-        if skip is not None:
-            reason = Unanswered if skip in _NO_FAULT else Unusable
-            raise reason(self._client.name, f"{skip}: {result.get('message')}")
-        return result
+            results = await self._batcher.submit_many(questions)
+        except Overloaded as error:
+            return [Unanswered(self._client.name, error.detail)] * len(questions)
+        return [self._read(result) for result in results]
 
-    async def _run(self, calls: Sequence[_Call]) -> Sequence[Result | Exception]:
-        answer = await self._send(calls)
-        if answer.status in _UNREADABLE and len(calls) > 1:
+    def _read(self, result: Result | Exception) -> Result | Exception:
+        if isinstance(result, TransportError):
+            return Unanswered(self._client.name, result.detail)
+        if isinstance(result, Exception):
+            return result
+        skip = skip_of(result)
+        if skip is None:
+            return result
+        reason = Unanswered if skip in _NO_FAULT else Unusable
+        return reason(self._client.name, f"{skip}: {result.get('message')}")
+
+    async def _run(self, questions: Sequence[Question]) -> Sequence[Result | Exception]:
+        answer = await self._send(questions)
+        if answer.status in _UNREADABLE and len(questions) > 1:
             # A body that was not read has done nothing. What is wrong with it (an item, or only
             # that all together are too much) must not fail the items of other merchants.
-            half = len(calls) // 2
-            return [*await self._part(calls[:half]), *await self._part(calls[half:])]
+            half = len(questions) // 2
+            return [*await self._part(questions[:half]), *await self._part(questions[half:])]
         if answer.status != 200:
             reason = Unusable if answer.status in _UNREADABLE else Unanswered
             raise reason(self._client.name, f"answered {answer.status}")
         results: list[Result] = json.loads(answer.body)["results"]
         return results
 
-    async def _part(self, calls: Sequence[_Call]) -> Sequence[Result | Exception]:
+    async def _part(self, questions: Sequence[Question]) -> Sequence[Result | Exception]:
         try:
-            return await self._run(calls)
+            return await self._run(questions)
         except (TransportError, Unanswered) as error:
             # The other part has its own answer.
-            return [error] * len(calls)
+            return [error] * len(questions)
 
-    async def _send(self, calls: Sequence[_Call]) -> Response:
-        items = [{**c.item, "deadline_ms": max(0, c.deadline.remaining_ms())} for c in calls]
-        members = [c.traceparent for c in calls]
+    async def _send(self, questions: Sequence[Question]) -> Response:
+        items = [
+            {**q.item, **q.trace.fields, "deadline_ms": q.deadline.remaining_ms()}
+            for q in questions
+        ]
+        members = [q.trace.traceparent for q in questions]
         with self._telemetry.batch_span(f"{self._client.name} batch", members):
             return await self._client.request(
-                "POST", self._path, body=to_json({"items": items}), retryable=True
+                "POST",
+                self._path,
+                body=to_json({"items": items}),
+                deadline=max(q.deadline for q in questions),
+                retryable=True,
             )

@@ -1,182 +1,161 @@
-"""The way of an operation: its intent is stored, its steps are taken, its outcome is recorded.
+"""The way of a wave: intents are stored, services asked, money moved, outcomes recorded.
 
-An answer is given after the commit that holds it. What has no outcome yet is answered as such, and
-finished by whoever sees it when its lease ran out.
+One coroutine takes all operations of a wave from their claim to their answers. An answer is given
+after the commit that holds it. What has no outcome yet is answered as such, and finished by whoever
+sees it when its lease ran out.
 """
 
-from dataclasses import dataclass, replace
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from opentelemetry.trace import get_current_span
-
-from kurs.calls import Deadline
-from kurs.data.database import Database
-from kurs.data.writer import Writer
-from kurs.kernel.batching import BatchMetrics
+from kurs.kernel.batching import PATIENCE_SECONDS, Batcher, BatchMetrics, Outcome, alone
 from kurs.kernel.clock import monotonic
-from kurs.kernel.errors import Problem
-from kurs.telemetry import Telemetry, inject
-from payments import answers
-from payments.clients import Unanswered
-from payments.domain.beginning import Denied, Replay, Started
-from payments.domain.failure import Failure
-from payments.domain.identity import named
-from payments.domain.operation import Answer, Operation, Waiting
-from payments.domain.outcomes import Settled
-from payments.domain.refunds import Rate
-from payments.feed import Feed
-from payments.metrics import PaymentMetrics, span_attributes
-from payments.steps import Steps
-from payments.store import reads
-from payments.store.ops import Finish, Op, VersionConflict, Wait, keys_of
-from payments.store.writes import Written, apply
-from payments.waves import give_way
+from payments.assessment import Assessed, Assessor, Dependencies
+from payments.clients import Question
+from payments.domain.beginning import Started
+from payments.questions import Drive, Need
+from payments.records import Order, Records, Reply
+from payments.steps import Steps, Transfer
 
-_OWN_DATABASE = "database"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer to a caller, the payment that it is about, and whether it was given before."""
-
-    answer: Answer
-    payment_id: str
-    replayed: bool = False
+_LARGEST_WAVE = 200
+_LANES = 32
+"""Waves under way, where some take long."""
 
 
 class Flow:
-    """Carries operations out; each through the one writer of the store, twice."""
+    """Carries operations out by waves: what arrives during one is the next.
+
+    An idle system adds no delay, and the cost of each request and commit is divided by the wave. A
+    wave that waits for a service for longer than the patience of a batch holds up neither the
+    next one nor those of its own that do not need that service.
+    """
 
     def __init__(
         self,
         *,
-        database: Database,
+        dependencies: Dependencies,
+        assessor: Assessor,
         steps: Steps,
-        feed: Feed,
-        metrics: PaymentMetrics,
-        telemetry: Telemetry,
+        records: Records,
         batches: BatchMetrics,
     ) -> None:
-        self._database = database
-        self.steps = steps
-        self._feed = feed
-        self._metrics = metrics
-        self._log = telemetry.logger
-        self._tracer = telemetry.tracer
-        self._writer: Writer[Op, Written] = Writer(
-            database,
-            apply,
-            name="payments-writer",
-            keys=keys_of,
-            member=lambda op: op.traceparent,
+        self._wallet = dependencies.wallet
+        self._assessor = assessor
+        self._steps = steps
+        self._records = records
+        self._waves: Batcher[Order, Reply] = Batcher(
+            self._carry_out,
+            name="waves",
+            max_batch=_LARGEST_WAVE,
+            least=2,
+            lanes=_LANES,
             metrics=batches,
         )
-        self.close = self._writer.close
+        self._late: set[asyncio.Task[Any]] = set()
 
-    async def carry_out(self, op: Op, payment_id: str, deadline: Deadline) -> Reply | Denied:
-        """Begin an operation and take it to its answer; return why it may not begin, if so.
+    async def close(self) -> None:
+        """Wait for every wave."""
+        await self._waves.close()
+        while self._late:
+            await asyncio.wait(self._late)
 
-        Raises Problem when the store does not answer.
+    async def carry_out(self, orders: Sequence[Order]) -> list[Outcome[Reply]]:
+        """Begin operations with the next wave, and return their answers, in order.
+
+        In place of one is the Problem that says why it may not begin or what failed, and a future
+        where the answer comes later. Raises Overloaded when too many wait, and nothing has begun.
         """
-        begun = await self._commit(op)
-        if isinstance(begun, Replay):
-            self._metrics.replays.inc()
-            return Reply(begun.answer, payment_id, replayed=True)
-        if not isinstance(begun, Started):
-            assert begun is not None
-            return begun
-        try:
-            answer = await self.settle(begun, deadline)
-        except Unanswered as error:
-            answer = answers.unfinished(begun, error.waiting)
-        return Reply(answer, payment_id)
+        return await self._waves.submit_each(orders)
 
-    async def settle(self, started: Started, deadline: Deadline) -> Answer:
-        """Take an operation to its recorded outcome; raises Unanswered when there is none yet."""
-        begun = monotonic()
-        operation, payment = started.operation, started.payment
+    async def _carry_out(self, orders: Sequence[Order]) -> list[Outcome[Reply]]:
+        """Take one wave from claim to answers."""
+        begun = await self._records.begin(orders)
+        drives = [
+            Drive(each, order.deadline, order.trace)
+            for order, each in zip(orders, begun, strict=True)
+            if isinstance(each, Started)
+        ]
+        driven = iter(await self.drive(drives))
+        return [next(driven) if isinstance(each, Started) else each for each in begun]
+
+    async def drive(self, drives: Sequence[Drive]) -> list[Outcome[Reply]]:
+        """Take operations that have begun to their answers, in order, as `carry_out` does."""
+        since = monotonic()
+        parts: dict[Need, list[int]] = {}
+        for i, drive in enumerate(drives):
+            parts.setdefault(self._assessor.need(drive), []).append(i)
+        if len(parts) == 1:
+            (need,) = parts
+            return [*await self._end(drives, await self._assess(need, drives), since)]
+        asked = {
+            asyncio.create_task(self._assess(need, [drives[i] for i in places])): places
+            for need, places in parts.items()
+        }
+        if asked:
+            await asyncio.wait(asked, timeout=PATIENCE_SECONDS)
+        together: dict[int, Assessed | Exception] = {}
+        replies: dict[int, Outcome[Reply]] = {}
+        for task, places in asked.items():
+            if task.done():
+                together.update(zip(places, task.result(), strict=True))
+            else:
+                late = self._end_late([drives[i] for i in places], task, since)
+                replies.update(zip(places, late, strict=True))
+        ended = await self._end([drives[i] for i in together], list(together.values()), since)
+        replies.update(zip(together, ended, strict=True))
+        return [replies[i] for i in range(len(drives))]
+
+    async def _assess(self, need: Need, drives: Sequence[Drive]) -> list[Assessed | Exception]:
         try:
-            settled = await self.steps.drive(started, deadline)
-            answer = await self._record(started, settled)
-        except Unanswered as error:
-            self._metrics.processing.labels(error.dependency).inc()
-            self._log.warning(
-                "outcome open",
-                **named(operation.operation_id),
-                waits_for=error.waiting.service,
-                error=error,
-            )
-            await self._keep(operation, error.waiting)
-            raise
-        self._meet_unknown(operation, settled.failure or settled.payment.failure)
-        span = get_current_span()
-        if span.is_recording():
-            span.set_attributes(span_attributes(operation, settled.payment))
-        self._log.info(
-            "operation",
-            kind=operation.kind,
-            actor=operation.actor,
-            merchant=payment.merchant,
-            payment_id=payment.payment_id,
-            operation_id=operation.operation_id,
-            payment_status=settled.payment.status,
-            status=answer.status,
-            duration_ms=round((monotonic() - begun) * 1000, 1),
+            return await self._assessor.assess(need, drives)
+        except Exception as error:
+            return [error] * len(drives)
+
+    def _end_late(
+        self,
+        drives: Sequence[Drive],
+        assessing: "asyncio.Task[list[Assessed | Exception]]",
+        since: float,
+    ) -> "Iterator[asyncio.Future[Reply]]":
+        """Let a part of a wave that is slow go on as a wave of its own."""
+
+        async def end() -> list[Reply | Exception]:
+            return await self._end(drives, await assessing, since)
+
+        async def one(place: int) -> Reply:
+            reply: Reply | Exception = (await ending)[place]
+            if isinstance(reply, Exception):
+                raise reply
+            return reply
+
+        ending = self._keep(asyncio.create_task(end()))
+        return (self._keep(asyncio.create_task(one(i))) for i in range(len(drives)))
+
+    def _keep(self, task: "asyncio.Task[Any]") -> "asyncio.Task[Any]":
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        return task
+
+    async def _end(
+        self, drives: Sequence[Drive], assessed: Sequence[Assessed | Exception], since: float
+    ) -> list[Reply | Exception]:
+        """Move the money, and record the outcomes."""
+        taken = [
+            alone(self._steps.take, drive.started, each)
+            for drive, each in zip(drives, assessed, strict=True)
+        ]
+        moving = [
+            (drive, step)
+            for drive, step in zip(drives, taken, strict=True)
+            if isinstance(step, Transfer)
+        ]
+        results = await self._wallet.ask(
+            [Question(step.item, drive.deadline, drive.trace) for drive, step in moving]
         )
-        return answer
-
-    async def _keep(self, operation: Operation, waiting: Waiting) -> None:
-        """Keep why an operation is open, for whoever asks; that it is open does not rest on it."""
-        if waiting == operation.waiting or waiting.service == _OWN_DATABASE:
-            return
-        try:
-            await self._commit(Wait(operation, waiting))
-        except Problem as problem:
-            self._log.warning(
-                "reason not kept", **named(operation.operation_id), error=problem.detail
-            )
-
-    def _meet_unknown(self, operation: Operation, failure: Failure | None) -> None:
-        """Say aloud that a service refused for a reason that this release does not know."""
-        if failure is None or failure.is_known:
-            return
-        self._metrics.unknown_codes.inc()
-        self._log.error(
-            "refused with an unknown code",
-            **named(operation.operation_id),
-            reason=failure.code,
-            error=failure.message,
-        )
-
-    async def _record(self, started: Started, settled: Settled) -> Answer:
-        before, operation, after = started.payment, started.operation, settled.payment
-        if after.active_operation is not None:
-            after = replace(after, active_operation=None)
-        answer = answers.finished(operation, replace(settled, payment=after))
-        give_way()
-        try:
-            old_rate = settled.refund is not None and settled.refund.rate is Rate.PAYMENT
-            done = Finish(before, after, operation, answer, settled.cause, old_rate=old_rate)
-            await self._commit(done)
-        except VersionConflict:
-            return await self._answer_of_another(started)
-        except Problem as problem:
-            raise Unanswered(_OWN_DATABASE, problem.detail) from problem
-        self._feed.wake()
-        self._metrics.finished(operation.kind, before, after)
-        if settled.refund is not None:
-            self._metrics.refunded(after, operation.amount, settled.refund.rate)
-        return answer
-
-    async def _commit(self, op: Op) -> Written:
-        if not get_current_span().is_recording():
-            return await self._writer.submit(op)
-        # The payment's wait for the transaction that it shares with others.
-        with self._tracer.start_as_current_span(f"payments {type(op).__name__.lower()}"):
-            return await self._writer.submit(replace(op, traceparent=inject()))
-
-    async def _answer_of_another(self, started: Started) -> Answer:
-        name = started.operation.operation_id
-        stored = await self._database.read(lambda c: reads.find_operation(c, name))
-        if stored is None or stored.answer is None:
-            raise Unanswered("payments", "another process works on this operation")
-        return stored.answer
+        moved = iter(results)
+        settled = [
+            alone(self._steps.end, step, next(moved)) if isinstance(step, Transfer) else step
+            for step in taken
+        ]
+        return await self._records.end(drives, settled, since)

@@ -37,7 +37,7 @@ from payments.errors import (
 from payments.event_answers import events_bytes
 from payments.event_stream import HEADERS, EventStream, stream_of
 from payments.feed import Feed
-from payments.flow import Reply
+from payments.records import Reply
 from payments.schemas import (
     MAX_POSITION,
     ActionRequest,

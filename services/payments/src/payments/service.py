@@ -1,5 +1,6 @@
 """The use cases of payments: what a request becomes, and who may ask for it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from opentelemetry.trace import format_trace_id, get_current_span
@@ -7,12 +8,12 @@ from opentelemetry.trace import format_trace_id, get_current_span
 from kurs.calls import Deadline, current_deadline
 from kurs.data.database import Database
 from kurs.kernel.accounts import shown
-from kurs.kernel.batching import BatchMetrics
+from kurs.kernel.batching import settled
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import MICROS, Clock
 from kurs.kernel.errors import Problem, Unavailable
 from kurs.kernel.money import InvalidAmount, parse_amount
-from kurs.telemetry import Telemetry, inject
+from kurs.telemetry import Telemetry, Trace, inject
 from kurs.telemetry.audit_log import audit
 from payments.accounts import Account, AccountDirectory, Named
 from payments.clients import Unanswered
@@ -26,15 +27,17 @@ from payments.errors import (
     FourEyes,
     PaymentNotFound,
     RefundNotPermitted,
-    problem_of,
 )
-from payments.flow import Flow, Reply
+from payments.flow import Flow
+from payments.questions import Drive
+from payments.records import Order, Reply
 from payments.schemas import PaymentRequest
 from payments.settings import PaymentsSettings
 from payments.store import reads
-from payments.store.ops import Begin, Claim, Op
-from payments.waves import Waves
+from payments.store.ops import Begin, Claim
 
+Result = Reply | Exception
+"""An answer, or why there is none."""
 _AUDITED = {200: "done", 202: "open", 400: "failed"}
 
 
@@ -49,7 +52,6 @@ class PaymentService:
         accounts: AccountDirectory,
         settings: PaymentsSettings,
         telemetry: Telemetry,
-        batches: BatchMetrics,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -58,7 +60,6 @@ class PaymentService:
         self._settings = settings
         self._log = telemetry.logger
         self._clock = clock
-        self._waves = Waves(metrics=batches)
 
     async def pay(self, caller: Caller, asked: PaymentRequest, key: str, request_id: str) -> Reply:
         """Make a payment once, however often it is asked for. Raises Problem.
@@ -69,16 +70,16 @@ class PaymentService:
         source = shown(merchant, asked.source_account)
         destination = shown(merchant, asked.destination_account)
         # What it is between is so from its beginning, whatever these names come to mean.
+        deadline = self._deadline()
         payer, payee = await self._accounts.prepare(
-            (Named(merchant, source), Named(merchant, destination)), self._deadline()
+            (Named(merchant, source), Named(merchant, destination)), deadline
         )
         claim = self._claim(
             caller, asked, key, request_id,
             amount=amount, source_account=source, destination_account=destination,
             payer=payer, payee=payee,
         )  # fmt: skip
-        async with self._waves.place():
-            return await self._carry_out(claim, claim.payment.payment_id)
+        return await self._carry_out(claim, claim.payment.payment_id, deadline)
 
     async def act(
         self, kind: Kind, caller: Caller, payment_id: str, *, amount: int = 0, key: str = ""
@@ -87,6 +88,12 @@ class PaymentService:
 
         Raises Problem: PaymentNotFound, OperationConflict, OperationInProgress, KeyReused.
         """
+        begin = self._begin(kind, caller, payment_id, amount=amount, key=key)
+        return await self._carry_out(begin, payment_id, self._deadline())
+
+    def _begin(
+        self, kind: Kind, caller: Caller, payment_id: str, *, amount: int = 0, key: str = ""
+    ) -> Begin:
         uid = f"{caller.merchant}:{payment_id}"
         name = identity.operation_id(kind, uid, key)
         operation = Operation(
@@ -101,7 +108,7 @@ class PaymentService:
             lease_until=self._lease(),
             traceparent=inject(),
         )
-        return await self._carry_out(Begin(operation), payment_id)
+        return Begin(operation)
 
     async def capture(
         self, caller: Caller, payment_id: str, amount: str | None, *, key: str
@@ -138,7 +145,10 @@ class PaymentService:
         else:
             # Of an earlier release: what it says is an id of the ledger.
             named = Named(None, payment.destination_account)
-        return await self._accounts.find(named, self._deadline())
+        (found,) = await self._accounts.find((named,), self._deadline())
+        if isinstance(found, Unanswered):
+            raise found
+        return found
 
     async def decide(self, kind: Kind, caller: Caller, payment_id: str, *, key: str) -> Reply:
         """Approve or refuse a payment in review: as `act`, and raises FourEyes."""
@@ -163,28 +173,37 @@ class PaymentService:
             raise PaymentNotFound
         return found
 
-    async def resume(self, started: Started) -> None:
-        """Drive an operation that somebody left; raises Unanswered when it is still open."""
-        await self._flow.settle(started, self._deadline())
+    async def resume(self, left: Sequence[Started], traces: Sequence[Trace]) -> Sequence[Result]:
+        """Drive operations that somebody left; return what became of each, in order."""
+        deadline = self._deadline()
+        drives = [Drive(s, deadline, t) for s, t in zip(left, traces, strict=True)]
+        return await settled(await self._flow.drive(drives))
 
-    async def expire(self, payment: Payment) -> None:
-        """Release a hold that ran out; a no-op when somebody else works on the payment."""
-        caller = Caller(payment.merchant, "expiry")
-        try:
-            await self.act(Kind.EXPIRE, caller, payment.payment_id)
-        except Problem as problem:
-            self._log.info(
-                "hold not expired",
-                merchant=payment.merchant,
-                payment_id=payment.payment_id,
-                error=problem.detail,
+    async def expire(self, overdue: Sequence[Payment], traces: Sequence[Trace]) -> Sequence[Result]:
+        """Release holds that ran out; return what became of each, in order.
+
+        That is a Problem when somebody else works on the payment.
+        """
+        if not overdue:
+            return []
+        deadline = self._deadline()
+        orders = [
+            Order(
+                self._begin(Kind.EXPIRE, Caller(p.merchant, "expiry"), p.payment_id),
+                p.payment_id,
+                deadline,
+                trace,
             )
+            for p, trace in zip(overdue, traces, strict=True)
+        ]
+        return await settled(await self._flow.carry_out(orders))
 
-    async def _carry_out(self, op: Op, payment_id: str) -> Reply:
-        reply = await self._flow.carry_out(op, payment_id, self._deadline())
-        if isinstance(reply, Reply):
-            return reply
-        raise problem_of(reply)
+    async def _carry_out(self, op: Claim | Begin, payment_id: str, deadline: Deadline) -> Reply:
+        order = Order(op, payment_id, deadline, Trace.here())
+        (reply,) = await settled(await self._flow.carry_out((order,)))
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     def _claim(
         self, caller: Caller, asked: PaymentRequest, key: str, request_id: str, **read: Any

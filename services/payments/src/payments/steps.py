@@ -1,16 +1,17 @@
-"""What an operation of each kind asks of others, in order; what the answers mean is the domain's.
+"""What an operation of each kind asks of the ledger; what the answers mean is the domain's.
 
 Whoever drives an operation again (a retry, the sweeper, another replica) ends at the same outcome:
 the ledger keeps the first transfer under an operation's id, and before a payment that was taken
 over fails, its id is burnt there.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple
 
-from kurs.calls import Deadline
-from kurs.contracts.wallet import TransferItem
+from kurs.contracts.wallet import TransferItem, TransferResult
 from kurs.kernel.clock import MICROS, Clock
-from payments.assessment import Assessor, Declined, Dependencies
+from payments.assessment import Assessed
 from payments.clients import Unanswered, Unusable
 from payments.domain import outcomes, transfers
 from payments.domain.beginning import Started
@@ -19,25 +20,25 @@ from payments.domain.ledger import Result, Unreadable, read_result
 from payments.domain.moves import HELD, Kind
 from payments.domain.outcomes import Settled
 from payments.domain.payment import Payment
-from payments.domain.refunds import Refund, at_payments_rate, at_present_rate, is_late
+from payments.domain.refunds import Refund, at_payments_rate, at_present_rate
+from payments.questions import Declined, Priced
 from payments.settings import PaymentsSettings
-from payments.waves import together
 
-Step = Callable[[Started, Deadline], Awaitable[Settled]]
+
+class Transfer(NamedTuple):
+    """What is asked of the ledger, and what its answer, at a moment, means."""
+
+    item: TransferItem
+    means: Callable[[Result, int], Settled]
+
+
+Step = Callable[[Started, Assessed | Exception], Transfer | Settled]
 
 
 class Steps:
-    """Takes operations from their intent to their outcome; nothing is recorded here."""
+    """Takes operations from what is known of them to their outcome; nothing is asked here."""
 
-    def __init__(
-        self,
-        dependencies: Dependencies,
-        settings: PaymentsSettings,
-        clock: Clock,
-        assessor: Assessor,
-    ) -> None:
-        self._assessor = assessor
-        self._wallet = dependencies.wallet
+    def __init__(self, settings: PaymentsSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._of: Mapping[str, Step] = {
@@ -50,37 +51,44 @@ class Steps:
             Kind.REFUND: self._refund,
         }
 
-    async def drive(self, started: Started, deadline: Deadline) -> Settled:
-        """Return the outcome; raises Unanswered when it cannot be known yet."""
+    def take(self, started: Started, assessed: Assessed | Exception) -> Transfer | Settled:
+        """Return the transfer that an operation needs, or its outcome if it needs none.
+
+        Raises Unanswered when neither can be known yet.
+        """
+        return self._of[started.operation.kind](started, assessed)
+
+    def end(self, transfer: Transfer, result: TransferResult | Exception) -> Settled:
+        """Return the outcome that the ledger's answer means; raises Unanswered without one."""
+        if isinstance(result, Exception):
+            raise result
         try:
-            return await self._of[started.operation.kind](started, deadline)
+            return transfer.means(read_result(result), self._clock.now())
         except Unreadable as error:
             raise Unusable("wallet", str(error)) from error
 
-    async def _pay(self, started: Started, deadline: Deadline) -> Settled:
+    def _pay(self, started: Started, assessed: Assessed | Exception) -> Transfer | Settled:
         payment, operation = started.payment, started.operation
-        assessed = await self._assess(started, deadline)
-        await together()
+        if isinstance(assessed, Unanswered):
+            assessed = self._given_up(started, assessed)
         if isinstance(assessed, Payment):
             moved = self._moved(assessed)
-            result = await self._ask(transfers.pay(moved, operation), deadline)
-            return outcomes.paid(assessed, moved, result, self._clock.now())
-        payment, failure = assessed.payment, assessed.failure
+            means = partial(outcomes.paid, assessed, moved)
+            return Transfer(transfers.pay(moved, operation), means)
+        payment, failure = _declined(assessed)
         if started.fresh:
             return outcomes.failed(payment, failure, self._clock.now())
-        result = await self._ask(transfers.cancel(payment, operation, failure), deadline)
-        return outcomes.burnt(payment, failure, result, self._clock.now())
+        item = transfers.cancel(payment, operation, failure)
+        return Transfer(item, partial(outcomes.burnt, payment, failure))
 
-    async def _assess(self, started: Started, deadline: Deadline) -> Payment | Declined:
-        """Ask whether the payment may go on; nobody asks for ever."""
-        try:
-            return await self._assessor.assess(started.payment, deadline)
-        except Unanswered as error:
-            waited = self._clock.now() - started.payment.created_at
-            if started.fresh or waited <= self._settings.give_up_seconds * MICROS:
-                raise
-            failure = Failure(FailureCode.TIMED_OUT, f"no outcome in time: {error}")
-            return Declined(started.payment, failure)
+    def _given_up(self, started: Started, error: Unanswered) -> Declined:
+        """Decline what nobody could judge for long; nobody asks for ever. Raises Unanswered."""
+        waited = self._clock.now() - started.payment.created_at
+        if started.fresh or waited <= self._settings.give_up_seconds * MICROS:
+            raise error
+        return Declined(
+            started.payment, Failure(FailureCode.TIMED_OUT, f"no outcome in time: {error}")
+        )
 
     def _moved(self, payment: Payment) -> Payment:
         """Return the payment as it will be once its money is moved, or held."""
@@ -92,39 +100,41 @@ class Steps:
         expires_at = payment.created_at + round(seconds * MICROS)
         return payment.move(status, at=at, hold_expires_at=expires_at)
 
-    async def _capture(self, started: Started, deadline: Deadline) -> Settled:
+    def _capture(self, started: Started, _: Assessed | Exception) -> Transfer:
         payment, operation = started.payment, started.operation
-        result = await self._ask(transfers.capture(payment, operation), deadline)
-        return outcomes.captured(payment, operation, result, self._clock.now())
+        item = transfers.capture(payment, operation)
+        return Transfer(item, partial(outcomes.captured, payment, operation))
 
-    async def _release(self, started: Started, deadline: Deadline) -> Settled:
+    def _release(self, started: Started, _: Assessed | Exception) -> Transfer:
         payment, operation = started.payment, started.operation
-        result = await self._ask(transfers.release(payment, operation), deadline)
-        return outcomes.released(payment, operation, result, self._clock.now())
+        item = transfers.release(payment, operation)
+        return Transfer(item, partial(outcomes.released, payment, operation))
 
-    async def _refund(self, started: Started, deadline: Deadline) -> Settled:
+    def _refund(self, started: Started, assessed: Assessed | Exception) -> Transfer | Settled:
         payment, operation = started.payment, started.operation
         try:
-            refund = await self._priced_refund(started, deadline)
+            refund = self._priced(started, assessed)
         except Refusal as refusal:
             if started.fresh:
                 return Settled(payment, "refused", refusal.failure)
             # Whoever drove it before may have had a price.
-            result = await self._ask(transfers.cancel(payment, operation), deadline)
-            at = self._clock.now()
-            return outcomes.unrefunded(payment, operation, refusal.failure, result, at)
-        result = await self._ask(transfers.refund(payment, operation, refund), deadline)
-        return outcomes.refunded(payment, operation, refund, result, self._clock.now())
+            means = partial(outcomes.unrefunded, payment, operation, refusal.failure)
+            return Transfer(transfers.cancel(payment, operation), means)
+        means = partial(outcomes.refunded, payment, operation, refund)
+        return Transfer(transfers.refund(payment, operation, refund), means)
 
-    async def _priced_refund(self, started: Started, deadline: Deadline) -> Refund:
-        payment, operation = started.payment, started.operation
-        window = round(self._settings.refund_rate_window_seconds * MICROS)
-        late = is_late(payment, operation.created_at, window)
-        if late or not await self._assessor.may_give_back(payment, deadline):
-            priced = await self._assessor.price_back(payment, operation.amount, deadline)
-            return at_present_rate(payment, *priced)
+    def _priced(self, started: Started, price: Assessed | Exception) -> Refund:
+        """Return the refund at the price that was asked for; raises Refusal and Unanswered."""
+        if isinstance(price, Exception):
+            raise price
+        if isinstance(price, Priced):
+            return at_present_rate(started.payment, *price)
         spread = self._settings.refund_returns_spread
-        return at_payments_rate(payment, operation.amount, returns_spread=spread)
+        return at_payments_rate(started.payment, started.operation.amount, returns_spread=spread)
 
-    async def _ask(self, item: TransferItem, deadline: Deadline) -> Result:
-        return read_result(await self._wallet.call(item, deadline))
+
+def _declined(assessed: Assessed | Exception) -> Declined:
+    if isinstance(assessed, Exception):
+        raise assessed
+    assert isinstance(assessed, Declined)
+    return assessed

@@ -1,13 +1,14 @@
 """The sweeper: finishes what a crash or a timeout left, on any replica, each thing once."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from collections.abc import Sequence
+
+from opentelemetry.trace import Span
 
 from kurs.data.database import Database
 from kurs.kernel.clock import MICROS, Clock
-from kurs.telemetry import Telemetry, carry_merchant, extract
-from payments.clients import Unanswered, Unusable
+from kurs.kernel.errors import Problem
+from kurs.telemetry import Telemetry, Trace, carry_merchant, extract
+from payments.clients import Unusable
 from payments.domain.beginning import Started
 from payments.domain.identity import named, operation_id
 from payments.domain.moves import Kind
@@ -20,8 +21,6 @@ from payments.store import leases, reads
 
 _BATCH = 100
 _HINT = "`python -m payments resume` takes it up again once the cause is gone"
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class Sweeper:
@@ -53,18 +52,11 @@ class Sweeper:
         taken = await self._database.write(lambda c: leases.take_over(c, self._terms(now)))
         for name in taken.set_aside:
             self._log.error("operation set aside", **named(name), hint=_HINT)
-        started = {each.operation.operation_id: each for each in taken.started}
-        results = await self._each(self._resume, started)
-        # Another service that did not answer says nothing against the operation.
-        excused = [
-            name
-            for name, result in zip(started, results, strict=True)
-            if isinstance(result, Unanswered) and not isinstance(result, Unusable)
-        ]
+        excused = await self._resume(taken.started)
         if excused:
             await self._database.write(lambda c: leases.excuse(c, excused))
         overdue = await self._database.read(lambda c: reads.overdue_holds(c, now, _BATCH))
-        await self._each(self._expire, {operation_id(Kind.EXPIRE, p): p for p in overdue})
+        await self._expire(overdue)
         await self._report(now)
         return len(taken.started)
 
@@ -78,37 +70,54 @@ class Sweeper:
             limit=_BATCH,
         )
 
-    async def _each(
-        self, work: Callable[[Item], Awaitable[Result]], items: Mapping[str, Item]
-    ) -> list[Result | BaseException]:
-        """Do `work` for all of `items`; one that fails leaves the others alone, and is logged.
+    async def _resume(self, left: Sequence[Started]) -> list[str]:
+        """Drive operations; return those whose last attempt is not to count against them.
 
-        `items` are by the id of an operation on their payment.
+        Another service that did not answer says nothing against the operation.
         """
-        results = await asyncio.gather(*map(work, items.values()), return_exceptions=True)
-        for name, result in zip(items, results, strict=True):
-            if isinstance(result, Exception) and not isinstance(result, Unanswered):
-                self._metrics.swept.labels("failed").inc()
-                self._log.error("sweeping failed", **named(name), exc_info=result)
-        return results
+        spans = [
+            self._span("payments resume", each.operation.traceparent, each.payment) for each in left
+        ]
+        results = await self._service.resume(left, [trace for _, trace in spans])
+        excused = []
+        for started, (span, _), result in zip(left, spans, results, strict=True):
+            span.end()
+            name = started.operation.operation_id
+            if isinstance(result, Exception):
+                self._failed(name, result)
+                continue
+            self._metrics.swept.labels("open" if result.open else "finished").inc()
+            if result.open is not None and not isinstance(result.open, Unusable):
+                excused.append(name)
+        return excused
 
-    async def _resume(self, started: Started) -> Unanswered | None:
-        """Drive an operation; return why it is still open."""
-        trace = extract(started.operation.traceparent, started.payment.trace_id)
-        with self._tracer.start_as_current_span("payments resume", trace):
-            carry_merchant(started.payment.merchant)
-            try:
-                await self._service.resume(started)
-            except Unanswered as error:
-                self._metrics.swept.labels("open").inc()
-                return error
-        self._metrics.swept.labels("finished").inc()
-        return None
-
-    async def _expire(self, payment: Payment) -> None:
+    async def _expire(self, overdue: Sequence[Payment]) -> None:
         # Log lines name the trace that the payment began in; it is over, and gets no more spans.
-        with self._tracer.start_as_current_span("payments expire", extract(None, payment.trace_id)):
-            await self._service.expire(payment)
+        spans = [self._span("payments expire", None, payment) for payment in overdue]
+        results = await self._service.expire(overdue, [trace for _, trace in spans])
+        for payment, (span, trace), result in zip(overdue, spans, results, strict=True):
+            span.end()
+            if isinstance(result, Problem):
+                with trace.current():
+                    self._log.info(
+                        "hold not expired",
+                        merchant=payment.merchant,
+                        payment_id=payment.payment_id,
+                        error=result.detail,
+                    )
+            elif isinstance(result, Exception):
+                self._failed(operation_id(Kind.EXPIRE, payment), result)
+
+    def _failed(self, name: str, error: Exception) -> None:
+        self._metrics.swept.labels("failed").inc()
+        self._log.error("sweeping failed", **named(name), exc_info=error)
+
+    def _span(self, name: str, traceparent: str | None, payment: Payment) -> tuple[Span, Trace]:
+        """Return the span of one operation, to be ended, and the trace that is current in it."""
+        began = extract(traceparent, payment.trace_id)
+        with self._tracer.start_as_current_span(name, began, end_on_exit=False) as span:
+            carry_merchant(payment.merchant)
+            return span, Trace.here()
 
     async def _report(self, now: int) -> None:
         left = await self._database.read(leases.backlog)

@@ -11,15 +11,24 @@ from simulation.topology import FIXED
 
 _APART_SECONDS = 8
 """How far clocks are apart, and how long a price is on its way."""
+_QUOTE_SECONDS = 60
+"""How long a quote holds."""
 _DIGITS = Fraction(1, 10**12)
 """A mid between two quoted currencies is a quotient, of so many digits at least."""
 Said = Mapping[str, Fraction]
 
 
 def check_rates(
-    payments: Iterable[Mapping[str, Any]], said: Sequence[Said], editions: Mapping[str, Edition]
+    payments: Iterable[Mapping[str, Any]],
+    said: Sequence[Said],
+    editions: Mapping[str, Edition],
+    brought: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Hold each payment's rate to what its source said, in time; raises BrokenPromise."""
+    """Hold each payment's rate to what its source said, in time; raises BrokenPromise.
+
+    `brought` are quotes that payments came with, by payment: such a rate was young when the quote
+    was made, which holds for a while.
+    """
     known: dict[tuple[str, str], set[str]] = {}
     for row in payments:
         if not row["exchange"]:
@@ -31,6 +40,9 @@ def check_rates(
         if exchange["spread_bps"] != edition.spread_bps * steps:
             raise BrokenPromise("the spread is the one in force", f"{row['payment_id']} {exchange}")
         _check_source(row, exchange, edition, pair, said, known)
+        quote = brought.get(row["payment_id"].replace("q", "p"), {})
+        held = _QUOTE_SECONDS if quote.get("quote_id") == exchange["quote_id"] else 0
+        _check_age(row, exchange, MAX_AGE_SECONDS + _APART_SECONDS + held)
 
 
 def _check_source(
@@ -50,8 +62,13 @@ def _check_source(
         known[pair] = {name for rates in said for name in _near(_mid(rates, pair))}
     if not edition.market or not known[pair] & _near(mid):
         raise BrokenPromise("a rate is one that its source said", seen)
-    if row["created_at"] - exchange["as_of"] > (MAX_AGE_SECONDS + _APART_SECONDS) * 1_000_000:
-        raise BrokenPromise("a rate that is too old is not used", seen)
+
+
+def _check_age(row: Mapping[str, Any], exchange: Mapping[str, Any], seconds: int) -> None:
+    if exchange["source"] == "fixed":
+        return
+    if row["created_at"] - exchange["as_of"] > seconds * 1_000_000:
+        raise BrokenPromise("a rate that is too old is not used", f"{row['payment_id']} {exchange}")
 
 
 def _mid(rates: Said, pair: tuple[str, str]) -> Fraction:

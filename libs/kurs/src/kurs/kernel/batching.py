@@ -1,16 +1,15 @@
 """Batch while busy: what arrives while a batch is in flight goes out together when it returns.
 
 No timer stands in between, so an idle system adds no delay; under load the cost of a commit or of
-an internal request is divided by the batch. A batch that takes long holds nothing that comes after
-it: the next one goes out beside it.
+an internal request is divided by the batch.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextvars import Context
+from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar, TypeVarTuple, Unpack, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -19,11 +18,14 @@ from kurs.kernel.errors import Overloaded, Problem, Unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
 
 PATIENCE_SECONDS = 0.25
 """After which the next batch no longer waits for the one in flight."""
 
-BatchRun = Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]]
+Outcome: TypeAlias = Result | Exception | asyncio.Future[Result]
+"""What a run gives for an item; a future where it comes later than that of the others."""
+BatchRun = Callable[[Sequence[Item]], Awaitable[Sequence[Outcome[Result]]]]
 
 
 class DeadlineExceeded(Unavailable):
@@ -58,19 +60,21 @@ class BatchMetrics:
 @dataclass(slots=True)
 class _Group(Generic[Item, Result]):
     items: Sequence[Item]
-    done: "asyncio.Future[list[Result | Exception]]"
+    done: "asyncio.Future[list[Outcome[Result]]]"
     expires: float | None
 
 
 class Batcher(Generic[Item, Result]):
     """Collects items and hands them to `run`, one batch at a time.
 
-    One that has been in flight for PATIENCE_SECONDS no longer counts: up to `lanes` are in flight
-    then.
+    `run` returns one result or exception per item, in order, or a future for one that would hold
+    up the others. When it raises, each item of that batch gets the exception, or, with `isolate`,
+    is run again alone, so that one bad item cannot fail its neighbours (`run` must then be safe to
+    repeat).
 
-    `run` returns one result or exception per item, in order. When it raises, each item of that
-    batch gets the exception, or, with `isolate`, is run again alone, so that one bad item cannot
-    fail its neighbours (`run` must then be safe to repeat).
+    What arrives waits while `least` items or more are in flight: with 2, one alone holds nobody
+    up. A batch that has been in flight for PATIENCE_SECONDS no longer counts: up to `lanes` are in
+    flight then.
     """
 
     def __init__(
@@ -81,18 +85,24 @@ class Batcher(Generic[Item, Result]):
         max_batch: int = 500,
         max_queue: int = 10_000,
         isolate: bool = False,
+        least: int = 1,
         lanes: int = 1,
         metrics: BatchMetrics | None = None,
     ) -> None:
         self._run = run
-        self._lanes = lanes
         self._max_batch = max_batch
         self._max_queue = max_queue
         self._isolate = isolate
+        self._least = least
+        self._lanes = max(lanes, least)
         self._queue: deque[_Group[Item, Result]] = deque()
         self._waiting = 0
-        self._workers: set[asyncio.Task[None]] = set()
-        self._slow = 0
+        self._counted = 0
+        self._scheduled = False
+        self._in_flight: set[asyncio.Task[None]] = set()
+        # A batch serves everyone, so it must not inherit the deadline and the span of whoever
+        # happens to start it: it has what there was when the app was composed.
+        self._context = copy_context()
         metrics = metrics or BatchMetrics(CollectorRegistry())
         self._size = metrics.size.labels(name)
         self._seconds = metrics.seconds.labels(name)
@@ -107,15 +117,23 @@ class Batcher(Generic[Item, Result]):
         `expires` is a `monotonic()` moment after which the item is not sent any more
         (DeadlineExceeded). Raises Overloaded when `max_queue` items wait.
         """
-        result = (await self.submit_many((item,), expires=expires))[0]
-        if isinstance(result, Exception):
-            raise result
-        return result
+        (outcome,) = await self.submit_each((item,), expires=expires)
+        if isinstance(outcome, asyncio.Future):
+            return await outcome
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     async def submit_many(
         self, items: Sequence[Item], *, expires: float | None = None
     ) -> list[Result | Exception]:
         """Return one result or exception per item, in order; the items travel together."""
+        return await settled(await self.submit_each(items, expires=expires))
+
+    async def submit_each(
+        self, items: Sequence[Item], *, expires: float | None = None
+    ) -> list[Outcome[Result]]:
+        """Return what `run` gave for each item, without waiting for what comes later."""
         if self._waiting + len(items) > self._max_queue:
             self._shed_full.inc(len(items))
             raise Overloaded("too much is waiting", headers={"retry-after": "1"})
@@ -123,58 +141,35 @@ class Batcher(Generic[Item, Result]):
         group: _Group[Item, Result] = _Group(items, loop.create_future(), expires)
         self._queue.append(group)
         self._waiting += len(items)
-        if len(self._workers) == self._slow:
-            self._start_worker()
+        self._schedule()
         return await group.done
 
     async def close(self) -> None:
         """Wait until everything that waits has gone out and come back."""
-        while self._workers:
-            await asyncio.wait(self._workers)
-
-    def _start_worker(self) -> None:
-        """Let one more worker send, unless as many as may be are under way."""
-        if len(self._workers) < self._lanes:
-            # An empty context: the worker serves everyone, so it must not inherit the deadline
-            # and the span of whoever happened to start it.
-            loop = asyncio.get_running_loop()
-            self._workers.add(loop.create_task(self._work(), context=Context()))
-
-    async def _work(self) -> None:
-        try:
-            while self._queue and len(self._workers) - self._slow <= 1:
-                # One turn of the loop: what is ready to join this batch joins it.
+        while self._queue or self._in_flight:
+            if self._in_flight:
+                await asyncio.wait(self._in_flight)
+            else:
                 await asyncio.sleep(0)
-                groups = self._take()
-                if groups:
-                    await self._send_in_time(groups)
-        finally:
-            # Not by a callback of the task, which comes a turn later: what is submitted until then
-            # would find a worker that no longer looks.
-            worker = asyncio.current_task()
-            assert worker is not None
-            self._workers.discard(worker)
 
-    async def _send_in_time(self, groups: list[_Group[Item, Result]]) -> None:
-        """Send a batch, and let another worker go on when it takes too long."""
-        if self._lanes == 1:
-            await self._send(groups)
-            return
-        slow = False
+    def _schedule(self) -> None:
+        if self._queue and self._may_depart() and not self._scheduled:
+            self._scheduled = True
+            # One turn of the loop: what is ready to join this batch joins it.
+            asyncio.get_running_loop().call_soon(self._depart, context=self._context)
 
-        def lose_patience() -> None:
-            nonlocal slow
-            slow = True
-            self._slow += 1
-            if self._queue:
-                self._start_worker()
+    def _depart(self) -> None:
+        self._scheduled = False
+        if self._may_depart() and (groups := self._take()):
+            self._counted += sum(len(group.items) for group in groups)
+            task = asyncio.get_running_loop().create_task(
+                self._send(groups), context=self._context.copy()
+            )
+            self._in_flight.add(task)
+        self._schedule()
 
-        timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, lose_patience)
-        try:
-            await self._send(groups)
-        finally:
-            timer.cancel()
-            self._slow -= slow
+    def _may_depart(self) -> bool:
+        return self._counted < self._least and len(self._in_flight) < self._lanes
 
     def _take(self) -> list[_Group[Item, Result]]:
         now = monotonic()
@@ -197,8 +192,23 @@ class Batcher(Generic[Item, Result]):
     async def _send(self, groups: list[_Group[Item, Result]]) -> None:
         items = [item for group in groups for item in group.items]
         self._size.observe(len(items))
-        started = monotonic()
+        started, counted = monotonic(), len(items)
+
+        def let_others_go() -> None:
+            nonlocal counted
+            self._counted -= counted
+            counted = 0
+            self._schedule()
+
+        patience = None
+        if self._lanes > 1:
+            patience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, let_others_go)
         results = await self._results(items)
+        if patience is not None:
+            patience.cancel()
+        # Not by a callback of the task, which comes a turn later.
+        self._in_flight.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+        let_others_go()
         self._seconds.observe(monotonic() - started)
         position = 0
         for group in groups:
@@ -207,12 +217,34 @@ class Batcher(Generic[Item, Result]):
                 group.done.set_result(results[position:end])
             position = end
 
-    async def _results(self, items: list[Item]) -> list[Result | Exception]:
+    async def _results(self, items: list[Item]) -> list[Outcome[Result]]:
         try:
             results = list(await self._run(items))
+            assert len(results) == len(items), "one result per item"
         except Exception as error:
             if not self._isolate or len(items) == 1 or isinstance(error, Problem):
                 return [error] * len(items)
             return [r for item in items for r in await self._results([item])]
-        assert len(results) == len(items), "one result per item"
         return results
+
+
+async def settled(outcomes: Sequence[Outcome[Result]]) -> list[Result | Exception]:
+    """Return the results and exceptions, also those that come later."""
+    late = [outcome for outcome in outcomes if isinstance(outcome, asyncio.Future)]
+    if late:
+        await asyncio.wait(late)
+    return [_outcome(o) if isinstance(o, asyncio.Future) else o for o in outcomes]
+
+
+def _outcome(late: "asyncio.Future[Any]") -> Any:
+    if late.cancelled():
+        return RuntimeError("it was given up")
+    return late.exception() or late.result()
+
+
+def alone(work: Callable[[Unpack[Arguments]], Result], *of: *Arguments) -> Result | Exception:
+    """Do what one item of a batch needs; what it raises is its own result, and nobody else's."""
+    try:
+        return work(*of)
+    except Exception as error:
+        return error

@@ -4,6 +4,7 @@ from kurs.telemetry.baggage import carry_merchant, propagated
 from kurs.telemetry.metrics import Metrics, render_metrics
 from kurs.telemetry.middleware import CLIENT_GONE, TelemetryMiddleware, request_durations
 from kurs.telemetry.service import Telemetry
+from kurs.telemetry.trace import Trace
 from kurs.telemetry.tracing import extract, inject
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Metrics",
     "Telemetry",
     "TelemetryMiddleware",
+    "Trace",
     "carry_merchant",
     "extract",
     "inject",

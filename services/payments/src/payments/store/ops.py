@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from payments.domain.operation import Answer, Operation, Waiting
 from payments.domain.payment import Payment
+from payments.domain.refunds import Rate, Refund
 
 
 class VersionConflict(Exception):
@@ -31,7 +32,7 @@ class Begin:
 class Finish:
     """Record the outcome of an operation: the payment as it now is, and the first answer.
 
-    `old_rate` tells that it gave money back across currencies at the payment's rate.
+    `refund` is what was given back, if so.
     """
 
     before: Payment
@@ -39,8 +40,13 @@ class Finish:
     operation: Operation
     answer: Answer
     cause: str
-    old_rate: bool = False
+    refund: Refund | None = None
     traceparent: str | None = None
+
+    @property
+    def old_rate(self) -> bool:
+        """Whether it gave money back across currencies at the payment's rate."""
+        return self.refund is not None and self.refund.rate is Rate.PAYMENT
 
 
 @dataclass(frozen=True, slots=True)
