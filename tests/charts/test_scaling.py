@@ -1,5 +1,7 @@
 """Who owns the number of pods, and what an environment promises about it."""
 
+import json
+
 import pytest
 from tests.charts.conftest import ENVIRONMENTS, SERVICES, Refused, Render, of_kind
 
@@ -63,3 +65,81 @@ def test_an_embedded_database_has_one_pod_and_never_two_at_once(render: Render) 
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
     assert "wallet-database" in of_kind(documents, "PersistentVolumeClaim")
     assert not [name for name in of_kind(documents, "Job") if name.startswith("wallet")]
+
+
+def test_another_autoscaler_owns_the_number_alone(render: Render) -> None:
+    documents = render("kurs", "dev", "--set", "wallet.autoscaling.external=true")
+
+    assert "replicas" not in of_kind(documents, "Deployment")["wallet"]["spec"]
+    assert "wallet" not in of_kind(documents, "HorizontalPodAutoscaler")
+    assert "wallet" in of_kind(documents, "PodDisruptionBudget")
+
+
+def test_two_autoscalers_are_refused(render: Render) -> None:
+    with pytest.raises(Refused, match=r"autoscaling\.external"):
+        render("kurs", "staging", "--set", "wallet.autoscaling.external=true")
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(247, False), (248, True), (0, True)])
+def test_more_connections_than_the_server_lets_in_are_refused(
+    render: Render, limit: int, fits: bool
+) -> None:
+    told = ("--set", f"global.database.maxConnections={limit}")
+
+    # (12 + 8 + 8 pods, and one more of each during an update) times 8.
+    if fits:
+        assert render("kurs", "production", *told)
+    else:
+        with pytest.raises(Refused, match=r"248 connections .*the server lets in 247"):
+            render("kurs", "production", *told)
+
+
+def test_the_pool_of_a_service_counts(render: Render) -> None:
+    chosen = "global.database.maxConnections=50,wallet.settings.KURS_DATABASE_CONNECTIONS"
+
+    with pytest.raises(Refused, match=r"wallet 5 \* 20"):
+        render("kurs", "staging", "--set", f"{chosen}=20")
+
+
+def test_the_bundled_server_tells_itself(render: Render) -> None:
+    with pytest.raises(Refused, match="48 connections"):
+        render("kurs", "dev", "--set-string", "postgresql.parameters.max_connections=40")
+
+
+def test_a_chart_alone_counts_its_own(render: Render) -> None:
+    with pytest.raises(Refused, match=r"wallet 2 \* 8"):
+        render("wallet", "", "--set", "database.kind=postgresql,global.database.maxConnections=15")
+
+
+def test_a_service_is_exposed_as_the_cloud_wants_it(render: Render) -> None:
+    told = {
+        "type": "LoadBalancer",
+        "annotations": {"service.example.com/scheme": "internal"},
+        "loadBalancerClass": "example.com/nlb",
+        "loadBalancerSourceRanges": ["203.0.113.0/24", "2001:db8::/32"],
+        "externalTrafficPolicy": "Local",
+    }
+    rendered = render("api-gateway", "", "--set-json", f"service={json.dumps(told)}")
+    service = of_kind(rendered, "Service")["api-gateway"]
+
+    assert service["metadata"]["annotations"] == told.pop("annotations")
+    assert service["spec"].items() >= told.items()
+
+
+def test_a_route_ends_requests_and_no_streams(render: Render) -> None:
+    route = "httpRoute.enabled=true,httpRoute.parentRefs[0].name=public"
+    rendered = render("api-gateway", "", "--set", route)
+    streams, rest = of_kind(rendered, "HTTPRoute")["api-gateway"]["spec"]["rules"]
+
+    assert streams["matches"] == [{"path": {"type": "Exact", "value": "/payments/events"}}]
+    assert streams["timeouts"] == {"request": "0s"}
+    assert rest["timeouts"] == {"request": "30s"}
+
+
+def test_names_are_asked_for_on_the_ports_of_dns_pods(render: Render) -> None:
+    documents = render("kurs", "dev", "--set-json", "global.network.dns=[]")
+    for name, policy in of_kind(documents, "NetworkPolicy").items():
+        rules = policy["spec"].get("egress", [])
+        ports = {(p["port"], p.get("protocol")) for rule in rules for p in rule.get("ports", [])}
+        if name not in ("default-deny", "postgresql"):
+            assert {(53, "UDP"), (53, "TCP"), (5353, "UDP"), (5353, "TCP")} <= ports, name

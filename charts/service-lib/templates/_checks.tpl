@@ -12,8 +12,9 @@ Secrets that must exist.
 {{- if and .Values.autoscaling.enabled (not (dig "requests" "cpu" "" .Values.resources)) }}
 {{- fail (printf "%s: autoscaling goes by the share of the requested CPU: set resources.requests.cpu" .Chart.Name) }}
 {{- end }}
-{{- /* In an installation of all charts, that one knows which Secrets it makes. */}}
+{{- /* In an installation of all charts, that one knows which Secrets it makes, and adds up connections. */}}
 {{- if .Chart.IsRoot }}
+{{- include "service-lib.requireConnections" (dict "root" $ "charts" (dict .Chart.Name .Values) "limit" .Values.global.database.maxConnections) }}
 {{- if eq .Values.database.kind "postgresql" }}
 {{- include "service-lib.requireSecret" (dict "root" $ "name" (include "service-lib.databaseSecret" .) "key" .Values.database.key "holds" "the URL of a database (database)") }}
 {{- if include "service-lib.databaseRole" . }}
@@ -24,6 +25,30 @@ Secrets that must exist.
 {{- include "service-lib.requireSecret" (dict "root" $ "name" .existingSecret "key" .key "holds" (printf "%s (%s)" .holds .value)) }}
 {{- end }}
 {{- include "service-lib.requireEdgeKeys" (dict "root" $ "component" .Chart.Name) }}
+{{- end }}
+{{- end }}
+
+{{/*
+Fails when pods could open more connections than the server of their databases lets in: those that an
+update brings before it takes others away, too. A limit of 0 is not known.
+
+  include "service-lib.requireConnections" (dict "root" $ "charts" <values by chart> "limit" …)
+*/}}
+{{- define "service-lib.requireConnections" -}}
+{{- $defaults := include "service-lib.connections" .root | fromJson }}
+{{- $sum := 0 }}
+{{- $terms := list }}
+{{- range $name, $values := .charts }}
+{{- if eq $values.database.kind "postgresql" }}
+{{- $each := $values.settings.KURS_DATABASE_CONNECTIONS | default (get $defaults $name) | int }}
+{{- $scaled := or $values.autoscaling.enabled $values.autoscaling.external }}
+{{- $pods := add1 (ternary $values.autoscaling.maxReplicas $values.replicaCount $scaled) }}
+{{- $sum = add $sum (mul $each $pods) }}
+{{- $terms = append $terms (printf "%s %d * %d" $name $pods $each) }}
+{{- end }}
+{{- end }}
+{{- if and (int .limit) (gt (int $sum) (int .limit)) }}
+{{- fail (printf "pods could open %d connections (%s, one pod more than there are at most during an update), and the server lets in %d: lower <service>.settings.KURS_DATABASE_CONNECTIONS or the replicas, or raise the server's max_connections and global.database.maxConnections" (int $sum) (join ", " $terms) (int .limit)) }}
 {{- end }}
 {{- end }}
 

@@ -1,6 +1,6 @@
-"""What templates know from the code: who calls whom, and on which port a service listens.
+"""What templates know from the code: who calls whom, on which port, over how many connections.
 
-Both are templates of the library chart: policies, Secrets and Services are those of the code.
+They are templates of the library chart: policies, Secrets and Services are those of the code.
 """
 
 import json
@@ -17,11 +17,7 @@ _TEMPLATES = CHARTS / "service-lib" / "templates"
 def code_templates(charts: Iterable[Chart]) -> Iterator[tuple[Path, str]]:
     """Yield the file of each template, and its text."""
     edges = (json.dumps({"from": caller, "to": callee}) for caller, callee in EDGES)
-    ports = (
-        f"{json.dumps(chart.name)}: {settings_class(chart.settings).model_fields['port'].default}"
-        for chart in charts
-        if chart.settings
-    )
+    charts = tuple(charts)
     yield (
         _TEMPLATES / "_edges.tpl",
         _template("edges", "Who calls whom: written from kurs.edges", f"[{_lines(edges)}]"),
@@ -31,9 +27,25 @@ def code_templates(charts: Iterable[Chart]) -> Iterator[tuple[Path, str]]:
         _template(
             "ports",
             "The port of the pods of each chart: written from its settings class",
-            f"{{{_lines(ports)}}}",
+            f"{{{_lines(_defaults(charts, 'port'))}}}",
         ),
     )
+    yield (
+        _TEMPLATES / "_connections.tpl",
+        _template(
+            "connections",
+            "How many connections a pod opens at most: written from its settings class",
+            f"{{{_lines(_defaults(charts, 'database_connections'))}}}",
+        ),
+    )
+
+
+def _defaults(charts: Iterable[Chart], field: str) -> Iterator[str]:
+    """Yield what a field of the settings class of each chart is by default, where it has one."""
+    for chart in charts:
+        fields = settings_class(chart.settings).model_fields if chart.settings else {}
+        if field in fields:
+            yield f"{json.dumps(chart.name)}: {fields[field].default}"
 
 
 def _template(name: str, about: str, text: str) -> str:
