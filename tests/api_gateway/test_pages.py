@@ -133,7 +133,7 @@ def test_an_address_that_would_open_the_policy_is_refused(url: str) -> None:
         GatewaySettings(grafana_url=url)
 
 
-@pytest.mark.parametrize("path", ["/console/nothing.js", "/console/", "/docs/nothing", "/app.py"])
+@pytest.mark.parametrize("path", ["/console/nothing.js", "/docs/nothing", "/app.py"])
 async def test_what_is_not_there_is_a_problem_document(gateway: Gateway, path: str) -> None:
     problem(await gateway.get(path, key=None), 404, "not_found")
 
@@ -141,3 +141,19 @@ async def test_what_is_not_there_is_a_problem_document(gateway: Gateway, path: s
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/console/config.json"])
 async def test_pages_are_only_read(gateway: Gateway, path: str) -> None:
     problem(await gateway.post(path, key=None), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("tried", "page"),
+    [("/console", "/"), ("/console/", "/"), ("/index.html", "/"), ("/docs/", "/docs")],
+)
+async def test_what_people_try_leads_to_the_page(gateway: Gateway, tried: str, page: str) -> None:
+    answer = await gateway.get(tried, key=None, headers={"Host": "elsewhere.test"})
+
+    assert (answer.status, answer.headers["location"]) == (308, page)
+    assert (await gateway.get(page, key=None)).status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/console/console.js", "/healthz"])
+async def test_pages_and_probes_answer_head(gateway: Gateway, path: str) -> None:
+    assert (await gateway.send("HEAD", path, key=None)).status == 200

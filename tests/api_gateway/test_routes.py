@@ -111,13 +111,13 @@ async def test_what_is_not_public_does_not_exist(gateway: Gateway, path: str) ->
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("DELETE", "/payments", "GET, POST"),
-        ("PUT", "/payments/p-1", "GET"),
+        ("DELETE", "/payments", "GET, HEAD, POST"),
+        ("PUT", "/payments/p-1", "GET, HEAD"),
         ("GET", "/payments/p-1/capture", "POST"),
-        ("POST", "/payments/events", "GET"),
+        ("POST", "/payments/events", "GET, HEAD"),
         ("OPTIONS", "/quotes", "POST"),
-        ("HEAD", "/rates", "GET"),
-        ("BREW", "/rates", "GET"),
+        ("HEAD", "/quotes", "POST"),
+        ("BREW", "/rates", "GET, HEAD"),
     ],
 )
 async def test_another_method_is_told_which_there_are(
@@ -178,3 +178,51 @@ async def test_a_query_with_raw_bytes_or_without_end_is_refused(gateway: Gateway
 
 def _json(route: Route) -> dict[str, str]:
     return {"Content-Type": "application/json"} if route.method == "POST" else {}
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if r.method == "GET"], ids=str)
+async def test_head_is_wherever_get_is_and_asks_the_service_with_get(
+    gateway: Gateway, route: Route
+) -> None:
+    path = re.sub(r"\{[a-z_]+\}", "x-1", route.template)
+
+    told = await gateway.send("HEAD", path)
+    whole = await gateway.send("GET", path)
+
+    assert told.status == whole.status == 200
+    assert told.headers.get("content-length") == whole.headers.get("content-length")
+    if route in FORWARDED:
+        assert told.body == b""
+        assert [a.method for a in gateway.services[route.service].arrived] == ["GET", "GET"]
+
+
+async def test_head_proves_who_it_is_like_any_other(gateway: Gateway) -> None:
+    assert (await gateway.send("HEAD", "/rates", key=None)).status == 401
+    assert gateway.arrivals() == 0
+
+
+@pytest.mark.parametrize("route", [r for r in FORWARDED if r.method == "POST"], ids=str)
+async def test_an_idempotency_key_is_honoured_or_refused_and_never_ignored(
+    gateway: Gateway, route: Route
+) -> None:
+    path = re.sub(r"\{[a-z_]+\}", "x-1", route.template)
+
+    answer = await gateway.post(path, headers={"Idempotency-Key": "k-1"})
+
+    if route.takes_key:
+        (arrived,) = gateway.services[route.service].arrived
+        assert arrived.header("Idempotency-Key") == "k-1"
+    else:
+        problem(answer, 400, "idempotency_key_not_taken")
+        assert gateway.arrivals() == 0
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
+async def test_a_compressed_body_is_refused_unread(gateway: Gateway, encoding: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+
+    answer = await gateway.post("/payments", headers=headers)
+
+    problem(answer, 415, "unsupported_media_type")
+    assert answer.headers["accept-encoding"] == "identity"
+    assert gateway.arrivals() == 0

@@ -205,6 +205,25 @@ async def test_bad_idempotency_keys(gateway: JoinedGateway, key: str) -> None:
     assert problem["errors"][0]["field"] == "Idempotency-Key"
 
 
+async def test_a_payment_that_nothing_names_is_refused(gateway: JoinedGateway) -> None:
+    """Sent again for want of an answer it would pay twice."""
+    nameless = {name: value for name, value in PAYMENT.items() if name != "payment_id"}
+
+    answer = await gateway.call("POST", "/payments", nameless)
+
+    assert_problem(answer, status=400, code="idempotency_key_required")
+
+
+async def test_a_deposit_takes_no_idempotency_key_but_its_own_id(gateway: JoinedGateway) -> None:
+    body = {"deposit_id": "d1", "account_id": "nobody", "currency": "USD", "amount": "1.00"}
+
+    other = await gateway.call("POST", "/deposits", body, headers={"idempotency-key": "other"})
+    own = await gateway.call("POST", "/deposits", body, headers={"idempotency-key": "d1"})
+
+    assert_problem(other, status=400, code="idempotency_key_not_taken")
+    assert_problem(own, status=404, code="account_not_found")
+
+
 @pytest.mark.parametrize("action", ["capture", "void", "approve", "refuse", "refunds"])
 @pytest.mark.parametrize("kind", [kind for kind in RAW if kind != "empty"])
 async def test_unreadable_bodies_of_actions(gateway: JoinedGateway, action: str, kind: str) -> None:

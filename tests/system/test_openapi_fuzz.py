@@ -59,7 +59,8 @@ def populate(stack: Stack) -> None:
     ) as client:
 
         def post(path: str, body: Any) -> None:
-            answer = client.post(path, json=body, headers={"Idempotency-Key": f"of-{path}"[:60]})
+            named = {"Idempotency-Key": f"of-{path}"[:60]} if path.startswith("/payments") else {}
+            answer = client.post(path, json=body, headers=named)
             assert answer.status_code == 200, answer.text
 
         post("/accounts", [{"account_id": "alice"}, {"account_id": "bob"}])

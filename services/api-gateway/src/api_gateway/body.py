@@ -9,7 +9,7 @@ import asyncio
 from starlette.types import Message, Receive
 
 from api_gateway.admission import Loan, Shares
-from api_gateway.errors import BodyTooLarge, BodyTooSlow, NotJson
+from api_gateway.errors import BodyTooLarge, BodyTooSlow, Encoded, NotJson
 from api_gateway.request_head import RequestHead
 
 _LINGER_SECONDS = 2.0
@@ -33,8 +33,8 @@ class BodyReader:
     ) -> bytes | None:
         """Return the body, None when there is none; `memory` is charged with its bytes.
 
-        Raises NotJson, BodyTooLarge (at once when the announced length is too large, else as soon
-        as the limit is passed), BodyTooSlow, ClientGone, and what `Shares.borrow` raises.
+        Raises NotJson, Encoded, BodyTooLarge (at once when the announced length is too large, else
+        as soon as the limit is passed), BodyTooSlow, ClientGone, and what `Shares.borrow` raises.
         """
         if not head.has_body:
             return None
@@ -54,6 +54,11 @@ class BodyReader:
         media_type = head.content_type.partition(b";")[0].strip().lower()
         if media_type != b"application/json":
             raise NotJson("send the body with the header Content-Type: application/json")
+        if head.content_encoding.strip().lower() not in (b"", b"identity"):
+            raise Encoded(
+                "send the body as it is: no Content-Encoding is taken",
+                headers={"Accept-Encoding": "identity"},
+            )
         if head.content_length > self.limit:
             raise self.too_large()
 

@@ -103,6 +103,10 @@ class NotJson(UnsupportedMediaType):
     """The body is announced as something other than JSON."""
 
 
+class Encoded(UnsupportedMediaType):
+    """The body is compressed: what it would unpack into has no bound (RFC 9110, 15.5.16)."""
+
+
 class RateLimited(TooManyRequests):
     """The key used up its requests for this window."""
 

@@ -28,6 +28,11 @@ class Exchange:
         """Return whose key it is, as `merchant/key`; UNKNOWN when none proved itself."""
         return self.key.actor if self.key is not None else UNKNOWN
 
+    @property
+    def asks_head(self) -> bool:
+        """Whether only the head of an answer is wanted."""
+        return bool(self.scope["method"] == "HEAD")
+
     def target(self) -> str:
         """Return the path and query as they came."""
         path: bytes = self.scope["raw_path"]

@@ -82,12 +82,23 @@ def page_routes(settings: GatewaySettings, current: Callable[[], Rendered]) -> l
 
     return [
         Route("/", index),
+        *_led_to("/", "/console", "/console/", "/index.html"),
+        *_led_to("/docs", "/docs/"),
         Route("/console/config.json", configuration),
         Mount("/console", console),
         Route("/openapi.json", document),
         Route("/docs", page),
         Mount("/docs", GuardedFiles(_PACKAGE / "docs", docs_policy)),
     ]
+
+
+def _led_to(page: str, *paths: str) -> list[BaseRoute]:
+    """Return routes of paths that people try; the address says nothing of a host."""
+
+    async def lead(_: Request) -> Response:
+        return Response(status_code=308, headers={"Location": page, **_headers(_NOTHING)})
+
+    return [Route(path, lead) for path in paths]
 
 
 def _headers(policy: str) -> dict[str, str]:

@@ -31,14 +31,21 @@ from api_gateway.metrics import GatewayMetrics
 from api_gateway.pace import Pace
 from api_gateway.rate_limit import RateLimit
 from api_gateway.refusal_audit import RefusalAudit
-from api_gateway.relay import end_body, send_answer, send_problem, send_stream, with_fields
+from api_gateway.relay import (
+    end_body,
+    send_answer,
+    send_head,
+    send_problem,
+    send_stream,
+    with_fields,
+)
 from api_gateway.request_head import RequestHead
 from api_gateway.route_table import Methods, Route, RouteTable, check_query
 from api_gateway.routes import KEY_IN_SCOPE
 from api_gateway.upstreams import Upstreams
 from kurs.calls import Response
 from kurs.edges.table import GATEWAY
-from kurs.kernel.errors import Internal, Overloaded, Problem, Unavailable
+from kurs.kernel.errors import IdempotencyKeyNotTaken, Internal, Overloaded, Problem, Unavailable
 from kurs.telemetry import carry_merchant
 from kurs.telemetry.middleware import PROBES, route_template
 
@@ -127,6 +134,10 @@ class Proxy:
         exchange.fields, wait = gate.rate_limit.hit(key.merchant, key.entry.id, key.quota)
         if route.role is not None:
             require_role(key, route.role)
+        if head.idempotency_key and not route.takes_key:
+            raise IdempotencyKeyNotTaken(
+                f"{route.template} would ignore the Idempotency-Key: leave it out"
+            )
         if wait:
             await asyncio.sleep(wait)
         carry_merchant(key.merchant)
@@ -139,7 +150,7 @@ class Proxy:
         else:
             with gate.memory.borrow(key.merchant, 0) as memory:
                 answer = await self._answer_of_service(exchange, head, route, memory)
-            await send_answer(exchange.send, answer, exchange.fields)
+            await send_answer(exchange.send, answer, exchange.fields, bare=exchange.asks_head)
 
     async def _own_answer(self, exchange: Exchange, head: RequestHead) -> None:
         """Let the app behind answer, which finds the key that proved itself in the scope."""
@@ -159,7 +170,7 @@ class Proxy:
             body = await gate.bodies.read(head, exchange.receive, merchant, memory)
             exchange.unread = False
         elif head.has_body:
-            raise UnexpectedBody(f"{route.method} takes no body")
+            raise UnexpectedBody(f"{exchange.scope['method']} takes no body")
         with gate.requests.borrow(merchant):
             return await self._upstreams.send(
                 route.service, route.method, exchange.target(), body, head.passed_on
@@ -179,6 +190,9 @@ class Proxy:
             raise Unavailable("this replica is ending: open it again", headers={"Retry-After": "1"})
         opened = self._upstreams.stream(route.service, exchange.target(), head.passed_on)
         async with opened as answer:
+            if exchange.asks_head:
+                await send_head(exchange.send, answer, exchange.fields)
+                return
             relayed = asyncio.create_task(send_stream(exchange.send, answer, exchange.fields))
             gone = asyncio.create_task(_disconnected(exchange.receive))
             try:
@@ -231,12 +245,17 @@ class Proxy:
 
 
 def _route(scope: Scope, methods: Methods) -> Route:
-    """Return the route of the request's method, and name its template for the telemetry."""
-    route = methods.get(scope["method"])
+    """Return the route of the request's method, and name its template for the telemetry.
+
+    HEAD is there wherever GET is (RFC 9110, 9.3.2), and asks the service with GET.
+    """
+    method = scope["method"]
+    route = methods.get("GET" if method == "HEAD" else method)
     known = route or next(iter(methods.values()))
     scope["route"] = known.template
     if route is None:
-        allowed = ", ".join(sorted(methods))
+        offered = {*methods, "HEAD"} if "GET" in methods else methods
+        allowed = ", ".join(sorted(offered))
         raise MethodNotOffered(
             f"{known.template} offers {allowed}, not this method", headers={"Allow": allowed}
         )

@@ -31,13 +31,20 @@ _DROPPED = frozenset(
 _WITHOUT_LENGTH = frozenset({204, 304})
 
 
-async def send_answer(send: Send, answer: Response, fields: Fields) -> None:
-    """Send a service's answer with `fields` added to its headers."""
+async def send_answer(send: Send, answer: Response, fields: Fields, *, bare: bool = False) -> None:
+    """Send a service's answer with `fields` added to its headers; a `bare` one has no body."""
     headers = _end_to_end(answer, fields)
     if answer.status not in _WITHOUT_LENGTH:
         headers.append((b"content-length", b"%d" % len(answer.body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    await send({"type": "http.response.body", "body": b"" if bare else answer.body})
+
+
+async def send_head(send: Send, answer: StreamedResponse, fields: Fields) -> None:
+    """Send the head of an answer that would come in pieces, and nothing of it."""
+    headers = _end_to_end(answer, fields)
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await end_body(send)
 
 
 async def send_stream(send: Send, answer: StreamedResponse, fields: Fields) -> None:

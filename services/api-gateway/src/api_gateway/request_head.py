@@ -15,13 +15,21 @@ _PASSED_ON = {
     b"last-event-id": "Last-Event-ID",
     b"user-agent": "User-Agent",
 }
+_KEY_FIELD = _PASSED_ON[b"idempotency-key"]
 _LISTS = frozenset({b"accept", b"accept-language", b"if-none-match"})
 
 
 class RequestHead:
     """The headers that decide something, and `passed_on`: those that a service gets."""
 
-    __slots__ = ("authorization", "chunked", "content_length", "content_type", "passed_on")
+    __slots__ = (
+        "authorization",
+        "chunked",
+        "content_encoding",
+        "content_length",
+        "content_type",
+        "passed_on",
+    )
 
     def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Read ASGI headers; raises DuplicateHeader when one that decides something is there twice.
@@ -30,6 +38,7 @@ class RequestHead:
         """
         self.authorization: bytes | None = None
         self.content_type = b""
+        self.content_encoding = b""
         self.content_length = 0
         self.chunked = False
         self.passed_on: dict[str, str] = {}
@@ -42,6 +51,8 @@ class RequestHead:
                 self.authorization = value
             elif name == b"content-length":
                 self.content_length = int(value) if value.isdigit() and len(value) < 20 else 0
+            elif name == b"content-encoding":
+                self.content_encoding += value
             elif name == b"transfer-encoding":
                 self.chunked = True
 
@@ -49,6 +60,11 @@ class RequestHead:
     def has_body(self) -> bool:
         """Whether a body is announced."""
         return self.chunked or self.content_length > 0
+
+    @property
+    def idempotency_key(self) -> bool:
+        """Whether an Idempotency-Key came."""
+        return _KEY_FIELD in self.passed_on
 
     def _pass_on(self, name: bytes, value: bytes) -> None:
         field = _PASSED_ON[name]

@@ -55,6 +55,7 @@ _CURRENCIES = CurrenciesAnswer(
 )
 
 
+@routes.head("/whoami", include_in_schema=False)
 @routes.get("/whoami", summary="Whose key this is, and what it may do")
 async def whoami(request: Request) -> WhoamiAnswer:
     """Return what is known of the key that the request came with."""
@@ -69,6 +70,7 @@ async def whoami(request: Request) -> WhoamiAnswer:
     )
 
 
+@routes.head("/currencies", include_in_schema=False)
 @routes.get("/currencies", summary="Currencies and their decimals")
 async def list_currencies() -> CurrenciesAnswer:
     """Return the table by which amounts are read and written."""

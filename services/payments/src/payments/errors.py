@@ -44,17 +44,14 @@ class IdempotencyKeyInvalid(BadRequest):
 
 
 class IdempotencyKeyRequired(BadRequest):
-    """A refund came without an Idempotency-Key."""
+    """A refund came without an Idempotency-Key, or a payment without one and without an id."""
 
     code = "idempotency_key_required"
     title = "Idempotency-Key required"
 
-    def __init__(self) -> None:
-        hint = "send a new unique key per refund, and the same one when you repeat it"
-        super().__init__(
-            "a refund needs an Idempotency-Key header",
-            errors=[FieldError("Idempotency-Key", "missing", hint)],
-        )
+    def __init__(self, what: str = "a refund needs an Idempotency-Key header") -> None:
+        hint = "send a new unique one each time, and the same one when you repeat it"
+        super().__init__(what, errors=[FieldError("Idempotency-Key", "missing", hint)])
 
 
 class PaymentNotFound(NotFound):

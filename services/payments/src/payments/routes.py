@@ -118,6 +118,9 @@ async def pay(request: Request) -> Response:
     who = await caller(request)
     key = _checked_key(request.headers.get("idempotency-key"))
     body = await read_json(request, _PAYMENT)
+    if not key and body.payment_id is None:
+        # Sent again for want of an answer it would be a second payment.
+        raise IdempotencyKeyRequired("a payment needs an Idempotency-Key header, or a payment_id")
     service = part_of(request, PaymentService)
     return _respond(await service.pay(who, body, key, edge_request_id(request.scope)))
 

@@ -3,10 +3,17 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
-from fastapi import Path, Query, Response
+from fastapi import Header, Path, Query, Response
 
 from kurs.kernel.caller import CallerDep, MerchantRequired
-from kurs.kernel.errors import CursorInvalid, Forbidden, Unavailable, problem_responses
+from kurs.kernel.errors import (
+    CursorInvalid,
+    FieldError,
+    Forbidden,
+    IdempotencyKeyNotTaken,
+    Unavailable,
+    problem_responses,
+)
 from kurs.kernel.ids import OwnAccountId
 from kurs.web.csv_stream import DOCUMENTED, csv_answer
 from kurs.web.parts import from_app
@@ -136,12 +143,24 @@ async def statement(
 @routes.post(
     "/deposits",
     summary="Put money into an account",
-    responses=problem_responses(AccountNotFound, DepositConflict, CeilingExceeded, BalanceOverflow),
+    responses=problem_responses(
+        IdempotencyKeyNotTaken, AccountNotFound, DepositConflict, CeilingExceeded, BalanceOverflow
+    ),
 )
 async def deposit(
-    body: DepositRequest, caller: CallerDep, wallet: WalletDep, response: Response
+    body: DepositRequest,
+    caller: CallerDep,
+    wallet: WalletDep,
+    response: Response,
+    idempotency_key: Annotated[str | None, Header()] = None,
 ) -> DepositAnswer:
-    """Deposit once, however often it is asked for under its id."""
+    """Deposit once, however often it is asked for under its id; an Idempotency-Key must be it."""
+    if idempotency_key is not None and idempotency_key != body.deposit_id:
+        hint = "send the deposit_id, or leave the header out"
+        raise IdempotencyKeyNotTaken(
+            "a deposit is made once by its deposit_id; another Idempotency-Key would be ignored",
+            errors=[FieldError("Idempotency-Key", "it is not the deposit_id", hint)],
+        )
     outcome, amount_minor = await wallet.deposit(caller, body)
     if outcome.replayed:
         response.headers["idempotent-replayed"] = "true"

@@ -34,6 +34,10 @@ class Route:
     role: Role | None = None
 
 
+_WITH_KEY: Final = frozenset({"/deposits"})
+"""Routes, beside those of payments, that do something once under an Idempotency-Key."""
+
+
 @dataclass(frozen=True, slots=True)
 class PublicRoute:
     """A route that the gateway offers, such as `GET /payments/{payment_id}`, and whose it is.
@@ -48,6 +52,11 @@ class PublicRoute:
     role: Role | None
     summary: str
     streams: bool = False
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether an Idempotency-Key has a meaning, or may come without one as on any GET."""
+        return self.method != "POST" or self.template in _WITH_KEY or self.service == PAYMENTS
 
     @property
     def takes_body(self) -> bool:

@@ -99,6 +99,13 @@ class BadRequest(Problem):
     title = "Bad request"
 
 
+class IdempotencyKeyNotTaken(BadRequest):
+    """An Idempotency-Key came to a route that would ignore it; nothing was done."""
+
+    code = "idempotency_key_not_taken"
+    title = "Idempotency-Key not taken"
+
+
 class Unauthorized(Problem):
     """The caller did not say, or could not prove, who it is."""
 

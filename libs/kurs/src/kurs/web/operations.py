@@ -16,12 +16,14 @@ def operations_routes(telemetry: Telemetry, readiness: Readiness, report: Report
     """Return `/healthz`, `/readyz` with everything it rests on, and `/metrics`."""
     routes = _health()
 
+    @routes.head("/readyz", include_in_schema=False)
     @routes.get("/readyz", summary="Can it do its work?", responses={_UNREADY: {}})
     async def readyz(response: Response) -> dict[str, Any]:
         """Say what is needed and whether it is there: 200, or 503 while something is not."""
         checks = readiness()
         return {"status": _status(checks, response), "checks": checks, **report()}
 
+    @routes.head("/metrics", include_in_schema=False)
     @routes.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
     async def metrics(request: Request) -> Response:
         body, media_type = render_metrics(telemetry.registry, request.headers.get("accept", ""))
@@ -34,6 +36,7 @@ def balancer_routes(readiness: Readiness) -> APIRouter:
     """Return what a load balancer asks on the main port: whether, and nothing of why."""
     routes = _health()
 
+    @routes.head("/readyz", include_in_schema=False)
     @routes.get("/readyz", summary="Can it do its work?", responses={_UNREADY: {}})
     async def readyz(response: Response) -> dict[str, str]:
         """Say what is needed and whether it is there: 200, or 503 while something is not."""
@@ -45,6 +48,7 @@ def balancer_routes(readiness: Readiness) -> APIRouter:
 def _health() -> APIRouter:
     routes = APIRouter(tags=["operations"])
 
+    @routes.head("/healthz", include_in_schema=False)
     @routes.get("/healthz", summary="Does the process live?")
     async def healthz() -> dict[str, str]:
         """Answer while the process lives; nobody else is asked."""
