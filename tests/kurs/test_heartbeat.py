@@ -2,9 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from kurs.kernel.errors import Unavailable
-from kurs.web.heartbeat import Heartbeat, running
+from kurs.web.heartbeat import Background, Heartbeat, running
 from kurs_testing.telemetry import RecordingTelemetry
+from kurs_testing.waiting import eventually
 
 
 class Work:
@@ -73,3 +76,27 @@ async def test_nothing_runs_after_the_block() -> None:
     attempts = work.attempts
     await asyncio.sleep(0.02)
     assert work.attempts == attempts
+
+
+async def test_a_cancelled_call_inside_of_it_ends_no_heartbeat() -> None:
+    work = Work([asyncio.CancelledError()])  # type: ignore[list-item]
+    async with running(_heartbeat(work).run):
+        await work.made(3)
+
+
+async def test_work_that_ends_begins_again_and_is_not_alive_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kurs.web.heartbeat._FIRST_PAUSE_SECONDS", 0.05)
+    background, begun = Background(RecordingTelemetry("heart")), 0
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            raise ZeroDivisionError
+        await asyncio.sleep(3600)
+
+    async with background.running(work):
+        await eventually(lambda: not background.alive)
+        await eventually(lambda: begun == 2 and background.alive)

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, HTTPException, Request, Response
 from pydantic import BaseModel, TypeAdapter
+from starlette.responses import StreamingResponse
 
 from kurs.kernel.errors import Conflict
 from kurs.kernel.settings import ServiceSettings
@@ -151,3 +152,34 @@ async def test_a_client_that_is_gone_gets_no_answer_and_is_no_fault() -> None:
     }
     await app(scope, receive, send)  # type: ignore[arg-type]
     assert sent == []
+
+
+async def test_a_fault_whose_answer_was_given_ends_there() -> None:
+    """The server would close the connection, and fail the next request on it."""
+    settings = ServiceSettings(service="faulty")
+    app = create_app(
+        title="faulty",
+        settings=settings,
+        telemetry=RecordingTelemetry("faulty"),
+        lifespan=None,
+        readiness=dict,
+    )
+
+    @app.get("/fault")
+    async def fault() -> None:
+        raise ZeroDivisionError
+
+    @app.get("/half")
+    async def half() -> StreamingResponse:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"half"
+            raise ZeroDivisionError
+
+        return StreamingResponse(pieces())
+
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://faulty") as client:
+        answer = await client.get("/fault")
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+        with pytest.raises(ZeroDivisionError):
+            await client.get("/half")

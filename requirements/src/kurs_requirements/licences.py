@@ -20,7 +20,6 @@ PERMITTED = frozenset(
 """By SPDX identifier: permissive ones."""
 EXCEPTIONS = {
     "certifi": "MPL-2.0: the licence stays with its files, which are shipped unchanged",
-    "iso4217": "dedicated to the public domain, for which there is no identifier",
     "protobuf": "BSD-3-Clause by the LICENSE in it; its metadata names none",
 }
 """By package: why another licence is right."""

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kurs.config.resources import LastEdit
 from kurs.contracts.batch import MAX_ITEMS
 from kurs.contracts.fx import QuoteItem, QuoteResult
-from kurs.kernel.ids import AmountIn, CurrencyCode
+from kurs.kernel.ids import AmountIn, CurrencyCode, PayableCurrency
 
 
 class _Request(BaseModel):
@@ -24,8 +24,8 @@ class RateQuery(_Request):
 class ConvertQuery(_Request):
     """What to convert."""
 
-    from_: Annotated[CurrencyCode, Field(alias="from")]
-    to: CurrencyCode
+    from_: Annotated[PayableCurrency, Field(alias="from")]
+    to: PayableCurrency
     amount: Annotated[str, Field(min_length=1, max_length=64, examples=["100.00"])]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from kurs.contracts.fx import MAX_TOKEN_LENGTH
-from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, NewPaymentId
+from kurs.kernel.ids import AccountRef, AmountIn, NewPaymentId, PayableCurrency
 from payments.domain.event_types import EventType
 from payments.domain.failure import FailureCode
 from payments.domain.moves import Status
@@ -48,12 +48,12 @@ class PaymentRequest(_Body):
         None, description="Yours; without it one is made of the Idempotency-Key."
     )
     amount: AmountIn
-    currency: CurrencyCode = Field(description="ISO 4217.")
+    currency: PayableCurrency = Field(description="ISO 4217.")
     source_account: AccountRef = Field(description="Who pays: an account of yours.")
     destination_account: AccountRef = Field(
         description="Who is paid: `shop`, another merchant's `rival/shop`, or a public payee id."
     )
-    destination_currency: CurrencyCode | None = Field(None, description="What arrives.")
+    destination_currency: PayableCurrency | None = Field(None, description="What arrives.")
     quote: Annotated[str, StringConstraints(max_length=MAX_TOKEN_LENGTH)] | None = Field(
         None, description="The `quote` of `POST /quotes`: its rate holds."
     )

@@ -40,7 +40,7 @@ def transfer_result(outcome: Outcome) -> dict[str, Any]:
     """Return the answer to one item of a batch, without absent fields."""
     result: dict[str, Any] = {
         "transfer_id": outcome.transfer_id,
-        "status": outcome.status.value,
+        "status": str(outcome.status),
         "replayed": outcome.replayed,
         "created_at": outcome.created_at,
     }
@@ -184,7 +184,7 @@ def deposit(
         account_id=shown(caller.merchant, body.account_id),
         currency=body.currency,
         amount=format_amount(amount_minor, body.currency),
-        status=outcome.status.value,
+        status=str(outcome.status),
         created_at=to_rfc3339(outcome.created_at),
     )
 

@@ -6,6 +6,7 @@ from itertools import islice
 from structlog.typing import FilteringBoundLogger
 
 from kurs.data.database import Database
+from kurs.data.limits import WHOLE_SECONDS
 from kurs.kernel.clock import MICROS, Clock
 from wallet.metrics import WalletMetrics
 from wallet.store import reports
@@ -62,9 +63,9 @@ class Audit:
             self._whole_at = now
         await self._prove(now)
         sums = await self._sums.now()
-        positions = await self._database.read(reports.house_positions)
-        holds = await self._database.read(reports.open_holds)
-        overdrawn = await self._database.read(reports.customers_below_limit)
+        positions = await self._database.read(reports.house_positions, seconds=WHOLE_SECONDS)
+        holds = await self._database.read(reports.open_holds, seconds=WHOLE_SECONDS)
+        overdrawn = await self._database.read(reports.customers_below_limit, seconds=WHOLE_SECONDS)
         self._report(await self._go_on())
         self._metrics.report_audit(now, sums, positions, holds, overdrawn)
         return sums

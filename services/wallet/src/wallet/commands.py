@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from kurs.data.address import read_address
 from kurs.data.database import Database
 from kurs.data.failures import DatabaseUnavailable
-from kurs.data.limits import Limits
+from kurs.data.limits import UNHURRIED
 from kurs.data.migrations import require_schema
 from kurs.kernel.clock import SystemClock, to_rfc3339
 from kurs.kernel.settings import CannotRun
@@ -23,7 +23,7 @@ from wallet.domain.heads import find_heads, published, read_public_key
 from wallet.migrations import VERSIONS
 from wallet.seal import seal
 from wallet.settings import WalletSettings
-from wallet.verification import WHOLE_SECONDS, Report, verify
+from wallet.verification import Report, verify
 from wallet.walk import Finding, Published
 
 _TOUCHED, _CANNOT = 1, 2
@@ -99,7 +99,7 @@ async def _verify(url: str, known: Published) -> Report:
 @asynccontextmanager
 async def _opened(url: str) -> AsyncIterator[Database]:
     """Open a database that has a schema which this program can read; raises SchemaOutdated."""
-    database = Database.open(url, limits=Limits(statement_seconds=WHOLE_SECONDS))
+    database = Database.open(url, limits=UNHURRIED)
     try:
         await require_schema(database, VERSIONS)
         yield database

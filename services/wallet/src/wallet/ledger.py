@@ -163,5 +163,5 @@ def _keys(submission: Submission) -> list[str]:
     touched = [p.account_id + p.currency for p in transfer.postings if not is_house(p.account_id)]
     if transfer.hold is not None:
         touched.append(transfer.hold[0] + transfer.hold[1])
-    named = (transfer.transfer_id, transfer.hold_id, transfer.reverses)
-    return [*touched, *(name for name in named if name)]
+    named = (name for name in (transfer.hold_id, transfer.reverses) if name)
+    return [transfer.transfer_id, *touched, *named]

@@ -143,7 +143,7 @@ class WalletService:
             deposit_id=deposit.deposit_id, account_id=transfer.postings[1].account_id,
             currency=deposit.currency, amount_minor=amount,
         )  # fmt: skip
-        if outcome.status is Status.APPLIED:
+        if outcome.status == Status.APPLIED:
             return outcome, amount
         raise _deposit_problem(deposit, outcome)
 
@@ -180,7 +180,7 @@ def _deposit(caller: Caller, account_id: str, deposit: DepositRequest, amount: i
 
 
 def _deposit_problem(deposit: DepositRequest, outcome: Outcome) -> Exception:
-    if outcome.status is Status.CONFLICT:
+    if outcome.status == Status.CONFLICT:
         field = (outcome.field or "deposit_id").removesuffix("_minor")
         message = f"deposit {deposit.deposit_id} was made before with another {field}"
         hint = "repeat the first content, or use a new deposit_id"
@@ -189,7 +189,7 @@ def _deposit_problem(deposit: DepositRequest, outcome: Outcome) -> Exception:
         message = f"there is no account {deposit.account_id}"
         hint = "open it first, or name its merchant: merchant/account"
         return AccountNotFound(message, errors=[FieldError("account_id", message, hint)])
-    if outcome.status is Status.SKIPPED:
+    if outcome.status == Status.SKIPPED:
         return Unavailable(outcome.message or "")
     error = FieldError("amount", outcome.message or "", "deposit less")
     if outcome.code == Code.CEILING:

@@ -8,10 +8,12 @@ by a hand on the database.
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 
 from sqlalchemy import Connection
 
 from kurs.data.database import Database
+from kurs.data.limits import WHOLE_SECONDS
 from kurs.kernel.clock import MICROS
 from wallet.store import reports
 from wallet.store.checkpoints import (
@@ -21,7 +23,6 @@ from wallet.store.checkpoints import (
     read_checkpoint,
 )
 from wallet.store.reports import Sum
-from wallet.verification import WHOLE_SECONDS
 from wallet.walk import Finding
 
 # No transaction stays open this long, so postings older than this are all visible.
@@ -49,10 +50,12 @@ class LedgerSums:
     async def settle(self, now: int) -> None:
         """Move the checkpoint on over what has settled at `now` (microseconds)."""
         for _ in range(_PAGES):
-            to = await self._database.read(lambda c: _settled(c, now - _SETTLED_MICROS))
+            to = await self._database.read(
+                lambda c: _settled(c, now - _SETTLED_MICROS), seconds=WHOLE_SECONDS
+            )
             if to is None:
                 return
-            await self._database.write(lambda c, to=to: move_checkpoint(c, to))  # type: ignore[misc]
+            await self._database.write(partial(move_checkpoint, to=to), seconds=WHOLE_SECONDS)
 
     async def prove(self, now: int) -> list[Finding] | None:
         """Go on with the proof; return what a whole one found, None while none has ended."""
@@ -61,14 +64,14 @@ class LedgerSums:
                 return None
             self._proof, self._proof_began = _NOTHING, now
         for _ in range(_PAGES):
-            proof, kept = await self._database.read(self._go_on)
+            proof, kept = await self._database.read(self._go_on, seconds=WHOLE_SECONDS)
             if proof.entry_id < kept.entry_id:
                 self._proof = proof
                 continue
             self._proof = None
             findings = _differences(proof.sums, kept.sums)
             if findings:
-                await self._database.write(drop_checkpoint)
+                await self._database.write(drop_checkpoint, seconds=WHOLE_SECONDS)
             return findings
         return None
 

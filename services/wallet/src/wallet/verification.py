@@ -10,12 +10,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from kurs.data.database import Database
+from kurs.data.limits import WHOLE_SECONDS
 from wallet.store import checks, reports
 from wallet.store.chain import is_sealed
 from wallet.walk import ChainWalk, Finding, Published
 
-WHOLE_SECONDS = 900.0
-"""What a statement over the whole ledger may take: 25 µs a transfer, for 36 million of them."""
 _MOST = 100
 """How many findings of each kind are named; where there are more, the first ones matter."""
 

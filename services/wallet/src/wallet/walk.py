@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from kurs.data.database import Database
+from kurs.data.limits import WHOLE_SECONDS
 from wallet.domain.chain import entries_digest, link_hash, read_entries, transfer_digest
 from wallet.domain.transfers import Record
 from wallet.store.chain import Link, Tip, links_after, read_tips, records_by_id
@@ -64,7 +65,9 @@ class ChainWalk:
     async def step(self) -> list[Finding]:
         """Compare the next page of links with what is stored."""
         tip = self._left[0]
-        links, stored = await self.database.read(lambda c: self._read(c, tip))
+        links, stored = await self.database.read(
+            lambda c: self._read(c, tip), seconds=WHOLE_SECONDS
+        )
         findings = [finding for link in links for finding in self._check(link, stored)]
         if not links or self._sequence >= tip.last:
             findings += self._check_end(tip)

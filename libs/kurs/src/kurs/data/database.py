@@ -106,25 +106,34 @@ class Database(ABC):
                     raise self._refused(error) from error
         raise AssertionError("unreachable")
 
-    async def write(self, work: Work[Returned], *, lock_seconds: float | None = None) -> Returned:
+    async def write(
+        self,
+        work: Work[Returned],
+        *,
+        lock_seconds: float | None = None,
+        seconds: float | None = None,
+    ) -> Returned:
         """Run `work` in one transaction and commit it.
 
         It is run again after a deadlock, a serialization failure, a lost connection or
         RetryTransaction; so it must read what it decides on inside. `lock_seconds` is how long it
-        waits for a lock where that is not the database's own limit. Raises DatabaseUnavailable,
-        and DatabaseBlocked when a lock did not come.
+        waits for a lock where that is not the database's own limit, `seconds` what a statement may
+        take. Raises DatabaseUnavailable, and DatabaseBlocked when a lock did not come.
         """
         ends = monotonic() + _AGAIN_SECONDS
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self._write_seconds.time():
-                    result = await self._run_write(self._traced(work, "write"), lock_seconds)
+                    result = await self._run_write(
+                        self._traced(work, "write"), lock_seconds, seconds
+                    )
             except Exception as error:
                 trouble = trouble_of(error)
                 if trouble is None:
                     raise
                 if trouble is Trouble.BLOCKED or attempt == _ATTEMPTS or monotonic() > ends:
-                    raise self._refused(error) from error
+                    # A part of a batch that was told of before is one line of the log less.
+                    raise self._refused(error, quiet=lock_seconds is not None) from error
                 self._retried.inc()
                 await asyncio.sleep(random.uniform(0, 0.005 * 3**attempt))  # noqa: S311
             else:
@@ -135,7 +144,7 @@ class Database(ABC):
     async def ping(self) -> None:
         """See that the database takes a write, at the first try; raises DatabaseUnavailable."""
         try:
-            await self._run_write(self._look, None)
+            await self._run_write(self._look, None, None)
         except Exception as error:
             if trouble_of(error) is None:
                 raise
@@ -144,10 +153,10 @@ class Database(ABC):
     def _look(self, connection: Connection) -> None:
         connection.execute(_SELECT_ONE)
 
-    def _refused(self, error: Exception) -> DatabaseUnavailable:
+    def _refused(self, error: Exception, *, quiet: bool = False) -> DatabaseUnavailable:
         self._unavailable.inc()
         refused = unavailable(error)
-        if self.telemetry is not None:
+        if self.telemetry is not None and not quiet:
             # What the driver says is for those who run it; it may name tables and rows.
             why = str(getattr(error, "orig", None) or error)
             self.telemetry.logger.warning("database unavailable", error=why)
@@ -160,7 +169,9 @@ class Database(ABC):
     async def _run_read(self, work: Work[Returned], seconds: float) -> Returned: ...
 
     @abstractmethod
-    async def _run_write(self, work: Work[Returned], lock_seconds: float | None) -> Returned: ...
+    async def _run_write(
+        self, work: Work[Returned], lock_seconds: float | None, seconds: float | None
+    ) -> Returned: ...
 
     @abstractmethod
     async def close(self) -> None:

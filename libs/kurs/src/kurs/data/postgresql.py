@@ -56,11 +56,13 @@ class Postgresql(Database):
                 await _set(connection, "statement_timeout", longer)
             return await connection.run_sync(work)
 
-    async def _run_write(self, work: Work[Returned], lock_seconds: float | None) -> Returned:
-        async with (
-            self._bounded(self.limits.silence_seconds) as connection,
-            connection.begin(),
-        ):
+    async def _run_write(
+        self, work: Work[Returned], lock_seconds: float | None, seconds: float | None
+    ) -> Returned:
+        silence = max(self.limits.silence_seconds, 1.0 + (seconds or 0.0))
+        async with self._bounded(silence) as connection, connection.begin():
+            if seconds is not None:
+                await _set(connection, "statement_timeout", seconds)
             if lock_seconds is not None:
                 await _set(connection, "lock_timeout", lock_seconds)
             return await connection.run_sync(work)

@@ -38,10 +38,12 @@ class Sqlite(Database):
     async def _run_read(self, work: Work[Returned], seconds: float) -> Returned:
         return await self._readers.run(work, seconds)
 
-    async def _run_write(self, work: Work[Returned], lock_seconds: float | None) -> Returned:
+    async def _run_write(
+        self, work: Work[Returned], lock_seconds: float | None, seconds: float | None
+    ) -> Returned:
         # The one lock is the file's: a connection waits for it before its transaction begins.
         del lock_seconds
-        return await self._writer.run(work, self.limits.statement_seconds)
+        return await self._writer.run(work, seconds or self.limits.statement_seconds)
 
     async def close(self) -> None:
         """Finish what runs and close every connection."""

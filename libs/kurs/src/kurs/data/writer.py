@@ -2,21 +2,21 @@
 but those that need it.
 
 A batch that meets a lock which does not come is halved until what needs the locked row stands
-alone. What it stands for (its keys) is then suspect: operations on it are refused at once for a
-moment, and then tried apart, one by one, until one gets through. Everything else goes on together.
+alone. Its keys are then suspect: operations with one of them are tried apart, one by one, until one
+gets through. A key that several were locked out by is taken for the locked one, and for a moment
+what needs it is refused at once. Everything else goes on together.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
 from kurs.data.database import Database
-from kurs.data.failures import DatabaseBlocked
+from kurs.data.failures import DatabaseBlocked, DatabaseUnavailable
 from kurs.kernel.batching import Batcher, BatchMetrics
 from kurs.kernel.clock import monotonic
-from kurs.kernel.errors import Problem
 
 Op = TypeVar("Op")
 Result = TypeVar("Result")
@@ -26,6 +26,8 @@ _SHORT_SECONDS = 0.1
 """How long a part of a batch waits for a lock that did not come to the whole."""
 _REST_SECONDS = 0.5
 """Between two attempts at what was locked."""
+_PROOF_SECONDS = 5.0
+"""How long a key that something got through with is not taken for the locked one."""
 _FORGOTTEN_SECONDS = 30.0
 
 
@@ -35,9 +37,9 @@ class Writer(Generic[Op, Result]):
     `apply(connection, ops)` returns a result or an exception per operation, in order. If it
     raises, the operations are tried alone, so that a bad one fails alone.
 
-    `keys` tells what an operation locks, and its own id: operations that share none can never wait
-    for each other. What is locked by others is DatabaseBlocked. `member` tells the traceparent of
-    an operation that is sampled: the span of the batch's transaction links to it.
+    `keys` tells an operation's own id, then what else it locks: operations that share none can
+    never wait for each other. What is locked by others is DatabaseBlocked. `member` tells the
+    traceparent of an operation that is sampled: the span of the batch's transaction links to it.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class Writer(Generic[Op, Result]):
         apply: Apply[Op, Result],
         *,
         name: str,
-        keys: Callable[[Op], Collection[str]] = lambda _: (),
+        keys: Callable[[Op], Sequence[str]] = lambda _: (),
         member: Callable[[Op], str | None] = lambda _: None,
         metrics: BatchMetrics | None = None,
         max_batch: int = 500,
@@ -100,7 +102,7 @@ class Writer(Generic[Op, Result]):
             return await self._write(ops, None)
         except DatabaseBlocked as error:
             if len(ops) == 1:
-                self._suspects.add(self._keys(ops[0]))
+                self._suspects.blame(self._keys(ops[0]))
                 return [error]
             return await self._halved(ops)
 
@@ -109,34 +111,34 @@ class Writer(Generic[Op, Result]):
         return [*await self._part(ops[:half]), *await self._part(ops[half:])]
 
     async def _part(self, ops: Sequence[Op]) -> list[Result | Exception]:
-        free = [op for op in ops if not self._suspects.any_of(self._keys(op))]
-        if len(free) < len(ops):
-            written = iter(await self._part(free) if free else ())
-            known = set(map(id, free))
-            return [next(written) if id(op) in known else _blocked() for op in ops]
+        if len(ops) > 1 and any(self._suspects.any_of(self._keys(op)) for op in ops):
+            return await self._halved(ops)
+        if len(ops) == 1:
+            return list(await self._alone(ops))
         try:
-            return list(await self._write(ops, _SHORT_SECONDS))
-        except DatabaseBlocked as error:
-            if len(ops) > 1:
-                return await self._halved(ops)
-            self._suspects.add(self._keys(ops[0]))
-            return [error]
-        except Exception as error:
+            written = list(await self._write(ops, _SHORT_SECONDS))
+        except DatabaseUnavailable as error:
+            blocked = isinstance(error, DatabaseBlocked)
+            return await self._halved(ops) if blocked else [error] * len(ops)
+        except Exception:
             # What is wrong with one must not fail those that were tried with it.
-            if len(ops) > 1 and not isinstance(error, Problem):
-                return await self._halved(ops)
-            return [error] * len(ops)
+            return await self._halved(ops)
+        for op in ops:
+            self._suspects.clear(self._keys(op))
+        return written
 
     async def _alone(self, ops: Sequence[Op]) -> Sequence[Result | Exception]:
         keys = self._keys(ops[0])
-        if self._suspects.rest(keys):
-            return [_blocked()] * len(ops)
+        if self._suspects.is_locked(keys):
+            return [_blocked()]
         try:
             written = await self._write(ops, _SHORT_SECONDS)
         except DatabaseBlocked as error:
-            self._suspects.add(keys)
-            return [error] * len(ops)
-        self._suspects.remove(keys)
+            self._suspects.blame(keys)
+            return [error]
+        except Exception as error:
+            return [error]
+        self._suspects.clear(keys)
         return written
 
     async def _write(
@@ -152,35 +154,56 @@ class Writer(Generic[Op, Result]):
 
 
 class _Suspects:
-    """Keys whose rows somebody else was last seen to keep, with when that was."""
+    """Keys by which operations were locked out, and which of them it was as far as is known."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, float] = {}
+        self._blamed: dict[str, dict[str, float]] = {}
+        """When, by key and by the id of the operation that was locked out."""
+        self._proven: dict[str, float] = {}
+        """When something last got through with a key."""
 
     def __bool__(self) -> bool:
-        return bool(self._seen)
+        return bool(self._blamed)
 
     def any_of(self, keys: Iterable[str]) -> bool:
-        """Tell whether one of the keys was locked, and was not free since."""
-        return bool(self._seen) and any(key in self._seen for key in keys)
+        """Tell whether one of the keys may be locked."""
+        return bool(self._blamed) and any(key in self._blamed for key in keys)
 
-    def rest(self, keys: Iterable[str]) -> bool:
-        """Tell whether one of the keys was locked but a moment ago."""
+    def is_locked(self, keys: Sequence[str]) -> bool:
+        """Tell whether one of the keys was locked but a moment ago, as far as is known."""
         since = monotonic() - _REST_SECONDS
-        return any(self._seen.get(key, since) > since for key in keys)
-
-    def add(self, keys: Iterable[str]) -> None:
-        """Keep that operations with these keys were locked out."""
-        now = monotonic()
-        old = [key for key, at in self._seen.items() if at < now - _FORGOTTEN_SECONDS]
-        for key in old:
-            del self._seen[key]
-        self._seen.update(dict.fromkeys(keys, now))
-
-    def remove(self, keys: Iterable[str]) -> None:
-        """Keep that an operation with these keys went through."""
         for key in keys:
-            self._seen.pop(key, None)
+            by = self._blamed.get(key, {})
+            if (len(by) > 1 or key in by) and max(by.values()) > since:
+                return True
+        return False
+
+    def blame(self, keys: Sequence[str]) -> None:
+        """Keep that an operation with these keys was locked out.
+
+        By which of them it does not say: those that something got through with are the last.
+        """
+        now = monotonic()
+        self._forget(now - _FORGOTTEN_SECONDS)
+        proven = now - _PROOF_SECONDS
+        free = {key for key in keys[1:] if self._proven.get(key, proven) > proven}
+        for key in keys[:1] if len(free) == len(keys) - 1 else keys:
+            if key not in free:
+                self._blamed.setdefault(key, {})[keys[0]] = now
+
+    def clear(self, keys: Iterable[str]) -> None:
+        """Keep that an operation with these keys got through."""
+        now = monotonic()
+        for key in keys:
+            self._blamed.pop(key, None)
+            self._proven[key] = now
+
+    def _forget(self, before: float) -> None:
+        self._proven = {key: at for key, at in self._proven.items() if at > before}
+        kept = {key: max(by.values()) for key, by in self._blamed.items()}
+        for key, at in kept.items():
+            if at < before:
+                del self._blamed[key]
 
 
 def _blocked() -> DatabaseBlocked:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJso
 from pydantic_core import PydanticCustomError
 
 from kurs.kernel.accounts import is_payee_id
+from kurs.kernel.currencies import is_payable
 from kurs.kernel.decoder import Number
 from kurs.kernel.money import UnknownCurrency, exponent
 
@@ -74,6 +75,17 @@ def _known(code: str) -> str:
 
 
 CurrencyCode = Annotated[str, StringConstraints(min_length=3, max_length=3), AfterValidator(_known)]
+"""A currency of today or of the past, which what is stored may be in."""
+
+
+def _payable(code: str) -> str:
+    if not is_payable(code):
+        raise ValueError(f"{code} is no currency any more: nothing new can be paid in it")
+    return code
+
+
+PayableCurrency = Annotated[CurrencyCode, AfterValidator(_payable)]
+"""A currency of today, for what is new."""
 
 
 def _amount(value: Any) -> Any:

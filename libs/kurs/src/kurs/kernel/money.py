@@ -12,7 +12,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from enum import Enum
 from functools import lru_cache
 
-from iso4217 import Currency as Iso4217
+from kurs.kernel.currencies import by_code
 
 MAX_MINOR = 2**63 - 1
 """The largest amount a 64-bit column holds, in minor units."""
@@ -49,21 +49,18 @@ class Rounding(Enum):
 
 @lru_cache(maxsize=512)
 def exponent(currency: str) -> int:
-    """Return the number of decimals of an ISO 4217 currency (JPY 0, USD 2, BHD 3).
+    """Return the number of decimals of an ISO 4217 currency (JPY 0, USD 2, BHD 3), or a past one.
 
     Raises UnknownCurrency for other text and for codes without minor units (gold, test codes).
     """
-    try:
-        digits = Iso4217(currency).exponent
-    except ValueError:
-        digits = None
-    if digits is None:
+    found = by_code().get(currency)
+    if found is None:
         raise UnknownCurrency(f"{currency!r} is not an ISO 4217 currency code such as IDR or USD")
-    return int(digits)
+    return found.decimals
 
 
 def is_known(currency: str) -> bool:
-    """Tell whether `currency` is an ISO 4217 code with minor units."""
+    """Tell whether `currency` is an ISO 4217 code with minor units, of today or of the past."""
     try:
         exponent(currency)
     except UnknownCurrency:

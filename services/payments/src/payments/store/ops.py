@@ -62,9 +62,9 @@ Op = Claim | Begin | Finish | Wait
 
 
 def keys_of(op: Op) -> tuple[str, ...]:
-    """Return what an operation locks: its payment, and itself."""
+    """Return what an operation locks: itself, and its payment."""
     match op:
         case Claim(payment=payment, operation=operation):
-            return payment.uid, operation.idempotency
+            return operation.idempotency, payment.uid
         case Begin(operation=operation) | Finish(operation=operation) | Wait(operation=operation):
-            return operation.uid, operation.idempotency
+            return operation.idempotency, operation.uid

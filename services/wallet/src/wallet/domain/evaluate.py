@@ -138,7 +138,7 @@ class Evaluation:
 
     def _expire(self, transfer: Transfer) -> None:
         hold = self._view.holds.get(transfer.hold_id or "")
-        if hold is None or hold.state is not HoldState.HELD or hold.expires_at > self._now:
+        if hold is None or hold.state != HoldState.HELD or hold.expires_at > self._now:
             raise Refusal(Code.NOT_DUE, f"hold {transfer.hold_id} is closed or not yet due")
         self._close(hold, HoldState.EXPIRED, transfer)
 
@@ -174,8 +174,8 @@ def answer_again(transfer: Transfer, known: Record) -> Outcome:
 
 
 def stored_outcome(record: Record) -> Outcome:
-    """Return the outcome that a stored transfer had."""
+    """Return the outcome that a stored transfer had, in its own words: a later release has more."""
     return Outcome(
-        record.transfer_id, Kind(record.kind), Status(record.status), True, record.created_at,
+        record.transfer_id, record.kind, record.status, True, record.created_at,
         record, record.code, record.message, record.field,
     )  # fmt: skip

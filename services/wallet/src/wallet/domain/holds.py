@@ -32,8 +32,8 @@ def check_open(transfer: Transfer, view: View, now: int) -> Hold:
     hold = view.holds.get(transfer.hold_id or "")
     if hold is None or hold.merchant != transfer.merchant:
         raise Refusal(Code.HOLD_NOT_FOUND, f"there is no hold {transfer.hold_id}", "hold_id")
-    if hold.state is HoldState.EXPIRED or (hold.state is HoldState.HELD and hold.expires_at <= now):
+    if hold.state == HoldState.EXPIRED or (hold.state == HoldState.HELD and hold.expires_at <= now):
         raise Refusal(Code.HOLD_EXPIRED, f"hold {hold.hold_id} has expired", "hold_id")
-    if hold.state is not HoldState.HELD:
+    if hold.state != HoldState.HELD:
         raise Refusal(Code.HOLD_CLOSED, f"hold {hold.hold_id} was {hold.state} before", "hold_id")
     return hold

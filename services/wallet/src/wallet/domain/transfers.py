@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from kurs.contracts.wallet import Code, Status
+from kurs.contracts.wallet import Code
 from kurs.quotes.token import Quote
 
 
@@ -95,11 +95,14 @@ class Record(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The answer to one transfer; `record` is what is stored under its id, if anything is."""
+    """The answer to one transfer; `record` is what is stored under its id, if anything is.
+
+    `kind` is a `Kind` and `status` a `Status`, or the word of a later release.
+    """
 
     transfer_id: str
-    kind: Kind
-    status: Status
+    kind: str
+    status: str
     replayed: bool
     created_at: int
     record: Record | None

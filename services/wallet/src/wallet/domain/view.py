@@ -82,14 +82,17 @@ class Balance:
 
 @dataclass(slots=True)
 class Hold:
-    """Money set aside in an account by a transfer of kind `hold`."""
+    """Money set aside in an account by a transfer of kind `hold`.
+
+    `state` is a `HoldState`, or the word of a later release: whatever that is, not held here.
+    """
 
     hold_id: str
     merchant: str
     account_id: str
     currency: str
     amount: int
-    state: HoldState
+    state: str
     expires_at: int
     closed_by: str | None = None
 

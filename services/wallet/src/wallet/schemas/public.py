@@ -4,7 +4,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from kurs.kernel.ids import AccountId, AccountRef, AmountIn, CurrencyCode, DepositId, NewAccountId
+from kurs.kernel.ids import (
+    AccountId,
+    AccountRef,
+    AmountIn,
+    DepositId,
+    NewAccountId,
+    PayableCurrency,
+)
 from kurs.kernel.moments import MomentIn
 
 MAX_ACCOUNTS = 1_000
@@ -25,7 +32,7 @@ class Request(BaseModel):
 class OverdraftRequest(Request):
     """How far an account may go below zero in one currency."""
 
-    currency: CurrencyCode
+    currency: PayableCurrency
     amount: AmountIn
 
 
@@ -33,7 +40,7 @@ class AccountRequest(Request):
     """An account to open. Opening it again with the same content changes nothing."""
 
     account_id: NewAccountId
-    settlement_currency: CurrencyCode | None = Field(
+    settlement_currency: PayableCurrency | None = Field(
         None, description="What incoming payments are converted to; absent: keep what is paid."
     )
     overdrafts: list[OverdraftRequest] = Field(
@@ -64,7 +71,7 @@ class DepositRequest(Request):
 
     deposit_id: DepositId
     account_id: AccountRef
-    currency: CurrencyCode
+    currency: PayableCurrency
     amount: AmountIn
 
 

@@ -22,6 +22,7 @@ from wallet.store.statements import fetch_balances, statements
 _RECORD = tuple(column.name for column in tables.transfers.columns)
 _POSTING = ("transfer_id", "account_id", "currency", "amount", "created_at")
 _HOLD = tuple(column.name for column in tables.holds.columns)
+_STATES = {state.value: state for state in HoldState}
 _BALANCE_KEY = ("account_id", "currency", "stripe")
 _BALANCE = (*_BALANCE_KEY, "posted", "held", "overdraft")
 
@@ -38,7 +39,7 @@ def load(connection: Connection, transfers: Sequence[Transfer], stripe: int) -> 
     if hold_ids:
         for row in fetch(connection, statements(connection).holds, hold_ids):
             hold = Hold(*row)
-            hold.state = HoldState(hold.state)
+            hold.state = _STATES.get(hold.state, hold.state)
             view.holds[hold.hold_id] = hold
     originals = {t.reverses for t in transfers if t.reverses is not None}
     if originals:
@@ -146,15 +147,13 @@ def _save_balances(connection: Connection, touched: Iterable[Balance], stripe: i
 
 def _save_holds(connection: Connection, changes: Changes) -> None:
     opened = [
-        (h.hold_id, h.merchant, h.account_id, h.currency, h.amount, h.state.value, h.expires_at,
+        (h.hold_id, h.merchant, h.account_id, h.currency, h.amount, str(h.state), h.expires_at,
          h.closed_by)
         for h in changes.opened_holds
     ]  # fmt: skip
     insert_rows(connection, tables.holds, _HOLD, opened)
     new = {h.hold_id for h in changes.opened_holds}
     closed = [
-        (h.hold_id, h.state.value, h.closed_by)
-        for h in changes.closed_holds
-        if h.hold_id not in new
+        (h.hold_id, str(h.state), h.closed_by) for h in changes.closed_holds if h.hold_id not in new
     ]
     update_rows(connection, tables.holds, ("hold_id",), ("state", "closed_by"), closed)
