@@ -85,6 +85,10 @@ api-keys: $(ENVIRONMENT) ## list the API keys of var/api-keys.json
 bench: $(ENVIRONMENT) ## measure payments/s, latency and CPU per payment, beside a naive chain
 	@$(BIN)/python -m loadtest.bench $(BENCH)
 
+.PHONY: bench-faults
+bench-faults: $(ENVIRONMENT) ## measure what a locked row or a stopped backend costs other payments
+	@$(BIN)/python -m loadtest.faults $(BENCH)
+
 # --- Kubernetes --------------------------------------------------------------
 
 .PHONY: images

@@ -27,6 +27,7 @@ from payments.routes import routes
 from payments.service import PaymentService
 from payments.settings import PaymentsSettings
 from payments.steps import Steps
+from payments.store.event_order import append_late_events
 from payments.strangers import Strangers
 from payments.sweeper import Sweeper
 
@@ -76,6 +77,11 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
             telemetry=service.telemetry,
             clock=service.clock,
         )
+    )
+    service.beat(
+        "late events",
+        lambda: database.write(append_late_events),
+        seconds=settings.sweep_seconds,
     )
     service.beat("sweep", sweeper.sweep, seconds=settings.sweep_seconds)
     _add_comparisons(service, database, dependencies.accounts, metrics)

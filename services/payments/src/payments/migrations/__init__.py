@@ -12,6 +12,7 @@ GRANTS = {
     "operations": "SELECT, INSERT, UPDATE (lease_until, attempts, answer_status, answer, failures, "
     "set_aside_at, waits_for, open_reason)",
     "payment_events": "SELECT, INSERT",
+    "late_events": "SELECT, INSERT, DELETE",
     "ledger_cursors": "SELECT, INSERT, UPDATE (link)",
     "unknown_transfers": "SELECT, INSERT, DELETE",
     "old_rate_refunds": "SELECT, INSERT",

@@ -8,16 +8,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 
-from kurs.data.bulk import insert_rows, is_any_of
+from kurs.data.bulk import is_any_of
 from payments.domain.event_types import event_type
 from payments.domain.identity import operation_id
 from payments.domain.moves import Kind, Status
 from payments.domain.payment import Payment
+from payments.store.event_order import append_events
 from payments.store.ops import Claim, Finish
 from payments.store.rows import Row, read_payment
-from payments.store.tables import EVENT_COLUMNS, events, operations, payments
+from payments.store.tables import events, operations, payments
 
 LOOKED_AT = 1_000
 """A bound on the events that one page of some types is looked for in."""
@@ -76,11 +77,7 @@ def record_events(
     rows += [_outcome_row(f) for f in finishes if _is_event(f)]
     if not rows:
         return
-    if connection.dialect.name == "postgresql":
-        # Sequence numbers must become visible in order, or a reader that resumes after the
-        # last one it saw would miss a smaller one that is committed later.
-        connection.execute(text("SELECT pg_advisory_xact_lock(7236)"))
-    insert_rows(connection, events, EVENT_COLUMNS, rows)
+    append_events(connection, rows)
 
 
 def events_after(

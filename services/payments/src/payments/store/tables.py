@@ -85,6 +85,14 @@ events = Table(
     Column("asked_currency", String),
 )
 
+# What is to become an event once its place can be had.
+late_events = Table(
+    "late_events",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    *(Column(c.name, c.type, nullable=c.nullable) for c in events.c if c.name != "sequence"),
+)
+
 # How far the ledger's chains were compared with operations, and what had none.
 ledger_cursors = Table(
     "ledger_cursors",

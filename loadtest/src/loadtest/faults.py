@@ -1,0 +1,180 @@
+"""`python -m loadtest.faults`: what one fault of a database costs payments that have no part in it.
+
+A gateway of processes on a PostgreSQL of its own; clients pay between accounts of their own, while
+a row of another account is locked, or one backend is stopped. What is measured is how long those
+payments take to their first answer, and what it is.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from statistics import quantiles
+from typing import Any
+
+import aiohttp
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from devstack import Stack
+
+_CLIENTS = 16
+_LOCK = text("SELECT FROM balances WHERE account_id LIKE '%locked' FOR UPDATE")
+_BUSY = text("""
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+    ORDER BY state = 'active' DESC, state_change DESC LIMIT 1""")
+Fault = Callable[[], AbstractAsyncContextManager[None]]
+Seen = list[tuple[float, str]]
+"""Seconds, and the status of the answer with that of the payment."""
+
+
+class _Shop:
+    """A gateway under load."""
+
+    def __init__(self, stack: Stack, session: aiohttp.ClientSession) -> None:
+        self._stack = stack
+        self._session = session
+        self._number = 0
+
+    async def post(self, path: str, body: Any) -> tuple[float, str]:
+        """Post to the gateway; return the seconds, and what became of it."""
+        began = time.monotonic()
+        try:
+            async with self._session.post(
+                self._stack.url("api-gateway") + path, json=body
+            ) as answer:
+                document = await answer.json(content_type=None)
+                what = document.get("status", "") if isinstance(document, dict) else ""
+                return time.monotonic() - began, f"{answer.status} {what}".strip()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return time.monotonic() - began, type(error).__name__
+
+    async def pay(self, source: str, destination: str) -> tuple[float, str]:
+        """Pay a cent."""
+        self._number += 1
+        body = {
+            "payment_id": f"f{self._number}",
+            "amount": "0.01",
+            "currency": "USD",
+            "source_account": source,
+            "destination_account": destination,
+        }
+        return await self.post("/payments", body)
+
+    async def furnish(self) -> None:
+        """Open an account per client, and the one that is locked."""
+        accounts = [f"a{n}" for n in range(2 * _CLIENTS)] + ["locked"]
+        await self.post("/accounts", [{"account_id": each} for each in accounts])
+        for each in accounts:
+            body = {"deposit_id": each, "account_id": each, "currency": "USD", "amount": "9999"}
+            await self.post("/deposits", body)
+
+    async def load(self, seconds: float) -> Seen:
+        """Pay for a while, and return what those saw that have no part in the fault."""
+        ends, seen = time.monotonic() + seconds, []
+
+        async def client(number: int) -> None:
+            while time.monotonic() < ends:
+                seen.append(await self.pay(f"a{2 * number}", f"a{2 * number + 1}"))
+
+        async def unlucky() -> None:
+            while time.monotonic() < ends:
+                await self.pay("locked", "a0")
+
+        await asyncio.gather(*(client(n) for n in range(1, _CLIENTS)), unlucky())
+        return seen
+
+
+def _faults(stack: Stack) -> dict[str, Fault]:
+    return {
+        "nothing": _nothing,
+        "a locked row of the ledger": lambda: _locked(stack),
+        "a stopped backend of wallet": lambda: _stopped(stack, "wallet"),
+        "a stopped backend of payments": lambda: _stopped(stack, "payments"),
+    }
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield
+
+
+@asynccontextmanager
+async def _administrator(stack: Stack, service: str) -> AsyncIterator[AsyncConnection]:
+    """Open a transaction of the database's owner."""
+    url = make_url(stack.database_url(service)).set(username="postgres")
+    engine = create_async_engine(url)
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def _locked(stack: Stack) -> AsyncIterator[None]:
+    async with _administrator(stack, "wallet") as owner:
+        await owner.execute(_LOCK)
+        yield
+
+
+@asynccontextmanager
+async def _stopped(stack: Stack, service: str) -> AsyncIterator[None]:
+    """Stop the backend that was busy last, in whatever it does."""
+    async with _administrator(stack, service) as owner:
+        pid = (await owner.execute(_BUSY)).scalar_one()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def _measure(stack: Stack, seconds: float) -> dict[str, Any]:
+    key = stack.api_key()
+    headers = {"authorization": f"Bearer {key}"}
+    timeout = aiohttp.ClientTimeout(total=60)
+    figures = {}
+    async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+        shop = _Shop(stack, session)
+        await shop.furnish()
+        await shop.load(2.0)
+        for name, fault in _faults(stack).items():
+            async with fault():
+                seen = await shop.load(seconds)
+            figures[name] = _figures(seen)
+            await asyncio.sleep(10.0)
+    return figures
+
+
+def _figures(seen: Seen) -> dict[str, Any]:
+    times = sorted(taken for taken, _ in seen)
+    cuts = quantiles(times, n=20) if len(times) > 1 else times * 20
+    return {
+        "payments": len(seen),
+        "p50_ms": round(1000 * cuts[9]),
+        "p95_ms": round(1000 * cuts[18]),
+        "longest_ms": round(1000 * times[-1]),
+        "answers": dict(Counter(what for _, what in seen).most_common()),
+    }
+
+
+def main() -> None:
+    """Measure, and print a line of JSON for each fault."""
+    parser = argparse.ArgumentParser("python -m loadtest.faults", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each fault (default: 15)")
+    options = parser.parse_args()
+    with Stack(database="postgresql") as stack:
+        for name, figures in asyncio.run(_measure(stack, options.seconds)).items():
+            sys.stdout.write(f"{name}: {json.dumps(figures)}\n")
+
+
+if __name__ == "__main__":
+    main()
