@@ -124,7 +124,7 @@ def waited(load: Load, place: Installation, primary: str) -> tuple[float, float]
 def test_nothing_is_lost_and_nothing_moves_twice_while_the_primary_changes(
     paying: Installation, databases: Installation
 ) -> None:
-    with Load(paying.gateway(), paying.api_key(), "heirs", workers=8) as load:
+    with Load(paying.gateway(), paying.api_key(), "heirs", workers=8, repeat=True) as load:
         for number in range(FAILOVERS):
             eventually("three servers", lambda: status(databases).get("readyInstances") == 3)
             primary = status(databases)["currentPrimary"]

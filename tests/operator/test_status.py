@@ -1,5 +1,6 @@
 """The statuses, over every mixture of pods: none says more than the pods did."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,3 +108,17 @@ def test_stalled_and_reconciling_stand_only_while_they_are_true(ruling: Ruling, 
     if ready and ready.status == "True":
         assert under_way is None
         assert stalled is None
+
+
+@pytest.mark.parametrize(("count", "told"), [(1, "1/1 risk pod"), (2, "2/2 risk pods")])
+def test_one_pod_is_not_told_as_several(count: int, told: str):
+    source = SourceRef(kind="RiskThreshold", name="limits", uid="uid", generation=3)
+    pods = [Pod(f"uid-{n}", f"risk-{n}", "risk", "10.0.0.1:8084", True, "") for n in range(count)]
+    acks = {p.uid: Ack.of(Answer(revision="0" * 16, sources=(source,)), NOW) for p in pods}
+    ruling = Ruling(IDENTITY, Reason.ACCEPTED, "")
+
+    status = status_of(Judged(ruling, "r", None), Fleet(tuple(pods), acks, since=NOW), NOW)
+
+    ready = status.condition(ConditionType.READY)
+    assert ready is not None
+    assert ready.message.endswith(told)

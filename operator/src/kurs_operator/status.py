@@ -203,7 +203,7 @@ def _propagated(judged: Judged, rollout: Propagation | None, now: int) -> Findin
     if rollout is None:
         return Finding("False", Progress.NOT_ACCEPTED, "it is in no document, see Accepted")
     if not judged.ruling.accepted:
-        kept = f"generation {rollout.generation} stays in force, on {rollout.summary} pods"
+        kept = f"generation {rollout.generation} stays in force, on {_pods(rollout.summary)}"
         return Finding("False", Progress.NOT_ACCEPTED, f"{kept}; see Accepted for the newest")
     service = "fx" if judged.identity.kind == "FXRateSource" else "risk"
     if rollout.lagging:
@@ -211,13 +211,14 @@ def _propagated(judged: Judged, rollout: Propagation | None, now: int) -> Findin
     if rollout.completed_at is None or not rollout.desired:
         message = f"no {service} pod is ready; it takes effect when one starts"
         return Finding("Unknown", Progress.NO_PODS, message)
-    message = f"generation {rollout.generation} is applied by {rollout.summary} {service} pods"
+    many = _pods(rollout.summary, service)
+    message = f"generation {rollout.generation} is applied by {many}"
     return Finding("True", Progress.PROPAGATED, message)
 
 
 def _behind(rollout: Propagation, now: int) -> Finding:
     pods = "; ".join(f"{p.pod}: {p.error or 'runs ' + str(p.revision)}" for p in rollout.lagging)
-    message = f"applied by {rollout.summary} pods, not by {pods}"
+    message = f"applied by {_pods(rollout.summary)}, not by {pods}"
     if rollout.completed_at is not None:
         return Finding("False", Progress.DRIFTED, message)
     if rollout.rejected:
@@ -234,11 +235,17 @@ def _source_healthy(live: Ruling | None, reports: list[tuple[Pod, Report]]) -> F
     ill = [(pod, report) for pod, report in reports if report.healthy is False]
     if ill:
         pod, report = ill[0]
-        many = f"{len(ill)} of {len(reports)} pods, {pod.name}: {report.error}"
+        many = f"{len(ill)} of {_pods(len(reports))}, {pod.name}: {report.error}"
         return Finding("False", _camel(report.reason) or Progress.UNHEALTHY, many)
     if not reports or any(report.healthy is None for _, report in reports):
         return Finding("Unknown", Progress.PENDING, "it has not answered yet")
-    return Finding("True", Progress.HEALTHY, f"gives every rate to {len(reports)} pods")
+    return Finding("True", Progress.HEALTHY, f"gives every rate to {_pods(len(reports))}")
+
+
+def _pods(count: int | str, service: str = "") -> str:
+    """Return how many pods, of how many if it is a share: `1 pod`, `3/3 fx pods`."""
+    noun = "pod" if str(count).rpartition("/")[2] == "1" else "pods"
+    return " ".join(filter(None, (str(count), service, noun)))
 
 
 def _camel(reason: str | None) -> str:

@@ -41,7 +41,10 @@ WAIT_SECONDS = 90.0
 _LOCK_SECONDS = 0.5
 """How long requests wait behind a migration that waits for a lock."""
 _PAUSE_SECONDS = 0.5
-_HINT = "check the database URL, that its server runs, and that the network lets this process there"
+_HINT = (
+    "check the database URL, that its server runs, and that the network lets this process there "
+    "and to its DNS (in a cluster: global.network.databases and global.network.dns)"
+)
 _LOCKED = "end the transaction that keeps its tables (pg_stat_activity names it), and run it again"
 _LIMIT_LOCKS = text("SELECT set_config('lock_timeout', :limit, true)")
 _ALONE = text("SELECT pg_advisory_xact_lock(:lock)")

@@ -1,0 +1,110 @@
+"""Stricter clusters than ours: a quota on limits, users that the cluster gives (OpenShift).
+
+What gives users there is an admission plugin; here policies of the API server do as it does: they
+refuse a user that a pod names, and give it one of the namespace's range.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from tests.cluster.conftest import NewInstallation
+from tests.cluster.installation import SERVICES, Installation
+from tests.cluster.shell import get, run
+
+UID = 1_000_650_000
+_QUOTA = {
+    "apiVersion": "v1",
+    "kind": "ResourceQuota",
+    "metadata": {"name": "everything"},
+    "spec": {"hard": {"limits.cpu": "20", "limits.memory": "20Gi", "requests.cpu": "2"}},
+}
+
+
+@pytest.fixture
+def strict(new_installation: NewInstallation) -> Iterator[Installation]:
+    """A namespace with a quota, in which no pod may name its user and gets one all the same."""
+    place = new_installation()
+    place.kubectl("create", "-f", "-", stdin=yaml.safe_dump(_QUOTA))
+    made = yaml.safe_dump_all(policies(place.namespace))
+    run("kubectl", "apply", "-f", "-", stdin=made)
+    yield place
+    run("kubectl", "delete", "-f", "-", stdin=made)
+
+
+def policies(namespace: str) -> Iterator[dict[str, Any]]:
+    """Yield what gives every pod of a namespace its user, and its files their group."""
+    api = "admissionregistration.k8s.io/v1"
+    name = f"users-of-{namespace}"
+    matched = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+        "resourceRules": [
+            {
+                "apiGroups": [""],
+                "apiVersions": ["v1"],
+                "operations": ["CREATE"],
+                "resources": ["pods"],
+            }
+        ],
+    }
+    context = f"Object.spec.securityContext{{runAsUser: {UID}, fsGroup: {UID}}}"
+    expression = f"Object{{spec: Object.spec{{securityContext: {context}}}}}"
+    given = {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}
+    unnamed = {
+        "name": "names-no-user",
+        "expression": "!has(object.spec.securityContext.runAsUser)",
+    }
+    yield {
+        "apiVersion": api,
+        "kind": "MutatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "matchConstraints": matched,
+            "matchConditions": [unnamed],
+            "mutations": [given],
+            "failurePolicy": "Fail",
+            "reinvocationPolicy": "Never",
+        },
+    }
+    yield {
+        "apiVersion": api,
+        "kind": "MutatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {"policyName": name},
+    }
+    refused = f"object.spec.securityContext.runAsUser == {UID}"
+    yield {
+        "apiVersion": api,
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "matchConstraints": matched,
+            "validations": [{"expression": refused, "message": "a user out of range"}],
+        },
+    }
+    yield {
+        "apiVersion": api,
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {"policyName": name, "validationActions": ["Deny"]},
+    }
+
+
+def test_it_runs_within_a_quota_under_users_that_the_cluster_gives(strict: Installation) -> None:
+    limited = {"resources": {"requests": {"cpu": "20m"}, "limits": {"cpu": "1"}}}
+    charts = (*SERVICES, "postgresql", "kurs-operator")
+    jobs = {"resources": {"limits": {"cpu": "1"}}}
+    strict.values = {
+        **dict.fromkeys(charts, limited),
+        "global": {"fixedIds": False, "jobs": jobs},
+    }
+
+    strict.upgrade("--set", "operator.enabled=true")
+
+    users = {
+        pod["spec"]["securityContext"]["runAsUser"]
+        for pod in get(strict.namespace, "pods")["items"]
+    }
+    assert users == {UID}
+    assert "Succeeded" in strict.helm("test", "kurs", "--timeout", "5m")
