@@ -12,9 +12,9 @@ from tests.cluster.installation import Installation
 from tests.cluster.load import Load
 from tests.cluster.operator.conftest import PROVIDER, PROVIDER_PORT, TOKEN
 from tests.cluster.operator.prices import PATH, Prices
-from tests.cluster.operator.resources import Resources, source
+from tests.cluster.operator.resources import CONFIG_MAPS, Resources, source
 from tests.cluster.operator.stand_in import StandIn, stand_in
-from tests.cluster.shell import eventually
+from tests.cluster.shell import eventually, get
 
 from loadtest.catalogue import settlement_currency
 from loadtest.rows import Row
@@ -83,7 +83,6 @@ def message(resources: Resources, kind: str) -> str:
         ({"status": 302}, "Redirect"),
         ({"bytes": 5_000_000}, "TooLarge"),
         ({"rate": "0"}, "Invalid"),
-        ({"rate": "27150"}, "Deviation"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -114,6 +113,32 @@ def test_a_provider_that_fails_is_named_and_no_payment_goes_at_a_bad_rate(
     assert paid
     assert paid <= good
     assert desk.events(*OUTSIDE).count(UNHEALTHY) == warned + 1
+
+
+def test_a_jump_is_held_off_while_the_last_good_rate_lives_and_by_pods_that_begin_then(
+    operated: Installation, desk: Resources, provider: StandIn
+) -> None:
+    living = outside()
+    living["spec"]["maxAge"] = "30m"
+    desk.apply(living)
+    desk.wait_ready(*OUTSIDE)
+    eventually("the provider's rates", lambda: sources(desk) == {"outside"})
+    eventually("what is remembered", lambda: GOOD in remembered(operated), patience=120)
+
+    tell(provider, rate="27150")
+    desk.wait_for(*OUTSIDE, "SourceHealthy", "False", "Deviation")
+    before = set(operated.ready_pods("fx"))
+    operated.kubectl("rollout", "restart", "deployment/fx")
+    operated.kubectl("rollout", "status", "deployment/fx", "--timeout=180s")
+    eventually("new pods alone", lambda: not before & set(operated.ready_pods("fx")))
+
+    desk.wait_for(*OUTSIDE, "SourceHealthy", "False", "Deviation")
+    assert {rate["mid"] for rate in desk.ask("fx", PATH).values()} == {GOOD}
+
+
+def remembered(operated: Installation) -> str:
+    found = get(operated.namespace, "configmap", CONFIG_MAPS["fx"])
+    return str(found["data"].get("accepted.json", ""))
 
 
 def paid_at(operated: Installation, rows: Iterable[Row]) -> set[tuple[str, str]]:
