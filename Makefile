@@ -66,16 +66,21 @@ lock: ## write the lock files anew; UPGRADE=1 to the newest within the bounds of
 # --- run ---------------------------------------------------------------------
 
 .PHONY: demo
-demo: $(ENVIRONMENT) ## start the gateway, pay 1,000 payments, show what happened, stop it
-	@$(BIN)/python -m loadtest.demo
+demo: $(ENVIRONMENT) ## start the gateway, pay 1,000 payments, show what happened; KEEP=1 stays, PORT=9000 is the gateway's
+	@$(BIN)/python -m loadtest.demo $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(DEMO)
 
 .PHONY: dev
-dev: $(ENVIRONMENT) ## run the gateway on ports 8080-8084 with reload, until Ctrl-C
-	@$(BIN)/python -m devstack
+dev: $(ENVIRONMENT) ## run the gateway on ports 8080-8084 with reload, until Ctrl-C; PORT=9000 for others
+	@$(BIN)/python -m devstack $(if $(PORT),--port $(PORT))
+
+# What to break while `make dev` runs: docs/kill-this.md.
+.PHONY: kill freeze resume restart
+kill freeze resume restart: $(ENVIRONMENT) ## end, hang, unhang or restart a service of make dev: make kill SERVICE=wallet
+	@$(BIN)/python -m devstack.orders $@ $(or $(SERVICE),$(error name one: make $@ SERVICE=wallet))
 
 .PHONY: api-key
-api-key: $(ENVIRONMENT) ## print a new API key once: make api-key MERCHANT=shop ROLES=pay,read KEY="--not-after 90d"
-	@mkdir -p var && $(BIN)/python -m api_gateway.keys issue --merchant $(MERCHANT) --roles $(ROLES) --file var/api-keys.json $(KEY)
+api-key: $(ENVIRONMENT) ## print a new API key of this laptop once (kurs_dev_…): make api-key MERCHANT=shop ROLES=pay,read KEY="--not-after 90d"
+	@mkdir -p var && $(BIN)/python -m api_gateway.keys issue --env dev --merchant $(MERCHANT) --roles $(ROLES) --file var/api-keys.json $(KEY)
 
 .PHONY: api-keys
 api-keys: $(ENVIRONMENT) ## list the API keys of var/api-keys.json

@@ -11,9 +11,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
+from devstack.orders import main as orders
 from devstack.ports import free_ports, is_free
 
 pytestmark = pytest.mark.crash
@@ -44,9 +46,9 @@ def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
 class Running:
     """A command under way, its output collected."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, module: str = "devstack") -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "devstack", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -101,6 +103,31 @@ def test_the_demo_pays_everything_and_says_so(tmp_path: Path, first_port: int) -
     assert all(is_free(first_port + offset) for offset in range(5))
 
 
+def test_a_demo_that_is_kept_has_life_in_it(tmp_path: Path, first_port: int) -> None:
+    folder = tmp_path / "demo"
+    running = Running(
+        *("-n", "40", "--port", str(first_port), "--folder", str(folder), "--keep", "--rate", "20"),
+        module="loadtest.demo",
+    )
+    try:
+        running.wait_for("Ctrl-C stops everything")
+        key = {"Authorization": f"Bearer {(folder / 'api-key').read_text().strip()}"}
+        gateway = httpx.Client(base_url=f"http://127.0.0.1:{first_port}", headers=key)
+        with gateway:
+            for status in ("AUTHORIZED", "VOIDED", "REFUNDED"):
+                wait_for_one(gateway, status)
+    finally:
+        assert running.end(signal.SIGTERM) == 128 + signal.SIGTERM
+    assert all(is_free(first_port + offset) for offset in range(5))
+
+
+def wait_for_one(gateway: httpx.Client, status: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not gateway.get("/payments", params={"status": status}).json()["items"]:
+        assert time.monotonic() < deadline, status
+        time.sleep(0.2)
+
+
 def test_a_port_in_use_is_one_sentence(tmp_path: Path, first_port: int) -> None:
     with socket.create_server(("127.0.0.1", first_port + 3)):
         done = demo("--port", str(first_port), "--folder", str(tmp_path / "demo"))
@@ -141,7 +168,8 @@ def test_dev_says_what_one_needs_outlives_a_service_and_stops_everything(
     assert key_file.read_text().strip() not in dev.output
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     assert "\x1b[" not in dev.output
-    assert len(children) == 6
+    # Five services, the operator, and what ends them all if this one is killed.
+    assert len(children) == 7
     assert not any(child.is_running() for child in children)
 
 
@@ -155,3 +183,43 @@ def test_an_interrupt_while_starting_leaves_nothing(tmp_path: Path, first_port: 
     assert running.end(signal.SIGTERM) == 0
     assert not any(child.is_running() for child in children)
     assert all(is_free(first_port + offset) for offset in range(5))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+def test_no_service_outlives_the_command(
+    dev: Running, first_port: int, number: signal.Signals
+) -> None:
+    dev.wait_for("Ctrl-C stops everything")
+    # The terminal is gone: nothing can be written any more.
+    dev.end(number)
+
+    deadline = time.monotonic() + SECONDS
+    while not all(is_free(first_port + offset) for offset in range(5)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_dead_service_is_told_once_and_started_again(
+    dev: Running, tmp_path: Path, first_port: int
+) -> None:
+    dev.wait_for("Ctrl-C stops everything")
+    assert "is ready" not in dev.output.split("Ctrl-C stops everything")[1]
+    folder = str(tmp_path / "run")
+    assert orders(["kill", "risk", "--folder", folder]) == 0
+    dev.wait_for("make restart SERVICE=risk")
+    assert orders(["restart", "risk", "--folder", folder]) == 0
+    dev.wait_for("restart risk, as asked for")
+    wait_until_answers(first_port + 4 + 1000)
+    assert dev.output.count("risk ended with code") == 1
+
+
+def wait_until_answers(port: int) -> None:
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -1,6 +1,8 @@
 """The `dev` command: the gateway stays up, restarts what you edit and shows all logs."""
 
+import contextlib
 import json
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +11,7 @@ from rich.console import Console
 
 from devstack.errors import StackError
 from devstack.logs import LogFollower
+from devstack.orders import carry_out, take_orders
 from devstack.sources import SourceWatch
 from devstack.stack import DatabaseKind, Stack
 from devstack.topology import GATEWAY, ports_from, repository, service_of, shell_environment
@@ -49,12 +52,15 @@ def run_dev(
     console.print("Starting the five services …")
     try:
         stack.start(on_ready=lambda name: console.print(f"  {name} is ready", highlight=False))
+        follower = LogFollower({name: process.log for name, process in stack.processes.items()})
+        for line in follower.new_lines(routine=False):
+            console.print(line, soft_wrap=True)
         console.print(welcome(stack), highlight=False, markup=False, soft_wrap=True)
-        _follow(console, stack, SourceWatch(repository()) if reload else None)
+        _follow(console, stack, follower, SourceWatch(repository()) if reload else None)
     finally:
-        console.print("Stopping the services …")
+        _say(console, "Stopping the services …")
         stack.stop()
-        console.print("Stopped.")
+        _say(console, "Stopped.")
 
 
 def welcome(stack: Stack) -> str:
@@ -81,24 +87,36 @@ def welcome(stack: Stack) -> str:
             "",
             *steps,
             "",
-            "  Ctrl-C stops everything.",
+            "  docs/kill-this.md names ten things to break. Ctrl-C stops everything.",
             "",
         )
     )
 
 
-def _follow(console: Console, stack: Stack, watch: SourceWatch | None) -> None:
-    follower = LogFollower({name: process.log for name, process in stack.processes.items()})
+def _follow(
+    console: Console, stack: Stack, follower: LogFollower, watch: SourceWatch | None
+) -> None:
     ended: set[str] = set()
+    # Of make it is the only child; whoever starts us by hand may go, and we stay.
+    parent = os.getppid() if "MAKELEVEL" in os.environ else None
     looks = 0
-    while True:
+    while parent in (None, os.getppid()):
         for line in follower.new_lines():
             console.print(line, soft_wrap=True)
         looks += 1
         if watch is not None and looks % _SOURCE_EVERY == 0:
             _restart(console, stack, watch.changed())
+        for order in take_orders(stack.folder.path):
+            carry_out(order, stack)
+            console.print(f"{order.action} {order.service}, as asked for", style="bold")
         _report_ended(console, stack, ended)
         time.sleep(_LOOK_SECONDS)
+
+
+def _say(console: Console, text: str) -> None:
+    """Print what nobody may be there to read any more: a terminal that was closed."""
+    with contextlib.suppress(OSError):
+        console.print(text)
 
 
 def _restart(console: Console, stack: Stack, services: list[str]) -> None:
@@ -116,8 +134,10 @@ def _report_ended(console: Console, stack: Stack, ended: set[str]) -> None:
     }
     for name in now.keys() - ended:
         console.print(
-            f"{name} ended with code {now[name]}; it starts again when its source changes",
+            f"{name} ended with code {now[name]}; start it again: "
+            f"make restart SERVICE={name}",
             style="bold red",
+            soft_wrap=True,
         )
     ended.clear()
     ended.update(now)

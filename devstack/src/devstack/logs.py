@@ -23,10 +23,15 @@ class LogFollower:
             name: _COLOURS[number % len(_COLOURS)] for number, name in enumerate(sorted(logs))
         }
 
-    def new_lines(self) -> Iterator[Text]:
-        """Yield the finished lines that are new, each under the name of its process."""
+    def new_lines(self, *, routine: bool = True) -> Iterator[Text]:
+        """Yield the finished lines that are new, each under the name of its process.
+
+        Without `routine` only those of a warning or worse, and what is no line of a log.
+        """
         for name, log in self._logs.items():
             for line in self._finished(name, log):
+                if not routine and is_routine(line):
+                    continue
                 prefix = Text(f"{name:<{self._width}} │ ", style=self._colours[name])
                 yield prefix + readable(line)
 
@@ -41,6 +46,14 @@ class LogFollower:
         # A line without an end must not grow without bounds.
         self._rest[name] = rest[-_MAX_LINE_BYTES:]
         return [line.decode(errors="replace") for line in lines if line.strip()]
+
+
+def is_routine(line: str) -> bool:
+    """Tell whether a line says that all is well."""
+    try:
+        return json.loads(line)["level"] in ("debug", "info")
+    except (ValueError, TypeError, KeyError):
+        return False
 
 
 def readable(line: str) -> Text:

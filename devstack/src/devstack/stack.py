@@ -21,6 +21,7 @@ from typing import Literal
 from api_gateway.keys import ensure_dev_key
 from devstack.errors import StackError
 from devstack.interrupts import uninterrupted
+from devstack.keeper import Keeper
 from devstack.ports import LOOPBACK, free_ports, require_free
 from devstack.postgres import EmbeddedPostgres
 from devstack.processes import ManagedProcess, stop_all
@@ -89,6 +90,7 @@ class Stack:
         self._postgres: EmbeddedPostgres | None = None
         self._api_key_file = self.folder.path / "api-key"
         self.processes: dict[str, ManagedProcess] = {}
+        self._keeper: Keeper | None = None
 
     def __enter__(self) -> "Stack":
         self.start()
@@ -115,8 +117,10 @@ class Stack:
                 self._start_postgres()
             self._add_processes()
             with uninterrupted(redeliver=True):
+                self._keeper = Keeper()
                 for process in self.processes.values():
                     process.start()
+                    self._keep()
             services = [p for p in self.processes.values() if p.port is not None]
             wait_ready(
                 services,
@@ -136,6 +140,9 @@ class Stack:
             for service in (GATEWAY, PAYMENTS):
                 stop_all(p for p in running if service_of(p.name) == service)
             stop_all(running)
+            if self._keeper is not None:
+                self._keeper.close()
+                self._keeper = None
             if self._postgres is not None:
                 self._postgres.stop()
                 self._postgres = None
@@ -197,6 +204,7 @@ class Stack:
         with uninterrupted(redeliver=True):
             for process in processes:
                 process.start()
+            self._keep()
         if wait:
             wait_ready(processes, self._start_seconds)
             wait_settled(processes, _SETTLE_SECONDS)
@@ -207,6 +215,15 @@ class Stack:
         if self._postgres is not None:
             spent["postgresql"] = self._postgres.cpu_seconds()
         return spent
+
+    def _keep(self) -> None:
+        """Name what runs to the keeper, in the order in which `stop` ends it."""
+        if self._keeper is None:
+            return
+        first = (GATEWAY, PAYMENTS)
+        running = [(service_of(n), p.pid) for n, p in self.processes.items() if p.pid is not None]
+        groups = [[pid for service, pid in running if service == name] for name in first]
+        self._keeper.watch([*groups, [pid for service, pid in running if service not in first]])
 
     def _start_postgres(self) -> None:
         self._postgres = EmbeddedPostgres(self.folder.path / "postgresql")

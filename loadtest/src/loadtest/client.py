@@ -101,9 +101,13 @@ class GatewayClient:
         """Return the answer to a GET; raises GatewayError when it is not 200."""
         return _required(await self._send("GET", path, None, {}), path)
 
-    async def post(self, path: str, body: object) -> Answer:
-        """Post a repeatable request until it is taken in; raises GatewayError when refused."""
-        answer = await self._until_final("POST", path, json.dumps(body).encode(), {})
+    async def post(self, path: str, body: object, *, key: str = "") -> Answer:
+        """Post a repeatable request until it is taken in; raises GatewayError when refused.
+
+        `key` is its Idempotency-Key, where it needs one.
+        """
+        headers = {"Idempotency-Key": key} if key else {}
+        answer = await self._until_final("POST", path, json.dumps(body).encode(), headers)
         return _required(answer[0], path)
 
     async def pay(self, row: Row) -> Result:

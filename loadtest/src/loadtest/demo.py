@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from devstack.dev import welcome
 from devstack.errors import StackError
 from devstack.interrupts import Interrupted, raise_on_signals, run_interruptible
 from devstack.ports import first_port
@@ -19,12 +20,16 @@ from devstack.stack import DatabaseKind, Stack
 from devstack.topology import DEFAULT_PORT, GATEWAY, ports_from
 from loadtest.client import GatewayClient, GatewayError
 from loadtest.dummygen import generate
+from loadtest.life import live
 from loadtest.replay import concurrency_in, prepare_and_replay
 from loadtest.report import print_ledger, print_summary, verdict
 from loadtest.rows import Row, write_rows
 from loadtest.summary import unbalanced
 
 _MARK = ".kurs-demo"
+_LIVELY = 16
+"""Requests at a time while the demo stays."""
+_NEXT = "Next: make demo KEEP=1 leaves it running with life in it, make dev to try it by hand."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder=chosen.folder,
             port=chosen.port,
             database=chosen.database,
+            rate=chosen.rate if chosen.keep else 0.0,
         )
     except (StackError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
@@ -59,8 +65,12 @@ def run_demo(
     folder: Path,
     port: int,
     database: DatabaseKind,
+    rate: float = 0.0,
 ) -> None:
-    """Run the demo; raises StackError for all that keeps it from ending well."""
+    """Run the demo; raises StackError for all that keeps it from ending well.
+
+    With a `rate` it stays, and so many payments a second go on until a signal comes.
+    """
     rows = _payments(count, seed)
     _clear(folder)
     write_rows(folder / "payments.csv", rows)
@@ -69,13 +79,24 @@ def run_demo(
     try:
         stack.start(on_ready=lambda name: console.print(f"  {name} is ready", highlight=False))
         complaint = run_interruptible(_pay(console, stack, rows, concurrency))
+        if complaint:
+            raise StackError(complaint)
+        ended = "Every payment ended as it must, and every currency sums to zero."
+        console.print(ended, style="green")
+        if rate:
+            console.print(welcome(stack), highlight=False, markup=False, soft_wrap=True)
+            run_interruptible(_stay(stack, rows, rate))
+        else:
+            console.print(_NEXT, highlight=False)
     except GatewayError as error:
         raise StackError(str(error)) from error
     finally:
         stack.stop()
-    if complaint:
-        raise StackError(complaint)
-    console.print("Every payment ended as it must, and every currency sums to zero.", style="green")
+
+
+async def _stay(stack: Stack, rows: Sequence[Row], rate: float) -> None:
+    async with GatewayClient(stack.url(GATEWAY), stack.api_key(), _LIVELY) as client:
+        await live(client, rows, rate=rate, run="L")
 
 
 async def _pay(console: Console, stack: Stack, rows: Sequence[Row], concurrency: int) -> str:
@@ -112,6 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=7, help="of the sample payments (default 7)")
     parser.add_argument("--concurrency", type=concurrency_in, default=32, help="requests at a time")
     parser.add_argument("--port", type=first_port, default=DEFAULT_PORT, help="of the gateway")
+    parser.add_argument("--keep", action="store_true", help="stay, with payments going on")
+    parser.add_argument("--rate", type=float, default=5.0, help="payments a second then")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     return parser
 
