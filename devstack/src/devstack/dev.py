@@ -134,8 +134,7 @@ def _report_ended(console: Console, stack: Stack, ended: set[str]) -> None:
     }
     for name in now.keys() - ended:
         console.print(
-            f"{name} ended with code {now[name]}; start it again: "
-            f"make restart SERVICE={name}",
+            f"{name} ended with code {now[name]}; start it again: make restart SERVICE={name}",
             style="bold red",
             soft_wrap=True,
         )
