@@ -8,7 +8,7 @@ that try to become markup.
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -37,9 +37,11 @@ class FakeGateway:
         self.roles = set(ROLES)
         self.settles: dict[str, str] = {"alice": "USD"}
         self.lost_answers = 0
+        self.silent: list[str] = []
         self.frozen: set[str] = set()
         self.broken: dict[str, str] = {}
         self.quote_seconds = 30.0
+        self.hold_seconds = 840.0
         self.revoked = False
         self.grafana_url: str | None = None
         self.outcome = "CAPTURED"
@@ -89,7 +91,7 @@ class FakeGateway:
             "refunded_amount": zero(currency),
             "description": body.get("description"),
             "metadata": body.get("metadata", {}),
-            "hold_expires_at": None,
+            "hold_expires_at": _now(seconds=self.hold_seconds) if status == "REVIEW" else None,
             "created_at": _now(),
             "updated_at": _now(),
             "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
@@ -127,6 +129,53 @@ class FakeGateway:
             payment["captured_amount"] = body.get("amount", payment["amount"])
         self.publish(payment, before, payment["status"])
         return payment
+
+    def matching(self, wanted: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return the payments that a list asks for, as far as this gateway knows filters."""
+        found = [
+            payment
+            for payment in self.payments.values()
+            if wanted.get("status", payment["status"]) == payment["status"]
+            and wanted.get("currency", payment["currency"]) == payment["currency"]
+            and wanted.get("account", payment["source_account"])
+            in (payment["source_account"], payment["destination_account"])
+            and Decimal(wanted.get("amount_min", 0)) <= Decimal(payment["amount"])
+            and wanted.get("text", "") in (payment["description"] or "")
+        ]
+        return found if wanted.get("order") == "oldest" else found[::-1]
+
+    def story(self, payment: dict[str, Any]) -> dict[str, Any]:
+        """Return what `GET /payments/{id}/explain` tells."""
+        fx, ends = payment["fx"], payment["hold_expires_at"]
+        reviewed = payment["status"] == "REVIEW"
+        moves = [e for e in self.events if e["payment_id"] == payment["payment_id"]]
+        legs = [(payment["source_account"], "-"), (payment["destination_account"], "")]
+        postings = [
+            {"account_id": a, "currency": payment["currency"], "amount": f"{s}{payment['amount']}"}
+            for a, s in legs
+        ]
+        return {
+            "payment": payment,
+            "waiting": {"waits_for": "approval", "reason": "a person decides", "until": ends}
+            if reviewed
+            else None,
+            "may": [],
+            "events": [{k: v for k, v in e.items() if k != "payment"} for e in moves],
+            "operations": [{
+                "kind": "pay", "actor": "demo/k1", "asked_at": payment["created_at"],
+                "state": "done", "attempts": 1, "transfer_id": "t1",
+            }],
+            "refunds": [],
+            "risk": {**payment["risk"], "inputs": {"amount_usd": "188.52"},
+                     "config_revision": "0d9c41e7a2b85f36", "decided_at": payment["created_at"]},
+            "quote": {**fx, "age_seconds": 3.2} if fx else None,
+            "transfers": [{
+                "transfer_id": "t1", "kind": "payment", "status": "posted",
+                "at": payment["created_at"], "postings": postings,
+            }],
+            "trace_id": payment["trace_id"],
+            "unavailable": self.silent,
+        }  # fmt: skip
 
     def convert(self, source: str, destination: str, amount: str) -> str:
         """Return the converted amount with the destination's decimals."""

@@ -37,10 +37,14 @@ def create_app(gateway: FakeGateway) -> ASGIApp:
             Route("/payments/events", routes.events),
             Route("/payments", routes.pay, methods=["POST"]),
             Route("/payments", routes.listed),
+            Route("/payments.csv", routes.exported),
             Route("/payments/{payment_id}", routes.payment),
+            Route("/payments/{payment_id}/explain", routes.explained),
             Route("/payments/{payment_id}/{action}", routes.act, methods=["POST"]),
             Route("/balance/{account_id}", routes.balance),
             Route("/accounts", routes.open_account, methods=["POST"]),
+            Route("/accounts", routes.accounts),
+            Route("/accounts/{account_id}/statement.csv", routes.statement),
             Route("/accounts/{account_id}/entries", routes.entries),
             Route("/accounts/{account_id}", routes.account),
             Route("/deposits", routes.deposit, methods=["POST"]),
@@ -149,16 +153,27 @@ class Routes:
         return JSONResponse(payment, status_code=400 if failed else 200)
 
     async def listed(self, request: Request) -> Response:
-        """Answer the newest payments that match."""
+        """Answer a page of the payments that match."""
         wanted = request.query_params
-        items = [
-            payment
-            for payment in reversed(self.gateway.payments.values())
-            if wanted.get("status", payment["status"]) == payment["status"]
-            and wanted.get("account", payment["source_account"])
-            in (payment["source_account"], payment["destination_account"])
-        ]
-        return JSONResponse({"items": items[: int(wanted["limit"])], "next_cursor": None})
+        found = self.gateway.matching(wanted)
+        first, limit = int(wanted.get("cursor", 0)), int(wanted["limit"])
+        end = first + limit
+        following = str(end) if len(found) > end else None
+        return JSONResponse({"items": found[first:end], "next_cursor": following})
+
+    async def exported(self, request: Request) -> Response:
+        """Answer the payments that match as CSV."""
+        found = self.gateway.matching(request.query_params)
+        lines = ["payment_id,amount", *(f"{p['payment_id']},{p['amount']}" for p in found)]
+        headers = {"X-Kurs-Rows": str(len(found))}
+        return Response("\r\n".join([*lines, ""]), headers=headers, media_type="text/csv")
+
+    async def explained(self, request: Request) -> Response:
+        """Answer a payment's story."""
+        payment = self.gateway.payments.get(request.path_params["payment_id"])
+        if payment is None:
+            return problem(404, "payment_not_found", "There is no such payment.")
+        return JSONResponse(self.gateway.story(payment))
 
     async def payment(self, request: Request) -> Response:
         """Answer one payment."""
@@ -203,6 +218,25 @@ class Routes:
         own = {"account_id": account, "settlement_currency": settles}
         return JSONResponse({**own, "payee_id": f"payee_{account}"})
 
+    async def accounts(self, request: Request) -> Response:
+        """Answer the accounts whose names begin so."""
+        prefix = request.query_params.get("prefix", "")
+        items = [
+            {
+                "account_id": name,
+                "balances": [{"currency": c, "available": a} for c, a in held.items()],
+            }
+            for name, held in sorted(self.gateway.accounts.items())
+            if name.startswith(prefix)
+        ]
+        return JSONResponse({"items": items, "next_cursor": None})
+
+    async def statement(self, request: Request) -> Response:
+        """Answer a statement that says which period it is of."""
+        asked = request.query_params
+        text = f"first,last\r\n{asked.get('created_after')},{asked.get('created_before')}\r\n"
+        return Response(text, media_type="text/csv")
+
     async def entries(self, _: Request) -> Response:
         """Answer one page of two entries."""
         items = [
@@ -212,6 +246,9 @@ class Routes:
                 "kind": "post",
                 "currency": "USD",
                 "amount": amount,
+                "balance": "987.50" if number == 0 else "1000.00",
+                "other_party": "bob" if number == 0 else None,
+                "payment_id": "PAY-000001" if number == 0 else None,
                 "created_at": "2026-11-24T06:25:29.123456Z",
             }
             for number, amount in enumerate(["-12.50", "1000.00"])

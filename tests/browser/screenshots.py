@@ -107,7 +107,7 @@ def shoot(browser: Browser, url: str, key: str, file: Path, look: dict[str, Any]
         source_account="ACC_SRC_5081", destination_account="ACC_DST_1228", amount="188.52",
         currency="USD", destination_currency="IDR", description="Invoice 2041",
     )  # fmt: skip
-    page.page.locator("[data-pay]").wait_for()
+    page.confirmation().wait_for()
     page.page.locator("body").evaluate("() => { scrollTo(0, 0); document.activeElement.blur(); }")
     page.page.wait_for_timeout(1500)
     page.page.screenshot(path=file)

@@ -46,6 +46,9 @@ def test_a_payment_is_readable(page: ConsolePage, fake: FakeServer) -> None:
     ):
         expect(dialog).to_contain_text(text)
     expect(dialog).to_contain_text("Processing to Captured")
+    expect(dialog).to_contain_text("pay by demo/k1: done")
+    expect(dialog.locator(".postings")).to_contain_text("-188.52\u00a0USD")
+    expect(dialog).to_contain_text("What risk decided on")
     dialog.get_by_text("The whole answer as JSON").click()
     expect(dialog.locator("pre")).to_contain_text('"payment_id": "PAY-000001"')
 

@@ -65,7 +65,7 @@ def test_the_dialog_keeps_the_focus_and_gives_it_back(page: ConsolePage, fake: F
     pay(fake, 2)
     page.sign_in()
     expect(page.rows()).to_have_count(2)
-    tab_to(page.page, "tr:nth-child(2) .row-button")
+    tab_to(page.page, "#payments tr:nth-child(2) .row-button")
     page.page.keyboard.press("Enter")
     expect(page.page.get_by_role("dialog").get_by_role("button", name="Refund")).to_be_visible()
     inside = (
@@ -76,17 +76,17 @@ def test_the_dialog_keeps_the_focus_and_gives_it_back(page: ConsolePage, fake: F
         assert page.page.evaluate(inside)
     page.page.keyboard.press("Escape")
 
-    expect(page.page.locator("tr:nth-child(2) .row-button")).to_be_focused()
+    expect(page.page.locator("#payments tr:nth-child(2) .row-button")).to_be_focused()
 
 
 def test_rows_stand_still_while_one_has_the_focus(page: ConsolePage, fake: FakeServer) -> None:
     pay(fake)
     page.sign_in()
     expect(page.rows()).to_have_count(1)
-    tab_to(page.page, ".row-button")
+    tab_to(page.page, "#payments .row-button")
     pay(fake)
     expect(page.panel("payments")).to_contain_text("Held while you read · 1 new")
-    expect(page.page.locator(".row-button")).to_be_focused()
+    expect(page.page.locator("#payments .row-button")).to_be_focused()
     page.page.keyboard.press("Tab")
 
     expect(page.rows()).to_have_count(2)

@@ -150,3 +150,35 @@ def test_panels_do_not_move_while_the_page_fills(page: ConsolePage, fake: FakeSe
 
     assert after == top
     assert page.page.evaluate("window.shift") < 0.1
+
+
+_BROKEN = """
+() => [...document.querySelectorAll(".amount")].filter((node) => {
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  const lines = new Set([...range.getClientRects()].map(({ bottom }) => Math.round(bottom / 8)));
+  return node.checkVisibility() && !node.children.length && lines.size > 1;
+}).map((node) => node.textContent)
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 390, 1440, 2560])
+def test_every_width_shows_everything_and_breaks_no_amount(
+    chromium: Browser, fake: FakeServer, width: int, scheme: str
+) -> None:
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+    )  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE_MS)
+    page = ConsolePage(context.new_page(), fake.url)
+    fill(page, fake)
+    assert page.overflow() <= 0
+    assert page.page.evaluate(_BROKEN) == []
+    page.rows().first.click()
+    page.panel("details").get_by_role("button", name="Approve").click()
+    expect(page.confirmation()).to_be_in_viewport(ratio=1)
+
+    assert page.overflow() <= 0
+    page.assert_clean()
+    context.close()

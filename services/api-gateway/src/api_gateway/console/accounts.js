@@ -1,8 +1,10 @@
 /* Owns the panel of one account: balances, newest entries first, and funding for trying out. */
+import { AccountList } from "./accountlist.js";
 import { ApiError } from "./api.js";
 import { el, find, setText } from "./dom.js";
 import { Funding } from "./funding.js";
 import { formatAmount, isZero, money } from "./money.js";
+import { Statement } from "./statement.js";
 import { timeElement } from "./time.js";
 
 const MOST_ENTRIES = 200;
@@ -12,16 +14,20 @@ const SETTLE_MS = 1000;
 export class Accounts {
   #api;
   #signal;
-  #id = "";
+  #id = null;
   #cursor = null;
   #leafed = false;
   #refresh = 0;
   #who;
+  #address;
+  #onPayment;
 
-  constructor(panel, session, feed) {
+  constructor(panel, session, { feed, onPayment }) {
     this.#api = session.api;
     this.#signal = session.signal;
     this.#who = session.who;
+    this.#address = session.address;
+    this.#onPayment = onPayment;
     this.panel = panel;
     this.input = find("input[name=account]", panel);
     this.alert = find("[data-alert]", panel);
@@ -31,20 +37,39 @@ export class Accounts {
     this.entries = find("[data-entries]", panel);
     this.older = find("[data-older]", panel);
     this.funding = new Funding(find("[data-funding]", panel), session, (id) => this.show(id));
+    this.list = new AccountList(panel, session, (id) => this.show(id));
+    this.statement = new Statement(find("[data-statement]", panel), session.api);
     find("form", panel).addEventListener("submit", (event) => {
       event.preventDefault();
       this.show(this.input.value.trim());
     });
+    find("[data-close-account]", panel).addEventListener("click", () => this.show(""));
+    this.#address.subscribe(() => this.#follow());
+    this.#follow();
     this.older.addEventListener("click", () => this.#more());
     feed.subscribe(({ payment }) => payment && this.#touched(payment));
   }
 
-  /** Reads the account; an unknown one is offered to be opened. */
-  async show(id) {
-    if (!id) return this.input.focus();
-    this.input.value = id;
+  /** Shows the account; an unknown one is offered to be opened, without one there is the list. */
+  show(id) {
+    if (id === this.#id && id) this.#read(id);
+    this.#address.set({ show: id });
+  }
+
+  #follow() {
+    const id = this.#address.get("show");
+    if (id === this.#id) return;
     this.#id = id;
-    return id.includes("/") ? this.#refuse(id) : this.#read(id);
+    this.input.value = id;
+    this.list.show(!id);
+    if (!id) return this.#close();
+    if (id.includes("/")) this.#refuse(id);
+    else this.#read(id);
+  }
+
+  #close() {
+    this.#empty("");
+    this.funding.clear();
   }
 
   async #read(id) {
@@ -71,7 +96,8 @@ export class Accounts {
     const receives = settles ? `Receives in ${settles}.` : "Keeps what it is paid.";
     setText(this.settles, receives);
     setText(this.payee, payee ? `Others pay to it by ${payee}` : "");
-    this.entries.replaceChildren(...entries.items.map(entryRow));
+    this.statement.show(balance.account_id);
+    this.entries.replaceChildren(...entries.items.map((each) => entryRow(each, this.#onPayment)));
     if (!entries.items.length) this.entries.append(note("No entries yet.", 3));
     this.#paged(entries);
     if (this.#who.may("treasury")) this.funding.offerDeposit(balance.account_id);
@@ -103,7 +129,7 @@ export class Accounts {
     try {
       const entries = await this.#api.get(`${path}?${query}`, { signal: this.#signal });
       this.#leafed = true;
-      this.entries.append(...entries.items.map(entryRow));
+      this.entries.append(...entries.items.map((each) => entryRow(each, this.#onPayment)));
       this.#paged(entries);
     } catch (error) {
       setText(this.alert, error.message);
@@ -134,10 +160,23 @@ function balanceRow({ currency, available, held, total }) {
   return el("tr", {}, el("th", { scope: "row" }, currency), sum);
 }
 
-function entryRow({ kind, currency, amount, created_at: at, transfer_id: transfer }) {
+/** What moved, with whom and for which payment, and what the account held after it. */
+function entryRow({ kind, currency, amount, balance, other_party: other, payment_id: payment, ...entry }, onPayment) {
   const tone = amount.startsWith("-") ? "" : "good-text";
-  const sum = el("td", { class: `amount ${tone}` }, money(amount, currency));
-  return el("tr", { title: transfer }, el("td", {}, kind), sum, el("td", {}, timeElement(at)));
+  const after = balance === null || balance === undefined ? "" : `${formatAmount(balance)} after`;
+  const open = { type: "button", class: "link code", on: { click: () => onPayment(payment) } };
+  return el(
+    "tr",
+    { title: entry.transfer_id },
+    el(
+      "td",
+      { class: "cell-party" },
+      el("div", {}, other ?? kind),
+      payment ? el("button", open, payment) : el("div", { class: "second" }, other ? kind : ""),
+    ),
+    el("td", { class: "amount" }, el("div", { class: tone }, money(amount, currency)), el("div", { class: "second" }, after)),
+    el("td", { class: "amount" }, timeElement(entry.created_at)),
+  );
 }
 
 function note(text, columns) {

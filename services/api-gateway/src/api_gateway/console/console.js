@@ -1,5 +1,6 @@
 /* Owns the whole: signs in, then joins the parts of the page to one stream and one set of calls. */
 import { Accounts } from "./accounts.js";
+import { Address } from "./address.js";
 import { Api } from "./api.js";
 import { Confirmation, ignoreHeldKeys } from "./confirm.js";
 import { Currencies } from "./currencies.js";
@@ -12,6 +13,7 @@ import { Pay } from "./pay.js";
 import { suggestAccounts } from "./payform.js";
 import { followPulse } from "./pulse.js";
 import { Rates } from "./rates.js";
+import { Reviews } from "./reviews.js";
 import { followLimits, showRevision } from "./revisions.js";
 import { signIn, signOut } from "./signin.js";
 import { Stream } from "./stream.js";
@@ -29,7 +31,8 @@ async function start() {
   const api = new Api(key, onRefused);
   const who = new Who(answer);
   const currencies = new Currencies();
-  const session = { api, who, currencies, signal, confirmation: new Confirmation(find("#confirm")) };
+  const confirmation = new Confirmation(find("#confirm"));
+  const session = { api, who, currencies, signal, confirmation, address: new Address() };
   ignoreHeldKeys();
   await currencies.load(api, signal).catch(() => {});
   find("#sign-out").addEventListener("click", () => signOut());
@@ -42,14 +45,13 @@ async function start() {
 
 async function join(session, feed) {
   const { api, who, signal } = session;
-  const account = new Accounts(find("#account"), session, feed);
   const links = await loadLinks(find("#metrics"));
-  const details = new Details(find("#details"), session, {
-    feed,
-    links: { ...links, onAccount: (id) => showAccount(account, id) },
-  });
-  const onOpen = (paymentId) => details.open(paymentId);
-  const stream = new Stream(find("#payments"), { api, feed, signal, onOpen });
+  const onOpen = (paymentId) => session.address.set({ payment: paymentId });
+  const account = new Accounts(find("#account"), session, { feed, onPayment: onOpen });
+  const onAccount = (id) => showAccount(account, id);
+  new Details(find("#details"), session, { feed, links: { ...links, onAccount } });
+  const stream = new Stream(find("#payments"), session, { feed, onOpen });
+  new Reviews(find("#reviews"), session, { feed, onOpen });
   if (who.may("pay")) new Pay(find("#pay"), session, { onOpen });
   new Throughput({
     rate: find("#tile-rate"),

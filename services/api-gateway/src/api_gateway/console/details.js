@@ -1,20 +1,25 @@
 /* Owns the dialog with everything about one payment, and keeps it current while it is open. */
 import { Actions } from "./actions.js";
 import { definitions, el, find, setText } from "./dom.js";
-import { fxFacts, history, mainFacts, riskFacts } from "./facts.js";
+import { fxFacts, mainFacts, riskFacts } from "./facts.js";
 import { setChip } from "./status.js";
+import { history, operations, postings, refunds, riskInputs, waitingFor } from "./story.js";
+
+const SETTLE_MS = 400;
 
 export class Details {
   #api;
-  #feed;
+  #address;
   #links;
   #id = "";
   #shown = null;
+  #story = null;
+  #settling = 0;
 
   /** `links` holds onAccount(accountId) and traceUrl(traceId) -> address or null. */
   constructor(dialog, session, { feed, links }) {
     this.#api = session.api;
-    this.#feed = feed;
+    this.#address = session.address;
     this.#links = links;
     this.dialog = dialog;
     this.title = find("[data-title]", dialog);
@@ -22,34 +27,57 @@ export class Details {
     this.body = find("[data-body]", dialog);
     this.alert = find("[data-alert]", dialog);
     const place = find("[data-actions]", dialog);
-    this.actions = new Actions(place, session, (payment) => this.#draw(payment));
+    this.actions = new Actions(place, session, (payment) => this.#changed(payment));
     find("[data-close]", dialog).addEventListener("click", () => dialog.close());
     // A click on the dialog itself, not on what it holds, is a click on the backdrop.
     dialog.addEventListener("click", (event) => {
       // The second click of two was for what stood there before.
       if (event.target === dialog && event.detail < 2) dialog.close();
     });
-    dialog.addEventListener("close", () => this.#forget());
-    feed.subscribe(({ payment }) => payment?.payment_id === this.#id && this.#draw(payment));
+    dialog.addEventListener("close", () => this.#address.set({ payment: "" }));
+    feed.subscribe(({ payment }) => payment?.payment_id === this.#id && this.#changed(payment));
+    this.#address.subscribe(() => this.#follow());
+    this.#follow();
   }
 
-  async open(paymentId) {
+  /** Shows the payment that the address names, or none. */
+  #follow() {
+    const id = this.#address.get("payment");
+    if (id === this.#id) return;
     this.#forget();
-    this.#id = paymentId;
-    setText(this.title, paymentId);
+    this.#id = id;
+    if (!id) return this.dialog.close();
+    setText(this.title, id);
     if (!this.dialog.open) this.dialog.showModal();
     this.title.focus();
+    this.#read();
+  }
+
+  async #read() {
+    const id = this.#id;
     try {
-      const payment = await this.#api.get(`/payments/${encodeURIComponent(paymentId)}`);
-      if (this.#id === paymentId) this.#draw(payment);
+      const story = await this.#api.get(`/payments/${encodeURIComponent(id)}/explain`);
+      if (this.#id !== id) return;
+      this.#story = story;
+      this.#draw(story.payment);
     } catch (error) {
-      if (this.#id === paymentId) setText(this.alert, error.message);
+      if (this.#id === id) setText(this.alert, error.message);
     }
   }
 
+  /** The payment moved: it is shown at once, and its story is read anew, once for a burst. */
+  #changed(payment) {
+    this.#draw(payment);
+    if (this.#settling) return;
+    this.#settling = setTimeout(() => {
+      this.#settling = 0;
+      if (this.#id) this.#read();
+    }, SETTLE_MS);
+  }
+
   #forget() {
-    this.#id = "";
     this.#shown = null;
+    this.#story = null;
     setText(this.alert, "");
     setText(this.chip, "");
     this.chip.className = "";
@@ -63,15 +91,24 @@ export class Details {
     setText(this.alert, "");
     setChip(this.chip, payment.status);
     this.actions.offer(payment);
-    const raw = this.body.querySelector("details")?.open ?? false;
+    const story = this.#story;
+    const raw = [...this.body.querySelectorAll("details")].map(({ open }) => open);
     this.body.replaceChildren(
+      ...(story && story.payment.updated_at === payment.updated_at ? waitingFor(story) : []),
       ...section("Payment", mainFacts(payment, this.#links)),
-      ...section("Conversion", fxFacts(payment)),
+      ...section("Conversion", fxFacts(payment, story?.quote)),
       ...riskFacts(payment.risk),
-      ...history(payment, this.#feed.moves(payment.payment_id)),
+      ...(story ? riskInputs(story.risk) : []),
+      ...(story ? history(story.events) : []),
+      ...(story ? operations(story.operations) : []),
+      ...(story ? refunds(story.refunds) : []),
+      ...(story ? postings(story.transfers) : []),
       ...section("Metadata", Object.entries(payment.metadata ?? {}).map(readable)),
-      json(payment, raw),
+      json(story ?? payment),
     );
+    [...this.body.querySelectorAll("details")].forEach((node, at) => {
+      node.open = raw[at] ?? false;
+    });
   }
 }
 
@@ -84,8 +121,8 @@ function readable([name, value]) {
   return [name, typeof value === "string" ? value : JSON.stringify(value)];
 }
 
-function json(payment, open) {
-  const text = JSON.stringify(payment, null, 2);
+function json(told) {
+  const text = JSON.stringify(told, null, 2);
   const summary = el("summary", {}, "The whole answer as JSON");
-  return el("details", { open }, summary, el("pre", { class: "code", tabindex: "0" }, text));
+  return el("details", {}, summary, el("pre", { class: "code", tabindex: "0" }, text));
 }

@@ -1,8 +1,7 @@
-/* Owns the readable form of a payment: its sums, conversion, risk decision and history. */
+/* Owns the readable form of a payment: its sums, conversion and risk decision. */
 import { el } from "./dom.js";
-import { formatRate, formatSpread, isZero, money } from "./money.js";
-import { label } from "./status.js";
-import { timeElement } from "./time.js";
+import { formatRate, formatSpread, isZero, money, rateWords } from "./money.js";
+import { age, timeElement } from "./time.js";
 
 export function mainFacts(payment, { onAccount, traceUrl }) {
   const { currency, destination_currency: other } = payment;
@@ -29,14 +28,15 @@ function why({ code, message }) {
   return el("strong", { class: "bad-text" }, `${message} (${code})`);
 }
 
-export function fxFacts({ fx, currency, destination_currency: other }) {
+/** The rate; `quote` is what the payment's story tells of it, with its age, or nothing. */
+export function fxFacts({ fx, currency, destination_currency: other }, quote) {
   if (!fx) return [];
-  const rate = `1 ${currency} = ${formatRate(fx.rate)} ${other}`;
   return [
-    ["Rate", el("span", { title: fx.rate }, rate)],
+    ["Rate", el("span", { title: fx.rate }, rateWords(fx.rate, currency, other))],
     ["Mid", el("span", { title: fx.mid }, formatRate(fx.mid))],
     ["Spread", formatSpread(fx.spread_bps)],
     ["Source", el("span", {}, `${fx.source}, as of `, timeElement(fx.as_of))],
+    ["Its age then", quote && age(quote.age_seconds)],
     ["Quote", el("span", { class: "code" }, fx.quote_id)],
     ["Revision", el("span", { class: "code" }, fx.config_revision)],
   ];
@@ -59,19 +59,6 @@ export function riskFacts(risk) {
 function reason({ rule, points, message }) {
   const weight = el("span", { class: "points" }, `+${points}`);
   return el("li", {}, weight, el("strong", {}, rule), ` ${message}`);
-}
-
-/** The moves that the page knows of: those of the answer, else those seen on the stream. */
-export function history(payment, seen) {
-  const moves = payment.events ?? seen;
-  if (!moves.length) return [];
-  return [el("h3", {}, "History"), el("ol", { class: "history" }, ...moves.map(move))];
-}
-
-function move({ from, to, cause, actor, at }) {
-  const way = from ? `${label(from)} to ${label(to)}` : label(to);
-  const origin = [cause, actor].filter(Boolean).join(", by ");
-  return el("li", {}, time(at), el("strong", {}, way), origin ? ` ${origin}` : null);
 }
 
 function account(id, onAccount) {

@@ -5,6 +5,7 @@
 const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?$/;
 const LOCALE = "en";
 const RATE_DIGITS = 8;
+const SMALL = 0.01;
 const formats = new Map();
 
 /** "1234.50" as "1,234.50", with the decimals that the server sent: the currency's exponent. */
@@ -23,6 +24,14 @@ export function money(text, currency) {
 export function formatRate(text) {
   if (!DECIMAL.test(text ?? "")) return text ?? "";
   return format("rate", { maximumSignificantDigits: RATE_DIGITS }).format(text);
+}
+
+/** "1 USD = 16,250.12 IDR"; the other way round where a number is too small to be read. */
+export function rateWords(rate, currency, other) {
+  const value = Number(rate);
+  if (!(value > 0) || value >= SMALL) return `1 ${currency} = ${formatRate(rate)} ${other}`;
+  const digits = { maximumSignificantDigits: RATE_DIGITS };
+  return `1 ${other} = ${format("rate", digits).format(1 / value)} ${currency}`;
 }
 
 /** Basis points as percent: 45 is "0.45 %". */

@@ -1,13 +1,12 @@
 /* Owns the showing of a quote: its terms, and the time that is left of it. */
 import { definitions, el, setText } from "./dom.js";
-import { formatRate, formatSpread } from "./money.js";
+import { formatRate, formatSpread, rateWords } from "./money.js";
 import { timeElement } from "./time.js";
 
 /** The rate, mid, spread and source of a quote for a payment. */
 export function quoteTerms({ currency, destination_currency: other }, quote) {
-  const rate = `1 ${currency} = ${formatRate(quote.rate)} ${other}`;
   return definitions([
-    ["Rate", el("span", { title: quote.rate }, rate)],
+    ["Rate", el("span", { title: quote.rate }, rateWords(quote.rate, currency, other))],
     ["Mid", el("span", { title: quote.mid }, formatRate(quote.mid))],
     ["Spread", formatSpread(quote.spread_bps)],
     ["Source", el("span", {}, `${quote.source}, `, timeElement(quote.as_of))],

@@ -3,6 +3,7 @@
  * and standing still while somebody reads in it.
  */
 import { find, setText } from "./dom.js";
+import { download } from "./download.js";
 import { Filter } from "./filter.js";
 import { Reading } from "./reading.js";
 import { Row } from "./rows.js";
@@ -22,33 +23,64 @@ export class Stream {
   #drawing = 0;
   #loads = 0;
   #filled = false;
+  #address;
+  #next = "";
+  #loading = false;
 
   /** `onOpen(paymentId)` runs when a row is chosen. */
-  constructor(panel, { api, feed, signal, onOpen }) {
-    this.#api = api;
-    this.#signal = signal;
+  constructor(panel, session, { feed, onOpen }) {
+    this.#api = session.api;
+    this.#signal = session.signal;
+    this.#address = session.address;
     this.#onOpen = onOpen;
     this.body = find("tbody", panel);
     this.empty = find("[data-empty]", panel);
     this.held = find("[data-held]", panel);
     this.region = find("[data-region]", panel);
-    this.#filter = new Filter(find("form", panel), () => this.#restart());
+    this.older = find("[data-older]", panel);
+    this.newest = find("[data-newest]", panel);
+    this.older.addEventListener("click", () => this.#address.set({ page: this.#next }));
+    this.newest.addEventListener("click", () => this.#address.set({ page: "" }));
+    this.#filter = new Filter(find("form", panel), session, () => this.#restart());
+    const exporting = find("[data-export]", panel);
+    exporting.addEventListener("click", () => this.#export(exporting, find("[data-progress]", panel)));
     const pause = find("[data-pause]", panel);
     this.#reading = new Reading({ body: this.body, region: this.region, pause }, () => this.#draw());
     feed.subscribe(({ payment }) => payment && this.#receive(payment));
   }
 
-  /** Reads the newest payments that match the filter; the stream brings everything after them. */
+  /**
+   * Reads the page of payments that the address names, the newest by itself; the stream brings
+   * everything after them to that one alone.
+   */
   async load() {
     const load = ++this.#loads;
-    const path = `/payments?${this.#filter.query(FIRST_ROWS)}`;
+    const cursor = this.#address.get("page");
+    const query = this.#filter.query({ limit: FIRST_ROWS, ...(cursor && { cursor }) });
     try {
-      const { items } = await this.#api.get(path, { signal: this.#signal });
+      const { items, next_cursor: next } = await this.#api.get(`/payments?${query}`, { signal: this.#signal });
       if (load !== this.#loads) return;
+      this.#next = next ?? "";
+      this.older.hidden = !next;
+      this.newest.hidden = !cursor;
+      this.#loading = true;
       items.forEach((payment) => this.#receive(payment));
+      this.#loading = false;
       this.#showEmpty("No payments yet. Make the first one with the form.");
     } catch (error) {
       if (load === this.#loads) this.#showEmpty(error.message);
+    }
+  }
+
+  async #export(button, place) {
+    button.disabled = true;
+    try {
+      const name = `payments-${new Date().toISOString().slice(0, 10)}.csv`;
+      await download(this.#api, `/payments.csv?${this.#filter.query()}`, name, place);
+    } catch (error) {
+      setText(place, error.message);
+    } finally {
+      button.disabled = false;
     }
   }
 
@@ -64,7 +96,7 @@ export class Stream {
     const id = payment.payment_id;
     const known = this.#waiting.get(id) ?? this.#rows.get(id)?.payment;
     if (known && known.updated_at > payment.updated_at) return;
-    if (!known && !this.#filter.matches(payment)) return;
+    if (!known && !this.#loading && (this.#address.get("page") || !this.#filter.matches(payment))) return;
     this.#waiting.delete(id);
     this.#waiting.set(id, payment);
     if (this.#waiting.size > MOST_ROWS) this.#waiting.delete(this.#waiting.keys().next().value);
@@ -84,7 +116,7 @@ export class Stream {
 
   #place(payment) {
     const row = this.#rows.get(payment.payment_id);
-    if (!this.#filter.matches(payment)) this.#drop(payment.payment_id);
+    if (row && !this.#filter.matches(payment)) this.#drop(payment.payment_id);
     else if (row) row.update(payment);
     else this.#rows.set(payment.payment_id, new Row(payment, this.#onOpen, this.#filled));
   }

@@ -38,3 +38,8 @@ export function age(seconds) {
   if (hours < 48) return `${hours} h`;
   return `${Math.floor(hours / 24)} days`;
 }
+
+/** What is left of a time: 754 is "12 min", 42 is "42 s", nothing is "over". */
+export function left(seconds) {
+  return seconds > 0 ? age(Math.max(seconds, 1)) : "over";
+}
