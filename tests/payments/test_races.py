@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, select
 from sqlalchemy.util import await_only
 from tests.payments.test_late_outcomes import claim, outcome
 
@@ -14,7 +14,9 @@ from payments.domain.beginning import InProgress, Started
 from payments.domain.moves import Kind, Status
 from payments.domain.operation import Operation
 from payments.migrations import VERSIONS
+from payments.store import leases
 from payments.store.ops import Begin, Claim, Op
+from payments.store.tables import operations
 from payments.store.writes import Written, apply
 
 pytestmark = pytest.mark.postgres
@@ -53,7 +55,7 @@ async def race(processes: Sequence[Database], op: Claim | Begin, ends_as: Status
     def answered(*_: object) -> None:
         if not other:
             other.append(asyncio.get_running_loop().create_task(done_there()))
-            await_only(asyncio.wait(other, timeout=0.5))
+            await_only(asyncio.wait(other, timeout=0.25))
 
     def applied(connection: Connection) -> Results:
         event.listen(connection, "after_cursor_execute", answered)
@@ -69,6 +71,29 @@ async def test_a_payment_that_another_process_makes_meanwhile_is_no_taken_id(
     results = await race(processes, claim("p1"), Status.CAPTURED)
 
     assert sorted(type(result).__name__ for result in results) == ["Replay", "Started"]
+
+
+async def test_an_operation_that_somebody_keeps_locked_holds_up_no_other_that_is_due(
+    processes: list[Database],
+) -> None:
+    for payment in ("p1", "p2"):
+        await write(processes[0], claim(payment))
+    terms = leases.Terms(2**60, 2**61, 2**61, most_failures=100)
+    locked, done = asyncio.Event(), asyncio.Event()
+
+    def keep(connection: Connection) -> None:
+        one = operations.c.uid == "shop:p1"
+        connection.execute(select(operations).where(one).with_for_update()).one()
+        locked.set()
+        await_only(done.wait())
+
+    keeping = asyncio.create_task(processes[1].write(keep))
+    await locked.wait()
+    taken = await processes[0].write(lambda c: leases.take_over(c, terms))
+    done.set()
+    await keeping
+
+    assert [each.payment.uid for each in taken.started] == ["shop:p2"]
 
 
 async def test_a_void_that_another_process_makes_meanwhile_is_no_conflict(

@@ -76,6 +76,8 @@ def take_over(connection: Connection, terms: Terms) -> Taken:
         .order_by(operations.c.lease_until)
         .limit(terms.limit)
     )
+    # One that somebody keeps locked must not hold up all that are due with it.
+    due = for_update(connection, due, skip_locked=True)
     rows = {row["operation_id"]: row for row in connection.execute(due).mappings()}
     found, unreadable = _readable(read_operation, rows)
     if not rows:
