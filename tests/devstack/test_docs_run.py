@@ -64,5 +64,5 @@ def test_every_block_does_what_it_says(folder: tuple[Path, Stack]) -> None:
     assert "idempotent-replayed: true" in everything
     assert '"status":"SUCCEEDED"' in everything
     assert " 200\n" in everything
-    assert '"available":"486.50"' in said["docs/kill-this.md-1"]
+    assert '"available":"499.00"' in said["docs/kill-this.md-1"]
     assert "insufficient_funds" in everything

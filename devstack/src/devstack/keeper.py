@@ -24,7 +24,7 @@ class Keeper:
     def __init__(self) -> None:
         # A session of its own: what the terminal sends to us does not reach it.
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "devstack.keeper"],
+            [sys.executable, "-c", "import sys; from devstack.keeper import keep; keep(sys.stdin)"],
             stdin=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -75,7 +75,3 @@ def _end(group: Iterable[psutil.Process]) -> None:
 def _signal(send: Callable[[], None]) -> None:
     with suppress(psutil.NoSuchProcess):
         send()
-
-
-if __name__ == "__main__":
-    keep(sys.stdin)
