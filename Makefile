@@ -1,8 +1,8 @@
 # Everything a person does with Kurs starts here: `make help`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PACKAGES := libs/kurs libs/kurs-testing services/api-gateway services/payments services/fx services/wallet services/risk operator loadtest devstack charts/tooling requirements observability simulation
-SOURCES := $(addprefix services/,api-gateway payments fx wallet risk) operator
+PACKAGES := libs/kurs libs/kurs-testing services/api-gateway services/payments services/fx services/wallet services/risk services/webhooks operator loadtest devstack charts/tooling requirements observability simulation
+SOURCES := $(addprefix services/,api-gateway payments fx wallet risk webhooks) operator
 DEPLOYABLES := $(notdir $(SOURCES))
 PYTHON ?= python3
 VENV := .venv
@@ -70,13 +70,17 @@ demo: $(ENVIRONMENT) ## start the gateway, pay 1,000 payments, show what happene
 	@$(BIN)/python -m loadtest.demo $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(DEMO)
 
 .PHONY: dev
-dev: $(ENVIRONMENT) ## run the gateway on ports 8080-8084 with reload, until Ctrl-C; PORT=9000 for others
+dev: $(ENVIRONMENT) ## run the gateway on ports 8080-8085 with reload, until Ctrl-C; PORT=9000 for others
 	@$(BIN)/python -m devstack $(if $(PORT),--port $(PORT))
 
 # What to break while `make dev` runs: docs/kill-this.md.
 .PHONY: kill freeze resume restart
 kill freeze resume restart: $(ENVIRONMENT) ## end, hang, unhang or restart a service of make dev: make kill SERVICE=wallet
 	@$(BIN)/python -m devstack.orders $@ $(or $(SERVICE),$(error name one: make $@ SERVICE=wallet))
+
+.PHONY: webhook-listen
+webhook-listen: $(ENVIRONMENT) ## receive the events of make dev, verify and print them, until Ctrl-C
+	@$(BIN)/python -m devstack.webhook_listener
 
 .PHONY: api-key
 api-key: $(ENVIRONMENT) ## print a new API key of this laptop once (kurs_dev_…): make api-key MERCHANT=shop ROLES=pay,read KEY="--not-after 90d"

@@ -10,5 +10,7 @@ SERVICE_EDGES = frozenset(
         ("payments", "fx"),
         ("payments", "wallet"),
         ("risk", "fx"),
+        ("api-gateway", "webhooks"),
+        ("webhooks", "payments"),
     }
 )

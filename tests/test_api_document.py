@@ -12,6 +12,7 @@ import kurs
 import payments
 import risk
 import wallet
+import webhooks
 from kurs.kernel.errors import Problem
 from payments.domain.failure import FailureCode
 
@@ -26,7 +27,7 @@ def table(heading: str) -> set[str]:
 
 
 def problems() -> set[str]:
-    for package in (kurs, api_gateway, payments, fx, wallet, risk):
+    for package in (kurs, api_gateway, payments, fx, wallet, risk, webhooks):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not any(part in module.name for part in _SKIPPED):
                 importlib.import_module(module.name)

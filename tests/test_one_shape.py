@@ -17,7 +17,7 @@ from kurs.kernel.settings import ServiceSettings
 from kurs.web.routing import JsonRoute
 
 ROOT = Path(__file__).parents[1]
-SERVICES = ("payments", "wallet", "fx", "risk")
+SERVICES = ("payments", "wallet", "fx", "risk", "webhooks")
 EVERY = {
     "__main__": "its commands",
     "app": "what it is made of",
@@ -31,9 +31,16 @@ EVERY = {
     "domain": "rules that know of nothing else",
 }
 WITH_DATABASE = {"store": "all SQL", "migrations": "how its tables came to be"}
-CALLED_BY_SERVICES = {"service_routes": "what services reach", "batches": "a batch and its items"}
+ASKED_BY_SERVICES = {"service_routes": "what services reach"}
+CALLED_BY_SERVICES = {**ASKED_BY_SERVICES, "batches": "a batch and its items"}
 HAVE = {
-    "payments": {**EVERY, **WITH_DATABASE, "read_routes": "what merchants only read"},
+    "payments": {
+        **EVERY,
+        **WITH_DATABASE,
+        **ASKED_BY_SERVICES,
+        "read_routes": "what merchants only read",
+    },
+    "webhooks": {**EVERY, **WITH_DATABASE},
     "wallet": {**EVERY, **WITH_DATABASE, **CALLED_BY_SERVICES},
     "risk": {**EVERY, **WITH_DATABASE, **CALLED_BY_SERVICES},
     "fx": {**EVERY, **CALLED_BY_SERVICES},

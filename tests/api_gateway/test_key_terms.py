@@ -133,7 +133,7 @@ async def test_roles_of_the_platform_do_not_count_on_another_merchants_key(
         assert (await gateway.get("/rates")).status == 200
         assert (await gateway.post("/deposits", key=bank)).status == 200
     arrived = gateway.services["fx"].arrived[0]
-    assert arrived.header("X-Kurs-Roles") == "pay,read,refund,review"
+    assert arrived.header("X-Kurs-Roles") == "pay,read,refund,review,webhooks"
     (line,) = _lines(capsys, event_begins="roles of the platform")
     assert (line["merchant"], line["roles"]) == ("shop", ["treasury", "audit"])
 

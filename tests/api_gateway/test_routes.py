@@ -38,6 +38,10 @@ GET  /ledger/trial-balance          wallet   audit
 POST /score                         risk     audit
 GET  /decisions/{payment_id}        risk     read
 GET  /thresholds                    risk     audit
+GET  /event-destinations            webhooks read
+GET  /deliveries                    webhooks read
+POST /deliveries/{delivery_id}/redeliver webhooks webhooks
+POST /event-destinations/{destination}/replay webhooks webhooks
 GET  /whoami                        api-gateway any
 GET  /currencies                    api-gateway any
 """
@@ -47,6 +51,7 @@ INTERNAL = [
     "/accounts/lookup",
     "/score/batch",
     "/quotes/batch",
+    "/events/feed",
     "/internal/config",
     "/payments/p-1/events",
     "/payments/",

@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 CHARTS = ROOT / "charts"
-SERVICES = ("api-gateway", "payments", "fx", "wallet", "risk")
+SERVICES = ("api-gateway", "payments", "fx", "wallet", "risk", "webhooks")
 ENVIRONMENTS = ("dev", "staging", "production")
 _KUBERNETES = "1.37.0"
 

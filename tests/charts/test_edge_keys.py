@@ -71,7 +71,7 @@ def test_no_secret_is_in_the_environment_of_a_service(render: Render, environmen
                 assert "secretKeyRef" not in variable.get("valueFrom", {}), (name, variable)
 
 
-@pytest.mark.parametrize("chart", ["payments", "wallet", "risk"])
+@pytest.mark.parametrize("chart", ["payments", "wallet", "risk", "webhooks"])
 def test_a_database_url_is_read_from_a_mounted_file(render: Render, chart: str) -> None:
     for name, pod in pod_templates(render(chart)):
         if not name.endswith(("-test",)):

@@ -16,7 +16,7 @@ _NOT_IN_CORE = ("monitoring.coreos.com", "gateway.networking.k8s.io", "kurs.dev"
 VARIANTS = {
     "sqlite": ",".join(
         f"{service}.database.kind=sqlite,{service}.autoscaling.enabled=false"
-        for service in ("wallet", "payments", "risk")
+        for service in ("wallet", "payments", "risk", "webhooks")
     ),
     "faults": "wallet.faults.delaySeconds=1,risk.faults.errorRatio=0.5,fx.faults.unready=true",
     "route": "api-gateway.httpRoute.enabled=true,api-gateway.httpRoute.parentRefs[0].name=public",

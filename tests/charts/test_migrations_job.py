@@ -3,7 +3,7 @@
 import pytest
 from tests.charts.conftest import Document, Render, of_kind
 
-STORES = ("wallet", "payments", "risk")
+STORES = ("wallet", "payments", "risk", "webhooks")
 OUTSIDE = ("staging", "production")
 ENVIRONMENTS = ("dev", *OUTSIDE)
 

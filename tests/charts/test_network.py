@@ -11,7 +11,7 @@ from devstack.topology import DEFAULT_PORT, ports_from
 from kurs.edges import EDGES
 
 PORTS = ports_from(DEFAULT_PORT)
-STORES = ("payments", "wallet", "risk")
+STORES = ("payments", "wallet", "risk", "webhooks")
 
 
 def peers(rule: Document, side: str) -> list[str]:

@@ -74,14 +74,14 @@ def test_a_generated_quote_key_is_a_pair_and_only_fx_is_given_the_private_one(
 def test_a_database_url_has_its_own_role_and_password(render: Render) -> None:
     secrets = of_kind(render("kurs", "dev"), "Secret")
     passwords = set()
-    for name in ("wallet", "payments", "risk"):
+    for name in ("wallet", "payments", "risk", "webhooks"):
         for role in (name, f"{name}_owner"):
             made = content(secrets[f"{role.replace('_', '-')}-database"])
             expected = f"postgresql+asyncpg://{role}:{made['password']}@postgresql:5432/{name}"
             assert made["url"] == expected
             passwords.add(made["password"])
 
-    assert len(passwords) == 6
+    assert len(passwords) == 8
 
 
 def test_the_ledger_s_heads_are_signed_by_a_key_that_only_the_wallet_has(render: Render) -> None:

@@ -1,4 +1,4 @@
-"""The stack for real: five processes that start, survive kills, and are all gone afterwards."""
+"""The stack for real: six processes that start, survive kills, and are all gone afterwards."""
 
 import asyncio
 import json
@@ -130,7 +130,7 @@ def test_after_a_failure_inside_the_block_no_process_port_or_file_is_left() -> N
     with pytest.raises(RuntimeError, match="the test fails"):
         fail()
 
-    assert len(started) == 6
+    assert len(started) == 7
     assert not any(map(psutil.pid_exists, started))
     assert all(is_free(process.port) for process in stack.processes.values() if process.port)
     assert not stack.folder.path.exists()

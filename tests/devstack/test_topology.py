@@ -73,6 +73,7 @@ def test_the_ports_are_those_of_the_services() -> None:
         "fx": 8082,
         "wallet": 8083,
         "risk": 8084,
+        "webhooks": 8085,
     }
 
 

@@ -21,7 +21,7 @@ CONFIGS = {
     config["metadata"]["name"]: config
     for config in yaml.safe_load_all((ROOT / "skaffold.yaml").read_text("utf-8"))
 }
-IMAGES = ("api-gateway", "payments", "fx", "wallet", "risk", "operator")
+IMAGES = ("api-gateway", "payments", "fx", "wallet", "risk", "webhooks", "operator")
 SOURCES = {name: f"services/{name}" for name in IMAGES} | {"operator": "operator"}
 ENVIRONMENTS = ("dev", "staging", "production")
 SCHEMA = os.environ.get("KURS_SKAFFOLD_SCHEMA", "")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, inspect, text
 import payments.migrations
 import risk.migrations
 import wallet.migrations
+import webhooks.migrations
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
 from kurs.data.versions import version_table
@@ -19,6 +20,7 @@ VERSIONS = {
     "payments": payments.migrations.VERSIONS,
     "risk": risk.migrations.VERSIONS,
     "wallet": wallet.migrations.VERSIONS,
+    "webhooks": webhooks.migrations.VERSIONS,
 }
 _HELP = "CONTRIBUTING.md, Migrations, says how to change a schema in two releases"
 RETIRED: frozenset[str] = frozenset()

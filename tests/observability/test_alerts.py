@@ -103,6 +103,11 @@ STORIES = {
     "KursRateSourceStale": together(level(AGE % "live", 50, 99), level(LIMIT % "live", 60, 60)),
     "KursRateSourceUnhealthy": level(f'kurs_fx_source_healthy{{{N},source="s"}}', 1, 0),
     "KursRiskRatesOld": level(f"kurs_risk_rates_age_seconds{{{N}}}", 5, 400),
+    "KursWebhookDestinationFailing": level(
+        f'kurs_webhooks_destinations{{{N},state="failing"}}', 0, 2
+    ),
+    "KursWebhooksLate": level(f"kurs_webhooks_oldest_waiting_seconds{{{N}}}", 5, 400),
+    "KursWebhooksFeedUnread": rate(f"kurs_webhooks_feed_failures_total{{{N}}}", 0, 30),
     "KursConfigRefused": rate(f'kurs_config_reload_failures_total{{{N},job="fx"}}', 0, 1),
     "KursApiKeyExpiresSoon": level(f"kurs_gateway_keys_expiring{{{N}}}", 0, 2),
     "KursApiKeysUnreadable": rate(f"kurs_gateway_keys_reload_failures_total{{{N}}}", 0, 1),

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import text
 from tests.payments.harness import BODY, gateway_over
 
+from kurs.contracts.payments import EventType
 from kurs.data.database import Database
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import JoinedGateway
-from payments.domain.event_types import EventType, event_type
+from payments.domain.event_types import event_type
 from payments.domain.moves import Status
 
 FORGET = "DROP TRIGGER payment_events_no_update"

@@ -4,6 +4,7 @@
 {
   "payments": 8,
   "risk": 8,
-  "wallet": 8
+  "wallet": 8,
+  "webhooks": 8
 }
 {{- end }}

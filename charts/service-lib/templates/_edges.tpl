@@ -6,10 +6,12 @@
   {"from": "api-gateway", "to": "fx"},
   {"from": "api-gateway", "to": "wallet"},
   {"from": "api-gateway", "to": "risk"},
+  {"from": "api-gateway", "to": "webhooks"},
   {"from": "payments", "to": "risk"},
   {"from": "payments", "to": "fx"},
   {"from": "payments", "to": "wallet"},
   {"from": "risk", "to": "fx"},
+  {"from": "webhooks", "to": "payments"},
   {"from": "operator", "to": "fx"},
   {"from": "operator", "to": "risk"},
   {"from": "operator", "to": "wallet"}

@@ -7,6 +7,7 @@
   "kurs-operator": 8085,
   "payments": 8081,
   "risk": 8084,
-  "wallet": 8083
+  "wallet": 8083,
+  "webhooks": 8085
 }
 {{- end }}

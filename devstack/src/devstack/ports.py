@@ -17,9 +17,9 @@ _chooser = random.SystemRandom()
 
 
 def first_port(text: str) -> int:
-    """Read the first of five ports in a row, for argparse."""
-    if not text.isdigit() or not 1 <= int(text) <= 64_531:
-        raise argparse.ArgumentTypeError("the first of five ports, from 1 to 64531")
+    """Read the first of six ports in a row, for argparse."""
+    if not text.isdigit() or not 1 <= int(text) <= 64_530:
+        raise argparse.ArgumentTypeError("the first of six ports, from 1 to 64530")
     return int(text)
 
 
@@ -61,8 +61,8 @@ def require_free(port: int, name: str) -> None:
     what = f"end it with `kill {holder.pid}`" if holder else "end the program that listens there"
     raise StackError(
         f"port {port}, which {name} needs, is in use {who}: {what}, or choose other ports "
-        f"with `--port N` (the gateway listens on N, the services on N+1 to N+4, probes and "
-        f"metrics on N+1000 to N+1004)"
+        f"with `--port N` (the gateway listens on N, the services on N+1 to N+5, probes and "
+        f"metrics on N+1000 to N+1005)"
     )
 
 

@@ -15,6 +15,7 @@ from kurs.edges.keys import file_name
 from kurs.quotes.keys import ensure_key_files, new_key_pair
 
 GATEWAY, PAYMENTS, FX, WALLET, RISK = "api-gateway", "payments", "fx", "wallet", "risk"
+WEBHOOKS = "webhooks"
 OPERATOR = "operator"
 REPLICATED = (PAYMENTS, WALLET)
 """Services that a stack can run two of, on PostgreSQL."""
@@ -37,6 +38,7 @@ SERVICES = (
     Service(RISK, "risk", 4, stores=True),
     Service(FX, "fx", 2),
     Service(PAYMENTS, "payments", 1, stores=True),
+    Service(WEBHOOKS, "webhooks", 5, stores=True),
     Service(GATEWAY, "api_gateway", 0),
 )
 DEFAULT_PORT = 8080
@@ -48,7 +50,8 @@ _JOINING = frozenset(
         *("SERVICE", "HOST", "PORT", "OPERATIONS_PORT", "INSTANCE", "CONFIG_DIR"),
         *("DATABASE_URL", "DATABASE_SERVICE_ROLE", "LEDGER_SIGNING_KEY_FILE"),
         *("QUOTE_SIGNING_KEYS_FILE", "QUOTE_VERIFY_KEYS_FILE", "EDGE_KEYS_DIR", "API_KEYS_FILE"),
-        *("PAYMENTS_URL", "FX_URL", "WALLET_URL", "RISK_URL"),
+        *("PAYMENTS_URL", "FX_URL", "WALLET_URL", "RISK_URL", "WEBHOOKS_URL"),
+        *("DESTINATIONS_DIR", "PRIVATE_DESTINATION_HOSTS"),
     )
 )
 
@@ -106,6 +109,11 @@ class RunFolder:
         return self.path / "edge-keys"
 
     @property
+    def destinations(self) -> Path:
+        """The folder of EventDestination files, where events are sent."""
+        return self.path / "destinations"
+
+    @property
     def ledger_key(self) -> Path:
         """The file with the key that signs the heads of the ledger."""
         return self.path / "ledger-signing-key.pem"
@@ -119,6 +127,7 @@ class RunFolder:
         """Make the folders and the keys, unless they are there; empty the logs."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self.config.mkdir(exist_ok=True)
+        self.destinations.mkdir(exist_ok=True)
         for log in self.logs.glob("*.log"):
             log.write_bytes(b"")
         ensure_key_files(self.quote_signing_keys, self.quote_verify_keys)
@@ -172,11 +181,16 @@ def service_environment(
         "KURS_API_KEYS_FILE": str(folder.api_keys),
         "KURS_LEDGER_SIGNING_KEY_FILE": str(folder.ledger_key),
     }
+    if service.name == WEBHOOKS:
+        variables["KURS_DESTINATIONS_DIR"] = str(folder.destinations)
+        variables["KURS_SECRETS_DIR"] = str(folder.path / "secrets")
+        # A receiver on a laptop: make webhook-listen.
+        variables["KURS_PRIVATE_DESTINATION_HOSTS"] = LOOPBACK
     if service.name == FX:
         variables["KURS_QUOTE_SIGNING_KEYS_FILE"] = str(folder.quote_signing_keys)
     if database_url:
         variables["KURS_DATABASE_URL"] = database_url
-    for name in (PAYMENTS, FX, WALLET, RISK):
+    for name in (PAYMENTS, FX, WALLET, RISK, WEBHOOKS):
         variables[f"KURS_{name.upper()}_URL"] = addresses[name]
     return variables
 

@@ -7,8 +7,8 @@ from kurs_observability.alert import Alert, Severity
 
 _PAYMENTS, _FX, _LEDGER = "kurs-payments", "kurs-fx", "kurs-ledger-risk"
 _SERVICE, _OPERATOR = "kurs-service", "kurs-operator"
-_JOBS = "api-gateway|payments|fx|wallet|risk|kurs-operator"
-_CONTAINERS = "api-gateway|payments|fx|wallet|risk|operator"
+_JOBS = "api-gateway|payments|fx|wallet|risk|webhooks|kurs-operator"
+_CONTAINERS = "api-gateway|payments|fx|wallet|risk|webhooks|operator"
 _AGE = "(kurs_fx_rate_age_seconds / kurs_fx_rate_max_age_seconds)"
 _GENERATIONS = "by (namespace, kind, name) (kurs_config_applied_generation)"
 
@@ -381,6 +381,42 @@ KEYS = (
     ),
 )
 
+WEBHOOKS = (
+    _alert(
+        "WebhookDestinationFailing",
+        "warning",
+        'sum by (namespace) (kurs_webhooks_destinations{state=~"failing|gone"}) > 0',
+        "5m",
+        _PAYMENTS,
+        (
+            "Destinations of {{ $labels.namespace }} take no events any more",
+            "{{ $value }} of them have not taken an event for three days, or answered 410.",
+        ),
+    ),
+    _alert(
+        "WebhooksLate",
+        "warning",
+        "max by (namespace) (kurs_webhooks_oldest_waiting_seconds) > 300",
+        "5m",
+        _PAYMENTS,
+        (
+            "Events of {{ $labels.namespace }} wait though their destinations take others",
+            "The oldest waits for {{ $value | humanizeDuration }}.",
+        ),
+    ),
+    _alert(
+        "WebhooksFeedUnread",
+        "warning",
+        "sum by (namespace) (increase(kurs_webhooks_feed_failures_total[10m])) > 60",
+        "5m",
+        _PAYMENTS,
+        (
+            "webhooks cannot read what happened in {{ $labels.namespace }}",
+            "{{ $value | humanize }} looks at the feed of payments failed in ten minutes.",
+        ),
+    ),
+)
+
 GROUPS = {
     "kurs-must-never-be": MUST_NEVER_BE,
     "kurs-edges": EDGES,
@@ -388,4 +424,5 @@ GROUPS = {
     "kurs-rates": RATES,
     "kurs-configuration": CONFIGURATION,
     "kurs-keys": KEYS,
+    "kurs-webhooks": WEBHOOKS,
 }

@@ -1,4 +1,4 @@
-"""The whole gateway in one process: the five real apps joined over ASGI, for tests.
+"""The whole gateway in one process: the six real apps joined over ASGI, for tests.
 
 Nothing is mocked but the network between the services, which is a dictionary; its faults can be
 injected through `transport`. Databases are real files or PostgreSQL databases.
@@ -36,25 +36,29 @@ from risk.app import create_app as create_risk
 from risk.settings import RiskSettings
 from wallet.app import create_app as create_wallet
 from wallet.settings import WalletSettings
+from webhooks.app import create_app as create_webhooks
+from webhooks.settings import WebhooksSettings
 
 GATEWAY = "http://gateway.test"
 PAYMENTS = "http://payments.test"
 FX = "http://fx.test"
 WALLET = "http://wallet.test"
 RISK = "http://risk.test"
+WEBHOOKS = "http://webhooks.test"
 
-_SERVICES = {PAYMENTS: "payments", FX: "fx", WALLET: "wallet", RISK: "risk"}
+_SERVICES = {PAYMENTS: "payments", FX: "fx", WALLET: "wallet", RISK: "risk", WEBHOOKS: "webhooks"}
 _ADDRESSES = {
     "payments_url": PAYMENTS,
     "fx_url": FX,
     "wallet_url": WALLET,
     "risk_url": RISK,
+    "webhooks_url": WEBHOOKS,
 }
 
 
 @dataclass
 class JoinedGateway:
-    """Five apps, their databases in `folder` (or at `databases`, by service), one clock.
+    """Six apps, their databases in `folder` (or at `databases`, by service), one clock.
 
     `async with` starts and stops them. `samples` is the folder of FXRateSource and RiskThreshold
     files. `overrides` are settings by service.
@@ -166,6 +170,7 @@ class JoinedGateway:
             (FX, "fx", create_fx, FxSettings),
             (RISK, "risk", create_risk, RiskSettings),
             (PAYMENTS, "payments", create_payments, PaymentsSettings),
+            (WEBHOOKS, "webhooks", create_webhooks, WebhooksSettings),
             (GATEWAY, "api-gateway", create_gateway, GatewaySettings),
         ):
             telemetry = RecordingTelemetry(name)
@@ -190,6 +195,8 @@ class JoinedGateway:
             "quote_signing_keys_file": self.folder / "quote-signing-keys.pem",
             "quote_verify_keys_file": self.folder / "quote-verify-keys.pem",
             "edge_keys_dir": self.folder / "edge-keys",
+            "destinations_dir": self.folder / "destinations",
+            "secrets_dir": self.folder / "secrets",
             # One key does everything here, as on a laptop.
             "four_eyes": False,
             "platform_merchants": "demo",
@@ -198,7 +205,7 @@ class JoinedGateway:
         }
 
     async def _wait_until_ready(self) -> None:
-        for base in (WALLET, FX, RISK, PAYMENTS, GATEWAY):
+        for base in (WALLET, FX, RISK, PAYMENTS, WEBHOOKS, GATEWAY):
             for _ in range(200):
                 answer = await self.send(base, "GET", "/readyz")
                 if answer.status == 200:

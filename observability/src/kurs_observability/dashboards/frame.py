@@ -31,7 +31,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 MATCHERS = 'namespace="$namespace",job=~"$job",instance=~"$instance"'
 NAMESPACE = 'namespace="$namespace"'
-SERVICES = "api-gateway|payments|fx|wallet|risk"
+SERVICES = "api-gateway|payments|fx|wallet|risk|webhooks"
 FOLDER = "Kurs"
 SOURCE = DataSourceRef("prometheus", "${datasource}")
 

@@ -125,6 +125,33 @@ _MONEY = (
     ),
 )
 
+_EVENTS = (
+    chart(
+        "Do events reach their destinations?",
+        "Requests of webhooks: delivered, refused, or without an answer.",
+        "reqps",
+        rate("kurs_webhooks_attempts_total", "result"),
+        stacked=True,
+        span=8,
+    ),
+    chart(
+        "How many events wait?",
+        "For all destinations together, the failing ones included.",
+        "none",
+        Query("sum(kurs_webhooks_waiting{@})", "waiting"),
+        Query("max(kurs_webhooks_oldest_waiting_seconds{@})", "oldest, seconds"),
+        span=8,
+    ),
+    chart(
+        "How do destinations do?",
+        "By state; a failing one took an event no more for three days.",
+        "none",
+        Query("sum by (state) (kurs_webhooks_destinations{@})", "{{state}}"),
+        stacked=True,
+        span=8,
+    ),
+)
+
 
 def payments() -> dashboard.Dashboard:
     """Return the dashboard."""
@@ -133,4 +160,4 @@ def payments() -> dashboard.Dashboard:
         "Kurs / Payments overview",
         "What the business asks: how much is paid, where to, what fails and why, how soon.",
     )
-    return filled(built, *_FIGURES, *_MONEY)
+    return filled(built, *_FIGURES, *_MONEY, *_EVENTS)

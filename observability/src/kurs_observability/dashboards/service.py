@@ -198,6 +198,6 @@ def service() -> dashboard.Dashboard:
         "kurs-service",
         "Kurs / Service",
         "How each service does: requests, errors and time (RED), then what it uses (USE).",
-        jobs="api-gateway|payments|fx|wallet|risk|kurs-operator",
+        jobs="api-gateway|payments|fx|wallet|risk|webhooks|kurs-operator",
     )
     return filled(built, *_REQUESTS, *_PROCESS, *_BATCHES, *_CALLS, *_DATABASES)

@@ -56,6 +56,7 @@ _TAGS = {
     "fx": "Rates and quotes",
     "wallet": "Accounts, balances and the ledger",
     "risk": "Scores and decisions",
+    "webhooks": "Where events are sent, and what became of it",
     "api-gateway": "The caller's key, and the currencies",
 }
 

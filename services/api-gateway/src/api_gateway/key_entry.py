@@ -28,7 +28,7 @@ from kurs.kernel.ids import MerchantId
 from kurs.kernel.roles import PLATFORM_ROLES, Role
 
 OPERATE: Literal["operate"] = "operate"
-StoredRole = Literal["pay", "refund", "read", "review", "treasury", "audit", "operate"]
+StoredRole = Literal["pay", "refund", "read", "review", "webhooks", "treasury", "audit", "operate"]
 _OPERATE_MERCHANT: tuple[Role, ...] = ("review",)
 _OPERATE_PLATFORM: tuple[Role, ...] = ("refund", "review", *PLATFORM_ROLES)
 

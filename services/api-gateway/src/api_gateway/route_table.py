@@ -11,9 +11,9 @@ from typing import Final
 
 from api_gateway.errors import QueryTooLong, UnsafePath
 from kurs.edges import PUBLIC_ROUTES, PublicRoute
-from kurs.edges.table import FX, PAYMENTS, RISK, WALLET
+from kurs.edges.table import FX, PAYMENTS, RISK, WALLET, WEBHOOKS
 
-SERVICES: Final = (PAYMENTS, FX, WALLET, RISK)
+SERVICES: Final = (PAYMENTS, FX, WALLET, RISK, WEBHOOKS)
 ROUTES: Final = PUBLIC_ROUTES
 Route = PublicRoute
 

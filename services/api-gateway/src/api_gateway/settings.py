@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field, TypeAdapter, field_validator, model_va
 from pydantic_settings import SettingsConfigDict
 
 from api_gateway.client_address import ClientAddresses
-from kurs.edges.table import FX, PAYMENTS, RISK, WALLET
+from kurs.edges.table import FX, PAYMENTS, RISK, WALLET, WEBHOOKS
 from kurs.kernel.ids import MerchantId
 from kurs.kernel.settings import MEBIBYTE, ServiceSettings
 
@@ -29,6 +29,8 @@ class GatewaySettings(ServiceSettings):
     """Where the wallet is."""
     risk_url: str = "http://127.0.0.1:8084"
     """Where risk is."""
+    webhooks_url: str = "http://127.0.0.1:8085"
+    """Where webhooks is."""
 
     api_keys_file: Path = Path("var/api-keys.json")
     api_keys_poll_seconds: float = Field(default=0.5, gt=0)
@@ -122,6 +124,7 @@ class GatewaySettings(ServiceSettings):
             FX: self.fx_url,
             WALLET: self.wallet_url,
             RISK: self.risk_url,
+            WEBHOOKS: self.webhooks_url,
         }
 
 

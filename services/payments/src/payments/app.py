@@ -25,6 +25,7 @@ from payments.reconciliation import Reconciliation
 from payments.records import Records
 from payments.routes import routes
 from payments.service import PaymentService
+from payments.service_routes import service_routes
 from payments.settings import PaymentsSettings
 from payments.steps import Steps
 from payments.store.event_order import append_late_events
@@ -87,7 +88,7 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     _add_comparisons(service, database, dependencies.accounts, metrics)
     service.add(PaymentReads(database))
     service.add(_explanations(service, database, dependencies.accounts))
-    app = service.app(routes, read_routes)
+    app = service.app(routes, read_routes, service_routes)
     app.webhooks.include_router(webhooks())
     return app
 

@@ -6,7 +6,8 @@ from typing import Any, Literal, cast
 from fastapi import APIRouter
 from pydantic import BaseModel, create_model
 
-from payments.domain.event_types import REFUND_TYPES, EventType
+from kurs.contracts.payments import EventType
+from payments.domain.event_types import REFUND_TYPES
 from payments.schemas import EventAnswer, EventRefundAnswer
 
 _SAID = "A webhook of this type was taken; any other status is sent again"

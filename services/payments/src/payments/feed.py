@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from functools import partial
 
 from kurs.data.database import Database
+from kurs.kernel.clock import monotonic
 from payments.store.events import Event, EventPage, event_page, events_after, last_sequence
 
 _PAGE = 200
@@ -44,6 +45,16 @@ class Feed:
         return await self._database.read(
             partial(event_page, merchant=merchant, sequence=after, limit=limit, types=types)
         )
+
+    async def next_page(self, after: int, limit: int, wait_seconds: float) -> EventPage:
+        """Return events of all merchants, waiting for the first one as long as is said."""
+        deadline = monotonic() + wait_seconds
+        while True:
+            self._news.clear()
+            page = await self.page(None, after, limit)
+            if page.items or monotonic() >= deadline or self._draining():
+                return page
+            await self._wait()
 
     async def follow(self, merchant: str, after: int) -> AsyncIterator[Event | None]:
         """Yield the merchant's events after a sequence; None when idle.

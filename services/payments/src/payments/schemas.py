@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from kurs.contracts.fx import MAX_TOKEN_LENGTH
+from kurs.contracts.payments import EventType
 from kurs.kernel.ids import AccountRef, AmountIn, NewPaymentId, PayableCurrency
-from payments.domain.event_types import EventType
 from payments.domain.failure import FailureCode
 from payments.domain.moves import Status
 
@@ -104,6 +104,14 @@ class EventListQuery(_Body):
     after: Position = 0
     type: EventType | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class FeedQuery(_Body):
+    """Which events of all merchants webhooks wants, and how long it waits for the next one."""
+
+    after: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 200
+    wait_seconds: Annotated[float, Field(ge=0, le=10)] = 0
 
 
 class ExchangeAnswer(BaseModel):

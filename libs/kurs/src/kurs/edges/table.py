@@ -16,6 +16,7 @@ PAYMENTS: Final = "payments"
 FX: Final = "fx"
 WALLET: Final = "wallet"
 RISK: Final = "risk"
+WEBHOOKS: Final = "webhooks"
 OPERATOR: Final = "operator"
 
 Edge = tuple[str, str]
@@ -113,6 +114,18 @@ PUBLIC_ROUTES: Final[tuple[PublicRoute, ...]] = (
     PublicRoute("POST", "/score", RISK, "audit", "Score a payment"),
     PublicRoute("GET", "/decisions/{payment_id}", RISK, "read", "Read a stored decision"),
     PublicRoute("GET", "/thresholds", RISK, "audit", "List the risk thresholds in force"),
+    PublicRoute("GET", "/event-destinations", WEBHOOKS, "read", "List where events are sent"),
+    PublicRoute("GET", "/deliveries", WEBHOOKS, "read", "List deliveries of events, newest first"),
+    PublicRoute(
+        "POST", "/deliveries/{delivery_id}/redeliver", WEBHOOKS, "webhooks", "Send an event again"
+    ),
+    PublicRoute(
+        "POST",
+        "/event-destinations/{destination}/replay",
+        WEBHOOKS,
+        "webhooks",
+        "Send the events after a sequence again",
+    ),
     PublicRoute("GET", "/whoami", GATEWAY, None, "Read whose key this is"),
     PublicRoute("GET", "/currencies", GATEWAY, None, "List currencies and their decimals"),
 )
@@ -125,7 +138,10 @@ def _from_outside(service: str) -> tuple[Route, ...]:
 
 
 EDGES: Final[Mapping[Edge, tuple[Route, ...]]] = {
-    **{(GATEWAY, service): _from_outside(service) for service in (PAYMENTS, FX, WALLET, RISK)},
+    **{
+        (GATEWAY, service): _from_outside(service)
+        for service in (PAYMENTS, FX, WALLET, RISK, WEBHOOKS)
+    },
     (PAYMENTS, RISK): (
         Route("POST", "/score/batch"),
         Route("POST", "/exposure/batch"),
@@ -140,6 +156,7 @@ EDGES: Final[Mapping[Edge, tuple[Route, ...]]] = {
         Route("GET", "/chains/{chain}/transfers"),
     ),
     (RISK, FX): (Route("GET", "/rates"),),
+    (WEBHOOKS, PAYMENTS): (Route("GET", "/events/feed"),),
     (OPERATOR, FX): (Route("GET", "/internal/config"),),
     (OPERATOR, RISK): (Route("GET", "/internal/config"),),
     (OPERATOR, WALLET): (Route("GET", "/internal/head"),),

@@ -1,24 +1,9 @@
 """What an event is called: derived from where the payment stood before it and after."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 
+from kurs.contracts.payments import EventType
 from payments.domain.moves import Status
-
-
-class EventType(StrEnum):
-    """The types of events; docs/api.md lists them."""
-
-    REQUESTED = "payment.requested"
-    CAPTURED = "payment.captured"
-    AUTHORIZED = "payment.authorized"
-    IN_REVIEW = "payment.in_review"
-    FAILED = "payment.failed"
-    VOIDED = "payment.voided"
-    EXPIRED = "payment.expired"
-    REFUND_SUCCEEDED = "refund.succeeded"
-    REFUND_FAILED = "refund.failed"
-
 
 REFUND_TYPES = frozenset({EventType.REFUND_SUCCEEDED, EventType.REFUND_FAILED})
 

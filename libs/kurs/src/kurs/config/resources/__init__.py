@@ -31,6 +31,12 @@ from kurs.config.resources.envelope import (
     parse_resource,
     reading,
 )
+from kurs.config.resources.event_destination import (
+    MAX_TIMEOUT_SECONDS,
+    EventDestination,
+    EventDestinationSpec,
+    parse_destination,
+)
 from kurs.config.resources.findings import explain
 from kurs.config.resources.fx_rate_source import (
     FXRateSourceSpec,
@@ -63,6 +69,7 @@ __all__ = [
     "API_VERSION",
     "FILE_NAME",
     "KINDS",
+    "MAX_TIMEOUT_SECONDS",
     "MAX_WINDOWS",
     "PLACEHOLDER",
     "SCHEMA_VERSION",
@@ -70,6 +77,8 @@ __all__ = [
     "Blocklist",
     "Corridor",
     "Document",
+    "EventDestination",
+    "EventDestinationSpec",
     "FXRateSource",
     "FXRateSourceSpec",
     "FxDocument",
@@ -105,6 +114,7 @@ __all__ = [
     "explain",
     "expression_for",
     "is_plain_host",
+    "parse_destination",
     "parse_resource",
     "reading",
     "revision_of",

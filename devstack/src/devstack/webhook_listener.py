@@ -1,0 +1,128 @@
+"""`make webhook-listen`: a receiver on this machine, which verifies and prints what comes.
+
+It makes a destination of the stack that runs, and takes it away when it ends.
+"""
+
+import argparse
+import base64
+import json
+import os
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from api_gateway.keys import DEV_MERCHANT
+from devstack.ports import LOOPBACK
+
+NAME = "listener"
+_MAX_BODY = 1_048_576
+
+
+class Check:
+    """What a receiver can say of what came: verified, which gaps, and whether in order."""
+
+    def __init__(self, secret: str) -> None:
+        self._webhook = Webhook(secret)
+        self._came: set[int] = set()
+        self._last: dict[str, int] = {}
+
+    def line(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
+        """Return what to answer, and the line to print."""
+        try:
+            event: dict[str, Any] = self._webhook.verify(body, dict(headers))
+        except (WebhookVerificationError, ValueError) as error:
+            return 401, f"refused: {error}"
+        return 204, f"{event['sequence']} {event['type']} {event['payment_id']}{self._says(event)}"
+
+    def _says(self, event: Mapping[str, Any]) -> str:
+        sequence, before, payment = (
+            event[name] for name in ("sequence", "previous_sequence", "payment_id")
+        )
+        notes = []
+        if sequence in self._came:
+            notes.append("again")
+        elif self._last.get(payment, 0) > sequence:
+            notes.append("OUT OF ORDER")
+        if self._came and before is not None and before not in self._came:
+            notes.append(f"{before} has not come yet")
+        self._came.add(sequence)
+        self._last[payment] = max(sequence, self._last.get(payment, 0))
+        return "".join(f", {note}" for note in notes)
+
+
+def serve(check: Check, port: int) -> HTTPServer:
+    """Return a server that answers by `check` and prints its lines."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = min(int(self.headers.get("content-length", 0)), _MAX_BODY)
+            status, line = check.line(self.rfile.read(length), dict(self.headers.items()))
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+            self.send_response(status)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Print nothing of its own."""
+
+    return HTTPServer((LOOPBACK, port), Handler)
+
+
+def make_secret(folder: Path) -> str:
+    """Return the secret of the listener, made anew unless it is there; only its owner reads it."""
+    file = folder / NAME / "secret"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as opened:
+            opened.write(text)
+    return file.read_text("ascii").strip()
+
+
+def destination(port: int, merchant: str) -> dict[str, Any]:
+    """Return the destination that leads here."""
+    return {
+        "apiVersion": "kurs.dev/v1alpha1",
+        "kind": "EventDestination",
+        "metadata": {"name": NAME},
+        "spec": {
+            "merchant": merchant,
+            "url": f"http://{LOOPBACK}:{port}/",
+            "secretRef": {"name": NAME, "key": "secret"},
+            "allowInsecure": True,
+        },
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Listen until interrupted."""
+    parser = argparse.ArgumentParser(prog="make webhook-listen", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("var"), help="of the stack (var)")
+    parser.add_argument("--port", type=int, default=0, help="to listen on; 0: any that is free")
+    parser.add_argument("--merchant", default=DEV_MERCHANT, help="whose events")
+    options = parser.parse_args(arguments)
+    server = serve(Check(make_secret(options.folder / "secrets")), options.port)
+    file = options.folder / "destinations" / f"{NAME}.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # JSON is YAML.
+    file.write_text(json.dumps(destination(server.server_port, options.merchant)), "utf-8")
+    sys.stdout.write(f"listening on port {server.server_port}; Ctrl-C ends it\n")
+    sys.stdout.flush()
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        file.unlink(missing_ok=True)
+        server.server_close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""An EventDestination: where a merchant's events go, which of them, and what signs them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from kurs.config.resources.envelope import InvalidResource, Metadata, reading
+from kurs.config.resources.findings import explain
+from kurs.config.resources.fx_rate_source import SecretKey
+from kurs.config.resources.scalars import Flag, Seconds, StrictModel, wrong
+from kurs.config.resources.source_url import check_source_url
+from kurs.kernel.ids import MerchantId
+
+MAX_TIMEOUT_SECONDS = 15
+"""Shorter than a lease of webhooks, so that nobody else sends what is still under way."""
+SentType = Literal[
+    "payment.captured",
+    "payment.authorized",
+    "payment.in_review",
+    "payment.failed",
+    "payment.voided",
+    "payment.expired",
+    "refund.succeeded",
+    "refund.failed",
+]
+
+
+class EventDestinationSpec(StrictModel):
+    """What an EventDestination asks for.
+
+    `types` empty means every type, later ones included. `secretRef` names one key of a Secret: a
+    Standard Webhooks secret (`whsec_…`), or two, `new,old`, while one replaces the other. `timeout`
+    is until the whole answer. While `suspend` is set, events wait.
+    """
+
+    merchant: MerchantId
+    url: Annotated[str, Field(min_length=8, max_length=2048)]
+    types: Annotated[tuple[SentType, ...], Field(max_length=20)] = ()
+    secret_ref: SecretKey
+    timeout: Seconds = 10
+    suspend: Flag = False
+    allow_insecure: Flag = False
+
+    @field_validator("url")
+    @classmethod
+    def _safe(cls, url: str) -> str:
+        if "${" in url:
+            raise wrong("no secret goes into the URL", "what is sent is signed; see secretRef")
+        return check_source_url(url)
+
+    @field_validator("timeout")
+    @classmethod
+    def _bounded(cls, timeout: int) -> int:
+        if not 1 <= timeout <= MAX_TIMEOUT_SECONDS:
+            raise wrong("it is not between 1s and 15s", f'write at most "{MAX_TIMEOUT_SECONDS}s"')
+        return timeout
+
+    @model_validator(mode="after")
+    def _https(self) -> "EventDestinationSpec":
+        if not self.url.lower().startswith("https://") and not self.allow_insecure:
+            hint = "use https, or set allowInsecure: true for a test"
+            raise wrong("over plain http everybody on the way reads them", hint, "url")
+        return self
+
+    def wants(self, merchant: str, event_type: str) -> bool:
+        """Tell whether an event goes there."""
+        return merchant == self.merchant and (not self.types or event_type in self.types)
+
+
+class EventDestination(StrictModel):
+    """Where a merchant's events go."""
+
+    api_version: Literal["kurs.dev/v1alpha1"]
+    kind: Literal["EventDestination"]
+    metadata: Metadata
+    spec: EventDestinationSpec
+
+
+@reading()
+def parse_destination(content: object) -> EventDestination:
+    """Read a destination from plain values (parsed YAML or JSON). Raises InvalidResource alone."""
+    try:
+        return EventDestination.model_validate(content)
+    except ValidationError as error:
+        raise InvalidResource(explain(error, EventDestination)) from None

@@ -1,0 +1,1 @@
+"""Delivery of events: what happened, to whoever is to know, until it is taken."""

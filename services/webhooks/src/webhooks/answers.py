@@ -1,0 +1,111 @@
+"""Shapes destinations and deliveries into what callers are told."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from sqlalchemy import RowMapping
+
+from kurs.config.resources import EventDestinationSpec
+from kurs.kernel.clock import MICROS, to_rfc3339
+from webhooks.domain.delivery import State
+from webhooks.schemas import DeliveriesAnswer, DeliveryAnswer, DestinationAnswer
+from webhooks.store.reads import Standing
+
+Reason = Literal["Delivering", "Suspended", "Gone", "Failing", "Retrying", "Unknown"]
+
+
+def reason_of(
+    spec: EventDestinationSpec, standing: Standing | None, now: int, failing_after: int
+) -> tuple[Reason, str]:
+    """Return how a destination does, in a word and a sentence; `failing_after` is in seconds."""
+    if standing is None:
+        return "Unknown", "no replica of webhooks has seen it yet"
+    if spec.suspend:
+        return "Suspended", f"spec.suspend is set; {standing.waiting} events wait"
+    if standing.gone_at is not None:
+        return "Gone", "it answered 410; edit it, or replay, to send again"
+    failed = standing.first_failed_at
+    if failed is None and not standing.failures:
+        return "Delivering", "nothing that it was sent waits to be sent again"
+    error = standing.last_error or "it did not take an event"
+    if failed is not None and now - failed > failing_after * MICROS:
+        return "Failing", f"{error}; events wait since {to_rfc3339(failed)}"
+    return "Retrying", error
+
+
+def destination_answer(
+    name: str,
+    spec: EventDestinationSpec,
+    standing: Standing | None,
+    reason: tuple[Reason, str],
+) -> DestinationAnswer:
+    """Return a destination as its merchant sees it."""
+    word, message = reason
+    found = standing or Standing()
+    return DestinationAnswer(
+        name=name,
+        url=spec.url,
+        types=list(spec.types),
+        suspended=spec.suspend,
+        ready=word == "Delivering",
+        reason=word,
+        message=message,
+        delivered_sequence=found.delivered_sequence,
+        last_sequence=found.last_sequence,
+        waiting=found.waiting,
+        oldest_waiting_at=_moment(found.oldest_waiting_at),
+        next_try_at=_moment(found.retry_at or None),
+        last_error=found.last_error,
+        last_error_at=_moment(found.last_error_at),
+    )
+
+
+def deliveries_answer(rows: Sequence[RowMapping], limit: int) -> DeliveriesAnswer:
+    """Return a page of deliveries; `rows` may hold one more than `limit`."""
+    shown = rows[:limit]
+    more = len(rows) > limit
+    return DeliveriesAnswer(
+        items=[_delivery(row) for row in shown],
+        next_before=shown[-1]["sequence"] if more else None,
+    )
+
+
+def delivery_id(destination: str, sequence: int) -> str:
+    """Return the id of a delivery."""
+    return f"{destination}.{sequence}"
+
+
+def read_delivery_id(text: str) -> tuple[str, int] | None:
+    """Return destination and sequence of an id, None for what is none."""
+    destination, _, number = text.rpartition(".")
+    if not (destination and number.isascii() and number.isdigit() and len(number) < 19):
+        return None
+    return destination, int(number)
+
+
+def _delivery(row: RowMapping) -> DeliveryAnswer:
+    waits = row["state"] == State.WAITING
+    return DeliveryAnswer(
+        delivery_id=delivery_id(row["destination"], row["sequence"]),
+        destination=row["destination"],
+        event_id=row["event_id"],
+        type=row["type"],
+        sequence=row["sequence"],
+        previous_sequence=row["previous"],
+        payment_id=row["payment_id"],
+        status=row["state"],
+        attempts=row["attempts"],
+        replays=row["replays"],
+        created_at=to_rfc3339(row["created_at"]),
+        tried_at=_moment(row["tried_at"]),
+        delivered_at=_moment(row["delivered_at"]),
+        next_try_at=to_rfc3339(row["next_at"]) if waits else None,
+        response_status=row["status"],
+        response=row["answer"],
+        error=row["error"],
+        event=row["body"],
+    )
+
+
+def _moment(micros: int | None) -> str | None:
+    return None if micros is None else to_rfc3339(micros)

@@ -1,0 +1,105 @@
+"""What webhooks is made of."""
+
+import asyncio
+from typing import Unpack
+
+from fastapi import FastAPI
+
+from kurs.config.secrets import Secrets
+from kurs.data.database import Database
+from kurs.data.writer import Writer
+from kurs.kernel.batching import BatchMetrics
+from kurs.service import Joined, Service
+from kurs.service.database import keep_database
+from webhooks.cleanup import Cleanup
+from webhooks.courier import Trade
+from webhooks.destinations import Destinations
+from webhooks.dispatcher import Dispatcher
+from webhooks.intake import Intake
+from webhooks.metrics import WebhookMetrics
+from webhooks.migrations import VERSIONS
+from webhooks.routes import routes
+from webhooks.sender import Sender
+from webhooks.service import WebhookService
+from webhooks.settings import WebhooksSettings
+from webhooks.store.sending import record
+
+_LOOK_SECONDS = 1.0
+_REPORT_SECONDS = 15.0
+_CLEANUP_SECONDS = 60.0
+
+
+def create_app(settings: WebhooksSettings, **joined: Unpack[Joined]) -> FastAPI:
+    """Return the app; raises CannotRun without the keys of its edges."""
+    service = Service("webhooks", settings, **joined)
+    metrics = WebhookMetrics(service.telemetry)
+    database = keep_database(service, VERSIONS)
+    destinations = service.add(Destinations(settings.destinations_dir, service.telemetry.logger))
+    service.beat(
+        "destinations", lambda: asyncio.to_thread(destinations.look), seconds=_LOOK_SECONDS
+    )
+    _send(service, database, destinations, metrics)
+    answering = service.add(
+        WebhookService(
+            database,
+            destinations,
+            metrics=metrics,
+            failing_after_days=settings.failing_after_days,
+            owner=settings.instance_name(),
+            clock=service.clock,
+            logger=service.telemetry.logger,
+        )
+    )
+    service.beat("report", answering.report, seconds=_REPORT_SECONDS)
+    cleanup = service.add(
+        Cleanup(
+            database,
+            destinations,
+            days=settings.retention_days,
+            clock=service.clock,
+            metrics=metrics,
+        )
+    )
+    service.beat("cleanup", cleanup.turn, seconds=_CLEANUP_SECONDS)
+    return service.app(routes)
+
+
+def _send(
+    service: Service[WebhooksSettings],
+    database: Database,
+    destinations: Destinations,
+    metrics: WebhookMetrics,
+) -> None:
+    """Take events in, and send them: each by itself, so that neither waits for the other."""
+    settings, owner = service.settings, service.settings.instance_name()
+    intake = service.add(
+        Intake(
+            database=database,
+            payments=service.client("payments", settings.payments_url),
+            destinations=destinations,
+            metrics=metrics,
+            owner=owner,
+            clock=service.clock,
+            logger=service.telemetry.logger,
+        )
+    )
+    batches = BatchMetrics(service.telemetry.registry)
+    sender = service.add(
+        Sender(settings.host_rules(), Secrets(settings.secrets_dir), service.clock)
+    )
+    trade = Trade(
+        database=database,
+        writer=Writer(database, record, name="webhooks-writer", metrics=batches),
+        destinations=destinations,
+        sender=sender,
+        metrics=metrics,
+        settings=settings,
+        owner=owner,
+        clock=service.clock,
+        logger=service.telemetry.logger,
+    )
+    dispatcher = service.add(Dispatcher(trade))
+    for close in (sender.close, trade.writer.close, dispatcher.close, intake.close):
+        service.at_end(close)
+    service.beat("intake", intake.run, seconds=_LOOK_SECONDS)
+    service.beat("dispatch", lambda: dispatcher.run(intake.taken_in), seconds=_LOOK_SECONDS)

@@ -1,0 +1,91 @@
+"""Holds this replica's share of the destinations, with a courier for each."""
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+
+from kurs.kernel.clock import MICROS, monotonic
+from kurs.kernel.errors import Problem
+from webhooks.courier import Courier, Trade
+from webhooks.store import leases
+from webhooks.store.leases import Held
+
+_LEASE_BEATS = 5
+_LOOK_SECONDS = 0.25
+
+
+class Dispatcher:
+    """Takes and keeps leases of destinations, gives some up to others, wakes couriers."""
+
+    def __init__(self, trade: Trade) -> None:
+        self._trade = trade
+        self._couriers: dict[str, tuple[Courier, asyncio.Task[None]]] = {}
+        self._renew_at = 0.0
+
+    async def look(self) -> None:
+        """Renew leases when it is time, and wake the couriers that have more to send."""
+        trade = self._trade
+        if not trade.destinations.loaded:
+            return
+        if monotonic() >= self._renew_at:
+            await self._renew()
+        news = await trade.database.read(partial(leases.news_of, owner=trade.owner))
+        for name, count in news.items():
+            held = self._couriers.get(name)
+            if held is not None and held[0].seen_news != count:
+                held[0].seen_news = count
+                held[0].wake()
+
+    async def run(self, taken_in: asyncio.Event) -> None:
+        """Look again and again, at once when `taken_in` is set, until cancelled."""
+        while True:
+            taken_in.clear()
+            await self.look()
+            try:
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await taken_in.wait()
+            except TimeoutError:
+                pass
+
+    async def close(self) -> None:
+        """End what is under way and let other replicas have the destinations at once."""
+        # Without a database the leases run out by themselves.
+        with suppress(Problem):
+            await self._give_up(list(self._couriers))
+            await self._trade.database.write(partial(leases.depart, owner=self._trade.owner))
+
+    async def _renew(self) -> None:
+        trade, lease = self._trade, self._trade.settings.lease_seconds
+        self._renew_at = monotonic() + lease / _LEASE_BEATS
+        now = trade.clock.now()
+        until = now + round(lease * MICROS)
+        names = list(trade.destinations.in_force)
+        held = await trade.database.write(
+            partial(leases.share, owner=trade.owner, names=names, now=now, until=until)
+        )
+        await self._follow(held, names, until)
+
+    async def _follow(self, held: Held, names: list[str], until: int) -> None:
+        lost = [name for name in self._couriers if name not in held.news]
+        for name in lost:
+            self._couriers.pop(name)[0].stop()
+        known = [name for name in sorted(held.news) if name in names]
+        surplus = [*(n for n in held.news if n not in names)]
+        if held.surplus:
+            surplus += known[-held.surplus :]
+        await self._give_up(surplus)
+        for name in held.news.keys() - set(surplus):
+            if name not in self._couriers:
+                courier = Courier(name, self._trade)
+                self._couriers[name] = (courier, asyncio.create_task(courier.run()))
+            self._couriers[name][0].held_until = until
+
+    async def _give_up(self, names: list[str]) -> None:
+        if not names:
+            return
+        ended = [self._couriers.pop(name) for name in names if name in self._couriers]
+        for courier, _ in ended:
+            courier.stop()
+        await asyncio.gather(*(task for _, task in ended), return_exceptions=True)
+        trade = self._trade
+        await trade.database.write(partial(leases.leave, owner=trade.owner, names=names))

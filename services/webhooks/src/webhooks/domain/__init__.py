@@ -1,0 +1,1 @@
+"""Rules of delivery that know of nothing else."""

@@ -1,0 +1,129 @@
+"""Reads the feed of payments: one replica at a time, page by page, from where it was left."""
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+
+from pydantic import ValidationError
+from structlog.typing import FilteringBoundLogger
+
+from kurs.calls import ServiceClient, TransportError
+from kurs.contracts.payments import FeedAnswer
+from kurs.data.database import Database
+from kurs.kernel.clock import MICROS, Clock, monotonic
+from kurs.kernel.errors import Problem
+from webhooks.destinations import Destinations
+from webhooks.metrics import WebhookMetrics
+from webhooks.store import intake
+
+_LEASE_SECONDS = 10.0
+_RENEW_SECONDS = 3.0
+_WAIT_SECONDS = 2.0
+_PAUSE_SECONDS = 0.5
+_PAGE = 200
+
+
+class FeedUnreadable(Exception):
+    """payments did not answer with a page of its feed."""
+
+
+class Intake:
+    """Follows the feed while it holds it; `taken_in` is set whenever something was stored."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        payments: ServiceClient,
+        destinations: Destinations,
+        metrics: WebhookMetrics,
+        owner: str,
+        clock: Clock,
+        logger: FilteringBoundLogger,
+    ) -> None:
+        self._database = database
+        self._payments = payments
+        self._destinations = destinations
+        self._metrics = metrics
+        self._owner = owner
+        self._clock = clock
+        self._log = logger
+        self._renew_at = 0.0
+        self._registered: object = None
+        self._failed = False
+        self.taken_in = asyncio.Event()
+
+    async def run(self) -> None:
+        """Read on until cancelled."""
+        while True:
+            try:
+                if not await self.step():
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                self._failed = False
+            except (TransportError, Problem, FeedUnreadable, ValidationError) as error:
+                if not self._failed:
+                    self._log.warning("the feed of payments is not read", error=error)
+                self._failed = True
+                self._metrics.intake_failures.inc()
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def step(self) -> bool:
+        """Read one page, if this replica may; return whether to go on at once."""
+        if not self._destinations.loaded or not await self._holds():
+            return False
+        await self._register()
+        after = await self._database.read(intake.read_position)
+        if after is None:
+            start = (await self._page(None)).next_after
+            await self._database.write(partial(intake.begin_at, owner=self._owner, sequence=start))
+            return True
+        page = await self._page(after)
+        if page.next_after == after:
+            return True
+        stored = await self._database.write(
+            partial(
+                intake.take_in,
+                owner=self._owner,
+                after=after,
+                page=page.events,
+                end=page.next_after,
+                wants=self._destinations.wanting,
+                now=self._clock.now(),
+            )
+        )
+        if stored:
+            self._metrics.taken_in.inc(len(page.events))
+            self.taken_in.set()
+        return stored
+
+    async def close(self) -> None:
+        """Let another replica read on at once."""
+        with suppress(Problem):
+            await self._database.write(partial(intake.leave_feed, owner=self._owner))
+
+    async def _holds(self) -> bool:
+        if monotonic() < self._renew_at:
+            return True
+        now = self._clock.now()
+        until = now + round(_LEASE_SECONDS * MICROS)
+        take = partial(intake.take_feed, owner=self._owner, now=now, until=until)
+        if not await self._database.write(take):
+            return False
+        self._renew_at = monotonic() + _RENEW_SECONDS
+        return True
+
+    async def _register(self) -> None:
+        if self._destinations.in_force is self._registered:
+            return
+        in_force = self._destinations.in_force
+        fingerprints = self._destinations.fingerprints()
+        await self._database.write(partial(intake.register, fingerprints=fingerprints))
+        self._registered = in_force
+
+    async def _page(self, after: int | None) -> FeedAnswer:
+        query = f"?limit={_PAGE}&wait_seconds={_WAIT_SECONDS}"
+        query += "" if after is None else f"&after={after}"
+        answer = await self._payments.request("GET", f"/events/feed{query}", retryable=True)
+        if answer.status != 200:
+            raise FeedUnreadable(f"payments answered {answer.status}")
+        return FeedAnswer.model_validate_json(answer.body)

@@ -1,0 +1,75 @@
+"""The routes that merchants reach through the gateway: parse, call the service once, answer."""
+
+from typing import Annotated
+
+from fastapi import Path, Query
+
+from kurs.data.failures import DatabaseUnavailable
+from kurs.kernel.caller import CallerDep, MerchantRequired
+from kurs.kernel.errors import problem_responses
+from kurs.web.parts import from_app
+from kurs.web.routing import router
+from webhooks.errors import DeliveryNotFound, DestinationNotFound
+from webhooks.schemas import (
+    DeliveriesAnswer,
+    DeliveryQuery,
+    DestinationsAnswer,
+    RedeliverAnswer,
+    RedeliverRequest,
+    ReplayAnswer,
+    ReplayRequest,
+)
+from webhooks.service import WebhookService
+
+ServiceDep = Annotated[WebhookService, from_app(WebhookService)]
+Name = Annotated[str, Path(max_length=300)]
+_PLAIN = RedeliverRequest()
+
+routes = router(
+    tags=["webhooks"], responses=problem_responses(MerchantRequired, DatabaseUnavailable)
+)
+
+
+@routes.get("/event-destinations", response_model=DestinationsAnswer)
+async def list_destinations(caller: CallerDep, service: ServiceDep) -> DestinationsAnswer:
+    """Say where the merchant's events go, and how that does."""
+    return DestinationsAnswer(items=await service.list_destinations(caller))
+
+
+@routes.get(
+    "/deliveries",
+    response_model=DeliveriesAnswer,
+    responses=problem_responses(DestinationNotFound),
+)
+async def list_deliveries(
+    caller: CallerDep, service: ServiceDep, query: Annotated[DeliveryQuery, Query()]
+) -> DeliveriesAnswer:
+    """List deliveries, newest first, with the last answer to each and when it is tried next."""
+    return await service.list_deliveries(caller, query)
+
+
+@routes.post(
+    "/deliveries/{delivery_id}/redeliver",
+    response_model=RedeliverAnswer,
+    status_code=202,
+    responses=problem_responses(DeliveryNotFound),
+)
+async def redeliver(
+    delivery_id: Name, caller: CallerDep, service: ServiceDep, _body: RedeliverRequest = _PLAIN
+) -> RedeliverAnswer:
+    """Send an event again: the same bytes, marked as a replay."""
+    await service.redeliver(caller, delivery_id)
+    return RedeliverAnswer(delivery_id=delivery_id)
+
+
+@routes.post(
+    "/event-destinations/{destination}/replay",
+    response_model=ReplayAnswer,
+    status_code=202,
+    responses=problem_responses(DestinationNotFound),
+)
+async def replay(
+    destination: Name, body: ReplayRequest, caller: CallerDep, service: ServiceDep
+) -> ReplayAnswer:
+    """Send again what came after a sequence, as far as it is kept."""
+    return await service.replay(caller, destination, body.after)

@@ -1,0 +1,100 @@
+"""The bodies of the webhooks API."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from webhooks.domain.delivery import State
+
+Sequence = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class DeliveryQuery(_Body):
+    """Which deliveries to list: before this sequence, of this destination and state."""
+
+    destination: Annotated[str, Field(max_length=253)] | None = None
+    status: State | None = None
+    before: Sequence | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class ReplayRequest(_Body):
+    """From where on events are sent again."""
+
+    after: Sequence
+
+
+class RedeliverRequest(_Body):
+    """A delivery to make again; it has no options."""
+
+
+class DestinationAnswer(BaseModel):
+    """Where events go, and how that does. Ready is true while nothing waits that was not taken."""
+
+    name: str
+    url: str
+    types: list[str]
+    suspended: bool
+    ready: bool
+    reason: Literal["Delivering", "Suspended", "Gone", "Failing", "Retrying", "Unknown"]
+    message: str
+    delivered_sequence: int | None
+    last_sequence: int | None
+    waiting: int
+    oldest_waiting_at: str | None
+    next_try_at: str | None
+    last_error: str | None
+    last_error_at: str | None
+
+
+class DestinationsAnswer(BaseModel):
+    """The destinations of a merchant."""
+
+    items: list[DestinationAnswer]
+
+
+class DeliveryAnswer(BaseModel):
+    """An event on its way to a destination, with the last answer. `event` is what is sent."""
+
+    delivery_id: str
+    destination: str
+    event_id: str
+    type: str
+    sequence: int
+    previous_sequence: int | None
+    payment_id: str
+    status: State
+    attempts: int
+    replays: int
+    created_at: str
+    tried_at: str | None
+    delivered_at: str | None
+    next_try_at: str | None
+    response_status: int | None
+    response: str | None
+    error: str | None
+    event: str
+
+
+class DeliveriesAnswer(BaseModel):
+    """Some deliveries, newest first. `next_before` is where to go on, null at the end."""
+
+    items: list[DeliveryAnswer]
+    next_before: int | None
+
+
+class RedeliverAnswer(BaseModel):
+    """The event is sent again as soon as its payment's earlier ones are taken."""
+
+    delivery_id: str
+
+
+class ReplayAnswer(BaseModel):
+    """How many events are sent again, the first of those that are kept up to `until`."""
+
+    events: int
+    until: int | None

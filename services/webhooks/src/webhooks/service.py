@@ -1,0 +1,147 @@
+"""The use cases of webhooks: how destinations do, what was sent, and sending it again."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from structlog.typing import FilteringBoundLogger
+
+from kurs.config.resources import EventDestinationSpec
+from kurs.data.database import Database
+from kurs.kernel.caller import Caller
+from kurs.kernel.clock import MICROS, Clock
+from kurs.telemetry.audit_log import audit
+from webhooks.answers import (
+    deliveries_answer,
+    destination_answer,
+    read_delivery_id,
+    reason_of,
+)
+from webhooks.destinations import Destinations
+from webhooks.errors import DeliveryNotFound, DestinationNotFound
+from webhooks.metrics import WebhookMetrics
+from webhooks.schemas import DeliveriesAnswer, DeliveryQuery, DestinationAnswer, ReplayAnswer
+from webhooks.store import leases, reads
+
+_DAY_SECONDS = 86_400
+_STATES = {
+    "Delivering": "ready",
+    "Retrying": "retrying",
+    "Failing": "failing",
+    "Gone": "gone",
+    "Suspended": "suspended",
+}
+
+
+class WebhookService:
+    """Answers for the merchant who asks, and for this replica's metrics."""
+
+    def __init__(
+        self,
+        database: Database,
+        destinations: Destinations,
+        *,
+        metrics: WebhookMetrics,
+        failing_after_days: float,
+        owner: str,
+        clock: Clock,
+        logger: FilteringBoundLogger,
+    ) -> None:
+        self._database = database
+        self._destinations = destinations
+        self._metrics = metrics
+        self._failing_after = round(failing_after_days * _DAY_SECONDS)
+        self._owner = owner
+        self._clock = clock
+        self._log = logger
+
+    async def list_destinations(self, caller: Caller) -> list[DestinationAnswer]:
+        """Return the merchant's destinations, by name."""
+        specs = self._destinations.of(caller.merchant)
+        found = await self._database.read(partial(reads.standings, names=list(specs)))
+        now = self._clock.now()
+        return [
+            destination_answer(
+                name,
+                spec,
+                found.get(name),
+                reason_of(spec, found.get(name), now, self._failing_after),
+            )
+            for name, spec in sorted(specs.items())
+        ]
+
+    async def list_deliveries(self, caller: Caller, query: DeliveryQuery) -> DeliveriesAnswer:
+        """Return deliveries to the merchant's destinations; raises DestinationNotFound."""
+        if query.destination is None:
+            names = list(self._destinations.of(caller.merchant))
+        else:
+            names = [self._own(caller, query.destination)]
+        rows = await self._database.read(
+            partial(
+                reads.list_deliveries,
+                names=names,
+                state=query.status,
+                before=query.before,
+                limit=query.limit + 1,
+            )
+        )
+        return deliveries_answer(rows, query.limit)
+
+    async def redeliver(self, caller: Caller, delivery_id: str) -> None:
+        """Send one event again; raises DeliveryNotFound."""
+        place = read_delivery_id(delivery_id)
+        missing = DeliveryNotFound(f"no delivery '{delivery_id}' is kept")
+        if place is None or place[0] not in self._destinations.of(caller.merchant):
+            raise missing
+        destination, sequence = place
+        again = partial(
+            reads.redeliver, destination=destination, sequence=sequence, now=self._clock.now()
+        )
+        if not await self._database.write(again):
+            raise missing
+        self._audit(caller, "redeliver", destination, sequence)
+
+    async def replay(self, caller: Caller, destination: str, after: int) -> ReplayAnswer:
+        """Send the events after a sequence again; raises DestinationNotFound."""
+        name = self._own(caller, destination)
+        again = partial(reads.replay, destination=name, after=after, now=self._clock.now())
+        replayed = await self._database.write(again)
+        self._audit(caller, "replay", name, after)
+        return ReplayAnswer(events=replayed.events, until=replayed.until)
+
+    async def report(self) -> None:
+        """Publish how the destinations of this replica do."""
+        held = await self._database.read(partial(leases.news_of, owner=self._owner))
+        specs = {n: s for n, s in self._destinations.in_force.items() if n in held}
+        found = await self._database.read(partial(reads.standings, names=list(specs)))
+        self._publish(specs, found)
+
+    def _publish(
+        self, specs: Mapping[str, EventDestinationSpec], found: Mapping[str, reads.Standing]
+    ) -> None:
+        now = self._clock.now()
+        counts = dict.fromkeys(_STATES.values(), 0)
+        oldest = 0
+        for name, standing in found.items():
+            word, _ = reason_of(specs[name], standing, now, self._failing_after)
+            counts[_STATES[word]] += 1
+            if word == "Delivering" and standing.oldest_waiting_at is not None:
+                oldest = max(oldest, now - standing.oldest_waiting_at)
+        self._metrics.waiting.set(sum(standing.waiting for standing in found.values()))
+        self._metrics.oldest.set(oldest / MICROS)
+        for state, count in counts.items():
+            self._metrics.unhealthy.labels(state).set(count)
+
+    def _own(self, caller: Caller, destination: str) -> str:
+        if destination not in self._destinations.of(caller.merchant):
+            raise DestinationNotFound(f"no destination '{destination}'")
+        return destination
+
+    def _audit(self, caller: Caller, action: str, destination: str, sequence: int) -> None:
+        audit(
+            self._log,
+            action,
+            actor=caller.actor,
+            outcome="done",
+            destination=destination,
+            sequence=sequence,
+        )

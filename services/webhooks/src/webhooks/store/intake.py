@@ -1,0 +1,115 @@
+"""Takes events in: once each, in order, with a delivery for each destination that wants it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from kurs.contracts.payments import FeedEvent
+from kurs.data.bulk import insert_rows, is_any_of, update_rows
+from kurs.data.database import for_update
+from webhooks.domain.delivery import State
+from webhooks.store.tables import deliveries, destinations, events, feed
+
+_ROW = 1
+_FEED_COLUMNS = ("id", "sequence", "owner", "lease_until")
+_EVENT_COLUMNS = tuple(events.c.keys())
+_DELIVERY_COLUMNS = (
+    *("destination", "sequence", "payment_id", "previous", "state", "attempts", "replays"),
+    *("next_at", "created_at"),
+)
+_DESTINATION_COLUMNS = (
+    "name", "fingerprint", "news", "lease_until", "failures", "retry_at"
+)  # fmt: skip
+
+Wants = Callable[[FeedEvent], Sequence[str]]
+"""Returns the names of the destinations that an event goes to."""
+
+
+def take_feed(connection: Connection, owner: str, now: int, until: int) -> bool:
+    """Take or keep the reading of the feed until then; return whether it is ours."""
+    insert_rows(connection, feed, _FEED_COLUMNS, [(_ROW, None, None, 0)], skip_existing=True)
+    free = (feed.c.owner == owner) | (feed.c.lease_until < now)
+    taken = update(feed).where(free).values(owner=owner, lease_until=until)
+    return bool(connection.execute(taken).rowcount)
+
+
+def leave_feed(connection: Connection, owner: str) -> None:
+    """Let others read the feed at once."""
+    connection.execute(update(feed).where(feed.c.owner == owner).values(lease_until=0))
+
+
+def read_position(connection: Connection) -> int | None:
+    """Return the sequence that was read last; None before the first look."""
+    return connection.execute(select(feed.c.sequence)).scalar()
+
+
+def begin_at(connection: Connection, owner: str, sequence: int) -> None:
+    """Begin to read after `sequence`, unless somebody has begun."""
+    first = feed.c.sequence.is_(None) & (feed.c.owner == owner)
+    connection.execute(update(feed).where(first).values(sequence=sequence))
+
+
+def register(connection: Connection, fingerprints: Mapping[str, str]) -> None:
+    """Know these destinations; one that was edited is sent to again, whatever it said before."""
+    fresh = [(name, text, 0, 0, 0, 0) for name, text in sorted(fingerprints.items())]
+    insert_rows(connection, destinations, _DESTINATION_COLUMNS, fresh, skip_existing=True)
+    columns = (destinations.c.name, destinations.c.fingerprint)
+    known = select(*columns).where(is_any_of(connection, columns[0], list(fingerprints)))
+    for name, fingerprint in connection.execute(known).all():
+        if fingerprint != fingerprints[name]:
+            connection.execute(
+                update(destinations)
+                .where(destinations.c.name == name)
+                .values(
+                    fingerprint=fingerprints[name],
+                    gone_at=None,
+                    failures=0,
+                    retry_at=0,
+                    news=destinations.c.news + 1,
+                )
+            )
+
+
+def take_in(
+    connection: Connection,
+    owner: str,
+    after: int,
+    page: Sequence[FeedEvent],
+    end: int,
+    wants: Wants,
+    now: int,
+) -> bool:
+    """Store what a page of the feed brings, and where it ends.
+
+    Returns False, and stores nothing, when another replica has read on meanwhile.
+    """
+    row = connection.execute(for_update(connection, select(feed))).mappings().one()
+    if row["owner"] != owner or row["sequence"] != after:
+        return False
+    wanted = [(event, names) for event in page if (names := wants(event))]
+    if wanted:
+        _store(connection, wanted, now)
+    connection.execute(update(feed).values(sequence=end))
+    return True
+
+
+def _store(
+    connection: Connection, wanted: Sequence[tuple[FeedEvent, Sequence[str]]], now: int
+) -> None:
+    rows = [(e.sequence, e.id, e.merchant, e.payment_id, e.type, e.at, e.body) for e, _ in wanted]
+    insert_rows(connection, events, _EVENT_COLUMNS, rows)
+    names = sorted({name for _, named in wanted for name in named})
+    columns = (destinations.c.name, destinations.c.last_sequence, destinations.c.news)
+    query = select(*columns).where(is_any_of(connection, columns[0], names)).order_by(columns[0])
+    found = {n: (last, news) for n, last, news in connection.execute(for_update(connection, query))}
+    last: dict[str, int | None] = {name: found[name][0] for name in names}
+    made: list[Sequence[Any]] = []
+    for event, named in wanted:
+        for name in named:
+            place = (name, event.sequence, event.payment_id, last[name])
+            made.append((*place, State.WAITING.value, 0, 0, now, now))
+            last[name] = event.sequence
+    insert_rows(connection, deliveries, _DELIVERY_COLUMNS, made)
+    changed = [(name, last[name], found[name][1] + 1) for name in names]
+    update_rows(connection, destinations, ("name",), ("last_sequence", "news"), changed)

@@ -1,0 +1,143 @@
+"""What is told of destinations and deliveries, and what a person asks for again."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import Connection, RowMapping, Update, func, select, update
+
+from kurs.data.bulk import is_any_of
+from webhooks.domain.delivery import State
+from webhooks.store.tables import deliveries, destinations, events
+
+MOST_REPLAYED = 10_000
+"""Events that one replay sends again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a destination does; times in microseconds since the epoch."""
+
+    delivered_sequence: int | None = None
+    last_sequence: int | None = None
+    waiting: int = 0
+    oldest_waiting_at: int | None = None
+    first_failed_at: int | None = None
+    gone_at: int | None = None
+    retry_at: int = 0
+    failures: int = 0
+    last_error: str | None = None
+    last_error_at: int | None = None
+
+
+class Replayed(NamedTuple):
+    """How many are sent again, and the last sequence of these, None for none."""
+
+    events: int
+    until: int | None
+
+
+def standings(connection: Connection, names: Collection[str]) -> Mapping[str, Standing]:
+    """Return how these destinations do; one that nothing is known of yet is left out."""
+    known = destinations.c.name
+    d = deliveries.c
+    backlog = {
+        row.destination: row
+        for row in connection.execute(
+            select(
+                d.destination,
+                func.count().label("waiting"),
+                func.min(d.created_at).label("oldest"),
+                func.min(d.failed_at).label("failed"),
+            )
+            .where(
+                d.state == State.WAITING.value, is_any_of(connection, d.destination, list(names))
+            )
+            .group_by(d.destination)
+        )
+    }
+    query = select(destinations).where(is_any_of(connection, known, list(names)))
+    found = {}
+    for row in connection.execute(query):
+        waits = backlog.get(row.name)
+        found[row.name] = Standing(
+            delivered_sequence=row.delivered_sequence,
+            last_sequence=row.last_sequence,
+            waiting=waits.waiting if waits else 0,
+            oldest_waiting_at=waits.oldest if waits else None,
+            first_failed_at=waits.failed if waits else None,
+            gone_at=row.gone_at,
+            retry_at=row.retry_at,
+            failures=row.failures,
+            last_error=row.last_error,
+            last_error_at=row.last_error_at,
+        )
+    return found
+
+
+def list_deliveries(
+    connection: Connection,
+    names: Collection[str],
+    *,
+    state: str | None,
+    before: int | None,
+    limit: int,
+) -> Sequence[RowMapping]:
+    """Return deliveries to these destinations, newest first, each with its event."""
+    d = deliveries.c
+    query = (
+        select(deliveries, events.c.event_id, events.c.type, events.c.body)
+        .join(events, events.c.sequence == d.sequence)
+        .where(is_any_of(connection, d.destination, list(names)))
+        .order_by(d.sequence.desc(), d.destination)
+        .limit(limit)
+    )
+    if state is not None:
+        query = query.where(d.state == state)
+    if before is not None:
+        query = query.where(d.sequence < before)
+    return connection.execute(query).mappings().all()
+
+
+def redeliver(connection: Connection, destination: str, sequence: int, now: int) -> bool:
+    """Let one event be sent again now; return whether it is still kept."""
+    d = deliveries.c
+    chosen = (d.destination == destination) & (d.sequence == sequence)
+    found = bool(connection.execute(_again(now).where(chosen)).rowcount)
+    if found:
+        _wake(connection, destination)
+    return found
+
+
+def replay(connection: Connection, destination: str, after: int, now: int) -> Replayed:
+    """Let the events after a sequence be sent again, the first MOST_REPLAYED of them."""
+    d = deliveries.c
+    chosen = (
+        select(d.sequence)
+        .where(d.destination == destination, d.sequence > after)
+        .order_by(d.sequence)
+        .limit(MOST_REPLAYED)
+    )
+    found = list(connection.execute(chosen).scalars())
+    if not found:
+        return Replayed(0, None)
+    until = found[-1]
+    past = (d.destination == destination) & (d.sequence > after) & (d.sequence <= until)
+    connection.execute(_again(now).where(past))
+    _wake(connection, destination)
+    return Replayed(len(found), until)
+
+
+def _again(now: int) -> Update:
+    d = deliveries.c
+    return update(deliveries).values(
+        state=State.WAITING.value, next_at=now, replays=d.replays + 1, failed_at=None
+    )
+
+
+def _wake(connection: Connection, destination: str) -> None:
+    connection.execute(
+        update(destinations)
+        .where(destinations.c.name == destination)
+        .values(news=destinations.c.news + 1, gone_at=None, retry_at=0)
+    )

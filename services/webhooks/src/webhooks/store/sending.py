@@ -1,0 +1,168 @@
+"""What is due at a destination, in the order of each payment, and what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, exists, func, select, update
+
+from kurs.data.bulk import is_any_of, update_rows
+from kurs.data.database import for_update
+from webhooks.domain.backoff import MANY
+from webhooks.domain.delivery import Attempt, Delivery, State
+from webhooks.store.tables import deliveries, destinations, events
+
+# Of one that somebody asked for again meanwhile nothing is recorded: it is sent again.
+_KEYS = ("destination", "sequence", "replays")
+_TRIED = (
+    "state", "attempts", "next_at", "failed_at", "tried_at", "status", "error", "answer",
+    "delivered_at",
+)  # fmt: skip
+_CHANGED = (
+    "failures", "failing_since", "retry_at", "gone_at", "last_error", "last_error_at",
+    "delivered_sequence", "delivered_at",
+)  # fmt: skip
+
+
+class Health(NamedTuple):
+    """How a destination does, as it is stored; times in microseconds since the epoch."""
+
+    failures: int
+    failing_since: int | None
+    retry_at: int
+    gone_at: int | None
+    last_error: str | None
+    last_error_at: int | None
+    delivered_sequence: int | None
+    delivered_at: int | None
+
+
+class Due(NamedTuple):
+    """What may be sent now; else when to look again, None when nothing waits."""
+
+    health: Health
+    items: Sequence[Delivery]
+    look_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An attempt at a delivery, made at `at`; not taken, it may be sent again at `next_at`."""
+
+    delivery: Delivery
+    attempt: Attempt
+    at: int
+    next_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round at a destination brought, and how the destination does after it."""
+
+    destination: str
+    owner: str
+    tried: Sequence[Tried]
+    before: Health
+    after: Health
+
+
+def due(connection: Connection, destination: str, now: int, limit: int) -> Due:
+    """Return up to `limit` deliveries that are due, of each payment only the first that waits."""
+    columns = [destinations.c[name] for name in Health._fields]
+    row = connection.execute(select(*columns).where(destinations.c.name == destination)).one()
+    health = Health(*row)
+    if health.gone_at is not None:
+        return Due(health, (), None)
+    if health.retry_at > now:
+        return Due(health, (), health.retry_at)
+    few = 1 if health.failures >= MANY else limit
+    items = _items(connection, destination, now, few)
+    return Due(health, items, None if items else _first(connection, destination))
+
+
+def record(connection: Connection, rounds: Sequence[Round]) -> list[bool]:
+    """Store what rounds brought; False for one whose destination is another replica's by now."""
+    names = sorted({each.destination for each in rounds})
+    query = select(destinations.c.name, destinations.c.owner)
+    chosen = query.where(is_any_of(connection, destinations.c.name, names))
+    locked = for_update(connection, chosen.order_by(destinations.c.name))
+    owners = {row.name: row.owner for row in connection.execute(locked)}
+    ours = [each for each in rounds if owners.get(each.destination) == each.owner]
+    tried = [_tried(t) for each in ours for t in each.tried]
+    update_rows(connection, deliveries, _KEYS, _TRIED, tried)
+    health = [(each.destination, *each.after) for each in ours]
+    update_rows(connection, destinations, ("name",), _CHANGED, health)
+    for each in ours:
+        if each.before.failures >= MANY and each.after.failures == 0:
+            _hurry(connection, each.destination, each.tried[0].at)
+    kept = set(map(id, ours))
+    return [id(each) in kept for each in rounds]
+
+
+def _items(connection: Connection, destination: str, now: int, limit: int) -> list[Delivery]:
+    earlier = deliveries.alias()
+    blocked = exists().where(
+        and_(
+            earlier.c.destination == destination,
+            earlier.c.payment_id == deliveries.c.payment_id,
+            earlier.c.state == State.WAITING.value,
+            earlier.c.sequence < deliveries.c.sequence,
+        )
+    )
+    d = deliveries.c
+    query = (
+        select(d.sequence, d.previous, d.payment_id, d.attempts, d.replays, d.failed_at)
+        .add_columns(events.c.event_id, events.c.body, events.c.at)
+        .join(events, events.c.sequence == d.sequence)
+        .where(d.destination == destination, d.state == State.WAITING.value, d.next_at <= now)
+        .where(~blocked)
+        .order_by(d.next_at, d.sequence)
+        .limit(limit)
+    )
+    return [
+        Delivery(
+            destination=destination,
+            sequence=row.sequence,
+            previous=row.previous,
+            event_id=row.event_id,
+            payment_id=row.payment_id,
+            event=row.body,
+            happened_at=row.at,
+            attempts=row.attempts,
+            replays=row.replays,
+            failed_at=row.failed_at,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _first(connection: Connection, destination: str) -> int | None:
+    d = deliveries.c
+    waiting = (d.destination == destination) & (d.state == State.WAITING.value)
+    return connection.execute(select(func.min(d.next_at)).where(waiting)).scalar()
+
+
+def _hurry(connection: Connection, destination: str, now: int) -> None:
+    """Let what failed while nothing got through not wait for its turn of hours."""
+    d = deliveries.c
+    late = (d.destination == destination) & (d.state == State.WAITING.value) & (d.next_at > now)
+    connection.execute(update(deliveries).where(late).values(next_at=now))
+
+
+def _tried(tried: Tried) -> tuple[object, ...]:
+    delivery, attempt = tried.delivery, tried.attempt
+    state = State.DELIVERED if attempt.taken else State.WAITING
+    return (
+        delivery.destination,
+        delivery.sequence,
+        delivery.replays,
+        state.value,
+        delivery.attempts + 1,
+        tried.next_at,
+        None if attempt.taken else delivery.failed_at or tried.at,
+        tried.at,
+        attempt.status,
+        attempt.reason,
+        attempt.answer or None,
+        tried.at if attempt.taken else None,
+    )

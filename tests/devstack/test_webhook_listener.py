@@ -1,0 +1,36 @@
+"""The listener of a laptop takes what is signed, and says what is missing or out of order."""
+
+import json
+from pathlib import Path
+
+from devstack.webhook_listener import Check, destination, make_secret
+from kurs.config.resources import parse_destination
+from kurs.kernel.clock import SystemClock
+from webhooks.domain.signing import read_secrets, signed_headers
+
+
+def test_it_says_what_came_again_what_is_missing_and_what_came_too_late(tmp_path: Path) -> None:
+    secret = make_secret(tmp_path)
+    check = Check(secret)
+
+    def come(sequence: int, before: int | None, payment: str = "p1") -> str:
+        event = {"previous_sequence": before, "sequence": sequence, "payment_id": payment}
+        body = json.dumps({**event, "type": "payment.captured"}).encode()
+        proof = signed_headers([secret], f"evt_{sequence}", body, SystemClock().now())
+        status, line = check.line(body, proof)
+        assert status == 204
+        return line
+
+    assert come(5, 3) == "5 payment.captured p1"
+    assert come(5, 3).endswith(", again, 3 has not come yet")
+    assert come(9, 7) == "9 payment.captured p1, 7 has not come yet"
+    assert "OUT OF ORDER" in come(7, 5)
+    assert come(8, 7, "p2") == "8 payment.captured p2"
+    assert check.line(b"{}", {})[0] == 401
+
+
+def test_its_destination_and_secret_are_such_as_webhooks_takes(tmp_path: Path) -> None:
+    secret = make_secret(tmp_path)
+    assert make_secret(tmp_path) == secret
+    assert read_secrets(secret) == [secret]
+    assert parse_destination(destination(8099, "demo")).spec.wants("demo", "payment.captured")

@@ -1,0 +1,171 @@
+"""webhooks alone, over a database of the test's choice, fed by payments that are a list."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from fastapi import FastAPI
+from starlette.requests import Request as ServedRequest
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from tests.webhooks.receiver import SECRET
+
+from kurs.calls import Request, Response
+from kurs.data.migrations import migrate
+from kurs.kernel.clock import Clock, SystemClock
+from kurs_testing.asgi import AsgiTransport
+from kurs_testing.edges import EdgeSigning, write_keys
+from kurs_testing.telemetry import RecordingTelemetry
+from webhooks.app import create_app
+from webhooks.migrations import VERSIONS
+from webhooks.settings import WebhooksSettings
+
+WEBHOOKS = "http://webhooks.test"
+PAYMENTS = "http://payments.test"
+
+
+@dataclass
+class Fed:
+    """What payments has told so far."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def happen(
+        self, payment_id: str, event_type: str = "payment.captured", merchant: str = "shop"
+    ) -> int:
+        """Let an event happen, and return its sequence."""
+        sequence = len(self.events) + 1
+        body = {"id": f"evt_{sequence}", "sequence": sequence, "payment_id": payment_id}
+        self.events.append(
+            {
+                "id": f"evt_{sequence}",
+                "sequence": sequence,
+                "merchant": merchant,
+                "payment_id": payment_id,
+                "type": event_type,
+                "at": SystemClock().now(),
+                "body": json.dumps({**body, "type": event_type}, separators=(",", ":")),
+            }
+        )
+        return sequence
+
+    async def page(self, request: ServedRequest) -> JSONResponse:
+        after = request.query_params.get("after")
+        if after is None:
+            return JSONResponse({"events": [], "next_after": len(self.events)})
+        limit = int(request.query_params["limit"])
+        found = self.events[int(after) : int(after) + limit]
+        end = found[-1]["sequence"] if found else int(after)
+        return JSONResponse({"events": found, "next_after": end})
+
+
+@dataclass
+class Webhooks:
+    """Some replicas of webhooks over one database."""
+
+    folder: Path
+    database_url: str
+    clock: Clock
+    overrides: dict[str, Any]
+    fed: Fed = field(default_factory=Fed)
+
+    def __post_init__(self) -> None:
+        self.destinations = self.folder / "destinations"
+        self.secrets = self.folder / "secrets"
+        self.destinations.mkdir(parents=True)
+        self.replicas: list[AsgiTransport] = []
+        self.apps: list[FastAPI] = []
+        write_keys(self.folder / "edge-keys")
+
+    def destination(self, name: str, url: str, *, secret: str = SECRET, **spec: Any) -> None:
+        """Write a destination and its secret, as people do."""
+        self.secret(name, secret)
+        content = {
+            "apiVersion": "kurs.dev/v1alpha1",
+            "kind": "EventDestination",
+            "metadata": {"name": name},
+            "spec": {
+                "merchant": "shop",
+                "url": url,
+                "secretRef": {"name": name, "key": "secret"},
+                "allowInsecure": True,
+                "timeout": "2s",
+                **spec,
+            },
+        }
+        (self.destinations / f"{name}.yaml").write_text(yaml.safe_dump(content))
+
+    def secret(self, name: str, value: str) -> None:
+        """Write a secret."""
+        (self.secrets / name).mkdir(parents=True, exist_ok=True)
+        (self.secrets / name / "secret").write_text(value)
+
+    async def start(self) -> AsgiTransport:
+        """Start one more replica."""
+        transport = AsgiTransport()
+        fed = FastAPI(routes=[Route("/events/feed", self.fed.page)])
+        transport.mount(PAYMENTS, fed)
+        name = f"webhooks-{len(self.replicas)}"
+        settings = WebhooksSettings(
+            **{
+                "database_url": self.database_url,
+                "payments_url": PAYMENTS,
+                "destinations_dir": self.destinations,
+                "secrets_dir": self.secrets,
+                "edge_keys_dir": self.folder / "edge-keys",
+                "private_destination_hosts": "127.0.0.1",
+                "instance": name,
+                **self.overrides,
+            }
+        )
+        app = create_app(
+            settings,
+            clock=self.clock,
+            transport=transport,
+            telemetry=RecordingTelemetry("webhooks"),
+        )
+        transport.mount(WEBHOOKS, app)
+        self.apps.append(app)
+        await transport.__aenter__()
+        self.replicas.append(transport)
+        return transport
+
+    async def stop(self, transport: AsgiTransport) -> None:
+        """End a replica in order."""
+        self.replicas.remove(transport)
+        await transport.__aexit__(None, None, None)
+
+    async def call(self, method: str, path: str, body: Any = None, *, roles: str = "") -> Response:
+        """Ask the first replica as the gateway does for the merchant `shop`."""
+        request = Request(method, WEBHOOKS + path)
+        request.headers.extend(
+            {
+                "x-kurs-merchant": "shop",
+                "x-kurs-key-id": "k1",
+                "x-kurs-roles": roles or "read,webhooks",
+            }
+        )
+        if body is not None:
+            request.body = json.dumps(body).encode()
+            request.headers["content-type"] = "application/json"
+        EdgeSigning(self.clock).sign("webhooks", method, path, request.headers, request.body)
+        return await self.replicas[0].send(request)
+
+
+@asynccontextmanager
+async def webhooks_over(
+    folder: Path, database_url: str, *, clock: Clock | None = None, **overrides: Any
+) -> AsyncIterator[Webhooks]:
+    """Yield webhooks without a replica; end those that were started."""
+    await asyncio.to_thread(migrate, database_url, VERSIONS)
+    made = Webhooks(folder, database_url, clock or SystemClock(), overrides)
+    try:
+        yield made
+    finally:
+        for replica in list(made.replicas):
+            await made.stop(replica)
