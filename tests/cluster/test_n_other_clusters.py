@@ -13,7 +13,8 @@ from tests.cluster.conftest import NewInstallation
 from tests.cluster.installation import SERVICES, Installation
 from tests.cluster.shell import get, run
 
-UID = 1_000_650_000
+UID, SERVER_UID = 1_000_650_000, 999
+"""The server's image must know its user, which a stand-in for it may know one of only."""
 _QUOTA = {
     "apiVersion": "v1",
     "kind": "ResourceQuota",
@@ -48,7 +49,9 @@ def policies(namespace: str) -> Iterator[dict[str, Any]]:
             }
         ],
     }
-    context = f"Object.spec.securityContext{{runAsUser: {UID}, fsGroup: {UID}}}"
+    component = "object.metadata.labels['app.kubernetes.io/component']"
+    user = f"({component} == 'postgresql' ? {SERVER_UID} : {UID})"
+    context = f"Object.spec.securityContext{{runAsUser: {user}, fsGroup: {user}}}"
     expression = f"Object{{spec: Object.spec{{securityContext: {context}}}}}"
     given = {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}
     unnamed = {
@@ -73,7 +76,7 @@ def policies(namespace: str) -> Iterator[dict[str, Any]]:
         "metadata": {"name": name},
         "spec": {"policyName": name},
     }
-    refused = f"object.spec.securityContext.runAsUser == {UID}"
+    refused = f"object.spec.securityContext.runAsUser == {user}"
     yield {
         "apiVersion": api,
         "kind": "ValidatingAdmissionPolicy",
@@ -106,5 +109,5 @@ def test_it_runs_within_a_quota_under_users_that_the_cluster_gives(strict: Insta
         pod["spec"]["securityContext"]["runAsUser"]
         for pod in get(strict.namespace, "pods")["items"]
     }
-    assert users == {UID}
+    assert users == {UID, SERVER_UID}
     assert "Succeeded" in strict.helm("test", "kurs", "--timeout", "5m")
