@@ -22,7 +22,7 @@ _CODE = {"sqlite": "json_extract(failure, '$.code')", "postgresql": "(failure ->
 # The words of a payment's description and of the values in its metadata, lower case in ASCII.
 _WORDS = r"""
 CREATE FUNCTION payment_words(description text, metadata json) RETURNS tsvector
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 10000 AS $$
 SELECT array_to_tsvector(string_to_array(btrim(regexp_replace(
     lower(concat_ws(' ', description,
         (SELECT string_agg(value, ' ') FROM json_each_text(metadata))) COLLATE "C"),
