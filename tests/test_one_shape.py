@@ -37,7 +37,7 @@ HAVE = {
     "payments": {
         **EVERY,
         **WITH_DATABASE,
-        **ASKED_BY_SERVICES,
+        **CALLED_BY_SERVICES,
         "read_routes": "what merchants only read",
     },
     "webhooks": {**EVERY, **WITH_DATABASE},

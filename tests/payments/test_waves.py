@@ -10,12 +10,15 @@ import pytest
 from tests.payments.harness import BODY, gateway_over
 
 from kurs.calls import Deadline, current_deadline
+from kurs.kernel.batching import settled
 from kurs.kernel.caller import Caller
+from kurs.telemetry import Trace
 from kurs_testing.asgi import FaultKind
 from kurs_testing.joined import FX, RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.domain.moves import Kind
 from payments.errors import KeyReused, OperationInProgress, PaymentIdTaken
+from payments.orders import Asked
 from payments.records import Reply
 from payments.schemas import PaymentRequest
 from payments.service import PaymentService
@@ -38,10 +41,15 @@ async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[JoinedGate
         yield joined
 
 
-def pay(gateway: JoinedGateway, name: str, *, key: str = "", **changes: Any) -> Any:
-    """Return a coroutine that makes a payment; those started in one turn are one wave."""
-    asked = PaymentRequest.model_validate({**BODY, "payment_id": name, **changes})
-    return part(gateway.apps["payments"], PaymentService).pay(CALLER, asked, key, name)
+async def pay(gateway: JoinedGateway, name: str, *, key: str = "", **changes: Any) -> Reply:
+    """Make a payment; those that begin in one turn are one wave."""
+    service = part(gateway.apps["payments"], PaymentService)
+    request = PaymentRequest.model_validate({**BODY, "payment_id": name, **changes})
+    asked = Asked(CALLER, request, key, name, service.deadline(), Trace.here())
+    (reply,) = await settled(await service.pay((asked,)))
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
 
 
 async def together(*work: Any) -> list[Any]:

@@ -16,11 +16,13 @@ from api_gateway.keystore import KeyStore
 from api_gateway.metrics import GatewayMetrics
 from api_gateway.pace import Pace
 from api_gateway.pages import page_routes
+from api_gateway.payment_batches import PaymentBatches
 from api_gateway.proxy import Gate, Proxy
 from api_gateway.rate_limit import RateLimit
 from api_gateway.routes import routes
 from api_gateway.settings import GatewaySettings
 from api_gateway.upstreams import Upstreams
+from kurs.kernel.batching import BatchMetrics
 from kurs.kernel.clock import Clock
 from kurs.service import Joined, Service
 
@@ -38,11 +40,18 @@ def create_app(settings: GatewaySettings, **joined: Unpack[Joined]) -> FastAPI:
     watch = _key_watch(service, keys, metrics)
     upstreams = _upstreams(service)
     gate = _gate(settings, keys, service.clock)
+    payments = PaymentBatches(
+        upstreams,
+        telemetry=service.telemetry,
+        metrics=BatchMetrics(service.telemetry.registry),
+        request_seconds=settings.request_seconds,
+    )
+    service.at_end(payments.close)
     app = service.app(
         routes,
         report=lambda: {"upstreams": upstreams.states()},
         guard=None,
-        front=_front(service, gate, upstreams, metrics),
+        front=_front(service, gate, upstreams, payments, metrics),
         balanced=True,
         trust_traceparent=settings.trust_traceparent,
         take_baggage=False,
@@ -101,7 +110,11 @@ def _add_pages(app: FastAPI, service: Service[GatewaySettings], upstreams: Upstr
 
 
 def _front(
-    service: Service[GatewaySettings], gate: Gate, upstreams: Upstreams, metrics: GatewayMetrics
+    service: Service[GatewaySettings],
+    gate: Gate,
+    upstreams: Upstreams,
+    payments: PaymentBatches,
+    metrics: GatewayMetrics,
 ) -> Callable[[ASGIApp], ASGIApp]:
     """Return what puts the proxy before the gateway's own routes."""
     logger = service.telemetry.logger
@@ -112,6 +125,7 @@ def _front(
             behind,
             gate=gate,
             upstreams=upstreams,
+            payments=payments,
             metrics=metrics,
             logger=logger,
             draining=service.draining,

@@ -29,6 +29,7 @@ from api_gateway.exchange import Exchange
 from api_gateway.keystore import AcceptedKey
 from api_gateway.metrics import GatewayMetrics
 from api_gateway.pace import Pace
+from api_gateway.payment_batches import PaymentBatches
 from api_gateway.rate_limit import RateLimit
 from api_gateway.refusal_audit import RefusalAudit
 from api_gateway.relay import (
@@ -50,6 +51,7 @@ from kurs.telemetry import carry_merchant
 from kurs.telemetry.middleware import PROBES, route_template
 
 _LOOK_SECONDS = 0.25
+_PAY = "/payments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Proxy:
         *,
         gate: Gate,
         upstreams: Upstreams,
+        payments: PaymentBatches,
         metrics: GatewayMetrics,
         logger: FilteringBoundLogger,
         draining: Callable[[], bool],
@@ -84,6 +87,7 @@ class Proxy:
         self._table = RouteTable()
         self._gate = gate
         self._upstreams = upstreams
+        self._payments = payments
         self._metrics = metrics
         self._logger = logger
         self._audit = RefusalAudit(logger)
@@ -172,6 +176,8 @@ class Proxy:
         elif head.has_body:
             raise UnexpectedBody(f"{exchange.scope['method']} takes no body")
         with gate.requests.borrow(merchant):
+            if route.method == "POST" and exchange.target() == _PAY:
+                return await self._payments.pay(body, head.passed_on)
             return await self._upstreams.send(
                 route.service, route.method, exchange.target(), body, head.passed_on
             )

@@ -40,14 +40,20 @@ class Upstreams:
         self.clients = clients
 
     async def send(
-        self, service: str, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+        self,
+        service: str,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        deadline: Deadline | None = None,
     ) -> Response:
-        """Return the whole answer of a service.
+        """Return the whole answer of a service, by `deadline` if there is an earlier one.
 
         Raises UpstreamUnavailable, UpstreamTimedOut or UpstreamConnectionLost.
         """
         client = self.clients[service]
-        deadline = Deadline.after(self._seconds)
+        deadline = deadline or Deadline.after(self._seconds)
         try:
             try:
                 answer = await client.request(
@@ -66,15 +72,30 @@ class Upstreams:
 
     @asynccontextmanager
     async def stream(
-        self, service: str, path: str, headers: Mapping[str, str]
+        self,
+        service: str,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        method: str = "GET",
+        body: bytes | None = None,
     ) -> AsyncIterator[StreamedResponse]:
         """Yield an answer of a service to be read in pieces; raises as `send` does.
 
         Leaving early ends the request at the service.
         """
         with _problems(service):
-            async with self.clients[service].stream("GET", path, headers=headers) as answer:
+            client = self.clients[service]
+            async with client.stream(method, path, body=body, headers=headers) as answer:
                 yield _trusting(answer, service)
+
+    def timed_out(self, service: str) -> UpstreamTimedOut:
+        """Return the problem of a request that has no answer in time."""
+        return UpstreamTimedOut(f"{service} did not answer in time; {_REPEAT}")
+
+    def connection_lost(self, service: str) -> UpstreamConnectionLost:
+        """Return the problem of a request whose answer broke off."""
+        return UpstreamConnectionLost(f"the connection to {service} broke; {_REPEAT}")
 
     def states(self) -> dict[str, str]:
         """Return the state of each service's circuit breaker: closed, half_open or open."""

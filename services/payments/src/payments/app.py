@@ -11,6 +11,7 @@ from kurs.service import Joined, Service
 from kurs.service.database import keep_database
 from payments.accounts import AccountDirectory
 from payments.assessment import Assessor, Dependencies
+from payments.batches import BatchPaying
 from payments.clients import BatchClient
 from payments.event_document import webhooks
 from payments.explanation import Explanations
@@ -84,6 +85,7 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
         lambda: database.write(append_late_events),
         seconds=settings.sweep_seconds,
     )
+    service.add(BatchPaying(payments, service.telemetry))
     service.beat("sweep", sweeper.sweep, seconds=settings.sweep_seconds)
     _add_comparisons(service, database, dependencies.accounts, metrics)
     service.add(PaymentReads(database))

@@ -56,6 +56,17 @@ class Reply:
     replayed: bool = False
     open: Unanswered | None = None
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is said beside the answer."""
+        headers = {"content-type": "application/json"}
+        if self.replayed:
+            headers["idempotent-replayed"] = "true"
+        if self.answer.status == answers.RUNNING:
+            headers["location"] = f"/payments/{self.payment_id}"
+            headers["retry-after"] = "1"
+        return headers
+
 
 class Records:
     """Writes what happens to operations through the one writer of the store, twice for each."""

@@ -6,9 +6,9 @@ Lists and what is told of a payment are in `read_routes`.
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request, Response
-from pydantic import TypeAdapter
 
 from kurs.edges import edge_request_id
+from kurs.kernel.batching import settled
 from kurs.kernel.caller import CallerDep, MerchantRequired, caller
 from kurs.kernel.errors import (
     BadRequest,
@@ -18,6 +18,7 @@ from kurs.kernel.errors import (
     problem_responses,
 )
 from kurs.kernel.ids import PaymentId
+from kurs.telemetry import Trace
 from kurs.web.direct import direct_post, read_json
 from kurs.web.parts import from_app, part_of
 from kurs.web.routing import router
@@ -37,9 +38,11 @@ from payments.errors import (
 from payments.event_answers import events_bytes
 from payments.event_stream import HEADERS, EventStream, stream_of
 from payments.feed import Feed
+from payments.orders import Asked, checked_key
 from payments.records import Reply
 from payments.schemas import (
     MAX_POSITION,
+    PAYMENT,
     ActionRequest,
     CaptureRequest,
     EventAnswer,
@@ -60,22 +63,12 @@ routes = router(tags=["payments"], responses=_COMMON)
 
 async def _key(idempotency_key: Annotated[str | None, Header()] = None) -> str:
     """Return the Idempotency-Key, empty without one; raises IdempotencyKeyInvalid."""
-    return _checked_key(idempotency_key)
-
-
-def _checked_key(idempotency_key: str | None) -> str:
-    if idempotency_key is None:
-        return ""
-    printable = all("\x21" <= c <= "\x7e" for c in idempotency_key)
-    if not 1 <= len(idempotency_key) <= 255 or not printable:
-        raise IdempotencyKeyInvalid
-    return idempotency_key
+    return checked_key(idempotency_key)
 
 
 Service = Annotated[PaymentService, from_app(PaymentService)]
 Key = Annotated[str, Depends(_key)]
 PaymentPath = Annotated[PaymentId, Path()]
-_PAYMENT = TypeAdapter(PaymentRequest)
 # What a request without a body asks for.
 _WHOLE = CaptureRequest.model_validate({})
 _PLAIN = ActionRequest()
@@ -115,14 +108,19 @@ _DECISION = {**_ACTION, **problem_responses(FourEyes)}
 )
 async def pay(request: Request) -> Response:
     """Pay once, however often it is asked for with the same Idempotency-Key or payment_id."""
-    who = await caller(request)
-    key = _checked_key(request.headers.get("idempotency-key"))
-    body = await read_json(request, _PAYMENT)
-    if not key and body.payment_id is None:
-        # Sent again for want of an answer it would be a second payment.
-        raise IdempotencyKeyRequired("a payment needs an Idempotency-Key header, or a payment_id")
     service = part_of(request, PaymentService)
-    return _respond(await service.pay(who, body, key, edge_request_id(request.scope)))
+    asked = Asked(
+        caller=await caller(request),
+        key=checked_key(request.headers.get("idempotency-key")),
+        request=await read_json(request, PAYMENT),
+        request_id=edge_request_id(request.scope),
+        deadline=service.deadline(),
+        trace=Trace.here(),
+    )
+    (reply,) = await settled(await service.pay((asked,)))
+    if isinstance(reply, Exception):
+        raise reply
+    return _respond(reply)
 
 
 @routes.get(
@@ -263,10 +261,4 @@ async def refuse(
 
 
 def _respond(reply: Reply) -> Response:
-    headers = {}
-    if reply.replayed:
-        headers["idempotent-replayed"] = "true"
-    if reply.answer.status == 202:
-        headers["location"] = f"/payments/{reply.payment_id}"
-        headers["retry-after"] = "1"
-    return Response(reply.answer.body, reply.answer.status, headers, media_type="application/json")
+    return Response(reply.answer.body, reply.answer.status, reply.headers)

@@ -3,10 +3,18 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    StringConstraints,
+    TypeAdapter,
+)
 
 from kurs.contracts.fx import MAX_TOKEN_LENGTH
-from kurs.contracts.payments import EventType
+from kurs.contracts.payments import MAX_PAYMENTS, EventType, PayItem, PayResult
 from kurs.kernel.ids import AccountRef, AmountIn, NewPaymentId, PayableCurrency
 from payments.domain.failure import FailureCode
 from payments.domain.moves import Status
@@ -62,6 +70,15 @@ class PaymentRequest(_Body):
     )
     description: Text | None = None
     metadata: dict[MetadataKey, Text] = Field(default_factory=dict, max_length=20)
+
+
+PAYMENT = TypeAdapter(PaymentRequest)
+
+
+class PaymentBatch(_Body):
+    """Payments of many callers, each read and answered alone."""
+
+    items: Annotated[list[PayItem], Field(min_length=1, max_length=MAX_PAYMENTS, fail_fast=True)]
 
 
 class CaptureRequest(_Body):
@@ -246,3 +263,7 @@ class EventsAnswer(BaseModel):
     items: list[EventAnswer]
     next_after: int
     has_more: bool
+
+
+class PayResultAnswer(RootModel[PayResult]):
+    """One line of the answer to a batch."""

@@ -1,18 +1,14 @@
 """The use cases of payments: what a request becomes, and who may ask for it."""
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
-
-from opentelemetry.trace import format_trace_id, get_current_span
 
 from kurs.calls import Deadline, current_deadline
 from kurs.data.database import Database
-from kurs.kernel.accounts import shown
-from kurs.kernel.batching import settled
+from kurs.kernel.batching import Outcome, alone, settled
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import MICROS, Clock
 from kurs.kernel.errors import Problem, Unavailable
-from kurs.kernel.money import InvalidAmount, parse_amount
 from kurs.telemetry import Telemetry, Trace, inject
 from kurs.telemetry.audit_log import audit
 from payments.accounts import Account, AccountDirectory, Named
@@ -23,18 +19,18 @@ from payments.domain.moves import Kind
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
 from payments.errors import (
-    AmountInvalid,
     FourEyes,
+    IdempotencyKeyRequired,
     PaymentNotFound,
     RefundNotPermitted,
 )
 from payments.flow import Flow
+from payments.orders import Asked, claim, minor_units, parties_of
 from payments.questions import Drive
 from payments.records import Order, Reply
-from payments.schemas import PaymentRequest
 from payments.settings import PaymentsSettings
 from payments.store import reads
-from payments.store.ops import Begin, Claim
+from payments.store.ops import Begin
 
 Result = Reply | Exception
 """An answer, or why there is none."""
@@ -61,25 +57,46 @@ class PaymentService:
         self._log = telemetry.logger
         self._clock = clock
 
-    async def pay(self, caller: Caller, asked: PaymentRequest, key: str, request_id: str) -> Reply:
-        """Make a payment once, however often it is asked for. Raises Problem.
+    async def pay(self, asked: Sequence[Asked]) -> list[Outcome[Reply]]:
+        """Make payments once, however often they are asked for; return their answers, in order.
 
-        `key` is the Idempotency-Key, empty without one; `request_id` is the gateway's.
+        In place of one is the Problem that says why there is none, and a future where it comes
+        later than the others. Raises Overloaded when too many wait, and nothing has begun.
         """
-        amount, merchant = _minor(asked.amount, asked.currency), caller.merchant
-        source = shown(merchant, asked.source_account)
-        destination = shown(merchant, asked.destination_account)
+        orders = [alone(self._order, each) for each in asked]
+        known = [order for order in orders if isinstance(order, Order)]
+        replies = iter(await self._flow.carry_out(known) if known else ())
+        return [
+            next(replies)
+            if isinstance(order, Order)
+            else order or asyncio.ensure_future(self._pay_strangers(each))
+            for each, order in zip(asked, orders, strict=True)
+        ]
+
+    def _order(self, asked: Asked) -> Order | None:
+        """Return what is to be done; None where accounts are to be looked up first.
+
+        Raises AmountInvalid, and IdempotencyKeyRequired for a request that has no name.
+        """
+        if not asked.key and asked.request.payment_id is None:
+            # Sent again for want of an answer it would be a second payment.
+            raise IdempotencyKeyRequired(
+                "a payment needs an Idempotency-Key header, or a payment_id"
+            )
+        minor_units(asked.request.amount, asked.request.currency)
+        payer, payee = map(self._accounts.known, parties_of(asked))
+        if payer is None or payee is None:
+            return None
+        return self._order_between(asked, (payer.name, payee.name))
+
+    def _order_between(self, asked: Asked, parties: Sequence[str | None]) -> Order:
         # What it is between is so from its beginning, whatever these names come to mean.
-        deadline = self._deadline()
-        payer, payee = await self._accounts.prepare(
-            (Named(merchant, source), Named(merchant, destination)), deadline
-        )
-        claim = self._claim(
-            caller, asked, key, request_id,
-            amount=amount, source_account=source, destination_account=destination,
-            payer=payer, payee=payee,
-        )  # fmt: skip
-        return await self._carry_out(claim, claim.payment.payment_id, deadline)
+        made = claim(asked, parties, now=self._clock.now(), lease_until=self._lease())
+        return Order(made, made.payment.payment_id, asked.deadline, asked.trace)
+
+    async def _pay_strangers(self, asked: Asked) -> Reply:
+        parties = await self._accounts.prepare(parties_of(asked), asked.deadline)
+        return await self._carry_out(self._order_between(asked, parties))
 
     async def act(
         self, kind: Kind, caller: Caller, payment_id: str, *, amount: int = 0, key: str = ""
@@ -89,7 +106,7 @@ class PaymentService:
         Raises Problem: PaymentNotFound, OperationConflict, OperationInProgress, KeyReused.
         """
         begin = self._begin(kind, caller, payment_id, amount=amount, key=key)
-        return await self._carry_out(begin, payment_id, self._deadline())
+        return await self._carry_out(Order(begin, payment_id, self.deadline(), Trace.here()))
 
     def _begin(
         self, kind: Kind, caller: Caller, payment_id: str, *, amount: int = 0, key: str = ""
@@ -117,7 +134,7 @@ class PaymentService:
         minor = 0
         if amount is not None:
             payment = (await self.find(caller, payment_id)).payment
-            minor = _minor(amount, payment.currency)
+            minor = minor_units(amount, payment.currency)
         return await self.act(Kind.CAPTURE, caller, payment_id, amount=minor, key=key)
 
     async def refund(self, caller: Caller, payment_id: str, amount: str, *, key: str) -> Reply:
@@ -127,7 +144,7 @@ class PaymentService:
         when the wallet does not tell; nothing has begun then.
         """
         payment = (await self.find(caller, payment_id)).payment
-        minor = _minor(amount, payment.currency)
+        minor = minor_units(amount, payment.currency)
         try:
             account = await self._receiver(payment)
         except Unanswered as error:
@@ -145,7 +162,7 @@ class PaymentService:
         else:
             # Of an earlier release: what it says is an id of the ledger.
             named = Named(None, payment.destination_account)
-        (found,) = await self._accounts.find((named,), self._deadline())
+        (found,) = await self._accounts.find((named,), self.deadline())
         if isinstance(found, Unanswered):
             raise found
         return found
@@ -175,7 +192,7 @@ class PaymentService:
 
     async def resume(self, left: Sequence[Started], traces: Sequence[Trace]) -> Sequence[Result]:
         """Drive operations that somebody left; return what became of each, in order."""
-        deadline = self._deadline()
+        deadline = self.deadline()
         drives = [Drive(s, deadline, t) for s, t in zip(left, traces, strict=True)]
         return await settled(await self._flow.drive(drives))
 
@@ -186,7 +203,7 @@ class PaymentService:
         """
         if not overdue:
             return []
-        deadline = self._deadline()
+        deadline = self.deadline()
         orders = [
             Order(
                 self._begin(Kind.EXPIRE, Caller(p.merchant, "expiry"), p.payment_id),
@@ -198,51 +215,11 @@ class PaymentService:
         ]
         return await settled(await self._flow.carry_out(orders))
 
-    async def _carry_out(self, op: Claim | Begin, payment_id: str, deadline: Deadline) -> Reply:
-        order = Order(op, payment_id, deadline, Trace.here())
+    async def _carry_out(self, order: Order) -> Reply:
         (reply,) = await settled(await self._flow.carry_out((order,)))
         if isinstance(reply, Exception):
             raise reply
         return reply
-
-    def _claim(
-        self, caller: Caller, asked: PaymentRequest, key: str, request_id: str, **read: Any
-    ) -> Claim:
-        """Return the payment that is asked for, and the operation that is to pay it.
-
-        `read` are members that are not as they were asked for.
-        """
-        now, merchant = self._clock.now(), caller.merchant
-        payment_id = asked.payment_id or identity.payment_id(merchant, key, request_id)
-        name = identity.operation_id(Kind.PAY, f"{merchant}:{payment_id}")
-        payment = Payment(
-            merchant=merchant,
-            payment_id=payment_id,
-            currency=asked.currency,
-            destination_currency=asked.destination_currency,
-            quote=asked.quote,
-            capture=asked.capture,
-            description=asked.description,
-            metadata=asked.metadata,
-            created_at=now,
-            updated_at=now,
-            active_operation=name,
-            trace_id=format_trace_id(get_current_span().get_span_context().trace_id),
-            **read,
-        )
-        operation = Operation(
-            operation_id=name,
-            uid=payment.uid,
-            kind=Kind.PAY,
-            idempotency=identity.idempotency(merchant, key, f"p:{merchant}:{payment_id}"),
-            fingerprint=identity.payment_fingerprint(payment),
-            amount=payment.amount,
-            actor=caller.actor,
-            created_at=now,
-            lease_until=self._lease(),
-            traceparent=inject(),
-        )
-        return Claim(payment, operation)
 
     async def _has_paid(self, caller: Caller, payment_id: str) -> bool:
         """Tell whether the caller's key made the payment.
@@ -253,17 +230,11 @@ class PaymentService:
         paid = await self._database.read(lambda c: reads.find_operation(c, name))
         return paid is not None and paid.actor == caller.actor
 
-    def _deadline(self) -> Deadline:
+    def deadline(self) -> Deadline:
+        """Return by when the request that is being served is answered."""
         own = Deadline.after(self._settings.payment_seconds)
         asked = current_deadline.get()
         return asked if asked is not None and asked.expires_at < own.expires_at else own
 
     def _lease(self) -> int:
         return self._clock.now() + round(self._settings.lease_seconds * MICROS)
-
-
-def _minor(amount: str, currency: str) -> int:
-    try:
-        return parse_amount(amount, currency)
-    except InvalidAmount as error:
-        raise AmountInvalid("amount", error.code, error.message, error.hint) from None

@@ -1,19 +1,41 @@
-"""What services reach of payments: webhooks reads what happened, of all merchants, in order."""
+"""What services reach of payments: the gateway pays for many callers at once, webhooks reads what
+happened, of all merchants, in order.
+"""
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from kurs.contracts.payments import FeedAnswer, FeedEvent
+from kurs.edges import edge_request_id
 from kurs.kernel.errors import Unavailable, problem_responses
-from kurs.web.parts import from_app
+from kurs.web.direct import direct_post
+from kurs.web.parts import from_app, part_of
 from kurs.web.routing import router
+from payments.batches import BatchPaying
 from payments.event_answers import event_bytes, event_id
 from payments.feed import Feed
-from payments.schemas import FeedQuery
+from payments.schemas import FeedQuery, PaymentBatch, PayResultAnswer
 from payments.store.events import Event
 
+_MEDIA_TYPE = "application/x-ndjson"
 service_routes = router(tags=["between services"], responses=problem_responses(Unavailable))
+
+
+@direct_post(
+    service_routes,
+    "/payments/batch",
+    body=PaymentBatch,
+    response_class=Response,
+    responses={200: {"model": PayResultAnswer, "description": "Lines of JSON, one per item"}},
+    summary="Make payments of many callers at once",
+)
+async def pay_batch(request: Request) -> Response:
+    """Answer each item as `POST /payments` does, in any order; nobody waits for another."""
+    paying = part_of(request, BatchPaying)
+    lines = await paying.answer(await request.body(), edge_request_id(request.scope))
+    return StreamingResponse(lines, media_type=_MEDIA_TYPE)
 
 
 @service_routes.get("/events/feed", response_model=FeedAnswer)

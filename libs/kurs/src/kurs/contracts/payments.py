@@ -1,8 +1,48 @@
-"""What payments says to webhooks: what happened, of all merchants, in order."""
+"""What payments says to webhooks and to the gateway.
+
+To webhooks: what happened, of all merchants, in order.
+
+To the gateway: many `POST /payments` of many callers as one request. Each item is a request as its
+caller sent it, with what the gateway established about the caller. The answer comes in lines of
+JSON, each a result as soon as it is there, in any order, so that a payment that takes long holds up
+no other: `item` says which one it is of.
+"""
 
 from enum import StrEnum
+from typing import Annotated, Final, Literal, Required
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, StringConstraints
+
+from kurs.contracts.batch import Envelope, Undone, strict
+from kurs.kernel.ids import MerchantId
+
+ANSWERED: Final = "answered"
+"""The status of an item that has the answer of `POST /payments`."""
+MAX_PAYMENTS = 200
+"""The most items of one batch."""
+MAX_BODY_BYTES = 4_096
+"""The longest body that goes in a batch."""
+
+
+@strict
+class PayItem(Envelope, total=False):
+    """One `POST /payments`; `body` is its text as it came."""
+
+    merchant: Required[MerchantId]
+    key_id: Annotated[str, StringConstraints(pattern=r"^[!-~]{0,64}$")]
+    roles: Annotated[str, StringConstraints(pattern=r"^[a-z,]{0,200}$")]
+    idempotency_key: Annotated[str, StringConstraints(max_length=1_000)] | None
+    body: Required[Annotated[str, StringConstraints(max_length=MAX_BODY_BYTES)]]
+
+
+class PayResult(Undone, total=False):
+    """What became of one item: `answered`, or `skipped` where the item could not be read."""
+
+    item: Required[Annotated[int, Field(ge=0)]]
+    status: Required[Literal["answered", "skipped"]]
+    http_status: int
+    headers: dict[str, str]
+    body: str
 
 
 class EventType(StrEnum):

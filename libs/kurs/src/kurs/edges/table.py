@@ -142,6 +142,8 @@ EDGES: Final[Mapping[Edge, tuple[Route, ...]]] = {
         (GATEWAY, service): _from_outside(service)
         for service in (PAYMENTS, FX, WALLET, RISK, WEBHOOKS)
     },
+    # Of many callers at once: each item has its roles.
+    (GATEWAY, PAYMENTS): (*_from_outside(PAYMENTS), Route("POST", "/payments/batch")),
     (PAYMENTS, RISK): (
         Route("POST", "/score/batch"),
         Route("POST", "/exposure/batch"),

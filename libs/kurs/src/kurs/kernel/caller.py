@@ -71,14 +71,15 @@ async def caller(request: Request) -> Caller:
     if not _MERCHANT.fullmatch(merchant):
         raise _unknown(MERCHANT_HEADER)
     key_id, roles = _short(headers, KEY_ID_HEADER), _short(headers, ROLES_HEADER)
-    return _caller(merchant, key_id, roles)
+    return caller_of(merchant, key_id, roles)
 
 
 CallerDep = Annotated[Caller, Depends(caller)]
 
 
 @lru_cache(maxsize=1024)
-def _caller(merchant: str, key_id: str, roles: str) -> Caller:
+def caller_of(merchant: str, key_id: str, roles: str) -> Caller:
+    """Return the caller that headers, or an item of a batch, name; `roles` are comma separated."""
     return Caller(merchant, key_id, frozenset(r for r in roles.split(",") if r))
 
 

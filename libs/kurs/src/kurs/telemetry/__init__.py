@@ -1,6 +1,6 @@
 """What a service tells about itself: metrics, traces and logs, bound together by the trace id."""
 
-from kurs.telemetry.baggage import carry_merchant, propagated
+from kurs.telemetry.baggage import carry_merchant, propagated, with_baggage
 from kurs.telemetry.metrics import Metrics, render_metrics
 from kurs.telemetry.middleware import CLIENT_GONE, TelemetryMiddleware, request_durations
 from kurs.telemetry.service import Telemetry
@@ -19,4 +19,5 @@ __all__ = [
     "propagated",
     "render_metrics",
     "request_durations",
+    "with_baggage",
 ]

@@ -27,6 +27,15 @@ class Trace:
         """Return the current one."""
         return cls(otel_context.get_current(), propagated())
 
+    @classmethod
+    def of(cls, context: Context) -> "Trace":
+        """Return the one that is current in a context."""
+        token = otel_context.attach(context)
+        try:
+            return cls(context, propagated())
+        finally:
+            otel_context.detach(token)
+
     @property
     def traceparent(self) -> str | None:
         """What `inject` gave there: None unless it is sampled."""
