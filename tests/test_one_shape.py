@@ -119,7 +119,9 @@ def test_settings_of_time_tell_their_unit(service: str) -> None:
     (settings,) = (
         kind
         for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, ServiceSettings) and kind != ServiceSettings
+        if isinstance(kind, type)
+        and issubclass(kind, ServiceSettings)
+        and kind.__module__ == module.__name__
     )
     for name, field in settings.model_fields.items():
         if field.annotation is float:

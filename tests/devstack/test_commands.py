@@ -169,7 +169,7 @@ def test_dev_says_what_one_needs_outlives_a_service_and_stops_everything(
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     assert "\x1b[" not in dev.output
     # Five services, the operator, and what ends them all if this one is killed.
-    assert len(children) == 7
+    assert len(children) == 8
     assert not any(child.is_running() for child in children)
 
 

@@ -18,14 +18,14 @@ from kurs.edges.guard import OPEN_PATHS
 from kurs.kernel.clock import MICROS
 from kurs_testing.clock import ManualClock
 from kurs_testing.edges import EdgeSigning, caller_for, key_of
-from kurs_testing.joined import FX, PAYMENTS, RISK, WALLET, JoinedGateway
+from kurs_testing.joined import FX, PAYMENTS, RISK, WALLET, WEBHOOKS, JoinedGateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-BASES = {"payments": PAYMENTS, "fx": FX, "wallet": WALLET, "risk": RISK}
+BASES = {"payments": PAYMENTS, "fx": FX, "wallet": WALLET, "risk": RISK, "webhooks": WEBHOOKS}
 CALLER = {
     "X-Kurs-Merchant": "demo",
     "X-Kurs-Key-Id": "k1",
-    "X-Kurs-Roles": "pay,refund,read,review,treasury,audit",
+    "X-Kurs-Roles": "pay,refund,read,review,webhooks,treasury,audit",
 }
 NOTHING = {
     "items": [
@@ -46,7 +46,7 @@ _NOW, _MAC = ManualClock().now(), "0" * 64
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[JoinedGateway]:
-    """Five apps on a clock that stands still, and an account with money."""
+    """Six apps on a clock that stands still, and an account with money."""
     samples = Path(__file__).parents[1] / "data" / "resources"
     folder = tmp_path_factory.mktemp("kurs")
     async with JoinedGateway(folder, samples, clock=ManualClock()) as joined:
@@ -72,6 +72,8 @@ def target_of(template: str) -> str:
         .replace("{account_id}", "alice")
         .replace("{transfer_id}", "x1")
         .replace("{chain}", "0")
+        .replace("{delivery_id}", "d.1")
+        .replace("{destination}", "d")
     )
 
 

@@ -27,13 +27,20 @@ from tests.system.hostile import (
 
 from api_gateway.route_table import ROUTES
 from kurs.calls import Response
-from kurs_testing.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, JoinedGateway
+from kurs_testing.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, WEBHOOKS, JoinedGateway
 from kurs_testing.problems import assert_problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
-BASES = {"payments": PAYMENTS, "fx": FX, "wallet": WALLET, "risk": RISK, "api-gateway": GATEWAY}
+BASES = {
+    "payments": PAYMENTS,
+    "fx": FX,
+    "wallet": WALLET,
+    "risk": RISK,
+    "webhooks": WEBHOOKS,
+    "api-gateway": GATEWAY,
+}
 CALLER = {
     "x-kurs-merchant": "demo",
     "x-kurs-key-id": "k1",
@@ -88,13 +95,17 @@ def bases(operation: Operation) -> list[str]:
     return [BASES[operation.service], *([GATEWAY] if public else [])]
 
 
+OWN = ('"ledger_cursors"', 'INTO "feed"', 'INTO "workers"')
+"""How far the reconciliation and webhooks have read, and which replicas live."""
+
+
 def stored(folder: Path) -> dict[str, list[str]]:
-    """Return all that the services have stored, but how far the reconciliation has read."""
+    """Return all that the services have stored, but for what they keep of themselves."""
     found = {}
     for file in sorted(folder.glob("*.db")):
         with sqlite3.connect(file) as connection:
             lines = connection.iterdump()
-            found[file.name] = [line for line in lines if '"ledger_cursors"' not in line]
+            found[file.name] = [line for line in lines if not any(t in line for t in OWN)]
     return found
 
 
@@ -106,7 +117,7 @@ async def hostile(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hos
         await gateway.open_and_fund("bob")
         hostile = Hostile(gateway)
         before = stored(folder)
-        assert len(before) == 3
+        assert len(before) == 4
         yield hostile
         assert gateway.transport.errors == []
         after = stored(folder)

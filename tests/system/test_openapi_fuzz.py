@@ -19,14 +19,17 @@ from schemathesis.specs.openapi.checks import (
 
 from devstack.stack import Stack
 
-SERVICES = ("payments", "fx", "wallet", "risk", "api-gateway")
+SERVICES = ("payments", "fx", "wallet", "risk", "webhooks", "api-gateway")
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
     content_type_conformance,
     response_schema_conformance,
 ]
-CALLER = {"X-Kurs-Merchant": "demo", "X-Kurs-Roles": "pay,refund,read,review,treasury,audit"}
+CALLER = {
+    "X-Kurs-Merchant": "demo",
+    "X-Kurs-Roles": "pay,refund,read,review,webhooks,treasury,audit",
+}
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 
 
