@@ -9,7 +9,7 @@ places when the lock is free. Payments do not wait for that; readers see those e
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, select, text
+from sqlalchemy import ARRAY, BigInteger, Connection, any_, delete, exists, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
 from kurs.data.bulk import insert_rows
@@ -62,6 +62,7 @@ def _append_late(connection: Connection) -> bool:
     rows = [tuple(getattr(row, name) for name in EVENT_COLUMNS) for row in found]
     insert_rows(connection, events, EVENT_COLUMNS, rows)
     if found:
-        last = found[-1].number
-        connection.execute(delete(late_events).where(late_events.c.number <= last))
+        # A smaller number may have been committed since: it was not read, and stays.
+        read = any_(literal([row.number for row in found], ARRAY(BigInteger)))
+        connection.execute(delete(late_events).where(late_events.c.number == read))
     return len(found) < _AT_ONCE
