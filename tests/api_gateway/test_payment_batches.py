@@ -161,6 +161,8 @@ async def test_a_connection_that_breaks_is_unknown_for_each_and_a_repeat_tells(
     gateway.transport.inject(PAYMENTS, FaultKind.LOSE_ACKNOWLEDGEMENT, times=1, matches=batches)
     lost = await asyncio.gather(*(pay(gateway, f"p{n}") for n in range(3)))
     assert {answer.json()["code"] for answer in lost} == {"upstream_connection_lost"}
+    for answer in lost:
+        assert "repeat it with the same Idempotency-Key" in answer.json()["detail"]
 
     await gateway.transport.settle()
     again = await asyncio.gather(*(pay(gateway, f"p{n}") for n in range(3)))

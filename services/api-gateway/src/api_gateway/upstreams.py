@@ -84,7 +84,7 @@ class Upstreams:
 
         Leaving early ends the request at the service.
         """
-        with _problems(service):
+        with _problems(service, reads=method in _READS):
             client = self.clients[service]
             async with client.stream(method, path, body=body, headers=headers) as answer:
                 yield _trusting(answer, service)
@@ -114,11 +114,11 @@ def _trusting(answer: AnswerT, service: str) -> AnswerT:
 
 
 @contextmanager
-def _problems(service: str) -> Iterator[None]:
+def _problems(service: str, *, reads: bool) -> Iterator[None]:
     try:
         yield
     except TransportError as error:
-        raise _problem(error, service, reads=True) from error
+        raise _problem(error, service, reads=reads) from error
 
 
 def _problem(error: TransportError, service: str, *, reads: bool) -> Problem:
