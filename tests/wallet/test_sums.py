@@ -1,6 +1,7 @@
 """Sums go on from a checkpoint, which the audit proves; nothing reads the ledger from its start."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection, text
@@ -9,8 +10,13 @@ from tests.wallet.harness import WalletApp, pay, tamper
 from kurs.data.database import Database
 from kurs.data.failures import DatabaseBlocked
 from kurs.data.limits import Limits
-from wallet.store.checkpoints import Checkpoint, read_checkpoint
-from wallet.sums import LedgerSums
+from wallet.store.checkpoints import (
+    Checkpoint,
+    drop_checkpoint,
+    move_checkpoint,
+    read_checkpoint,
+)
+from wallet.sums import LedgerSums, _settled
 from wallet.verification import compare_sums
 
 HOUR = 3_600_000_000
@@ -137,6 +143,34 @@ async def test_of_two_replicas_the_one_that_saw_more_moves_the_checkpoint(summed
     further = await summed.checkpoint()
     await other.settle(summed.now - 590_000_000)
     assert await summed.checkpoint() == further
+
+
+async def test_what_was_summed_up_on_a_false_checkpoint_does_not_outlive_it(
+    summed: Summed, ledger_url: str
+) -> None:
+    await summed.sums.settle(summed.now)
+    await tamper(ledger_url, "UPDATE checkpoints SET total = total + 5")
+    await summed.wallet.transfer(*[pay(f"pay:demo:y{i}", "alice", "bob", 1) for i in range(5)])
+    summed.wallet.clock.advance(seconds=600)
+    # One replica has read, and writes only after another one found it out.
+    since, to = await summed.database.read(lambda c: _settled(c, summed.now - 300_000_000))
+    assert to is not None
+    assert await LedgerSums(summed.database, whole_micros=HOUR).prove(summed.now)
+    await summed.database.write(partial(move_checkpoint, since=since, to=to))
+    assert await summed.sums.now() == {"USD": 0}
+    await summed.sums.settle(summed.now)
+    assert (await summed.checkpoint()).sums["USD"] == (0, await summed.postings())
+
+
+async def test_a_checkpoint_that_another_replica_dropped_is_no_finding(
+    summed: Summed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await summed.sums.settle(summed.now)
+    monkeypatch.setattr("wallet.sums._PAGE", 10)
+    monkeypatch.setattr("wallet.sums._PAGES", 2)
+    assert await summed.sums.prove(summed.now) is None
+    await summed.database.write(drop_checkpoint)
+    assert await summed.sums.prove(summed.now) == []
 
 
 async def test_what_reads_the_whole_ledger_has_time_for_it_and_nothing_else_has(

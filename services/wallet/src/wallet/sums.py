@@ -50,12 +50,13 @@ class LedgerSums:
     async def settle(self, now: int) -> None:
         """Move the checkpoint on over what has settled at `now` (microseconds)."""
         for _ in range(_PAGES):
-            to = await self._database.read(
+            since, to = await self._database.read(
                 lambda c: _settled(c, now - _SETTLED_MICROS), seconds=WHOLE_SECONDS
             )
             if to is None:
                 return
-            await self._database.write(partial(move_checkpoint, to=to), seconds=WHOLE_SECONDS)
+            move = partial(move_checkpoint, since=since, to=to)
+            await self._database.write(move, seconds=WHOLE_SECONDS)
 
     async def prove(self, now: int) -> list[Finding] | None:
         """Go on with the proof; return what a whole one found, None while none has ended."""
@@ -79,6 +80,9 @@ class LedgerSums:
         """Return the proof a page further, no further than the checkpoint, and the checkpoint."""
         kept = read_checkpoint(connection)
         proof = self._proof or _NOTHING
+        if kept.entry_id < proof.entry_id:
+            # Another replica dropped it meanwhile.
+            proof = _NOTHING
         until = reports.page_end(connection, proof.entry_id, _PAGE)
         until = kept.entry_id if until is None else min(until, kept.entry_id)
         return _extended(connection, proof, until), kept
@@ -90,11 +94,11 @@ def all_sums(connection: Connection) -> dict[str, Sum]:
     return dict(_extended(connection, kept, None).sums)
 
 
-def _settled(connection: Connection, before: int) -> Checkpoint | None:
-    """Return the checkpoint a page further, None when nothing more was made before `before`."""
+def _settled(connection: Connection, before: int) -> tuple[Checkpoint, Checkpoint | None]:
+    """Return the checkpoint, and a page further: None if nothing more was made before `before`."""
     kept = read_checkpoint(connection)
     until = reports.page_end(connection, kept.entry_id, _PAGE, created_before=before)
-    return None if until is None else _extended(connection, kept, until)
+    return kept, None if until is None else _extended(connection, kept, until)
 
 
 def _extended(connection: Connection, kept: Checkpoint, until: int | None) -> Checkpoint:

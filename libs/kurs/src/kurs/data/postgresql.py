@@ -117,14 +117,15 @@ def postgresql_engine(address: Address, limits: Limits, **pool: Any) -> AsyncEng
 
     async def connect() -> Any:
         """Connect to the first server that lets it in, the last good one first."""
-        for server in tuple(order):
+        servers = tuple(order)  # Who connects at the same time may put them in another order.
+        for server in servers:
             try:
                 connection = await asyncpg.connect(server, timeout=limits.connect_seconds)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                if server == order[-1] or isinstance(error, ValueError):
+                if server == servers[-1] or isinstance(error, ValueError):
                     raise
             except TargetServerAttributeNotMatched as error:
-                if server == order[-1]:
+                if server == servers[-1]:
                     raise ConnectionRefusedError("no server of them takes writes") from error
             else:
                 order.sort(key=lambda each: each != server)

@@ -4,16 +4,17 @@ All rows stand at the same entry. They hold sums of what cannot change by the ru
 changed it against them is what the audit proves (wallet/sums.py).
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Row, select, text
 
+from kurs.data.database import for_update
 from wallet.store.reports import Sum
 from wallet.store.tables import checkpoints
 
 _LARGEST = 2**63 - 1
-# Two replicas may move it at once: the one that saw more wins, and is right by itself.
+# Of two replicas that make the first one at once, the one that saw more wins.
 _MOVE = text("""
 INSERT INTO checkpoints (currency, entry_id, total, postings)
 VALUES (:currency, :entry_id, :total, :postings)
@@ -32,17 +33,18 @@ class Checkpoint(NamedTuple):
 
 def read_checkpoint(connection: Connection) -> Checkpoint:
     """Return the newest checkpoint."""
-    rows = connection.execute(select(checkpoints)).all()
-    entry_id = max((row.entry_id for row in rows), default=0)
-    return Checkpoint(entry_id, {row.currency: Sum(row.total, row.postings) for row in rows})
+    return _checkpoint(connection.execute(select(checkpoints)).all())
 
 
-def move_checkpoint(connection: Connection, to: Checkpoint) -> None:
-    """Store a checkpoint, unless one that is further on is there.
+def move_checkpoint(connection: Connection, since: Checkpoint, to: Checkpoint) -> None:
+    """Store the checkpoint `to`, unless `since`, of which it was made, is there no more.
 
-    One that 64 bits do not hold is not stored: something is far off, and is read again each time.
+    So what was summed up on a false one does not outlive it. One that 64 bits do not hold is not
+    stored: something is far off, and is read again each time.
     """
     if any(abs(each.total) > _LARGEST for each in to.sums.values()):
+        return
+    if _lock_checkpoint(connection) != since:
         return
     rows = [
         {"currency": currency, "entry_id": to.entry_id, **each._asdict()}
@@ -54,4 +56,16 @@ def move_checkpoint(connection: Connection, to: Checkpoint) -> None:
 
 def drop_checkpoint(connection: Connection) -> None:
     """Begin anew at the first posting: what a checkpoint said was not so."""
+    _lock_checkpoint(connection)
     connection.execute(checkpoints.update().values(entry_id=0, total=0, postings=0))
+
+
+def _lock_checkpoint(connection: Connection) -> Checkpoint:
+    """Return the newest checkpoint, which nobody moves until the commit."""
+    query = for_update(connection, select(checkpoints).order_by(checkpoints.c.currency))
+    return _checkpoint(connection.execute(query).all())
+
+
+def _checkpoint(rows: Sequence[Row[Any]]) -> Checkpoint:
+    entry_id = max((row.entry_id for row in rows), default=0)
+    return Checkpoint(entry_id, {row.currency: Sum(row.total, row.postings) for row in rows})
