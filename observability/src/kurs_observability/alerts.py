@@ -407,12 +407,13 @@ WEBHOOKS = (
     _alert(
         "WebhooksFeedUnread",
         "warning",
-        "sum by (namespace) (increase(kurs_webhooks_feed_failures_total[10m])) > 60",
+        "sum by (namespace) (increase(kurs_webhooks_feed_failures_total[10m])) > 60"
+        " or sum by (namespace) (increase(kurs_webhooks_feed_looks_total[10m])) == 0",
         "5m",
         _PAYMENTS,
         (
             "webhooks cannot read what happened in {{ $labels.namespace }}",
-            "{{ $value | humanize }} looks at the feed of payments failed in ten minutes.",
+            "{{ $value | humanize }} looks at the feed failed in ten minutes; 0: none was made.",
         ),
     ),
 )

@@ -93,11 +93,20 @@ class Courier:
             # It might be another's before an answer is there.
             return _RETRY_SECONDS
         due = await trade.database.read(
-            partial(sending.due, destination=self.name, now=now, limit=trade.settings.concurrency)
+            partial(
+                sending.due,
+                destination=self.name,
+                merchant=spec.merchant,
+                now=now,
+                limit=trade.settings.concurrency,
+            )
         )
         if not due.items:
-            waits = _IDLE_SECONDS if due.look_at is None else (due.look_at - now) / MICROS
-            return min(max(waits, 0.01), _IDLE_SECONDS)
+            if due.look_at is None:
+                return _IDLE_SECONDS
+            waits = (due.look_at - now) / MICROS
+            # What should be due and is not must not make us ask without end.
+            return min(max(waits, 0.01), _IDLE_SECONDS) if waits > 0 else _RETRY_SECONDS
         attempts = await asyncio.gather(*(trade.sender.send(spec, d) for d in due.items))
         await self._record(due.health, due.items, attempts)
         return 0

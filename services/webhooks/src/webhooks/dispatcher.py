@@ -88,4 +88,5 @@ class Dispatcher:
             courier.stop()
         await asyncio.gather(*(task for _, task in ended), return_exceptions=True)
         trade = self._trade
-        await trade.database.write(partial(leases.leave, owner=trade.owner, names=names))
+        now = trade.clock.now()
+        await trade.database.write(partial(leases.leave, owner=trade.owner, names=names, now=now))

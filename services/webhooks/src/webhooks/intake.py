@@ -63,9 +63,12 @@ class Intake:
             except (TransportError, Problem, FeedUnreadable, ValidationError) as error:
                 if not self._failed:
                     self._log.warning("the feed of payments is not read", error=error)
-                self._failed = True
-                self._metrics.intake_failures.inc()
-                await asyncio.sleep(_PAUSE_SECONDS)
+                await self._rest()
+            except Exception as error:
+                # Whatever it is, it stops the events of all merchants: it is tried and told again.
+                if not self._failed:
+                    self._log.error("the feed of payments is not read", exc_info=error)
+                await self._rest()
 
     async def step(self) -> bool:
         """Read one page, if this replica may; return whether to go on at once."""
@@ -78,6 +81,7 @@ class Intake:
             await self._database.write(partial(intake.begin_at, owner=self._owner, sequence=start))
             return True
         page = await self._page(after)
+        self._metrics.looks.inc()
         if page.next_after == after:
             return True
         stored = await self._database.write(
@@ -88,6 +92,7 @@ class Intake:
                 page=page.events,
                 end=page.next_after,
                 wants=self._destinations.wanting,
+                fingerprints=self._destinations.fingerprints,
                 now=self._clock.now(),
             )
         )
@@ -100,6 +105,13 @@ class Intake:
         """Let another replica read on at once."""
         with suppress(Problem):
             await self._database.write(partial(intake.leave_feed, owner=self._owner))
+
+    async def _rest(self) -> None:
+        """Count a failure, and begin anew after a while: with what is in force then, too."""
+        self._failed = True
+        self._registered = None
+        self._metrics.intake_failures.inc()
+        await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _holds(self) -> bool:
         if monotonic() < self._renew_at:
@@ -117,7 +129,8 @@ class Intake:
             return
         in_force = self._destinations.in_force
         fingerprints = self._destinations.fingerprints()
-        await self._database.write(partial(intake.register, fingerprints=fingerprints))
+        now = self._clock.now()
+        await self._database.write(partial(intake.register, fingerprints=fingerprints, now=now))
         self._registered = in_force
 
     async def _page(self, after: int | None) -> FeedAnswer:

@@ -15,6 +15,10 @@ class WebhookMetrics:
         self.intake_failures = telemetry.counter(
             "kurs_webhooks_feed_failures_total", "Looks at the feed of payments that failed"
         )
+        self.looks = telemetry.counter(
+            "kurs_webhooks_feed_looks_total",
+            "Pages of the feed of payments that were read, empty ones included",
+        )
         self._attempts = telemetry.counter(
             "kurs_webhooks_attempts_total",
             "Requests to destinations: delivered, refused (answered otherwise) or unanswered",

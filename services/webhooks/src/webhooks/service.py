@@ -57,7 +57,9 @@ class WebhookService:
     async def list_destinations(self, caller: Caller) -> list[DestinationAnswer]:
         """Return the merchant's destinations, by name."""
         specs = self._destinations.of(caller.merchant)
-        found = await self._database.read(partial(reads.standings, names=list(specs)))
+        found = await self._database.read(
+            partial(reads.standings, merchants={n: s.merchant for n, s in specs.items()})
+        )
         now = self._clock.now()
         return [
             destination_answer(
@@ -79,6 +81,7 @@ class WebhookService:
             partial(
                 reads.list_deliveries,
                 names=names,
+                merchant=caller.merchant,
                 state=query.status,
                 before=query.before,
                 limit=query.limit + 1,
@@ -94,7 +97,11 @@ class WebhookService:
             raise missing
         destination, sequence = place
         again = partial(
-            reads.redeliver, destination=destination, sequence=sequence, now=self._clock.now()
+            reads.redeliver,
+            destination=destination,
+            merchant=caller.merchant,
+            sequence=sequence,
+            now=self._clock.now(),
         )
         if not await self._database.write(again):
             raise missing
@@ -103,7 +110,13 @@ class WebhookService:
     async def replay(self, caller: Caller, destination: str, after: int) -> ReplayAnswer:
         """Send the events after a sequence again; raises DestinationNotFound."""
         name = self._own(caller, destination)
-        again = partial(reads.replay, destination=name, after=after, now=self._clock.now())
+        again = partial(
+            reads.replay,
+            destination=name,
+            merchant=caller.merchant,
+            after=after,
+            now=self._clock.now(),
+        )
         replayed = await self._database.write(again)
         self._audit(caller, "replay", name, after)
         return ReplayAnswer(events=replayed.events, until=replayed.until)
@@ -112,7 +125,9 @@ class WebhookService:
         """Publish how the destinations of this replica do."""
         held = await self._database.read(partial(leases.news_of, owner=self._owner))
         specs = {n: s for n, s in self._destinations.in_force.items() if n in held}
-        found = await self._database.read(partial(reads.standings, names=list(specs)))
+        found = await self._database.read(
+            partial(reads.standings, merchants={n: s.merchant for n, s in specs.items()})
+        )
         self._publish(specs, found)
 
     def _publish(

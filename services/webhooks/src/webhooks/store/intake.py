@@ -24,6 +24,8 @@ _DESTINATION_COLUMNS = (
 
 Wants = Callable[[FeedEvent], Sequence[str]]
 """Returns the names of the destinations that an event goes to."""
+Fingerprints = Callable[[], Mapping[str, str]]
+"""Returns the fingerprint of each destination in force, by name."""
 
 
 def take_feed(connection: Connection, owner: str, now: int, until: int) -> bool:
@@ -50,9 +52,11 @@ def begin_at(connection: Connection, owner: str, sequence: int) -> None:
     connection.execute(update(feed).where(first).values(sequence=sequence))
 
 
-def register(connection: Connection, fingerprints: Mapping[str, str]) -> None:
+def register(connection: Connection, fingerprints: Mapping[str, str], now: int) -> None:
     """Know these destinations; one that was edited is sent to again, whatever it said before."""
-    fresh = [(name, text, 0, 0, 0, 0) for name, text in sorted(fingerprints.items())]
+    # A lease that has just run out: free, and seen now, so that no replica that does not see its
+    # file yet forgets it.
+    fresh = [(name, text, 0, now - 1, 0, 0) for name, text in sorted(fingerprints.items())]
     insert_rows(connection, destinations, _DESTINATION_COLUMNS, fresh, skip_existing=True)
     columns = (destinations.c.name, destinations.c.fingerprint)
     known = select(*columns).where(is_any_of(connection, columns[0], list(fingerprints)))
@@ -78,6 +82,7 @@ def take_in(
     page: Sequence[FeedEvent],
     end: int,
     wants: Wants,
+    fingerprints: Fingerprints,
     now: int,
 ) -> bool:
     """Store what a page of the feed brings, and where it ends.
@@ -89,21 +94,40 @@ def take_in(
         return False
     wanted = [(event, names) for event in page if (names := wants(event))]
     if wanted:
-        _store(connection, wanted, now)
+        names = sorted({name for _, named in wanted for name in named})
+        _store(connection, wanted, _last_of(connection, names, fingerprints, now), now)
     connection.execute(update(feed).values(sequence=end))
     return True
 
 
+def _last_of(
+    connection: Connection, names: Sequence[str], fingerprints: Fingerprints, now: int
+) -> dict[str, tuple[int | None, int]]:
+    """Lock destinations, and return the last sequence and the news of each.
+
+    One that is not known is registered: it is newer than the last look, or was forgotten meanwhile.
+    """
+    columns = (destinations.c.name, destinations.c.last_sequence, destinations.c.news)
+    query = select(*columns).where(is_any_of(connection, columns[0], names)).order_by(columns[0])
+    locked = for_update(connection, query)
+    found = {name: (last, news) for name, last, news in connection.execute(locked)}
+    if len(found) == len(names):
+        return found
+    known = fingerprints()
+    missing = {name: known.get(name, "") for name in names if name not in found}
+    register(connection, missing, now)
+    return {name: (last, news) for name, last, news in connection.execute(locked)}
+
+
 def _store(
-    connection: Connection, wanted: Sequence[tuple[FeedEvent, Sequence[str]]], now: int
+    connection: Connection,
+    wanted: Sequence[tuple[FeedEvent, Sequence[str]]],
+    found: Mapping[str, tuple[int | None, int]],
+    now: int,
 ) -> None:
     rows = [(e.sequence, e.id, e.merchant, e.payment_id, e.type, e.at, e.body) for e, _ in wanted]
     insert_rows(connection, events, _EVENT_COLUMNS, rows)
-    names = sorted({name for _, named in wanted for name in named})
-    columns = (destinations.c.name, destinations.c.last_sequence, destinations.c.news)
-    query = select(*columns).where(is_any_of(connection, columns[0], names)).order_by(columns[0])
-    found = {n: (last, news) for n, last, news in connection.execute(for_update(connection, query))}
-    last: dict[str, int | None] = {name: found[name][0] for name in names}
+    last: dict[str, int | None] = {name: sequence for name, (sequence, _) in found.items()}
     made: list[Sequence[Any]] = []
     for event, named in wanted:
         for name in named:
@@ -111,5 +135,5 @@ def _store(
             made.append((*place, State.WAITING.value, 0, 0, now, now))
             last[name] = event.sequence
     insert_rows(connection, deliveries, _DELIVERY_COLUMNS, made)
-    changed = [(name, last[name], found[name][1] + 1) for name in names]
+    changed = [(name, last[name], news + 1) for name, (_, news) in sorted(found.items())]
     update_rows(connection, destinations, ("name",), ("last_sequence", "news"), changed)

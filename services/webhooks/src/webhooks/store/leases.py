@@ -42,10 +42,10 @@ def news_of(connection: Connection, owner: str) -> Mapping[str, int]:
     return {row.name: row.news for row in connection.execute(query)}
 
 
-def leave(connection: Connection, owner: str, names: Sequence[str]) -> None:
-    """Let others have these destinations at once."""
+def leave(connection: Connection, owner: str, names: Sequence[str], now: int) -> None:
+    """Let others have these destinations at once; they were held until `now`."""
     ours = (destinations.c.owner == owner) & is_any_of(connection, destinations.c.name, names)
-    connection.execute(update(destinations).where(ours).values(owner=None, lease_until=0))
+    connection.execute(update(destinations).where(ours).values(owner=None, lease_until=now - 1))
 
 
 def depart(connection: Connection, owner: str) -> None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, delete, exists, or_, select
+from sqlalchemy import Connection, delete, exists, or_, select, tuple_
 
 from kurs.data.bulk import is_any_of
+from kurs.data.database import for_update
 from webhooks.domain.delivery import State
-from webhooks.store.tables import deliveries, destinations, events
+from webhooks.store.tables import deliveries, destinations, events, feed
 
 
 def prune(connection: Connection, names: Collection[str], before: int, limit: int) -> int:
@@ -21,22 +22,22 @@ def prune(connection: Connection, names: Collection[str], before: int, limit: in
         over = or_(over, ~is_any_of(connection, d.destination, list(names)))
     old = select(d.destination, d.sequence).where(d.created_at < before, over)
     found = connection.execute(old.order_by(d.created_at).limit(limit)).all()
-    for destination, sequence in found:
-        connection.execute(
-            delete(deliveries).where(d.destination == destination, d.sequence == sequence)
-        )
-    _forget_events(connection, sorted({sequence for _, sequence in found}))
+    if found:
+        keys = [(destination, sequence) for destination, sequence in found]
+        connection.execute(delete(deliveries).where(tuple_(d.destination, d.sequence).in_(keys)))
+        sequences = sorted({sequence for _, sequence in found})
+        still = exists().where(d.sequence == events.c.sequence)
+        connection.execute(delete(events).where(events.c.sequence.in_(sequences), ~still))
     return len(found)
 
 
-def _forget_events(connection: Connection, sequences: list[int]) -> None:
-    for sequence in sequences:
-        still = exists().where(deliveries.c.sequence == sequence)
-        connection.execute(delete(events).where(events.c.sequence == sequence, ~still))
-
-
-def forget_destinations(connection: Connection, names: Collection[str]) -> None:
-    """Forget destinations that are none of `names` and have no deliveries left."""
+def forget_destinations(connection: Connection, names: Collection[str], before: int) -> None:
+    """Forget destinations that are none of `names`, have no deliveries left, and that no replica
+    has held since `before`: others may see a file that we do not see yet, or no more.
+    """
+    # The intake locks this row, too: what it stores is seen here.
+    connection.execute(for_update(connection, select(feed.c.id))).all()
     left = exists().where(deliveries.c.destination == destinations.c.name)
     gone = ~is_any_of(connection, destinations.c.name, list(names))
-    connection.execute(delete(destinations).where(gone, ~left))
+    unseen = destinations.c.lease_until < before
+    connection.execute(delete(destinations).where(gone, unseen, ~left))

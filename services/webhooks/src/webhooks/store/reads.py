@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, RowMapping, Update, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Update, exists, func, select, update
 
 from kurs.data.bulk import is_any_of
 from webhooks.domain.delivery import State
@@ -37,29 +37,31 @@ class Replayed(NamedTuple):
     until: int | None
 
 
-def standings(connection: Connection, names: Collection[str]) -> Mapping[str, Standing]:
-    """Return how these destinations do; one that nothing is known of yet is left out."""
-    known = destinations.c.name
+def standings(connection: Connection, merchants: Mapping[str, str]) -> Mapping[str, Standing]:
+    """Return how these destinations do, each with its merchant; one that nothing is known of yet
+    is left out.
+    """
+    known, names = destinations.c.name, list(merchants)
     d = deliveries.c
     backlog = {
-        row.destination: row
+        (row.destination, row.merchant): row
         for row in connection.execute(
             select(
                 d.destination,
+                events.c.merchant,
                 func.count().label("waiting"),
                 func.min(d.created_at).label("oldest"),
                 func.min(d.failed_at).label("failed"),
             )
-            .where(
-                d.state == State.WAITING.value, is_any_of(connection, d.destination, list(names))
-            )
-            .group_by(d.destination)
+            .join(events, events.c.sequence == d.sequence)
+            .where(d.state == State.WAITING.value, is_any_of(connection, d.destination, names))
+            .group_by(d.destination, events.c.merchant)
         )
     }
-    query = select(destinations).where(is_any_of(connection, known, list(names)))
+    query = select(destinations).where(is_any_of(connection, known, names))
     found = {}
     for row in connection.execute(query):
-        waits = backlog.get(row.name)
+        waits = backlog.get((row.name, merchants[row.name]))
         found[row.name] = Standing(
             delivered_sequence=row.delivered_sequence,
             last_sequence=row.last_sequence,
@@ -79,16 +81,19 @@ def list_deliveries(
     connection: Connection,
     names: Collection[str],
     *,
+    merchant: str,
     state: str | None,
     before: int | None,
     limit: int,
 ) -> Sequence[RowMapping]:
-    """Return deliveries to these destinations, newest first, each with its event."""
+    """Return deliveries of the merchant's events to these destinations, newest first, each with its
+    event.
+    """
     d = deliveries.c
     query = (
         select(deliveries, events.c.event_id, events.c.type, events.c.body)
         .join(events, events.c.sequence == d.sequence)
-        .where(is_any_of(connection, d.destination, list(names)))
+        .where(is_any_of(connection, d.destination, list(names)), events.c.merchant == merchant)
         .order_by(d.sequence.desc(), d.destination)
         .limit(limit)
     )
@@ -99,22 +104,26 @@ def list_deliveries(
     return connection.execute(query).mappings().all()
 
 
-def redeliver(connection: Connection, destination: str, sequence: int, now: int) -> bool:
+def redeliver(
+    connection: Connection, destination: str, merchant: str, sequence: int, now: int
+) -> bool:
     """Let one event be sent again now; return whether it is still kept."""
     d = deliveries.c
-    chosen = (d.destination == destination) & (d.sequence == sequence)
+    chosen = (d.destination == destination) & (d.sequence == sequence) & _is_of(merchant)
     found = bool(connection.execute(_again(now).where(chosen)).rowcount)
     if found:
         _wake(connection, destination)
     return found
 
 
-def replay(connection: Connection, destination: str, after: int, now: int) -> Replayed:
+def replay(
+    connection: Connection, destination: str, merchant: str, after: int, now: int
+) -> Replayed:
     """Let the events after a sequence be sent again, the first MOST_REPLAYED of them."""
     d = deliveries.c
     chosen = (
         select(d.sequence)
-        .where(d.destination == destination, d.sequence > after)
+        .where(d.destination == destination, d.sequence > after, _is_of(merchant))
         .order_by(d.sequence)
         .limit(MOST_REPLAYED)
     )
@@ -123,9 +132,14 @@ def replay(connection: Connection, destination: str, after: int, now: int) -> Re
         return Replayed(0, None)
     until = found[-1]
     past = (d.destination == destination) & (d.sequence > after) & (d.sequence <= until)
-    connection.execute(_again(now).where(past))
+    connection.execute(_again(now).where(past, _is_of(merchant)))
     _wake(connection, destination)
     return Replayed(len(found), until)
+
+
+def _is_of(merchant: str) -> ColumnElement[bool]:
+    """Return whether a delivery's event is the merchant's: its name may have been another's."""
+    return exists().where(events.c.sequence == deliveries.c.sequence, events.c.merchant == merchant)
 
 
 def _again(now: int) -> Update:

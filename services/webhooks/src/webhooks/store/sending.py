@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, update
 
 from kurs.data.bulk import is_any_of, update_rows
 from kurs.data.database import for_update
@@ -66,8 +66,11 @@ class Round:
     after: Health
 
 
-def due(connection: Connection, destination: str, now: int, limit: int) -> Due:
-    """Return up to `limit` deliveries that are due, of each payment only the first that waits."""
+def due(connection: Connection, destination: str, merchant: str, now: int, limit: int) -> Due:
+    """Return up to `limit` deliveries that are due, of each payment only the first that waits.
+
+    Events of another merchant, whose destination had this name before, are never among them.
+    """
     columns = [destinations.c[name] for name in Health._fields]
     row = connection.execute(select(*columns).where(destinations.c.name == destination)).one()
     health = Health(*row)
@@ -76,8 +79,8 @@ def due(connection: Connection, destination: str, now: int, limit: int) -> Due:
     if health.retry_at > now:
         return Due(health, (), health.retry_at)
     few = 1 if health.failures >= MANY else limit
-    items = _items(connection, destination, now, few)
-    return Due(health, items, None if items else _first(connection, destination))
+    items = _items(connection, destination, merchant, now, few)
+    return Due(health, items, None if items else _first(connection, destination, merchant))
 
 
 def record(connection: Connection, rounds: Sequence[Round]) -> list[bool]:
@@ -99,23 +102,29 @@ def record(connection: Connection, rounds: Sequence[Round]) -> list[bool]:
     return [id(each) in kept for each in rounds]
 
 
-def _items(connection: Connection, destination: str, now: int, limit: int) -> list[Delivery]:
-    earlier = deliveries.alias()
+def _next_of_payments(destination: str, merchant: str) -> ColumnElement[bool]:
+    """Return what holds for the first delivery of each payment that waits; joins events."""
+    earlier, d = deliveries.alias(), deliveries.c
     blocked = exists().where(
         and_(
             earlier.c.destination == destination,
-            earlier.c.payment_id == deliveries.c.payment_id,
+            earlier.c.payment_id == d.payment_id,
             earlier.c.state == State.WAITING.value,
-            earlier.c.sequence < deliveries.c.sequence,
+            earlier.c.sequence < d.sequence,
         )
     )
+    waiting = and_(d.destination == destination, d.state == State.WAITING.value, ~blocked)
+    return and_(waiting, events.c.sequence == d.sequence, events.c.merchant == merchant)
+
+
+def _items(
+    connection: Connection, destination: str, merchant: str, now: int, limit: int
+) -> list[Delivery]:
     d = deliveries.c
     query = (
         select(d.sequence, d.previous, d.payment_id, d.attempts, d.replays, d.failed_at)
         .add_columns(events.c.event_id, events.c.body, events.c.at)
-        .join(events, events.c.sequence == d.sequence)
-        .where(d.destination == destination, d.state == State.WAITING.value, d.next_at <= now)
-        .where(~blocked)
+        .where(_next_of_payments(destination, merchant), d.next_at <= now)
         .order_by(d.next_at, d.sequence)
         .limit(limit)
     )
@@ -136,10 +145,9 @@ def _items(connection: Connection, destination: str, now: int, limit: int) -> li
     ]
 
 
-def _first(connection: Connection, destination: str) -> int | None:
-    d = deliveries.c
-    waiting = (d.destination == destination) & (d.state == State.WAITING.value)
-    return connection.execute(select(func.min(d.next_at)).where(waiting)).scalar()
+def _first(connection: Connection, destination: str, merchant: str) -> int | None:
+    candidates = _next_of_payments(destination, merchant)
+    return connection.execute(select(func.min(deliveries.c.next_at)).where(candidates)).scalar()
 
 
 def _hurry(connection: Connection, destination: str, now: int) -> None:

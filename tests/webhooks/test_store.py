@@ -1,0 +1,68 @@
+"""What the store of webhooks says is due, and what it forgets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+
+import pytest
+
+from kurs.contracts.payments import FeedEvent
+from kurs.data.database import Database
+from kurs.data.migrations import migrate
+from webhooks.migrations import VERSIONS
+from webhooks.store import intake, sending
+from webhooks.store.pruning import prune
+
+NOW = 1_800_000_000_000_000
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    await asyncio.to_thread(migrate, database_url, VERSIONS)
+    opened = Database.open(database_url)
+    yield opened
+    await opened.close()
+
+
+async def store(database: Database, payments: list[str]) -> None:
+    """Take in one event of each of these payments, for the destination `orders`."""
+    page = [
+        FeedEvent(id=f"e{n}", sequence=n, merchant="shop", payment_id=p, type="t", at=NOW, body="")
+        for n, p in enumerate(payments, 1)
+    ]
+    await database.write(lambda c: intake.take_feed(c, "me", NOW, NOW + 1))
+    await database.write(lambda c: intake.begin_at(c, "me", 0))
+    assert await database.write(
+        lambda c: intake.take_in(
+            c, "me", 0, page, len(page), lambda _: ["orders"], lambda: {"orders": "f"}, NOW
+        )
+    )
+
+
+async def test_what_waits_behind_its_payments_first_is_not_looked_at_before_it(
+    database: Database,
+) -> None:
+    await store(database, ["bad", "bad"])
+    later = NOW + 9_000_000
+    update = f"update deliveries set next_at = {later} where sequence = 1"
+    await database.write(lambda c: c.exec_driver_sql(update) and None)
+
+    due = await database.read(
+        partial(sending.due, destination="orders", merchant="shop", now=NOW, limit=8)
+    )
+
+    assert (list(due.items), due.look_at) == ([], later)
+
+
+async def test_what_is_old_goes_with_its_events_and_no_other(database: Database) -> None:
+    await store(database, [f"p{n}" for n in range(10)])
+    update = "update deliveries set state = 'delivered' where sequence < 8"
+    await database.write(lambda c: c.exec_driver_sql(update) and None)
+    old = partial(prune, names=["orders"], before=NOW + 1, limit=5)
+
+    assert [await database.write(old) for _ in range(3)] == [5, 2, 0]
+
+    left = await database.read(
+        lambda c: [n for (n,) in c.exec_driver_sql("select sequence from events order by 1")]
+    )
+    assert left == [8, 9, 10]
