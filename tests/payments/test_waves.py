@@ -41,12 +41,18 @@ async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[JoinedGate
         yield joined
 
 
-async def pay(gateway: JoinedGateway, name: str, *, key: str = "", **changes: Any) -> Reply:
-    """Make a payment; those that begin in one turn are one wave."""
+def asked(
+    gateway: JoinedGateway, name: str, *, key: str = "", caller: Caller = CALLER, **changes: Any
+) -> Asked:
     service = part(gateway.apps["payments"], PaymentService)
     request = PaymentRequest.model_validate({**BODY, "payment_id": name, **changes})
-    asked = Asked(CALLER, request, key, name, service.deadline(), Trace.here())
-    (reply,) = await settled(await service.pay((asked,)))
+    return Asked(caller, request, key, name, service.deadline(), Trace.here())
+
+
+async def pay(gateway: JoinedGateway, name: str, **changes: Any) -> Reply:
+    """Make a payment; those that begin in one turn are one wave."""
+    service = part(gateway.apps["payments"], PaymentService)
+    (reply,) = await settled(await service.pay((asked(gateway, name, **changes),)))
     if isinstance(reply, Exception):
         raise reply
     return reply

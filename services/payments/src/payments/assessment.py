@@ -4,7 +4,7 @@ Of many operations at once: what a service is asked for all of them goes as one 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kurs.contracts.fx import QuoteItem, QuoteResult
@@ -12,9 +12,10 @@ from kurs.contracts.risk import ExposureItem, ExposureResult, OpenAmount, ScoreI
 from kurs.contracts.wallet import TransferItem, TransferResult
 from kurs.kernel.batching import alone
 from kurs.kernel.clock import MICROS
+from kurs.kernel.errors import Problem
 from kurs.quotes.token import QuoteVerifier
 from payments.accounts import AccountDirectory
-from payments.clients import BatchClient, Question
+from payments.clients import OWN_DATABASE, BatchClient, Item, Question, Result, Unanswered
 from payments.domain.moves import Kind
 from payments.domain.payment import Payment
 from payments.domain.quotes import accept_quote
@@ -23,6 +24,7 @@ from payments.questions import (
     Case,
     Declined,
     Drive,
+    Held,
     Need,
     Priced,
     arriving_currency,
@@ -104,16 +106,24 @@ class Assessor:
         return [alone(case_of, *each) for each in zip(drives, found[::2], found[1::2], strict=True)]
 
     async def _score(self, cases: Sequence[Case]) -> list[ScoreResult | Exception]:
-        merchants = {c.payment.merchant for c in cases if c.need is Need.EXPOSURE}
-        held = {merchant: await self._open(merchant) for merchant in sorted(merchants)}
-        items = [score_item(case, held) for case in cases]
-        return await self._services.risk.ask(_questions(items, [c.drive for c in cases]))
+        held = await self._open({c.payment.merchant for c in cases if c.need is Need.EXPOSURE})
+        items = [alone(score_item, case, held) for case in cases]
+        return await _ask(self._services.risk, items, [case.drive for case in cases])
 
-    async def _open(self, merchant: str) -> list[OpenAmount]:
-        return [
-            {"currency": held, "amount_minor": amount}
-            for held, amount in (await self._exposure(merchant)).items()
-        ]
+    async def _open(self, merchants: Collection[str]) -> Held:
+        """Return what each merchant holds open, or why nobody knows."""
+        held: dict[str, list[OpenAmount] | Unanswered] = {}
+        for merchant in sorted(merchants):
+            try:
+                amounts = await self._exposure(merchant)
+            except Problem as problem:
+                held[merchant] = Unanswered(OWN_DATABASE, problem.detail)
+            else:
+                held[merchant] = [
+                    {"currency": currency, "amount_minor": amount}
+                    for currency, amount in amounts.items()
+                ]
+        return held
 
     async def _price(self, cases: Sequence[Case]) -> list[Priced | Exception | None]:
         prices: list[Priced | Exception | None] = [alone(self._own_price, case) for case in cases]
@@ -122,7 +132,7 @@ class Assessor:
             for i, case in enumerate(cases)
             if prices[i] is None and case.currency != case.payment.currency
         }
-        items = [quote_item(case) for case in asked.values()]
+        items = [alone(quote_item, case) for case in asked.values()]
         answers = await self._ask_prices(items, [case.drive for case in asked.values()])
         for i, price in zip(asked, answers, strict=True):
             prices[i] = price
@@ -139,7 +149,8 @@ class Assessor:
         """Ask for the present price where the payment's own may not be given any more."""
         may = await self._may_give_back(drives)
         present = [d for d, own in zip(drives, may, strict=True) if own is False]
-        prices = iter(await self._ask_prices(list(map(back_item, present)), present))
+        items = [alone(back_item, drive) for drive in present]
+        prices = iter(await self._ask_prices(items, present))
         return [_refund_price(own, prices) for own in may]
 
     async def _may_give_back(self, drives: Sequence[Drive]) -> list[bool | Exception]:
@@ -148,9 +159,9 @@ class Assessor:
         The refunds are stored, and so part of what is open.
         """
         young = [drive for drive in drives if not self._is_late(drive)]
-        held = {m: await self._open(m) for m in sorted({d.started.payment.merchant for d in young})}
-        items = [exposure_item(drive.started.payment, held) for drive in young]
-        answers = await self._services.limits.ask(_questions(items, young))
+        held = await self._open({drive.started.payment.merchant for drive in young})
+        items = [alone(exposure_item, drive.started.payment, held) for drive in young]
+        answers = await _ask(self._services.limits, items, young)
         within = map(alone, [read_within] * len(answers), answers)
         return [False if self._is_late(drive) else next(within) for drive in drives]
 
@@ -159,17 +170,25 @@ class Assessor:
         return is_late(payment, operation.created_at, self._refund_window)
 
     async def _ask_prices(
-        self, items: Sequence[QuoteItem], drives: Sequence[Drive]
+        self, items: Sequence[QuoteItem | Exception], drives: Sequence[Drive]
     ) -> list[Priced | Exception]:
-        answers = await self._services.fx.ask(_questions(items, drives))
+        answers = await _ask(self._services.fx, items, drives)
         return [alone(read_price, answer) for answer in answers]
 
 
-def _questions(items: Sequence[Mapping[str, object]], drives: Sequence[Drive]) -> list[Question]:
-    return [
+async def _ask(
+    client: BatchClient[Item, Result],
+    items: Sequence[Item | Exception],
+    drives: Sequence[Drive],
+) -> list[Result | Exception]:
+    """Ask about what there is an item for; why there is none is the answer of the others."""
+    asked = [
         Question(item, drive.deadline, drive.trace)
         for item, drive in zip(items, drives, strict=True)
+        if not isinstance(item, Exception)
     ]
+    answers = iter(await client.ask(asked))
+    return [item if isinstance(item, Exception) else next(answers) for item in items]
 
 
 def _refund_price(

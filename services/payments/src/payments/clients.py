@@ -21,6 +21,8 @@ Result = TypeVar("Result", bound=Mapping[str, Any])
 # What is said of a request that will not be understood the next time either.
 _UNREADABLE = frozenset({400, 413, 422})
 _NO_FAULT = frozenset({Skip.LATE, Skip.BUSY})
+OWN_DATABASE = "database"
+"""What an Unanswered names when it was no service that gave no answer."""
 LANES = 4
 """Batches in flight to one route, where some take long."""
 

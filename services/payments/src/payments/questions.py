@@ -30,6 +30,8 @@ from payments.domain.quotes import exchanged
 
 _DECISIONS = frozenset(Decision)
 _EXPOSURE = "exposure"
+Held = Mapping[str, list[OpenAmount] | Unanswered]
+"""What each merchant holds open across currencies, or why nobody knows."""
 
 
 class Declined(NamedTuple):
@@ -121,8 +123,11 @@ def case_of(
     return Case(drive, payer, payee, arriving_currency(payment, payee))
 
 
-def score_item(case: Case, held: Mapping[str, list[OpenAmount]]) -> ScoreItem:
-    """Ask risk for its decision; `held` is what merchants hold open across currencies."""
+def score_item(case: Case, held: Held) -> ScoreItem:
+    """Ask risk for its decision; `held` is what merchants hold open across currencies.
+
+    Raises Unanswered when nobody knows what this one does.
+    """
     payment = case.payment
     item: ScoreItem = {
         "payment_id": payment.uid,
@@ -138,7 +143,7 @@ def score_item(case: Case, held: Mapping[str, list[OpenAmount]]) -> ScoreItem:
     if qualified(payment.merchant, payment.destination_account) != case.payee.name:
         item["payee"] = case.payee.name
     if case.need is Need.EXPOSURE:
-        item["exposure"] = held[payment.merchant]
+        item["exposure"] = _held_by(payment.merchant, held)
     return item
 
 
@@ -164,13 +169,16 @@ def back_item(drive: Drive) -> QuoteItem:
     }
 
 
-def exposure_item(payment: Payment, held: Mapping[str, list[OpenAmount]]) -> ExposureItem:
-    """Ask risk whether a refund may go at the payment's rate, as far as limits go."""
+def exposure_item(payment: Payment, held: Held) -> ExposureItem:
+    """Ask risk whether a refund may go at the payment's rate, as far as limits go.
+
+    Raises Unanswered when nobody knows what its merchant holds open.
+    """
     return {
         "merchant": payment.merchant,
         "currency": payment.currency,
         "destination_currency": payment.destination_currency,
-        "exposure": held[payment.merchant],
+        "exposure": _held_by(payment.merchant, held),
     }
 
 
@@ -250,6 +258,13 @@ def _check_decision(risk: Mapping[str, Any]) -> None:
         raise Refusal(FailureCode.EXPOSURE_EXCEEDED, message)
     reasons = ", ".join(reason["message"] for reason in risk["reasons"])
     raise Refusal(FailureCode.RISK_DECLINED, reasons or "declined by risk")
+
+
+def _held_by(merchant: str, held: Held) -> list[OpenAmount]:
+    found = held[merchant]
+    if isinstance(found, Unanswered):
+        raise found
+    return found
 
 
 def _major(payment: Payment) -> str:

@@ -17,7 +17,7 @@ from kurs.kernel.errors import Overloaded, Problem
 from kurs.telemetry import Telemetry, Trace
 from kurs.telemetry.tracing import format_traceparent
 from payments import answers
-from payments.clients import Unanswered
+from payments.clients import OWN_DATABASE, Unanswered
 from payments.domain.beginning import Replay, Started
 from payments.domain.failure import Failure
 from payments.domain.identity import named
@@ -30,8 +30,6 @@ from payments.questions import Drive
 from payments.store import reads
 from payments.store.ops import Begin, Claim, Finish, Op, VersionConflict, Wait, keys_of
 from payments.store.writes import Written, apply
-
-_OWN_DATABASE = "database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +133,7 @@ class Records:
         await self._leave_open(
             [(d, e) for d, e in zip(drives, ends, strict=True) if isinstance(e, Unanswered)]
         )
-        return [_reply(drive.started, end) for drive, end in zip(drives, ends, strict=True)]
+        return [alone(_reply, drive.started, end) for drive, end in zip(drives, ends, strict=True)]
 
     async def _told(self, finish: Finish, written: Written | Exception) -> Answer | Exception:
         """Return what the caller is told once an outcome was written, or was not."""
@@ -143,7 +141,7 @@ class Records:
         if isinstance(written, VersionConflict):
             return await self._answer_of_another(operation)
         if isinstance(written, Problem):
-            return Unanswered(_OWN_DATABASE, written.detail)
+            return Unanswered(OWN_DATABASE, written.detail)
         if isinstance(written, Exception):
             return written
         self._metrics.finished(operation.kind, finish.before, finish.after)
@@ -156,7 +154,7 @@ class Records:
         try:
             stored = await self._database.read(lambda c: reads.find_operation(c, name))
         except Problem as problem:
-            return Unanswered(_OWN_DATABASE, problem.detail)
+            return Unanswered(OWN_DATABASE, problem.detail)
         if stored is None or stored.answer is None:
             return Unanswered("payments", "another process works on this operation")
         return stored.answer
@@ -206,7 +204,7 @@ class Records:
                     waits_for=waiting.service,
                     error=error,
                 )
-            if waiting != operation.waiting and waiting.service != _OWN_DATABASE:
+            if waiting != operation.waiting and waiting.service != OWN_DATABASE:
                 waits.append((drive, Wait(operation, waiting)))
         kept = await self._commit([wait for _, wait in waits], [d.trace for d, _ in waits])
         for (drive, wait), result in zip(waits, kept, strict=True):
