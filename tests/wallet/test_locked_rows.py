@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 from sqlalchemy import make_url
-from tests.wallet.harness import pay, wallet_app
+from tests.wallet.harness import deposit, pay, wallet_app
 
 from wallet.app import stripe_of
 
@@ -57,3 +57,20 @@ async def test_a_batch_goes_on_without_what_is_locked(
             assert {r["status"] for r in results} == {"applied"}
             if "balances" in keep:
                 assert (item["status"], item["code"]) == ("skipped", "busy")
+
+
+async def test_a_lock_of_deposits_holds_no_payment_and_blames_no_account(
+    postgres_ledger: str,
+) -> None:
+    keep = "SELECT pg_advisory_xact_lock(hashtextextended('deposits:USD', 0))"
+    async with wallet_app(postgres_ledger) as wallet:
+        await wallet.open("alice", "bob", "dora")
+        await wallet.deposit("alice", "100.00")
+        async with locked(postgres_ledger, keep):
+            for n in range(2):
+                sent = deposit(f"d{n}", "dora", "1.00", "USD")
+                answer = await wallet.post("/deposits", sent)
+                assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+            # What a deposit needs besides was not locked: a payment to the same account goes on.
+            (paid,) = await wallet.transfer(pay("t", "alice", "dora", 100))
+            assert paid["status"] == "applied"

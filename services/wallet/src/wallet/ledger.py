@@ -21,7 +21,7 @@ from wallet.domain.transfers import Kind, Outcome, Transfer
 from wallet.domain.view import is_house
 from wallet.metrics import WalletMetrics
 from wallet.store import batch
-from wallet.store.deposits import Deposited
+from wallet.store.deposits import Deposited, deposits_key
 from wallet.store.tables import STRIPES
 
 MAX_BATCH = 1_000
@@ -155,7 +155,8 @@ class Ledger:
 
 
 def _keys(submission: Submission) -> list[str]:
-    """Return what a transfer locks: itself, balances of customers, its hold, what it reverses.
+    """Return what a transfer locks: itself, the deposits of its currency if it is one, balances
+    of customers, its hold, what it reverses.
 
     Rows of the house are this process's own.
     """
@@ -164,4 +165,6 @@ def _keys(submission: Submission) -> list[str]:
     if transfer.hold is not None:
         touched.append(transfer.hold[0] + transfer.hold[1])
     named = (name for name in (transfer.hold_id, transfer.reverses) if name)
-    return [transfer.transfer_id, *touched, *named]
+    deposited = transfer.postings[1:] if transfer.kind is Kind.DEPOSIT else ()
+    coming = (deposits_key(posting.currency) for posting in deposited)
+    return [transfer.transfer_id, *coming, *touched, *named]

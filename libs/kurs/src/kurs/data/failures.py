@@ -28,7 +28,22 @@ class DatabaseUnavailable(Unavailable):
 
 
 class DatabaseBlocked(DatabaseUnavailable):
-    """Somebody else keeps locked what this needs; nothing was done, and others may go on."""
+    """Somebody else keeps locked what this needs; nothing was done, and others may go on.
+
+    `key` is what it was, where the transaction told it (LockedOut).
+    """
+
+    def __init__(self, detail: str, key: str | None = None) -> None:
+        super().__init__(detail)
+        self.key = key
+
+
+class LockedOut(Exception):
+    """Raised inside a transaction when a lock did not come, to tell whose `key` it was."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"somebody keeps {key} locked")
+        self.key = key
 
 
 class Trouble(Enum):
@@ -73,6 +88,8 @@ def trouble_of(error: BaseException) -> Trouble | None:
     """Return what an error means, None for a fault of the program."""
     if isinstance(error, RetryTransaction):
         return Trouble.CONFLICT
+    if isinstance(error, LockedOut):
+        return Trouble.BLOCKED
     if isinstance(error, PoolTimeout):
         return Trouble.FULL
     if isinstance(error, DBAPIError):
@@ -95,7 +112,8 @@ def unavailable(error: BaseException) -> DatabaseUnavailable:
     """Return what callers are told of an error that means trouble; the log has the rest."""
     match trouble_of(error):
         case Trouble.BLOCKED:
-            return DatabaseBlocked("somebody else keeps locked what this needs; repeat it")
+            key = error.key if isinstance(error, LockedOut) else None
+            return DatabaseBlocked("somebody else keeps locked what this needs; repeat it", key)
         case Trouble.FULL:
             return DatabaseUnavailable("the database has no room for this now; repeat it")
         case _:

@@ -4,7 +4,8 @@ but those that need it.
 A batch that meets a lock which does not come is halved until what needs the locked row stands
 alone. Its keys are then suspect: operations with one of them are tried apart, one by one, until one
 gets through. A key that several were locked out by is taken for the locked one, and for a moment
-what needs it is refused at once. Everything else goes on together.
+what needs it is refused at once. Everything else goes on together. Which key it was is guessed,
+except of those that tell it themselves (ToldKey).
 """
 
 import asyncio
@@ -29,6 +30,12 @@ _REST_SECONDS = 0.5
 _PROOF_SECONDS = 5.0
 """How long a key that something got through with is not taken for the locked one."""
 _FORGOTTEN_SECONDS = 30.0
+
+
+class ToldKey(str):
+    """A key of a lock that raises LockedOut when it does not come: nobody has to guess at it."""
+
+    __slots__ = ()
 
 
 class Writer(Generic[Op, Result]):
@@ -101,10 +108,14 @@ class Writer(Generic[Op, Result]):
         try:
             return await self._write(ops, None)
         except DatabaseBlocked as error:
-            if len(ops) == 1:
-                self._suspects.blame(self._keys(ops[0]))
-                return [error]
-            return await self._halved(ops)
+            self._blame(error, ops)
+            return [error] if len(ops) == 1 else await self._halved(ops)
+
+    def _blame(self, error: DatabaseBlocked, ops: Sequence[Op]) -> None:
+        if error.key is not None:
+            self._suspects.tell(error.key)
+        elif len(ops) == 1:
+            self._suspects.blame(self._keys(ops[0]))
 
     async def _halved(self, ops: Sequence[Op]) -> list[Result | Exception]:
         half = len(ops) // 2
@@ -117,9 +128,11 @@ class Writer(Generic[Op, Result]):
             return list(await self._alone(ops))
         try:
             written = list(await self._write(ops, _SHORT_SECONDS))
+        except DatabaseBlocked as error:
+            self._blame(error, ops)
+            return await self._halved(ops)
         except DatabaseUnavailable as error:
-            blocked = isinstance(error, DatabaseBlocked)
-            return await self._halved(ops) if blocked else [error] * len(ops)
+            return [error] * len(ops)
         except Exception:
             # What is wrong with one must not fail those that were tried with it.
             return await self._halved(ops)
@@ -134,7 +147,7 @@ class Writer(Generic[Op, Result]):
         try:
             written = await self._write(ops, _SHORT_SECONDS)
         except DatabaseBlocked as error:
-            self._suspects.blame(keys)
+            self._blame(error, ops)
             return [error]
         except Exception as error:
             return [error]
@@ -181,8 +194,10 @@ class _Suspects:
     def blame(self, keys: Sequence[str]) -> None:
         """Keep that an operation with these keys was locked out.
 
-        By which of them it does not say: those that something got through with are the last.
+        By which of them it does not say: those that something got through with are the last, and
+        one that tells it itself it was not.
         """
+        keys = [key for key in keys if not isinstance(key, ToldKey)]
         now = monotonic()
         self._forget(now - _FORGOTTEN_SECONDS)
         proven = now - _PROOF_SECONDS
@@ -190,6 +205,12 @@ class _Suspects:
         for key in keys[:1] if len(free) == len(keys) - 1 else keys:
             if key not in free:
                 self._blamed.setdefault(key, {})[keys[0]] = now
+
+    def tell(self, key: str) -> None:
+        """Keep that this very key was locked."""
+        now = monotonic()
+        self._forget(now - _FORGOTTEN_SECONDS)
+        self._blamed.setdefault(key, {})[key] = now
 
     def clear(self, keys: Iterable[str]) -> None:
         """Keep that an operation with these keys got through."""

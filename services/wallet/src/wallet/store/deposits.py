@@ -8,7 +8,10 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import DBAPIError
 
+from kurs.data.failures import LockedOut, Trouble, trouble_of
+from kurs.data.writer import ToldKey
 from kurs.kernel.clock import MICROS
 from kurs.kernel.ids import HOUSE_WORLD
 from wallet.domain.deposits import Ceilings, Room
@@ -16,7 +19,12 @@ from wallet.store.reports import positions, summed, whole
 from wallet.store.tables import postings
 
 _DAY = 86_400 * MICROS
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('deposits:' || :currency, 0))")
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+
+
+def deposits_key(currency: str) -> ToldKey:
+    """Return the key of the lock that deposits of a currency wait for."""
+    return ToldKey(f"deposits:{currency}")
 
 
 class _Seen(NamedTuple):
@@ -55,7 +63,13 @@ class Deposited:
     def _lock(self, connection: Connection, currencies: Collection[str]) -> None:
         if connection.dialect.name == "postgresql":
             for currency in sorted(currencies):
-                connection.execute(_LOCK, {"currency": currency})
+                key = deposits_key(currency)
+                try:
+                    connection.execute(_LOCK, {"key": str(key)})
+                except DBAPIError as error:
+                    if trouble_of(error) is not Trouble.BLOCKED:
+                        raise
+                    raise LockedOut(key) from error
 
     def _today(self, connection: Connection, currency: str, day: int) -> int:
         seen = self._seen.get(currency)
