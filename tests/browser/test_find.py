@@ -99,6 +99,20 @@ def test_what_is_filtered_is_exported(page: ConsolePage, fake: FakeServer) -> No
     assert text == b"payment_id,amount\r\nPAY-000004,7.00\r\n"
 
 
+def test_an_export_that_is_short_says_so(page: ConsolePage, fake: FakeServer) -> None:
+    page.sign_in()
+    pay(fake, 2)
+    text = 'payment_id,description\r\nPAY-000002,"two\nlines"\r\n'
+    answer = {"body": text, "headers": {"X-Kurs-Rows": "2"}, "content_type": "text/csv"}
+    page.page.route("**/payments.csv*", lambda route: route.fulfill(**answer))
+    payments = page.panel("payments")
+    with page.page.expect_download():
+        payments.get_by_role("button", name="Export as CSV").click()
+
+    place = payments.locator("[data-progress]").first
+    expect(place).to_contain_text("it is not whole, 1 of 2 lines came")
+
+
 def test_the_queue_of_reviews_has_the_oldest_first_and_the_time_that_is_left(
     page: ConsolePage, fake: FakeServer
 ) -> None:

@@ -1,14 +1,15 @@
 /*
  * Owns what may be done to a payment in its present status by this key. Nothing is done before the
- * confirmation. Each action keeps its Idempotency-Key until its outcome is known, so that doing it
- * again after a lost answer does nothing twice.
+ * confirmation. Each action keeps its Idempotency-Key until its outcome is known, also when another
+ * payment is shown meanwhile, so that doing it again after a lost answer does nothing twice.
  */
-import { isUnknown, newKey } from "./attempt.js";
+import { isUnknown, once, openRequests } from "./attempt.js";
 import { el, setText } from "./dom.js";
 import { question } from "./effects.js";
-import { amountProblem, money, subtract } from "./money.js";
+import { amountProblem, inFull, money, subtract } from "./money.js";
 
 const REFUND = { path: "refunds", name: "Refund", role: "refund", most: refundable };
+const AGAIN = "Do it again; it is never done twice.";
 const ACTIONS = {
   AUTHORIZED: [
     { path: "capture", name: "Capture", role: "pay", most: ({ amount }) => amount },
@@ -31,8 +32,8 @@ export class Actions {
   #session;
   #onDone;
   #offered = "";
-  #keys = new Map();
   #busy = false;
+  #sending = "";
 
   /**
    * `session` holds api, who, currencies and confirmation; `onDone(payment)` gets the payment that
@@ -46,7 +47,6 @@ export class Actions {
 
   clear() {
     this.#offered = "";
-    this.#keys.clear();
     this.#place.replaceChildren();
   }
 
@@ -72,11 +72,12 @@ export class Actions {
     const id = `action-${action.path}`;
     const look = { class: "short", inputmode: "decimal", autocomplete: "off", placeholder: "Amount" };
     const input = most === undefined ? undefined : el("input", { id, ...look });
-    const note = el("p", { class: "note", role: "alert" });
+    const note = el("p", { class: "note", role: "alert" }, this.#open(action, payment));
     const name = input && el("label", { for: id }, `${action.name} ${payment.currency}`);
     const all = input && allButton(most, payment.currency, input);
     const parts = [name, input, all, el("button", {}, action.name), note];
-    const form = el("form", { class: "action", novalidate: true }, ...parts);
+    const path = pathOf(action, payment);
+    const form = el("form", { class: "action", novalidate: true, "data-path": path }, ...parts);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#run({ action, payment, input, note, from: event.submitter ?? form });
@@ -87,8 +88,9 @@ export class Actions {
   async #run({ action, payment, input, note, from }) {
     const { currencies, confirmation } = this.#session;
     const { currency } = payment;
-    const body = input && { amount: input.value.trim() };
-    const wrong = input ? amountProblem(body.amount, currency, currencies.decimals(currency)) : "";
+    const decimals = currencies.decimals(currency);
+    const body = input && { amount: inFull(input.value.trim(), decimals) };
+    const wrong = input ? amountProblem(body.amount, currency, decimals) : "";
     setText(note, wrong);
     if (wrong) return input.focus();
     if (this.#busy) return;
@@ -102,30 +104,53 @@ export class Actions {
   }
 
   async #do(action, payment, body, note) {
-    const path = `/payments/${encodeURIComponent(payment.payment_id)}/${action.path}`;
+    const { api, who } = this.#session;
+    const path = pathOf(action, payment);
     const request = `${path} ${JSON.stringify(body)}`;
-    if (!this.#keys.has(request)) this.#keys.set(request, newKey());
-    const headers = { "Idempotency-Key": this.#keys.get(request) };
+    this.#sending = request;
     this.#place.setAttribute("aria-busy", "true");
     this.#place.focus();
     try {
-      const { data } = await this.#session.api.post(path, body, { headers });
-      this.#keys.delete(request);
+      const { data } = await once(who.merchant, request, (key) =>
+        api.post(path, body, { headers: { "Idempotency-Key": key } }),
+      );
       setText(note, data.failure?.message ?? "");
       // A refund answers with itself and the payment after it, every other action with the payment.
       this.#onDone(data.payment ?? data);
     } catch (error) {
-      setText(note, this.#explain(error, request));
+      // An event of this payment may have drawn the form anew meanwhile.
+      const drawn = this.#place.querySelector(`[data-path="${path}"] .note`);
+      setText(drawn ?? note, explain(error));
     } finally {
+      this.#sending = "";
       this.#place.removeAttribute("aria-busy");
     }
   }
 
-  #explain(error, request) {
-    if (isUnknown(error)) return `${error.message} Do it again; it is never done twice.`;
-    this.#keys.delete(request);
-    return error.fields?.[0]?.message ?? error.message;
+  /** What was sent for this payment before, also from another page, and has no known outcome. */
+  #open(action, payment) {
+    const beginning = `${pathOf(action, payment)} `;
+    const all = openRequests(this.#session.who.merchant, beginning);
+    const sent = all.filter((request) => request !== this.#sending);
+    if (!sent.length) return "";
+    const sums = sent.map((request) => bodyOf(request, beginning)?.amount).filter(Boolean);
+    const of = sums.map((amount) => ` of ${money(amount, payment.currency)}`).join(" and");
+    return `${action.name}${of} was sent, and no answer came. ${AGAIN}`;
   }
+}
+
+function pathOf({ path }, { payment_id: id }) {
+  return `/payments/${encodeURIComponent(id)}/${path}`;
+}
+
+function bodyOf(request, beginning) {
+  const text = request.slice(beginning.length);
+  return text === "undefined" ? undefined : JSON.parse(text);
+}
+
+function explain(error) {
+  if (isUnknown(error)) return `${error.message} ${AGAIN}`;
+  return error.fields?.[0]?.message ?? error.message;
 }
 
 /** What is left can be filled in, and never stands there by itself. */

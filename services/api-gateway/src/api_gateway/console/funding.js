@@ -1,7 +1,7 @@
 /* Owns opening an account and paying into it from outside, so that a first payment can be tried. */
-import { isUnknown, newKey } from "./attempt.js";
+import { once } from "./attempt.js";
 import { el, setText } from "./dom.js";
-import { amountProblem, money } from "./money.js";
+import { amountProblem, inFull, money } from "./money.js";
 
 export class Funding {
   #place;
@@ -41,22 +41,19 @@ export class Funding {
       el("label", { for: "deposit-currency", class: "sr-only" }, "Currency"),
       currency,
     ];
-    let deposit = newKey();
-    const { api, currencies, confirmation } = this.#session;
+    const { api, currencies, confirmation, who } = this.#session;
     const send = async (from) => {
       const code = currency.value.trim().toUpperCase();
-      const sum = { currency: code, amount: amount.value.trim() };
-      const wrong = amountProblem(sum.amount, code, currencies.decimals(code));
+      const decimals = currencies.decimals(code);
+      const sum = { currency: code, amount: inFull(amount.value.trim(), decimals) };
+      const wrong = amountProblem(sum.amount, code, decimals);
       if (wrong) throw new Error(wrong);
       if ((await confirmation.ask({ ...depositQuestion(id, sum), from })) !== "done") return;
-      try {
-        await api.post("/deposits", { deposit_id: deposit, account_id: id, ...sum });
-      } catch (error) {
-        // The id stays with a deposit that may have been made; a refused one gets a new id.
-        if (!isUnknown(error)) deposit = newKey();
-        throw error;
-      }
-      deposit = newKey();
+      const body = { account_id: id, ...sum };
+      // The id stays with a deposit that may have been made; a refused one gets a new id.
+      await once(who.merchant, `/deposits ${JSON.stringify(body)}`, (key) =>
+        api.post("/deposits", { deposit_id: key, ...body }),
+      );
       amount.value = "";
     };
     this.#draw({ what: "Deposit", fields, send, id });

@@ -80,6 +80,14 @@ export function amountProblem(text, currency, places) {
   return "";
 }
 
+/** A typed amount with all of the currency's decimals: "10" and "10.00" are one sum. */
+export function inFull(text, places) {
+  if (places === undefined || !/^\d+(\.\d+)?$/.test(text)) return text;
+  const written = fraction(text).replace(/0+$/, "").padEnd(places, "0");
+  const whole = text.split(".")[0].replace(/^0+(?=\d)/, "");
+  return written ? `${whole}.${written}` : whole;
+}
+
 function fraction(text) {
   return text.split(".")[1] ?? "";
 }

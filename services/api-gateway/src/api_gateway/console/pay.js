@@ -20,7 +20,7 @@ export class Pay {
   #busy = false;
 
   /**
-   * `session` holds api, currencies and confirmation; `onOpen(paymentId)` runs when the details of
+   * `session` holds api, who, currencies and confirmation; `onOpen(paymentId)` runs when the details of
    * the payment made are asked for.
    */
   constructor(panel, session, { onOpen }) {
@@ -93,15 +93,16 @@ export class Pay {
   }
 
   async #try() {
-    const { key, body } = this.#attempt;
-    keep(this.#attempt);
+    const { key, body, tried: again } = this.#attempt;
+    this.#attempt.tried = true;
+    keep(this.#session.who.merchant, this.#attempt);
     this.#wait(body);
     try {
       const headers = { "Idempotency-Key": key };
       const { data } = await this.#session.api.post("/payments", body, { headers });
       this.#finish(data);
     } catch (error) {
-      if (!isUnknown(error)) throw error;
+      if (!isUnknown(error, again)) throw error;
       setText(this.alert, `${error.message} ${UNKNOWN}`);
     }
   }
@@ -113,8 +114,7 @@ export class Pay {
   }
 
   #finish(payment) {
-    forget();
-    this.#attempt = null;
+    this.#drop();
     this.fields.reset();
     this.#show(this.result);
     showReceipt(this.result, payment, this.#session.api, {
@@ -125,8 +125,7 @@ export class Pay {
 
   /** Nothing was done: the form comes back as it was, with what is wrong at its fields. */
   #refused(error) {
-    forget();
-    this.#attempt = null;
+    this.#drop();
     this.#show(this.form);
     const fields = error instanceof ApiError ? error.fields : [];
     const elsewhere = this.fields.show(fields);
@@ -135,19 +134,23 @@ export class Pay {
   }
 
   #resume() {
-    this.#attempt = unfinished();
+    this.#attempt = unfinished(this.#session.who.merchant);
     if (!this.#attempt) return;
     this.#wait(this.#attempt.body);
     setText(this.alert, `The page was left before the answer came. ${UNKNOWN}`);
   }
 
   #anew() {
-    forget();
-    this.#attempt = null;
+    this.#drop();
     setText(this.alert, "");
     this.fields.reset();
     this.#show(this.form);
     this.form.elements.source_account.focus();
+  }
+
+  #drop() {
+    forget(this.#session.who.merchant);
+    this.#attempt = null;
   }
 
   async #during(work, onError) {

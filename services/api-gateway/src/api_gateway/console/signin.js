@@ -1,6 +1,5 @@
 /* Owns signing in: the key lives in sessionStorage of this tab, never in an address or a cookie. */
 import { Api, ApiError } from "./api.js";
-import { forget } from "./attempt.js";
 import { find, setText } from "./dom.js";
 
 const STORED = "kurs.key";
@@ -28,7 +27,6 @@ export async function signIn(page) {
       input.setAttribute("aria-invalid", String(Boolean(problem)));
       setText(alert, problem ?? "");
       if (problem) return input.select();
-      forget();
       sessionStorage.setItem(STORED, key);
       page.hidden = true;
       input.value = "";
@@ -37,11 +35,13 @@ export async function signIn(page) {
   });
 }
 
-/** Starts over; a reload leaves nothing of the session in memory. */
+/**
+ * Starts over; a reload leaves nothing of the session in memory. What was sent and has no known
+ * outcome stays in the tab for its merchant's next key.
+ */
 export function signOut(notice = "") {
   sessionStorage.removeItem(STORED);
   if (notice) sessionStorage.setItem(NOTICE, notice);
-  else forget();
   location.reload();
 }
 
