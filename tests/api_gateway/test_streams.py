@@ -214,3 +214,29 @@ async def test_streams_have_a_limit_of_their_own(make_gateway: MakeGateway) -> N
 async def _until_streams(gateway: Gateway, number: int) -> None:
     read = gateway.telemetry.registry.get_sample_value
     await until(lambda: read("kurs_gateway_streams") == number)
+
+
+async def test_a_merchant_exports_two_lists_at_once_and_follows_events_meanwhile(
+    gateway: Gateway,
+) -> None:
+    source = _source(gateway)
+
+    async def export(answered: asyncio.Queue[int]) -> None:
+        named = CIMultiDict({"Authorization": f"Bearer {gateway.key}"})
+        request = Request("GET", f"{GATEWAY}/payments.csv", named)
+        async with gateway.transport.stream(request) as answer:
+            answered.put_nowait(answer.status)
+            await asyncio.Event().wait()
+
+    answered: asyncio.Queue[int] = asyncio.Queue()
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(export(answered)) for _ in range(2)]
+        assert [await answered.get(), await answered.get()] == [200, 200]
+        refused = await gateway.get("/payments.csv")
+        problem(refused, 429, "share_used")
+        assert refused.headers["Retry-After"] == "1"
+        async with _stream(gateway) as events:
+            assert events.status == 200
+        for each in running:
+            each.cancel()
+    assert source.opened == 3

@@ -21,6 +21,7 @@ from payments.domain.failure import Failure
 from payments.domain.moves import Status
 from payments.domain.payment import Payment
 from payments.migrations import VERSIONS
+from payments.store import lists
 from payments.store.lists import Cut, Filter, list_payments
 from payments.store.rows import payment_values
 from payments.store.tables import PAYMENT_COLUMNS, payments
@@ -139,6 +140,18 @@ async def test_an_export_has_every_line_and_no_formula(gateway: JoinedGateway) -
     assert (lines[1]["amount"], lines[1]["description"]) == ("12.50", "Red SHOES, size 42")
     assert lines[-1]["description"] == "'" + evil["description"]
     assert lines[0]["failure_code"] == ""
+
+
+async def test_the_head_of_an_export_counts_nothing(
+    gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[object] = []
+    monkeypatch.setattr(lists, "count_payments", lambda *given, **_: counted.append(given))
+    answer = await gateway.call("HEAD", "/payments.csv?account=bob")
+
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert counted == []
 
 
 PLANS: dict[str, dict[str, Any]] = {

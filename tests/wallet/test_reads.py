@@ -3,9 +3,12 @@
 import csv
 import io
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from tests.wallet.harness import WalletApp, fx, open_as_before, pay, wallet_app
+
+from wallet.store import lists
 
 
 async def test_entries_come_newest_first_page_by_page(wallet: WalletApp) -> None:
@@ -90,6 +93,37 @@ async def test_a_statement_has_what_happened_in_its_period(wallet: WalletApp) ->
     ]  # fmt: skip
     absent = await wallet.get("/accounts/alice/statement.csv", merchant="rival")
     assert absent.status_code == 404
+
+
+async def test_a_statement_of_any_day_begins_there_with_the_balance_of_it(
+    wallet: WalletApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = []
+    read = lists.entries
+
+    def entries(*given: Any, **asked: Any) -> lists.Entries:
+        found = read(*given, **asked)
+        pages.append(len(found.items))
+        return found
+
+    monkeypatch.setattr(lists, "entries", entries)
+    for day in range(8):
+        await wallet.transfer(
+            *[pay(f"t{day}-{i}", "alice", "bob", 1_00) for i in range(2)],
+            fx(f"x{day}", "bob", "alice", 10),
+        )
+        wallet.clock.advance(seconds=86_400)
+    whole = csv.DictReader((await wallet.get("/accounts/alice/statement.csv")).text.splitlines())
+    every = list(whole)
+    for day in range(1, 9):
+        end = f"2026-01-0{day}T12:00:00Z"
+        pages.clear()
+        answer = await wallet.get(f"/accounts/alice/statement.csv?created_before={end}")
+        until = list(csv.DictReader(answer.text.splitlines()))
+        assert until == [each for each in every if each["created_at"] < end]
+        assert pages == [len(until)]
+    answer = await wallet.get("/accounts/alice/statement.csv?created_before=2025-01-01T00:00:00Z")
+    assert answer.text.count("\n") == 1
 
 
 async def test_accounts_are_listed_by_name_with_what_they_hold(wallet: WalletApp) -> None:

@@ -26,6 +26,8 @@ from kurs.kernel.batching import BatchMetrics
 from kurs.kernel.clock import Clock
 from kurs.service import Joined, Service
 
+_EXPORTS_PER_MERCHANT = 2
+
 
 def create_app(settings: GatewaySettings, **joined: Unpack[Joined]) -> FastAPI:
     """Return the app; it is ready once a keys file was read, whatever the services do.
@@ -151,5 +153,6 @@ def _gate(settings: GatewaySettings, keys: KeyStore, clock: Clock) -> Gate:
         streams=Shares(
             settings.max_streams, "event streams", most=settings.max_streams_per_merchant
         ),
+        exports=Shares(settings.max_streams, "exports", most=_EXPORTS_PER_MERCHANT),
         pace=Pace(settings.free_refusals),
     )

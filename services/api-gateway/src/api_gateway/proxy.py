@@ -49,6 +49,7 @@ from kurs.edges.table import GATEWAY
 from kurs.kernel.errors import IdempotencyKeyNotTaken, Internal, Overloaded, Problem, Unavailable
 from kurs.telemetry import carry_merchant
 from kurs.telemetry.middleware import PROBES, route_template
+from kurs.web.csv_stream import BARE_HEADER
 
 _LOOK_SECONDS = 0.25
 _PAY = "/payments"
@@ -65,6 +66,7 @@ class Gate:
     memory: Shares
     requests: Shares
     streams: Shares
+    exports: Shares
     pace: Pace
 
 
@@ -149,7 +151,9 @@ class Proxy:
         if route.service == GATEWAY:
             await self._own_answer(exchange, head)
         elif route.streams:
-            with gate.streams.borrow(key.merchant):
+            # Exports read much; of events nearly all that a stream does is to wait.
+            exports = int(route.exports)
+            with gate.streams.borrow(key.merchant), gate.exports.borrow(key.merchant, exports):
                 await self._stream(exchange, head, route, key)
         else:
             with gate.memory.borrow(key.merchant, 0) as memory:
@@ -194,6 +198,8 @@ class Proxy:
 
         if self._draining():
             raise Unavailable("this replica is ending: open it again", headers={"Retry-After": "1"})
+        if exchange.asks_head:
+            head.passed_on[BARE_HEADER] = "head"
         opened = self._upstreams.stream(route.service, exchange.target(), head.passed_on)
         async with opened as answer:
             if exchange.asks_head:

@@ -5,6 +5,7 @@ from typing import Any, Unpack
 from fastapi import FastAPI
 
 from kurs.data.database import Database
+from kurs.data.long_reads import LongReads
 from kurs.kernel.batching import BatchMetrics
 from kurs.quotes.token import QuoteVerifier
 from kurs.service import Joined, Service
@@ -88,7 +89,7 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     service.add(BatchPaying(payments, service.telemetry))
     service.beat("sweep", sweeper.sweep, seconds=settings.sweep_seconds)
     _add_comparisons(service, database, dependencies.accounts, metrics)
-    service.add(PaymentReads(database))
+    service.add(PaymentReads(database, LongReads(database)))
     service.add(_explanations(service, database, dependencies.accounts))
     app = service.app(routes, read_routes, service_routes)
     app.webhooks.include_router(webhooks())

@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from kurs.data.database import Database
+from kurs.data.long_reads import LongReads
 from kurs.kernel.caller import Caller
 from payments.domain.operation import Operation
 from payments.errors import PaymentNotFound
@@ -19,14 +21,15 @@ class PaymentReads:
     """What the routes that read call."""
 
     database: Database
+    long_reads: LongReads
 
     async def list(self, wanted: lists.Filter, cut: lists.Cut) -> lists.Page:
         """Return a page of payments."""
         return await self.database.read(lambda c: lists.list_payments(c, wanted, cut))
 
     async def count(self, wanted: lists.Filter) -> int:
-        """Return how many payments the list has."""
-        return await self.database.read(lambda c: lists.count_payments(c, wanted))
+        """Return how many payments the list has; raises Overloaded when too many are counted."""
+        return await self.long_reads.begin(lambda c: lists.count_payments(c, wanted))
 
     async def all(
         self, wanted: lists.Filter, *, oldest_first: bool
@@ -34,7 +37,7 @@ class PaymentReads:
         """Yield the payments of a list, some at a time, each read for itself."""
         cut = lists.Cut(limit=_EXPORTED_AT_ONCE, oldest_first=oldest_first)
         while True:
-            page = await self.list(wanted, cut)
+            page = await self.long_reads.go_on(partial(lists.list_payments, wanted=wanted, cut=cut))
             yield page.items
             if page.end is None:
                 return

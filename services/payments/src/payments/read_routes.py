@@ -7,10 +7,16 @@ from fastapi import Path, Query, Response
 
 from kurs.kernel.accounts import shown
 from kurs.kernel.caller import Caller, CallerDep, MerchantRequired
-from kurs.kernel.errors import CursorInvalid, FieldError, Unprocessable, problem_responses
+from kurs.kernel.errors import (
+    CursorInvalid,
+    FieldError,
+    Overloaded,
+    Unprocessable,
+    problem_responses,
+)
 from kurs.kernel.ids import PaymentId
 from kurs.kernel.validation import read_amount
-from kurs.web.csv_stream import DOCUMENTED, csv_answer
+from kurs.web.csv_stream import DOCUMENTED, Bare, csv_answer
 from kurs.web.parts import from_app
 from kurs.web.routing import router
 from payments.answers import payment_answer
@@ -55,10 +61,13 @@ async def list_payments(
     "/payments.csv",
     summary="Export payments as CSV",
     response_class=Response,
-    responses=DOCUMENTED,
+    responses={**DOCUMENTED, **problem_responses(Overloaded)},
 )
 async def export_payments(
-    caller: CallerDep, reads: Reads, query: Annotated[PaymentFilter, Query()]
+    caller: CallerDep,
+    reads: Reads,
+    query: Annotated[PaymentFilter, Query()],
+    bare: Bare = None,
 ) -> Response:
     """Export the whole list as CSV, as it is read; a text that begins like a formula gets a `'`."""
     wanted = _filter(caller, query)
@@ -67,7 +76,8 @@ async def export_payments(
         async for found in reads.all(wanted, oldest_first=query.order == "oldest"):
             yield [csv_row(each) for each in found]
 
-    return csv_answer("payments", COLUMNS, pages(), rows=await reads.count(wanted))
+    rows = None if bare else await reads.count(wanted)
+    return csv_answer("payments", COLUMNS, pages(), rows=rows)
 
 
 @read_routes.get(

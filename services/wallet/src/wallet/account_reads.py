@@ -1,20 +1,28 @@
 """The use cases that list: a merchant's accounts, the entries of one, and its statement."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sqlalchemy import Connection
+
+from kurs.data.database import Work
+from kurs.data.long_reads import LongReads
 from kurs.kernel.accounts import bare, shown
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import MICROS
 from wallet.service import WalletService
 from wallet.store import lists
 from wallet.store.accounts import Account, payee_ids
+from wallet.store.places import place_of, posted_before
 from wallet.store.reports import Position
 
 _EXPORTED_AT_ONCE = 500
 # Entries are numbered as they are committed; clocks of replicas differ by less.
 _OUT_OF_ORDER = 300 * MICROS
+
+
+_Read = Callable[[Work[lists.Entries]], Awaitable[lists.Entries]]
 
 
 class Listed(NamedTuple):
@@ -48,6 +56,7 @@ class AccountReads:
     """What the routes that list accounts and entries call."""
 
     wallet: WalletService
+    long_reads: LongReads
 
     async def accounts(
         self, caller: Caller, *, prefix: str, after: str | None, limit: int
@@ -69,33 +78,35 @@ class AccountReads:
     ) -> tuple[list[Line], Behind | None]:
         """Return a page of entries, newest first, and where it ends; raises AccountNotFound."""
         account = await self.wallet.account(caller, account_id)
-        return await self._page(caller, account, after, limit)
+        return await self._page(caller, account, after, limit, read=self.wallet.database.read)
 
     async def statement(
         self, caller: Caller, account_id: str, since: int | None, until: int | None
     ) -> AsyncIterator[Sequence[Line]]:
         """Return the entries of a period (microseconds), newest first, some at a time.
 
-        Raises AccountNotFound at once.
+        Raises AccountNotFound at once, and Overloaded when too many are under way.
         """
         account = await self.wallet.account(caller, account_id)
-        return self._statement(caller, account, since or 0, until or 2**63)
+        start = await self.long_reads.begin(lambda c: _start(c, account, until))
+        return self._statement(caller, account, start, since or 0, until or 2**63)
 
     async def _statement(
-        self, caller: Caller, account: Account, since: int, until: int
+        self, caller: Caller, account: Account, behind: Behind | None, since: int, until: int
     ) -> AsyncIterator[Sequence[Line]]:
-        behind: Behind | None = None
         while True:
-            page, behind = await self._page(caller, account, behind, _EXPORTED_AT_ONCE)
+            page, behind = await self._page(
+                caller, account, behind, _EXPORTED_AT_ONCE, read=self.long_reads.go_on
+            )
             yield [line for line in page if since <= line.entry.created_at < until]
             if behind is None or page[-1].entry.created_at < since - _OUT_OF_ORDER:
                 return
 
     async def _page(
-        self, caller: Caller, account: Account, after: Behind | None, limit: int
+        self, caller: Caller, account: Account, after: Behind | None, limit: int, *, read: _Read
     ) -> tuple[list[Line], Behind | None]:
         stored = account.account_id
-        found = await self.wallet.database.read(
+        found = await read(
             lambda c: lists.entries(
                 c,
                 stored,
@@ -135,6 +146,17 @@ class AccountReads:
             return public.get(account.account_id)
 
         return {account.account_id: name(account) for account in parties}
+
+
+def _start(connection: Connection, account: Account, until: int | None) -> Behind | None:
+    """Return where a statement that ends at `until` begins; None where the newest entry is."""
+    if until is None:
+        return None
+    place = place_of(connection, account.account_id, until + _OUT_OF_ORDER)
+    if place is None:
+        return None
+    house = account.kind == "house"
+    return Behind(place, None if house else posted_before(connection, account.account_id, place))
 
 
 def _other(entry: lists.Entry, own: str, names: Mapping[str, str | None]) -> str | None:

@@ -6,6 +6,7 @@ from typing import Unpack
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
+from kurs.data.long_reads import LongReads
 from kurs.kernel.batching import BatchMetrics
 from kurs.quotes.token import QuoteVerifier
 from kurs.service import Joined, Service
@@ -67,7 +68,7 @@ def create_app(settings: WalletSettings, **joined: Unpack[Joined]) -> FastAPI:
     _add_heartbeats(service, wallet, heads, metrics)
     service.add(BatchTransfers(ledger, directory, quotes))
     service.add(LedgerReads(database))
-    service.add(AccountReads(wallet))
+    service.add(AccountReads(wallet, LongReads(wallet.database)))
     return service.app(routes, service_routes)
 
 

@@ -11,6 +11,7 @@ from kurs.kernel.errors import (
     FieldError,
     Forbidden,
     IdempotencyKeyNotTaken,
+    Overloaded,
     Unavailable,
     problem_responses,
 )
@@ -122,7 +123,7 @@ async def entries(
     "/accounts/{account_id}/statement.csv",
     summary="Export a statement of an account",
     response_class=Response,
-    responses={**DOCUMENTED, **problem_responses(AccountNotFound)},
+    responses={**DOCUMENTED, **problem_responses(AccountNotFound, Overloaded)},
 )
 async def statement(
     account_id: AccountPath,

@@ -55,6 +55,11 @@ class PublicRoute:
     streams: bool = False
 
     @property
+    def exports(self) -> bool:
+        """Whether it answers with a whole list, which is much work."""
+        return self.template.endswith(".csv")
+
+    @property
     def takes_key(self) -> bool:
         """Whether an Idempotency-Key has a meaning, or may come without one as on any GET."""
         return self.method != "POST" or self.template in _WITH_KEY or self.service == PAYMENTS

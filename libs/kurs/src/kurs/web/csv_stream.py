@@ -3,8 +3,9 @@
 import csv
 import io
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any, Final
 
+from fastapi import Header
 from fastapi.responses import StreamingResponse
 
 ROWS_HEADER = "x-kurs-rows"
@@ -12,7 +13,11 @@ ROWS_HEADER = "x-kurs-rows"
 
 What happens meanwhile may add a few.
 """
+BARE_HEADER: Final = "X-Kurs-Bare"
+"""With it a request wants the head alone of an answer, so that nothing is counted for it."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+Bare = Annotated[str | None, Header(alias=BARE_HEADER, include_in_schema=False)]
 
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
     200: {
