@@ -6,21 +6,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from tests.payments.harness import BODY, gateway_over
-from tests.payments.test_waves import CALLER, DONE, OPEN, pay, statuses, together
+from tests.payments.test_waves import CALLER, DONE, OPEN, asked, pay, statuses, to, together
 
 from kurs.data.database import Database
 from kurs.data.failures import DatabaseBlocked
+from kurs.kernel.batching import settled
 from kurs.kernel.caller import Caller
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
-from kurs_testing.joined import FX, RISK, JoinedGateway
+from kurs_testing.joined import FX, RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.domain.moves import Kind
 from payments.exposure import Exposure
 from payments.service import PaymentService
 from payments.sweeper import Sweeper
 
-OVERRIDES = {"payments": {"sweep_seconds": 3600.0, "payment_seconds": 2.0}}
+OVERRIDES = {"payments": {"sweep_seconds": 3600.0, "payment_seconds": 3.0}}
 OTHER = Caller("other", "key")
 THEIRS = {"source_account": "here", "destination_account": "there"}
 
@@ -103,3 +104,32 @@ async def test_a_merchant_whose_sums_take_too_long_waits_alone(
         ours = act(kind, CALLER, "to-indonesia", amount=10, key="r")
 
     assert statuses(await together(theirs, ours)) == [OPEN, DONE]
+
+
+async def test_who_pays_an_account_that_is_looked_up_does_not_wait_for_the_others(
+    gateway: JoinedGateway,
+) -> None:
+    await gateway.open_and_fund("carol")
+    gateway.transport.requests.clear()
+    orders = [asked(gateway, "known"), asked(gateway, "stranger", destination_account="carol")]
+    gateway.transport.inject(WALLET, FaultKind.HANG, times=1, matches=to("/transfers/batch"))
+
+    pays = part(gateway.apps["payments"], PaymentService).pay
+    replies = await settled(await pays(orders))
+
+    assert statuses(replies) == [OPEN, DONE]
+
+
+async def test_a_hold_that_cannot_be_read_keeps_no_other_from_its_end(
+    gateway: JoinedGateway,
+) -> None:
+    for name in ("bad", "good"):
+        body = {**BODY, "payment_id": name, "amount": "1.00", "capture": "manual"}
+        assert (await gateway.call("POST", "/payments", body)).status == DONE
+    failure = '{"kind": 1}'
+    await store(gateway, f"UPDATE payments SET failure = '{failure}' WHERE payment_id = 'bad'")
+
+    for _ in range(2):
+        await sweep(gateway, seconds=8 * 24 * 3600)
+
+    assert await status(gateway, "good") == "EXPIRED"

@@ -10,7 +10,7 @@ import pytest
 from tests.payments.harness import BODY, gateway_over
 
 from kurs.calls import Deadline, current_deadline
-from kurs.kernel.batching import settled
+from kurs.kernel.batching import DeadlineExceeded, settled
 from kurs.kernel.caller import Caller
 from kurs.telemetry import Trace
 from kurs_testing.asgi import FaultKind
@@ -199,12 +199,23 @@ def deadline(seconds: float) -> Iterator[None]:
         current_deadline.reset(token)
 
 
-@pytest.mark.parametrize("seconds", [-1, 0.1], ids=["over", "ends on the way"])
-async def test_one_whose_time_is_over_is_open_and_the_others_are_not(
-    gateway: JoinedGateway, seconds: float
+async def test_one_whose_time_is_over_before_its_wave_is_not_begun(
+    gateway: JoinedGateway,
 ) -> None:
-    gateway.transport.inject(RISK, FaultKind.DELAY, seconds=0.2, matches=to("/score/batch"))
-    with deadline(seconds):
+    with deadline(-1):
+        late = asyncio.create_task(pay(gateway, "late"))
+    replies = await together(late, pay(gateway, "p"))
+
+    assert statuses(replies) == [DeadlineExceeded, DONE]
+    assert (await gateway.call("GET", "/payments/late")).status == 404
+    assert statuses([await pay(gateway, "late")]) == [DONE]
+
+
+async def test_one_whose_time_ends_on_the_way_is_open_and_the_others_are_not(
+    gateway: JoinedGateway,
+) -> None:
+    gateway.transport.inject(RISK, FaultKind.DELAY, seconds=0.4, matches=to("/score/batch"))
+    with deadline(0.2):
         late = asyncio.create_task(pay(gateway, "late"))
     replies = await together(late, pay(gateway, "p"))
 

@@ -14,7 +14,7 @@ from kurs.contracts.payments import ANSWERED, PayItem, PayResult
 from kurs.kernel.batching import Outcome, alone, settled
 from kurs.kernel.caller import caller_of
 from kurs.kernel.decoder import decode
-from kurs.kernel.errors import PROBLEM_MEDIA_TYPE, Internal, Overloaded, Problem
+from kurs.kernel.errors import PROBLEM_MEDIA_TYPE, Internal, Problem
 from kurs.kernel.validation import validate
 from kurs.telemetry import Telemetry, Trace, extract, with_baggage
 from payments.orders import Asked, checked_key
@@ -67,10 +67,7 @@ class BatchPaying:
             for i, item in enumerate(items)
         ]
         paying = [each for each in asked if isinstance(each, Asked)]
-        try:
-            replies = iter(await self._service.pay(paying) if paying else ())
-        except Overloaded as error:
-            replies = iter([error] * len(paying))
+        replies = iter(await self._service.pay(paying) if paying else ())
         return [next(replies) if isinstance(each, Asked) else each for each in asked]
 
     def _asked(self, item: PayItem, span: Span, request_id: str) -> Asked:

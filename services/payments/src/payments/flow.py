@@ -9,7 +9,14 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kurs.kernel.batching import PATIENCE_SECONDS, Batcher, BatchMetrics, Outcome, alone
+from kurs.kernel.batching import (
+    PATIENCE_SECONDS,
+    Batcher,
+    BatchMetrics,
+    DeadlineExceeded,
+    Outcome,
+    alone,
+)
 from kurs.kernel.clock import monotonic
 from payments.assessment import Assessed, Assessor, Dependencies
 from payments.clients import Question
@@ -21,6 +28,7 @@ from payments.steps import Steps, Transfer
 _LARGEST_WAVE = 200
 _LANES = 32
 """Waves under way, where some take long."""
+_TOO_LATE = "the deadline passed while the request waited, and nothing was begun; repeat it"
 
 
 class Flow:
@@ -70,7 +78,7 @@ class Flow:
 
     async def _carry_out(self, orders: Sequence[Order]) -> list[Outcome[Reply]]:
         """Take one wave from claim to answers."""
-        begun = await self._records.begin(orders)
+        begun = await self._begin(orders)
         drives = [
             Drive(each, order.deadline, order.trace)
             for order, each in zip(orders, begun, strict=True)
@@ -78,6 +86,18 @@ class Flow:
         ]
         driven = iter(await self.drive(drives))
         return [next(driven) if isinstance(each, Started) else each for each in begun]
+
+    async def _begin(self, orders: Sequence[Order]) -> list[Started | Reply | Exception]:
+        """Begin those that somebody still waits for; of the others nothing is done."""
+        now = monotonic()
+        timely = [order for order in orders if order.deadline.expires_at > now]
+        begun = iter(await self._records.begin(timely))
+        return [
+            next(begun)
+            if order.deadline.expires_at > now
+            else DeadlineExceeded(_TOO_LATE, headers={"retry-after": "1"})
+            for order in orders
+        ]
 
     async def drive(self, drives: Sequence[Drive]) -> list[Outcome[Reply]]:
         """Take operations that have begun to their answers, in order, as `carry_out` does."""

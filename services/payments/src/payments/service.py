@@ -8,7 +8,7 @@ from kurs.data.database import Database
 from kurs.kernel.batching import Outcome, alone, settled
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import MICROS, Clock
-from kurs.kernel.errors import Problem, Unavailable
+from kurs.kernel.errors import Overloaded, Problem, Unavailable
 from kurs.telemetry import Telemetry, Trace, inject
 from kurs.telemetry.audit_log import audit
 from payments.accounts import Account, AccountDirectory, Named
@@ -61,17 +61,24 @@ class PaymentService:
         """Make payments once, however often they are asked for; return their answers, in order.
 
         In place of one is the Problem that says why there is none, and a future where it comes
-        later than the others. Raises Overloaded when too many wait, and nothing has begun.
+        later than the others.
         """
-        orders = [alone(self._order, each) for each in asked]
-        known = [order for order in orders if isinstance(order, Order)]
-        replies = iter(await self._flow.carry_out(known) if known else ())
-        return [
-            next(replies)
-            if isinstance(order, Order)
-            else order or asyncio.ensure_future(self._pay_strangers(each))
-            for each, order in zip(asked, orders, strict=True)
+        found = [alone(self._order, each) for each in asked]
+        # Accounts are looked up at once, and not only when the others have been paid.
+        orders = [
+            order or asyncio.ensure_future(self._pay_strangers(each))
+            for each, order in zip(asked, found, strict=True)
         ]
+        known = [order for order in orders if isinstance(order, Order)]
+        replies = iter(await self._carry_out_known(known))
+        return [next(replies) if isinstance(order, Order) else order for order in orders]
+
+    async def _carry_out_known(self, orders: Sequence[Order]) -> Sequence[Outcome[Reply]]:
+        try:
+            return await self._flow.carry_out(orders) if orders else ()
+        except Overloaded as error:
+            # Others that were asked for with them are under way.
+            return [error] * len(orders)
 
     def _order(self, asked: Asked) -> Order | None:
         """Return what is to be done; None where accounts are to be looked up first.

@@ -45,10 +45,18 @@ class Sweeper:
         self._log = telemetry.logger
         self._tracer = telemetry.tracer
         self._clock = clock
+        self._unreadable: frozenset[str] = frozenset()
 
     async def sweep(self) -> int:
         """Finish what is overdue; return how many operations were taken over."""
         now = self._clock.now()
+        try:
+            return await self._finish(now)
+        finally:
+            # What cannot be finished is to be seen all the more.
+            await self._report(now)
+
+    async def _finish(self, now: int) -> int:
         taken = await self._database.write(lambda c: leases.take_over(c, self._terms(now)))
         for name in taken.set_aside:
             self._log.error("operation set aside", **named(name), hint=_HINT)
@@ -56,8 +64,8 @@ class Sweeper:
         if excused:
             await self._database.write(lambda c: leases.excuse(c, excused))
         overdue = await self._database.read(lambda c: reads.overdue_holds(c, now, _BATCH))
-        await self._expire(overdue)
-        await self._report(now)
+        self._tell_unreadable(overdue.unreadable)
+        await self._expire(overdue.payments)
         return len(taken.started)
 
     def _terms(self, now: int) -> leases.Terms:
@@ -107,6 +115,13 @@ class Sweeper:
                     )
             elif isinstance(result, Exception):
                 self._failed(operation_id(Kind.EXPIRE, payment), result)
+
+    def _tell_unreadable(self, uids: Sequence[str]) -> None:
+        """Say once which holds cannot be released by this release."""
+        for uid in uids:
+            if uid not in self._unreadable:
+                self._log.error("hold cannot be read", payment=uid)
+        self._unreadable = frozenset(uids)
 
     def _failed(self, name: str, error: Exception) -> None:
         self._metrics.swept.labels("failed").inc()

@@ -4,9 +4,9 @@ A failed attempt is counted when it begins and given back when it turns out to h
 of the operation, so that one which kills its process is counted too.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select, update
 
@@ -16,10 +16,9 @@ from payments.domain.beginning import InProgress, Started
 from payments.domain.moves import may_begin
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
-from payments.store.rows import Row, read_operation, read_payment
+from payments.store.rows import read_operation, read_payment, readable
 from payments.store.tables import operations, payments
 
-Read = TypeVar("Read")
 _PENDING = operations.c.lease_until.is_not(None)
 _ASIDE = operations.c.set_aside_at.is_not(None)
 
@@ -79,14 +78,14 @@ def take_over(connection: Connection, terms: Terms) -> Taken:
     # One that somebody keeps locked must not hold up all that are due with it.
     due = for_update(connection, due, skip_locked=True)
     rows = {row["operation_id"]: row for row in connection.execute(due).mappings()}
-    found, unreadable = _readable(read_operation, rows)
+    found, unreadable = readable(read_operation, rows)
     if not rows:
         return Taken([], [])
     # A payment that is locked is being finished, or taken over, by somebody else just now.
     uids = [op.uid for op in found.values()]
     idle = select(payments).where(is_any_of(connection, payments.c.uid, uids))
     locked = connection.execute(for_update(connection, idle, skip_locked=True)).mappings()
-    free, broken = _readable(read_payment, {row["uid"]: row for row in locked})
+    free, broken = readable(read_payment, {row["uid"]: row for row in locked})
     unreadable += [
         name
         for name, op in found.items()
@@ -184,16 +183,3 @@ def _set_aside(connection: Connection, operation_ids: Sequence[str], terms: Term
     since = func.coalesce(operations.c.set_aside_at, terms.now)
     rest = update(operations).where(theirs, _PENDING)
     connection.execute(rest.values(lease_until=terms.rest_until, set_aside_at=since))
-
-
-def _readable(
-    read: Callable[[Row], Read], rows: Mapping[str, Row]
-) -> tuple[dict[str, Read], list[str]]:
-    found: dict[str, Read] = {}
-    unreadable = []
-    for name, row in rows.items():
-        try:
-            found[name] = read(row)
-        except (KeyError, TypeError, ValueError, ArithmeticError):
-            unreadable.append(name)
-    return found, unreadable

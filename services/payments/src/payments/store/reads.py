@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 from kurs.data.bulk import rows_with
 from payments.domain.operation import Operation, Waiting
 from payments.domain.payment import Payment
-from payments.store.rows import read_operation, read_payment, read_waiting
+from payments.store.rows import read_operation, read_payment, read_waiting, readable
 from payments.store.tables import operations, payments
 
 
@@ -17,6 +17,13 @@ class Found(NamedTuple):
 
     payment: Payment
     waiting: Waiting | None
+
+
+class Overdue(NamedTuple):
+    """Payments whose hold ran out, and the uids of those that this release cannot read."""
+
+    payments: list[Payment]
+    unreadable: list[str]
 
 
 def find_payment(connection: Connection, uid: str) -> Found | None:
@@ -35,7 +42,7 @@ def find_operation(connection: Connection, operation_id: str) -> Operation | Non
     return None if row is None else read_operation(row)
 
 
-def overdue_holds(connection: Connection, now: int, limit: int) -> Sequence[Payment]:
+def overdue_holds(connection: Connection, now: int, limit: int) -> Overdue:
     """Return payments whose hold ran out and that nobody works on."""
     query = (
         select(payments)
@@ -43,7 +50,9 @@ def overdue_holds(connection: Connection, now: int, limit: int) -> Sequence[Paym
         .order_by(payments.c.hold_expires_at)
         .limit(limit)
     )
-    return [read_payment(row) for row in connection.execute(query).mappings()]
+    rows = {row["uid"]: row for row in connection.execute(query).mappings()}
+    found, unreadable = readable(read_payment, rows)
+    return Overdue(list(found.values()), unreadable)
 
 
 def with_waiting(connection: Connection, found: Sequence[Payment]) -> list[Found]:

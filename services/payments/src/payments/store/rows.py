@@ -5,8 +5,9 @@ who decides or answers asks whether it is known.
 """
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import RowMapping
 
@@ -15,6 +16,7 @@ from payments.domain.failure import read_failure
 from payments.domain.operation import Answer, Operation, Waiting
 from payments.domain.payment import Payment
 
+Read = TypeVar("Read")
 Row = RowMapping | dict[str, Any]
 
 
@@ -113,3 +115,17 @@ def read_waiting(row: Row) -> Waiting | None:
     """Return what the operation of a row was last seen to wait for."""
     service, reason = row["waits_for"], row["open_reason"]
     return None if service is None else Waiting(service, reason or "")
+
+
+def readable(
+    read: Callable[[Row], Read], rows: Mapping[str, Row]
+) -> tuple[dict[str, Read], list[str]]:
+    """Return what is read of rows, and the names of those that this release cannot read."""
+    found: dict[str, Read] = {}
+    unreadable = []
+    for name, row in rows.items():
+        try:
+            found[name] = read(row)
+        except (KeyError, TypeError, ValueError, ArithmeticError):
+            unreadable.append(name)
+    return found, unreadable
