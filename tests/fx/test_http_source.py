@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -196,17 +197,15 @@ async def test_a_private_address_gets_no_connection(server: Server, host: str) -
 async def test_the_connection_goes_to_the_address_that_was_checked(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop, port = asyncio.get_running_loop(), server.url.rpartition(":")[2]
-    asked, real = [], loop.getaddrinfo
+    port = server.url.rpartition(":")[2]
+    asked, real = [], socket.getaddrinfo
 
-    async def rebinding(host: str, *rest: Any, **options: Any) -> Any:
+    def rebinding(host: str, *rest: Any, **options: Any) -> Any:
         # The name is public the first time it is asked for, and somewhere else ever after.
         asked.append(host)
-        return await real(
-            "127.0.0.1" if asked == ["feed.example"] else "192.0.2.1", *rest, **options
-        )
+        return real("127.0.0.1" if asked == ["feed.example"] else "192.0.2.1", *rest, **options)
 
-    monkeypatch.setattr(loop, "getaddrinfo", rebinding)
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     monkeypatch.setattr(
         "kurs.calls.addresses.is_public", lambda address: str(address) == "127.0.0.1"
     )

@@ -1,6 +1,7 @@
 """A feed behind the proxy of a network: the address rules hold on this way, too."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -116,14 +117,13 @@ async def proxy(tls: ssl.SSLContext) -> AsyncIterator[Proxy]:
 
 def names(monkeypatch: pytest.MonkeyPatch, **addresses: str) -> None:
     """Let names be looked up as a test says, and addresses as they are."""
-    loop = asyncio.get_running_loop()
-    real = loop.getaddrinfo
+    real = socket.getaddrinfo
 
-    async def getaddrinfo(host: str, *rest: Any, **options: Any) -> Any:
+    def getaddrinfo(host: str, *rest: Any, **options: Any) -> Any:
         known = addresses.get(host.split(".")[0], host)
-        return await real(known, *rest, **options)
+        return real(known, *rest, **options)
 
-    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 async def fetch(policy: FetchPolicy, url: str = f"https://{HOST}/latest") -> bytes:

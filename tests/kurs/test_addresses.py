@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from ipaddress import ip_address
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_only_listed_hosts_are_reached_when_a_list_is_set() -> None:
 
 
 def answering(*addresses: str) -> Any:
-    async def getaddrinfo(host: str, port: int, **_: Any) -> Any:
+    def getaddrinfo(host: str, port: None, **_: Any) -> Any:
         return [
             (socket.AF_INET6 if ":" in a else socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port))
             for a in addresses
@@ -107,8 +108,7 @@ def answering(*addresses: str) -> Any:
 async def test_the_checked_addresses_are_the_ones_connected_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    loop = asyncio.get_running_loop()
-    monkeypatch.setattr(loop, "getaddrinfo", answering("1.1.1.1", "2606:4700:4700::1111"))
+    monkeypatch.setattr(socket, "getaddrinfo", answering("1.1.1.1", "2606:4700:4700::1111"))
 
     found = await PublicResolver().resolve("rates.example.org", 443)
 
@@ -123,10 +123,37 @@ async def test_the_checked_addresses_are_the_ones_connected_to(
 async def test_one_private_address_spoils_the_name(
     monkeypatch: pytest.MonkeyPatch, addresses: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", answering(*addresses))
+    monkeypatch.setattr(socket, "getaddrinfo", answering(*addresses))
 
     with pytest.raises(AddressRefused) as error:
         await PublicResolver().resolve("rates.example.org", 443)
 
     assert error.value.private
     assert "10.0.0.1" not in str(error.value)
+
+
+async def test_a_name_whose_servers_say_nothing_holds_one_thread_and_no_other_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = threading.Event()
+    asked: list[str] = []
+
+    def getaddrinfo(host: str, port: None, **_: Any) -> Any:
+        asked.append(host)
+        if host == "dead.example.org":
+            said.wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("1.1.1.1", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    dead = [asyncio.create_task(PublicResolver().resolve("dead.example.org")) for _ in range(200)]
+    try:
+        await PublicResolver().resolve("good.example.org")
+        await asyncio.to_thread(str)
+        dead[0].cancel()
+    finally:
+        said.set()
+    found = await asyncio.gather(*dead, return_exceptions=True)
+
+    assert asked.count("dead.example.org") == 1
+    assert isinstance(found[0], asyncio.CancelledError)
+    assert all(isinstance(each, list) for each in found[1:])

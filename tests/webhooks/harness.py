@@ -61,7 +61,8 @@ class Fed:
         limit = int(request.query_params["limit"])
         found = self.events[int(after) : int(after) + limit]
         end = found[-1]["sequence"] if found else int(after)
-        return JSONResponse({"events": found, "next_after": end})
+        answer = {"events": found, "next_after": end}
+        return JSONResponse(answer if found else {**answer, "newest": len(self.events)})
 
 
 @dataclass

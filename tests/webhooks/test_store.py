@@ -9,6 +9,7 @@ import pytest
 from kurs.contracts.payments import FeedEvent
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
+from webhooks.domain.delivery import Attempt
 from webhooks.migrations import VERSIONS
 from webhooks.store import intake, sending
 from webhooks.store.pruning import prune
@@ -66,3 +67,25 @@ async def test_what_is_old_goes_with_its_events_and_no_other(database: Database)
         lambda c: [n for (n,) in c.exec_driver_sql("select sequence from events order by 1")]
     )
     assert left == [8, 9, 10]
+
+
+@pytest.mark.parametrize(("sent_to", "kept"), [("f", NOW), ("edited", None)])
+async def test_a_destination_is_gone_only_as_it_was_sent_to(
+    database: Database, sent_to: str, kept: int | None
+) -> None:
+    await store(database, ["p1"])
+    hold = "update destinations set owner = 'me'"
+    await database.write(lambda c: c.exec_driver_sql(hold) and None)
+    due = await database.read(
+        partial(sending.due, destination="orders", merchant="shop", now=NOW, limit=8)
+    )
+    tried = [sending.Tried(due.items[0], Attempt(410), NOW, NOW + 1)]
+    after = due.health._replace(failures=1, gone_at=NOW)
+    sent = sending.Round("orders", "me", sent_to, tried, due.health, after)
+
+    assert await database.write(lambda c: sending.record(c, [sent])) == [True]
+
+    gone = await database.read(
+        lambda c: c.exec_driver_sql("select gone_at from destinations").scalar()
+    )
+    assert gone == kept

@@ -47,7 +47,8 @@ async def read_feed(
         return FeedAnswer(events=[], next_after=await feed.now())
     page = await feed.next_page(query.after, query.limit, query.wait_seconds)
     events = [_fed(event) for event in page.items]
-    return FeedAnswer(events=events, next_after=page.next_after)
+    newest = None if events else await feed.now()
+    return FeedAnswer(events=events, next_after=page.next_after, newest=newest)
 
 
 def _fed(event: Event) -> FeedEvent:

@@ -15,7 +15,7 @@ from kurs.data.database import Database
 from kurs.data.writer import Writer
 from kurs.kernel.clock import MICROS, Clock
 from kurs.kernel.errors import Problem
-from webhooks.destinations import Destinations
+from webhooks.destinations import Destinations, fingerprint_of
 from webhooks.domain.backoff import next_probe, next_try
 from webhooks.domain.delivery import GONE, Attempt, Delivery
 from webhooks.metrics import WebhookMetrics
@@ -108,11 +108,15 @@ class Courier:
             # What should be due and is not must not make us ask without end.
             return min(max(waits, 0.01), _IDLE_SECONDS) if waits > 0 else _RETRY_SECONDS
         attempts = await asyncio.gather(*(trade.sender.send(spec, d) for d in due.items))
-        await self._record(due.health, due.items, attempts)
+        await self._record(fingerprint_of(spec), due.health, due.items, attempts)
         return 0
 
     async def _record(
-        self, before: Health, items: Sequence[Delivery], attempts: Sequence[Attempt]
+        self,
+        fingerprint: str,
+        before: Health,
+        items: Sequence[Delivery],
+        attempts: Sequence[Attempt],
     ) -> None:
         trade, now = self._trade, self._trade.clock.now()
         tried = [
@@ -120,7 +124,8 @@ class Courier:
             for item, attempt in zip(items, attempts, strict=True)
         ]
         after = after_round(before, tried, now, round(trade.settings.failing_after_days * 86_400))
-        if not await trade.writer.submit(Round(self.name, trade.owner, tried, before, after)):
+        sent = Round(self.name, trade.owner, fingerprint, tried, before, after)
+        if not await trade.writer.submit(sent):
             trade.logger.warning("another replica sends to it by now", destination=self.name)
             return
         for each in tried:

@@ -72,7 +72,7 @@ class Destinations:
 
     def fingerprints(self) -> Mapping[str, str]:
         """Return what tells one version of each destination from another."""
-        return {name: _fingerprint(spec) for name, spec in self.in_force.items()}
+        return {name: fingerprint_of(spec) for name, spec in self.in_force.items()}
 
     def _look_at(self, path: Path) -> None:
         try:
@@ -125,5 +125,6 @@ def _read(path: Path) -> Any:
     return yaml.load(text, _PlainLoader)  # noqa: S506 (a SafeLoader)
 
 
-def _fingerprint(spec: EventDestinationSpec) -> str:
+def fingerprint_of(spec: EventDestinationSpec) -> str:
+    """Return what tells this version of a destination from others."""
     return hashlib.sha256(spec.model_dump_json().encode()).hexdigest()[:16]

@@ -82,6 +82,9 @@ class Intake:
             return True
         page = await self._page(after)
         self._metrics.looks.inc()
+        if page.newest is not None and page.newest < after:
+            await self._set_back(after, page.newest)
+            return True
         if page.next_after == after:
             return True
         stored = await self._database.write(
@@ -132,6 +135,13 @@ class Intake:
         now = self._clock.now()
         await self._database.write(partial(intake.register, fingerprints=fingerprints, now=now))
         self._registered = in_force
+
+    async def _set_back(self, after: int, newest: int) -> None:
+        """Go on from the newest event: payments was set back to what it knew long ago."""
+        self._metrics.set_back.inc()
+        self._log.error("the feed of payments was set back", read_until=after, newest=newest)
+        back = partial(intake.set_back, owner=self._owner, after=after, newest=newest)
+        await self._database.write(back)
 
     async def _page(self, after: int | None) -> FeedAnswer:
         query = f"?limit={_PAGE}&wait_seconds={_WAIT_SECONDS}"

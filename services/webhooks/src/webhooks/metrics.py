@@ -15,6 +15,10 @@ class WebhookMetrics:
         self.intake_failures = telemetry.counter(
             "kurs_webhooks_feed_failures_total", "Looks at the feed of payments that failed"
         )
+        self.set_back = telemetry.counter(
+            "kurs_webhooks_feed_set_back_total",
+            "Times that the feed of payments ended before what had been read of it",
+        )
         self.looks = telemetry.counter(
             "kurs_webhooks_feed_looks_total",
             "Pages of the feed of payments that were read, empty ones included",

@@ -9,7 +9,14 @@ import ssl
 
 import aiohttp
 
-from kurs.calls.addresses import AddressRefused, HostRules, PublicResolver, UrlRefused, check_url
+from kurs.calls.addresses import (
+    AddressRefused,
+    HostRules,
+    NameResolver,
+    PublicResolver,
+    UrlRefused,
+    check_url,
+)
 from kurs.config.resources import EventDestinationSpec
 from kurs.config.secrets import Secrets, SecretUnusable
 from kurs.kernel.clock import Clock
@@ -92,7 +99,7 @@ class Sender:
         session = self._sessions.get(private)
         if session is None:
             connector = aiohttp.TCPConnector(
-                resolver=aiohttp.ThreadedResolver() if private else PublicResolver(),
+                resolver=NameResolver() if private else PublicResolver(),
                 use_dns_cache=False,
                 limit=0,
                 keepalive_timeout=_IDLE_SECONDS,

@@ -8,8 +8,12 @@ that changes between check and use (DNS rebinding) gains nothing.
 
 import asyncio
 import socket
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
@@ -44,6 +48,11 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
         return not any(address in network for network in _SPECIAL_4)
     outside = address not in _GLOBAL_UNICAST_6
     return not outside and not any(address in network for network in _SPECIAL_6)
+
+
+_Found = Sequence[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]]
+_LOOK_UPS = ThreadPoolExecutor(max_workers=64, thread_name_prefix="look-up")
+_UNDER_WAY: dict[tuple[str, socket.AddressFamily], "Future[_Found]"] = {}
 
 
 class AddressRefused(Exception):
@@ -121,17 +130,20 @@ def is_address(host: str) -> bool:
     return True
 
 
-class PublicResolver(AbstractResolver):
-    """Resolves names for aiohttp, and refuses a name if any of its addresses is not public."""
+class NameResolver(AbstractResolver):
+    """Resolves names for aiohttp, whatever their addresses.
+
+    A name whose servers say nothing holds a thread for many seconds. So look-ups have threads of
+    their own, and a name has one look-up under way at most, that all who ask for it wait for.
+    """
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return the checked addresses of `host`; raises AddressRefused, or OSError from DNS."""
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, family=family
-        )
-        results = [
+        """Return the addresses of `host`; raises OSError from DNS."""
+        # Who waits no longer ends the look-up for nobody else.
+        found = await asyncio.shield(asyncio.wrap_future(_look_up(host, family)))
+        return [
             ResolveResult(
                 hostname=host,
                 host=str(address[0]),
@@ -142,9 +154,30 @@ class PublicResolver(AbstractResolver):
             )
             for kind, _, protocol, _, address in found
         ]
+
+    async def close(self) -> None:
+        """Hold nothing, close nothing."""
+
+
+class PublicResolver(NameResolver):
+    """Refuses a name if any of its addresses is not public."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the checked addresses of `host`; raises AddressRefused, or OSError from DNS."""
+        results = await super().resolve(host, port, family)
         for result in results:
             require_public(result["host"], host)
         return results
 
-    async def close(self) -> None:
-        """Hold nothing, close nothing."""
+
+def _look_up(host: str, family: socket.AddressFamily) -> "Future[_Found]":
+    asked = (host, family)
+    under_way = _UNDER_WAY.get(asked)
+    if under_way is not None:
+        return under_way
+    ask = partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM, family=family)
+    asking = _UNDER_WAY[asked] = _LOOK_UPS.submit(ask)
+    asking.add_done_callback(lambda _: _UNDER_WAY.pop(asked, None))
+    return asking

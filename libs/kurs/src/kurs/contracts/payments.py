@@ -75,7 +75,12 @@ class FeedEvent(BaseModel):
 
 
 class FeedAnswer(BaseModel):
-    """The next events, and the sequence to go on after."""
+    """The next events, and the sequence to go on after.
+
+    Without events `newest` is the newest sequence there is: below the one that was asked for, what
+    payments knows was set back. A release before does not say.
+    """
 
     events: list[FeedEvent]
     next_after: int
+    newest: int | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from kurs.contracts.payments import FeedEvent
 from kurs.data.bulk import insert_rows, is_any_of, update_rows
@@ -52,6 +52,12 @@ def begin_at(connection: Connection, owner: str, sequence: int) -> None:
     connection.execute(update(feed).where(first).values(sequence=sequence))
 
 
+def set_back(connection: Connection, owner: str, after: int, newest: int) -> None:
+    """Read on after `newest`, which is before what was read, unless somebody else does by now."""
+    ours = (feed.c.owner == owner) & (feed.c.sequence == after)
+    connection.execute(update(feed).where(ours).values(sequence=newest))
+
+
 def register(connection: Connection, fingerprints: Mapping[str, str], now: int) -> None:
     """Know these destinations; one that was edited is sent to again, whatever it said before."""
     # A lease that has just run out: free, and seen now, so that no replica that does not see its
@@ -92,12 +98,23 @@ def take_in(
     row = connection.execute(for_update(connection, select(feed))).mappings().one()
     if row["owner"] != owner or row["sequence"] != after:
         return False
+    _give_way(connection, after, end)
     wanted = [(event, names) for event in page if (names := wants(event))]
     if wanted:
         names = sorted({name for _, named in wanted for name in named})
         _store(connection, wanted, _last_of(connection, names, fingerprints, now), now)
     connection.execute(update(feed).values(sequence=end))
     return True
+
+
+def _give_way(connection: Connection, after: int, end: int) -> None:
+    """Forget what had these sequences before payments was set back."""
+    last = connection.execute(select(func.max(events.c.sequence))).scalar()
+    if last is None or last <= after:
+        return
+    for table in (deliveries, events):
+        again = (table.c.sequence > after) & (table.c.sequence <= end)
+        connection.execute(delete(table).where(again))
 
 
 def _last_of(

@@ -57,10 +57,14 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round at a destination brought, and how the destination does after it."""
+    """What one round at a destination brought, and how the destination does after it.
+
+    `fingerprint` is of the destination that it was sent to.
+    """
 
     destination: str
     owner: str
+    fingerprint: str
     tried: Sequence[Tried]
     before: Health
     after: Health
@@ -86,14 +90,16 @@ def due(connection: Connection, destination: str, merchant: str, now: int, limit
 def record(connection: Connection, rounds: Sequence[Round]) -> list[bool]:
     """Store what rounds brought; False for one whose destination is another replica's by now."""
     names = sorted({each.destination for each in rounds})
-    query = select(destinations.c.name, destinations.c.owner)
+    query = select(destinations.c.name, destinations.c.owner, destinations.c.fingerprint)
     chosen = query.where(is_any_of(connection, destinations.c.name, names))
     locked = for_update(connection, chosen.order_by(destinations.c.name))
-    owners = {row.name: row.owner for row in connection.execute(locked)}
-    ours = [each for each in rounds if owners.get(each.destination) == each.owner]
+    stored = {row.name: (row.owner, row.fingerprint) for row in connection.execute(locked)}
+    ours = [r for r in rounds if stored.get(r.destination, (None, ""))[0] == r.owner]
     tried = [_tried(t) for each in ours for t in each.tried]
     update_rows(connection, deliveries, _KEYS, _TRIED, tried)
-    health = [(each.destination, *each.after) for each in ours]
+    # How one does that was edited meanwhile, or that we see otherwise, is not known yet.
+    current = [r for r in ours if stored[r.destination][1] == r.fingerprint]
+    health = [(each.destination, *each.after) for each in current]
     update_rows(connection, destinations, ("name",), _CHANGED, health)
     for each in ours:
         if each.before.failures >= MANY and each.after.failures == 0:
