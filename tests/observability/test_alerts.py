@@ -70,6 +70,7 @@ STORIES = {
     ),
     "KursPaymentsUnfinished": level(f"kurs_payments_oldest_pending_seconds{{{N}}}", 3, 400),
     "KursOperationSetAside": level(f"kurs_payments_operations_set_aside{{{N}}}", 0, 1),
+    "KursEventsLate": level(f"kurs_payments_oldest_late_event_seconds{{{N}}}", 0, 90),
     "KursUnknownCode": rate(f'kurs_payments_unknown_codes_total{{{N},pod="p"}}', 0, 5),
     "KursBatchStuck": together(
         level(f"kurs_batch_queue_length{{{BATCHER}}}", 9, 9),

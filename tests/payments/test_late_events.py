@@ -14,6 +14,7 @@ from tests.payments.harness import BODY, gateway_over
 
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
+from kurs_testing.clock import ManualClock
 from kurs_testing.waiting import eventually
 from payments.migrations import VERSIONS
 from payments.store import event_order
@@ -46,17 +47,31 @@ async def test_payments_do_not_wait_for_their_place_among_the_events(
             page = (await shop.call("GET", "/events?after=0")).json()
             return [(e["payment_id"], e["type"]) for e in page["items"]]
 
+        def age() -> float | None:
+            registry = shop.telemetry["payments"].registry
+            return registry.get_sample_value("kurs_payments_oldest_late_event_seconds")
+
+        async def someone_waits() -> bool:
+            return (age() or 0) > 0
+
+        async def nobody_waits() -> bool:
+            return age() == 0
+
         async with order_kept(postgres_url):
             for number in range(3):
                 body = {**BODY, "payment_id": f"late-{number}"}
                 answer = await shop.call("POST", "/payments", body)
                 assert (answer.status, answer.json()["status"]) == (200, "CAPTURED")
             assert await told() == []
+            assert isinstance(shop.clock, ManualClock)
+            shop.clock.advance(seconds=1)
+            await eventually(someone_waits)
 
         async def all_told() -> bool:
             return len(await told()) == 6
 
         await eventually(all_told)
+        await eventually(nobody_waits)
         seen = await told()
         for number in range(3):
             types = [kind for payment, kind in seen if payment == f"late-{number}"]

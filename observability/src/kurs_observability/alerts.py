@@ -132,6 +132,17 @@ PAYMENTS = (
         ),
     ),
     _alert(
+        "EventsLate",
+        "critical",
+        "max by (namespace) (kurs_payments_oldest_late_event_seconds) > 60",
+        "1m",
+        _PAYMENTS,
+        (
+            "Events of payments in {{ $labels.namespace }} are told to nobody",
+            "The oldest waits {{ $value | humanizeDuration }} for its place among the others.",
+        ),
+    ),
+    _alert(
         "UnknownCode",
         "warning",
         "sum by (namespace) (increase(kurs_payments_unknown_codes_total[15m])) > 0",

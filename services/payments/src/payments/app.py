@@ -81,11 +81,12 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
             clock=service.clock,
         )
     )
-    service.beat(
-        "late events",
-        lambda: database.write(append_late_events),
-        seconds=settings.sweep_seconds,
-    )
+
+    async def place_late_events() -> None:
+        oldest = await database.write(append_late_events)
+        metrics.report_late_events(oldest, service.clock.now())
+
+    service.beat("late events", place_late_events, seconds=settings.sweep_seconds)
     service.add(BatchPaying(payments, service.telemetry))
     service.beat("sweep", sweeper.sweep, seconds=settings.sweep_seconds)
     _add_comparisons(service, database, dependencies.accounts, metrics)

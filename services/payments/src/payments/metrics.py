@@ -69,6 +69,10 @@ class PaymentMetrics:
             "kurs_payments_operations_set_aside",
             "Operations that could not be finished many times over and wait for a person",
         )
+        self._oldest_late_event = telemetry.gauge(
+            "kurs_payments_oldest_late_event_seconds",
+            "Age of the oldest event that waits for its place among the others; 0 without any.",
+        )
 
     def _watch_the_ledger(self, telemetry: Telemetry) -> None:
         self.reconciled = telemetry.counter(
@@ -86,6 +90,10 @@ class PaymentMetrics:
             "kurs_payments_unknown_transfers",
             "Transfers in the ledger that no payment asked for; anything but 0 was forged",
         )
+
+    def report_late_events(self, oldest: int | None, now: int) -> None:
+        """Publish how long the oldest late event waits; both are in microseconds."""
+        self._oldest_late_event.set(0 if oldest is None else max(0, now - oldest) / MICROS)
 
     def report_exposure(self, part: str, open_: Mapping[str, int]) -> None:
         """Publish what is open across currencies, `holds` or `refunds`; minor units by currency."""

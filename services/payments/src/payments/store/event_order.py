@@ -20,6 +20,7 @@ _AT_ONCE = 2_000
 _LOCK = text("SELECT pg_advisory_xact_lock(7236)")
 _TRY = select(text("pg_try_advisory_xact_lock(7236)"), exists(select(late_events.c.number)))
 _ANY_LATE = select(exists(select(late_events.c.number)))
+_OLDEST = select(late_events.c.at).order_by(late_events.c.number).limit(1)
 
 
 def append_events(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
@@ -35,12 +36,17 @@ def append_events(connection: Connection, rows: Sequence[Sequence[Any]]) -> None
     insert_rows(connection, events if in_turn else late_events, EVENT_COLUMNS, rows)
 
 
-def append_late_events(connection: Connection) -> None:
-    """Append what was put aside, if there is some and its turn has come."""
-    if connection.dialect.name == "postgresql" and connection.execute(_ANY_LATE).scalar():
-        locked, _ = connection.execute(_TRY).one()
-        if locked:
-            _append_late(connection)
+def append_late_events(connection: Connection) -> int | None:
+    """Append what was put aside, if there is some and its turn has come.
+
+    Returns when the oldest happened that still waits, in microseconds, None without any.
+    """
+    if connection.dialect.name != "postgresql" or not connection.execute(_ANY_LATE).scalar():
+        return None
+    locked, _ = connection.execute(_TRY).one()
+    if locked:
+        _append_late(connection)
+    return connection.execute(_OLDEST).scalar()
 
 
 def _waited(connection: Connection) -> bool:
