@@ -73,6 +73,8 @@ async def export_payments(
     wanted = _filter(caller, query)
 
     async def pages() -> AsyncIterator[Sequence[Sequence[str]]]:
+        if bare:
+            return
         async for found in reads.all(wanted, oldest_first=query.order == "oldest"):
             yield [csv_row(each) for each in found]
 

@@ -16,7 +16,7 @@ from kurs.kernel.errors import (
     problem_responses,
 )
 from kurs.kernel.ids import OwnAccountId
-from kurs.web.csv_stream import DOCUMENTED, csv_answer
+from kurs.web.csv_stream import DOCUMENTED, Bare, csv_answer
 from kurs.web.parts import from_app
 from kurs.web.routing import router
 from wallet import answers
@@ -130,11 +130,14 @@ async def statement(
     caller: CallerDep,
     reads: ReadsDep,
     query: Annotated[StatementQuery, Query()],
+    bare: Bare = None,
 ) -> Response:
     """Export the entries of a period as CSV, newest first, each with the balance after it."""
     lines = await reads.statement(caller, account_id, query.created_after, query.created_before)
 
     async def pages() -> AsyncIterator[list[Sequence[str]]]:
+        if bare:
+            return
         async for page in lines:
             yield [answers.statement_row(line, caller) for line in page]
 

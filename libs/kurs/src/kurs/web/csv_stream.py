@@ -14,7 +14,7 @@ ROWS_HEADER = "x-kurs-rows"
 What happens meanwhile may add a few.
 """
 BARE_HEADER: Final = "X-Kurs-Bare"
-"""With it a request wants the head alone of an answer, so that nothing is counted for it."""
+"""With it a request wants the head of an answer alone: nothing is counted or read for it."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Bare = Annotated[str | None, Header(alias=BARE_HEADER, include_in_schema=False)]
