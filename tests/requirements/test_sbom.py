@@ -17,7 +17,9 @@ BILLS = bills(ROOT)
 
 
 def test_there_is_a_bill_for_every_image() -> None:
-    assert set(BILLS) == {"api-gateway", "payments", "fx", "wallet", "risk", "operator"}
+    assert set(BILLS) == {
+        "api-gateway", "payments", "fx", "wallet", "risk", "webhooks", "operator"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(BILLS))

@@ -95,7 +95,11 @@ async def test_nobody_is_sent_where_a_host_header_says(gateway: JoinedGateway) -
                 if name != "api-gateway":
                     EdgeSigning(gateway.clock).sign(name, "GET", shape, headers, None)
                 answer = await gateway.send(EVIL, "GET", shape, None, headers)
-                assert not 300 <= answer.status < 400, (name, shape)
+                # The gateway's pages lead to each other, by paths.
+                location = answer.headers.get("location", "/")
+                assert location.startswith("/"), (name, shape)
+                assert not location.startswith("//"), (name, shape)
+                assert name == "api-gateway" or not 300 <= answer.status < 400, (name, shape)
                 assert "evil.test" not in str(answer.raw_headers), (name, shape)
 
 

@@ -161,12 +161,18 @@ async def test_names_occur_once_in_public_bodies(hostile: Hostile) -> None:
             await hostile.refuse_body(operation, b'{"a": 1, "a": 2}', "a name twice")
 
 
+MEANT = {("after", ""), *(("text", text) for text in ("\u0661", "%ff", "-9223372036854775809"))}
+"""What is said and understood: a stream from now on, and words."""
+
+
 @pytest.mark.parametrize("value", [*PARAMETERS, *NUMERALS], ids=lambda text: ascii(text[:24]))
 async def test_no_parameter_stops_a_service(hostile: Hostile, value: str) -> None:
     encoded = value if value.startswith("%") else quote(value, safe="")
     for operation in hostile.operations:
         for where, name, is_number in operation.parameters:
             if where == "header" or (value in NUMERALS and not is_number):
+                continue
+            if (name, value) in MEANT:
                 continue
             for base in bases(operation):
                 body = b"{}" if operation.bodies else None

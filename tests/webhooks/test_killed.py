@@ -54,7 +54,7 @@ async def replica(made: Webhooks, payments: str) -> asyncio.subprocess.Process:
         "KURS_SECRETS_DIR": str(made.secrets),
         "KURS_EDGE_KEYS_DIR": str(made.folder / "edge-keys"),
         "KURS_PRIVATE_DESTINATION_HOSTS": "127.0.0.1",
-        "KURS_LEASE_SECONDS": "16.5",
+        "KURS_DESTINATION_LEASE_SECONDS": "16.5",
     }
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "webhooks"), env=environment, stdout=asyncio.subprocess.DEVNULL

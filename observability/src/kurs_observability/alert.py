@@ -41,3 +41,16 @@ class Alert:
                 "dashboard_url": f"{GRAFANA}/d/{self.dashboard}?{_NAMESPACE}",
             },
         }
+
+
+def alert(
+    name: str,
+    severity: Severity,
+    expr: str,
+    wait: str,
+    dashboard: str,
+    texts: tuple[str, str],
+) -> Alert:
+    """Return an alert of Kurs, its name without the prefix; `texts` are summary and description."""
+    summary, description = texts
+    return Alert(f"Kurs{name}", severity, expr, wait, summary, description, dashboard)

@@ -3,7 +3,8 @@
 Every expression is by namespace, so that two installations in one cluster are told apart.
 """
 
-from kurs_observability.alert import Alert, Severity
+from kurs_observability.alert import alert
+from kurs_observability.webhook_alerts import WEBHOOKS
 
 _PAYMENTS, _FX, _LEDGER = "kurs-payments", "kurs-fx", "kurs-ledger-risk"
 _SERVICE, _OPERATOR = "kurs-service", "kurs-operator"
@@ -13,20 +14,8 @@ _AGE = "(kurs_fx_rate_age_seconds / kurs_fx_rate_max_age_seconds)"
 _GENERATIONS = "by (namespace, kind, name) (kurs_config_applied_generation)"
 
 
-def _alert(
-    name: str,
-    severity: Severity,
-    expr: str,
-    wait: str,
-    dashboard: str,
-    texts: tuple[str, str],
-) -> Alert:
-    summary, description = texts
-    return Alert(f"Kurs{name}", severity, expr, wait, summary, description, dashboard)
-
-
 MUST_NEVER_BE = (
-    _alert(
+    alert(
         "LedgerImbalance",
         "critical",
         "max by (namespace, currency) (abs(kurs_wallet_ledger_imbalance)) > 0",
@@ -37,7 +26,7 @@ MUST_NEVER_BE = (
             "All postings of the currency sum to {{ $value }} minor units.",
         ),
     ),
-    _alert(
+    alert(
         "LedgerTampered",
         "critical",
         "max by (namespace) (kurs_wallet_ledger_findings) > 0",
@@ -48,7 +37,7 @@ MUST_NEVER_BE = (
             "{{ $value }} things are not as they were committed; the wallet's log names them.",
         ),
     ),
-    _alert(
+    alert(
         "PaymentMissing",
         "critical",
         "max by (namespace) (kurs_payments_missing) > 0",
@@ -59,7 +48,7 @@ MUST_NEVER_BE = (
             "{{ $value }} payments were answered as CAPTURED, and the wallet has no such transfer.",
         ),
     ),
-    _alert(
+    alert(
         "UnknownTransfer",
         "critical",
         "max by (namespace) (kurs_payments_unknown_transfers) > 0",
@@ -70,7 +59,7 @@ MUST_NEVER_BE = (
             "{{ $value }} transfers came past payments; its log names them.",
         ),
     ),
-    _alert(
+    alert(
         "CustomerBelowLimit",
         "critical",
         "max by (namespace) (kurs_wallet_customers_below_limit) > 0",
@@ -81,7 +70,7 @@ MUST_NEVER_BE = (
             "{{ $value }} balances are below zero or their agreed overdraft.",
         ),
     ),
-    _alert(
+    alert(
         "LedgerUnaudited",
         "critical",
         "time() - max by (namespace) (kurs_wallet_ledger_audit_timestamp_seconds) > 300",
@@ -95,7 +84,7 @@ MUST_NEVER_BE = (
 )
 
 EDGES = (
-    _alert(
+    alert(
         "EdgeRefused",
         "critical",
         "sum by (namespace, job, reason) (increase(kurs_edge_refusals_total[5m])) > 0",
@@ -109,7 +98,7 @@ EDGES = (
 )
 
 PAYMENTS = (
-    _alert(
+    alert(
         "PaymentsUnfinished",
         "critical",
         "max by (namespace) (kurs_payments_oldest_pending_seconds) > 300",
@@ -120,7 +109,7 @@ PAYMENTS = (
             "The oldest unfinished operation waits for {{ $value | humanizeDuration }}.",
         ),
     ),
-    _alert(
+    alert(
         "OperationSetAside",
         "critical",
         "max by (namespace) (kurs_payments_operations_set_aside) > 0",
@@ -131,7 +120,7 @@ PAYMENTS = (
             "{{ $value }} operations could not be finished, however often they were tried.",
         ),
     ),
-    _alert(
+    alert(
         "EventsLate",
         "critical",
         "max by (namespace) (kurs_payments_oldest_late_event_seconds) > 60",
@@ -142,7 +131,7 @@ PAYMENTS = (
             "The oldest waits {{ $value | humanizeDuration }} for its place among the others.",
         ),
     ),
-    _alert(
+    alert(
         "UnknownCode",
         "warning",
         "sum by (namespace) (increase(kurs_payments_unknown_codes_total[15m])) > 0",
@@ -153,7 +142,7 @@ PAYMENTS = (
             "{{ $value | humanize }} operations in a quarter of an hour; its log names them.",
         ),
     ),
-    _alert(
+    alert(
         "BatchStuck",
         "critical",
         "kurs_batch_queue_length > 0 and on (namespace, pod, batcher)"
@@ -165,7 +154,7 @@ PAYMENTS = (
             "{{ $value }} items wait in pod {{ $labels.pod }}, and no batch has returned.",
         ),
     ),
-    _alert(
+    alert(
         "QueueShedding",
         "warning",
         "sum by (namespace, batcher) (rate(kurs_batch_shed_total[5m])) > 0.1",
@@ -176,7 +165,7 @@ PAYMENTS = (
             "{{ $value | humanize }} items a second are refused before their batch.",
         ),
     ),
-    _alert(
+    alert(
         "BreakerOpen",
         "warning",
         "max by (namespace, job, target) (kurs_circuit_breaker_state) == 2",
@@ -187,7 +176,7 @@ PAYMENTS = (
             "The circuit breaker has been open for a minute: the target does not answer.",
         ),
     ),
-    _alert(
+    alert(
         "DatabasePoolExhausted",
         "warning",
         'sum by (namespace, pod) (kurs_database_connections{state="in_use"})'
@@ -199,7 +188,7 @@ PAYMENTS = (
             "Pod {{ $labels.pod }} uses {{ $value | humanizePercentage }} of its connections.",
         ),
     ),
-    _alert(
+    alert(
         "TargetDown",
         "critical",
         f'count by (namespace, job) (up{{job=~"{_JOBS}"}} == 0)'
@@ -211,7 +200,7 @@ PAYMENTS = (
             "{{ $value | humanizePercentage }} of its pods cannot be scraped.",
         ),
     ),
-    _alert(
+    alert(
         "TargetVanished",
         "critical",
         f'count by (namespace, job) (count_over_time(up{{job=~"{_JOBS}"}}[1h]))'
@@ -223,7 +212,7 @@ PAYMENTS = (
             "Prometheus had {{ $value }} of its pods within the last hour, and has none now.",
         ),
     ),
-    _alert(
+    alert(
         "LoopStoodStill",
         "warning",
         "max by (namespace, container) (kube_pod_container_status_last_terminated_exitcode == 27"
@@ -237,7 +226,7 @@ PAYMENTS = (
             "Its watchdog ended it (exit code 27) and it was started anew; its log says where.",
         ),
     ),
-    _alert(
+    alert(
         "TracesLost",
         "warning",
         'sum by (namespace, job) (rate(kurs_trace_spans_exported_total{result="lost"}[5m])) > 0',
@@ -251,7 +240,7 @@ PAYMENTS = (
 )
 
 RATES = (
-    _alert(
+    alert(
         "PairStale",
         "critical",
         f"min by (namespace, base, quote) (max by (namespace, base, quote, source) {_AGE}) > 1",
@@ -262,7 +251,7 @@ RATES = (
             "Every source of the pair is older than it may be; payments fail with stale_rate.",
         ),
     ),
-    _alert(
+    alert(
         "RateSourceStale",
         "warning",
         f"max by (namespace, source) {_AGE} > 1",
@@ -273,7 +262,7 @@ RATES = (
             "The oldest is {{ $value | humanize }} times as old as it may be; others stand in.",
         ),
     ),
-    _alert(
+    alert(
         "RateSourceUnhealthy",
         "warning",
         "min by (namespace, source) (kurs_fx_source_healthy) == 0",
@@ -284,7 +273,7 @@ RATES = (
             "Its refreshes have failed, or gave rates that were refused, for 15 minutes.",
         ),
     ),
-    _alert(
+    alert(
         "RiskRatesOld",
         "warning",
         "max by (namespace) (kurs_risk_rates_age_seconds) > 300",
@@ -298,7 +287,7 @@ RATES = (
 )
 
 CONFIGURATION = (
-    _alert(
+    alert(
         "ConfigRefused",
         "warning",
         "sum by (namespace, job) (increase(kurs_config_reload_failures_total[10m])) > 0",
@@ -309,7 +298,7 @@ CONFIGURATION = (
             "The last good one stays in force; what was changed since is not.",
         ),
     ),
-    _alert(
+    alert(
         "ConfigDiverged",
         "warning",
         f"max {_GENERATIONS} - min {_GENERATIONS} > 0",
@@ -320,7 +309,7 @@ CONFIGURATION = (
             "Some run a {{ $labels.kind }} that is {{ $value }} generations older.",
         ),
     ),
-    _alert(
+    alert(
         "ResourceNotReady",
         "warning",
         'max by (namespace, kind, name) (kurs_resource_condition{type="Ready"}) == 0',
@@ -331,7 +320,7 @@ CONFIGURATION = (
             "kubectl describe tells why; payments go on with what was in force.",
         ),
     ),
-    _alert(
+    alert(
         "OperatorFailing",
         "warning",
         "sum by (namespace) (increase(kurs_operator_faults_total[10m])) > 5",
@@ -342,7 +331,7 @@ CONFIGURATION = (
             "{{ $value | humanize }} steps failed within ten minutes and are tried again.",
         ),
     ),
-    _alert(
+    alert(
         "OperatorStuck",
         "critical",
         "max by (namespace) (kurs_operator_queue_depth) > 0"
@@ -354,7 +343,7 @@ CONFIGURATION = (
             "{{ $value }} changes wait, and none has been looked at for five minutes.",
         ),
     ),
-    _alert(
+    alert(
         "LedgerHeadsUnkept",
         "warning",
         'sum by (namespace) (increase(kurs_operator_ledger_heads_total{result!="kept"}[10m])) > 5',
@@ -368,7 +357,7 @@ CONFIGURATION = (
 )
 
 KEYS = (
-    _alert(
+    alert(
         "ApiKeyExpiresSoon",
         "warning",
         "max by (namespace) (kurs_gateway_keys_expiring) > 0",
@@ -379,7 +368,7 @@ KEYS = (
             "{{ $value }} keys end within two weeks; their merchants need successors.",
         ),
     ),
-    _alert(
+    alert(
         "ApiKeysUnreadable",
         "critical",
         "sum by (namespace) (increase(kurs_gateway_keys_reload_failures_total[10m])) > 0",
@@ -388,43 +377,6 @@ KEYS = (
         (
             "The keys file of {{ $labels.namespace }} cannot be read",
             "The keys before it stay in force: a key that was to be revoked still works.",
-        ),
-    ),
-)
-
-WEBHOOKS = (
-    _alert(
-        "WebhookDestinationFailing",
-        "warning",
-        'sum by (namespace) (kurs_webhooks_destinations{state=~"failing|gone"}) > 0',
-        "5m",
-        _PAYMENTS,
-        (
-            "Destinations of {{ $labels.namespace }} take no events any more",
-            "{{ $value }} of them have not taken an event for three days, or answered 410.",
-        ),
-    ),
-    _alert(
-        "WebhooksLate",
-        "warning",
-        "max by (namespace) (kurs_webhooks_oldest_waiting_seconds) > 300",
-        "5m",
-        _PAYMENTS,
-        (
-            "Events of {{ $labels.namespace }} wait though their destinations take others",
-            "The oldest waits for {{ $value | humanizeDuration }}.",
-        ),
-    ),
-    _alert(
-        "WebhooksFeedUnread",
-        "warning",
-        "sum by (namespace) (increase(kurs_webhooks_feed_failures_total[10m])) > 60"
-        " or sum by (namespace) (increase(kurs_webhooks_feed_looks_total[10m])) == 0",
-        "5m",
-        _PAYMENTS,
-        (
-            "webhooks cannot read what happened in {{ $labels.namespace }}",
-            "{{ $value | humanize }} looks at the feed failed in ten minutes; 0: none was made.",
         ),
     ),
 )

@@ -42,7 +42,6 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     batches = BatchMetrics(service.telemetry.registry)
     database = keep_database(service, VERSIONS)
     dependencies = _dependencies(service, batches)
-    quotes = QuoteVerifier(settings.quote_verify_keys_file, service.telemetry)
     exposure = Exposure(database, settings, service.clock)
     records = Records(
         database=database,
@@ -52,14 +51,7 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
         batches=batches,
     )
     service.at_end(records.close)
-    flow = Flow(
-        dependencies=dependencies,
-        assessor=Assessor(dependencies, quotes, exposure, settings),
-        steps=service.add(Steps(settings, service.clock)),
-        records=records,
-        batches=batches,
-    )
-    service.at_end(flow.close)
+    flow = _flow(service, dependencies, exposure, records, batches)
     payments = service.add(
         PaymentService(
             database=database,
@@ -70,6 +62,44 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
             clock=service.clock,
         )
     )
+    _add_sweeps(service, database, payments, exposure, metrics)
+    service.add(BatchPaying(payments, service.telemetry))
+    _add_comparisons(service, database, dependencies.accounts, metrics)
+    service.add(PaymentReads(database, LongReads(database)))
+    service.add(_explanations(service, database, dependencies.accounts))
+    app = service.app(routes, read_routes, service_routes)
+    app.webhooks.include_router(webhooks())
+    return app
+
+
+def _flow(
+    service: Service[PaymentsSettings],
+    dependencies: Dependencies,
+    exposure: Exposure,
+    records: Records,
+    batches: BatchMetrics,
+) -> Flow:
+    settings = service.settings
+    quotes = QuoteVerifier(settings.quote_verify_keys_file, service.telemetry)
+    flow = Flow(
+        dependencies=dependencies,
+        assessor=Assessor(dependencies, quotes, exposure, settings),
+        steps=service.add(Steps(settings, service.clock)),
+        records=records,
+        batches=batches,
+    )
+    service.at_end(flow.close)
+    return flow
+
+
+def _add_sweeps(
+    service: Service[PaymentsSettings],
+    database: Database,
+    payments: PaymentService,
+    exposure: Exposure,
+    metrics: PaymentMetrics,
+) -> None:
+    settings = service.settings
     sweeper = service.add(
         Sweeper(
             service=payments,
@@ -87,14 +117,7 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
         metrics.report_late_events(oldest, service.clock.now())
 
     service.beat("late events", place_late_events, seconds=settings.sweep_seconds)
-    service.add(BatchPaying(payments, service.telemetry))
     service.beat("sweep", sweeper.sweep, seconds=settings.sweep_seconds)
-    _add_comparisons(service, database, dependencies.accounts, metrics)
-    service.add(PaymentReads(database, LongReads(database)))
-    service.add(_explanations(service, database, dependencies.accounts))
-    app = service.app(routes, read_routes, service_routes)
-    app.webhooks.include_router(webhooks())
-    return app
 
 
 def _dependencies(service: Service[PaymentsSettings], batches: BatchMetrics) -> Dependencies:

@@ -55,7 +55,7 @@ class Dispatcher:
             await self._trade.database.write(partial(leases.depart, owner=self._trade.owner))
 
     async def _renew(self) -> None:
-        trade, lease = self._trade, self._trade.settings.lease_seconds
+        trade, lease = self._trade, self._trade.settings.destination_lease_seconds
         self._renew_at = monotonic() + lease / _LEASE_BEATS
         now = trade.clock.now()
         until = now + round(lease * MICROS)

@@ -26,7 +26,7 @@ class WebhooksSettings(DatabaseSettings):
     """Comma separated; destinations may be at these hosts at private addresses, too."""
     concurrency: int = Field(default=8, ge=1, le=100)
     """Requests under way at once to one destination, each of another payment."""
-    lease_seconds: float = Field(default=20.0, gt=16.0)
+    destination_lease_seconds: float = Field(default=20.0, gt=16.0)
     """How long a replica that stopped keeps its destinations from the others; longer than the
     longest timeout of a destination."""
     retention_days: float = Field(default=7.0, gt=0)
