@@ -72,6 +72,7 @@ async def test_a_service_that_keeps_failing_is_spared_and_readyz_says_so(gateway
         "fx": "closed",
         "wallet": "closed",
         "risk": "closed",
+        "webhooks": "closed",
     }
 
 

@@ -199,7 +199,7 @@ def test_scratch_holds_no_pod_on_its_node(render: Render) -> None:
 @pytest.mark.parametrize("chart", SERVICES)
 def test_an_account_of_one_s_own_is_that_of_every_pod(render: Render, chart: str) -> None:
     chosen = "serviceAccount.create=false,serviceAccount.name=ours,database.kind=none"
-    if chart in ("wallet", "payments", "risk"):
+    if chart in ("wallet", "payments", "risk", "webhooks"):
         chosen = chosen.replace("none", "postgresql")
     documents = render(chart, "", "--set", chosen)
 

@@ -80,17 +80,17 @@ def test_two_autoscalers_are_refused(render: Render) -> None:
         render("kurs", "staging", "--set", "wallet.autoscaling.external=true")
 
 
-@pytest.mark.parametrize(("limit", "fits"), [(247, False), (248, True), (0, True)])
+@pytest.mark.parametrize(("limit", "fits"), [(319, False), (320, True), (0, True)])
 def test_more_connections_than_the_server_lets_in_are_refused(
     render: Render, limit: int, fits: bool
 ) -> None:
     told = ("--set", f"global.database.maxConnections={limit}")
 
-    # (12 + 8 + 8 pods, and one more of each during an update) times 8.
+    # (12 + 8 + 8 + 8 pods, and one more of each during an update) times 8.
     if fits:
         assert render("kurs", "production", *told)
     else:
-        with pytest.raises(Refused, match=r"248 connections .*the server lets in 247"):
+        with pytest.raises(Refused, match=r"320 connections .*the server lets in 319"):
             render("kurs", "production", *told)
 
 
@@ -102,7 +102,7 @@ def test_the_pool_of_a_service_counts(render: Render) -> None:
 
 
 def test_the_bundled_server_tells_itself(render: Render) -> None:
-    with pytest.raises(Refused, match="48 connections"):
+    with pytest.raises(Refused, match="64 connections"):
         render("kurs", "dev", "--set-string", "postgresql.parameters.max_connections=40")
 
 

@@ -39,6 +39,7 @@ def test_a_change_in_the_shared_library_concerns_all(checkout: Path) -> None:
         "payments",
         "risk",
         "wallet",
+        "webhooks",
     ]
 
 

@@ -14,8 +14,10 @@ from kurs_testing.clock import ManualClock
 from kurs_testing.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
+from payments.assessment import Assessed
 from payments.domain.beginning import Started
-from payments.service import PaymentService
+from payments.domain.outcomes import Settled
+from payments.steps import Steps, Transfer
 from payments.sweeper import Sweeper
 
 Make = Callable[..., dict[str, Any]]
@@ -220,15 +222,15 @@ async def test_a_payment_that_cannot_be_driven_keeps_none_of_the_others(
         answer = await gateway.call("POST", "/payments", payment(name))
         assert answer.status == 202
     gateway.transport.heal(WALLET)
-    service = part(gateway.apps["payments"], PaymentService)
-    resume = service.resume
+    steps = part(gateway.apps["payments"], Steps)
+    take = steps.take
 
-    async def resume_unless_broken(started: Started) -> None:
+    def take_unless_broken(started: Started, assessed: Assessed | Exception) -> Settled | Transfer:
         if started.payment.payment_id == "p1":
             raise ArithmeticError("nobody thought of this")
-        await resume(started)
+        return take(started, assessed)
 
-    monkeypatch.setattr(service, "resume", resume_unless_broken)
+    monkeypatch.setattr(steps, "take", take_unless_broken)
     await settle(gateway)
 
     found = [(await gateway.call("GET", f"/payments/p{i}")).json()["status"] for i in (1, 2, 3)]
