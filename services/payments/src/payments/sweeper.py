@@ -120,7 +120,7 @@ class Sweeper:
         """Say once which holds cannot be released by this release."""
         for uid in uids:
             if uid not in self._unreadable:
-                self._log.error("hold cannot be read", payment=uid)
+                self._log.error("hold cannot be read", **named(operation_id(Kind.EXPIRE, uid)))
         self._unreadable = frozenset(uids)
 
     def _failed(self, name: str, error: Exception) -> None:

@@ -139,7 +139,8 @@ class Intake:
     async def _set_back(self, after: int, newest: int) -> None:
         """Go on from the newest event: payments was set back to what it knew long ago."""
         self._metrics.set_back.inc()
-        self._log.error("the feed of payments was set back", read_until=after, newest=newest)
+        error = f"it was read until {after}, and ends now with {newest}"
+        self._log.error("the feed of payments was set back", sequence=newest, error=error)
         back = partial(intake.set_back, owner=self._owner, after=after, newest=newest)
         await self._database.write(back)
 
