@@ -119,8 +119,9 @@ class Sweeper:
     def _tell_unreadable(self, uids: Sequence[str]) -> None:
         """Say once which holds cannot be released by this release."""
         for uid in uids:
+            name = operation_id(Kind.EXPIRE, uid)
             if uid not in self._unreadable:
-                self._log.error("hold cannot be read", **named(operation_id(Kind.EXPIRE, uid)))
+                self._log.error("hold cannot be read", **named(name))
         self._unreadable = frozenset(uids)
 
     def _failed(self, name: str, error: Exception) -> None:
