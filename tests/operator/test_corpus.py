@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from kurs.config.manifests import read_manifests
 from kurs.config.resources import InvalidResource, parse_resource
-from kurs_operator.manifests import read_manifests
 
 CORPUS = Path(__file__).parent / "corpus"
 GOOD = sorted((CORPUS / "good").iterdir())

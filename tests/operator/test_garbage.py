@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.operator.builders import NOW, rate_source, threshold
 
+from kurs.config.manifests import read_manifests
 from kurs_operator import entries
 from kurs_operator.compile import compile_resources
 from kurs_operator.last_good import hold_last_good, with_refused
-from kurs_operator.manifests import read_manifests
 from kurs_operator.ruling import Reason
 
 GOOD = [

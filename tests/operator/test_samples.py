@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from tests.operator.builders import NOW
 
+from kurs.config.manifests import read_manifests
 from kurs.config.resources import FXRateSourceSpec, RiskThresholdSpec
 from kurs_operator.compile import compile_resources
-from kurs_operator.manifests import read_manifests
 
 SAMPLES = Path(__file__).parents[2] / "k8s" / "samples"
 FILES = sorted(SAMPLES.glob("*.yaml"))

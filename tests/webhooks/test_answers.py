@@ -1,7 +1,6 @@
 """What receivers answer and what follows, what is sent again by hand, what is forgotten."""
 
 import asyncio
-import json
 import socket
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from tests.webhooks.test_delivery import begun
 from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
 from webhooks.cleanup import Cleanup
-from webhooks.domain.backoff import next_try, read_retry_after
+from webhooks.domain.backoff import next_try
 
 
 async def only(webhooks: Webhooks) -> Any:
@@ -208,12 +207,23 @@ async def test_a_suspended_destination_waits(webhooks: Webhooks, receiver: Recei
     await receiver.until(1)
 
 
+BROKEN = {
+    "no YAML": "kind: [",
+    "no number": 'kind: !!int ""',
+    "a name twice": "kind: EventDestination\nkind: EventDestination\n",
+    "an alias": "kind: &a EventDestination\nmetadata: {name: *a}\n",
+    "too long": "# " + "x" * 70_000,
+    "two of them": "kind: EventDestination\n---\nkind: EventDestination\n",
+}
+
+
+@pytest.mark.parametrize("edit", BROKEN)
 async def test_a_broken_edit_leaves_the_last_good_version_in_force(
-    webhooks: Webhooks, receiver: Receiver
+    webhooks: Webhooks, receiver: Receiver, edit: str
 ) -> None:
     webhooks.destination("orders", receiver.url)
     await begun(webhooks)
-    (webhooks.destinations / "orders.yaml").write_text("kind: [")
+    (webhooks.destinations / "orders.yaml").write_text(BROKEN[edit])
     await asyncio.sleep(1.5)
     webhooks.fed.happen("p1")
     await receiver.until(1)
@@ -259,16 +269,3 @@ def test_tries_grow_from_seconds_to_hours() -> None:
     assert 4 <= waits[0] <= 6
     assert 3 * 3600 <= waits[-1] <= 5 * 3600
     assert next_try(1, 0, wish_seconds=100) == 100_000_000
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("5", 5), ("-5", None), ("soon", None), ("", None), (None, None), ("9" * 30, 86_400)],
-)
-def test_a_retry_after_is_read_or_left(text: str | None, seconds: float | None) -> None:
-    assert read_retry_after(text, 0) == seconds
-
-
-def test_a_retry_after_may_be_a_date() -> None:
-    assert read_retry_after("Thu, 01 Jan 1970 00:01:00 GMT", 0) == 60
-    assert json.dumps(read_retry_after("Thu, 01 Jan 1970 00:01:00 GMT", 10**12)) == "0.0"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from kurs.config.manifests import UnreadableManifest, read_manifests
 from kurs_operator.cluster import (
     Cluster,
     ClusterFault,
@@ -21,7 +22,6 @@ from kurs_operator.cluster import (
 )
 from kurs_operator.connection import connect
 from kurs_operator.crds.definitions import KINDS_DEFINED, RELEASE_ANNOTATION, definition
-from kurs_operator.manifests import UnreadableManifest, read_manifests
 from kurs_operator.ruling import Identity
 
 _OF_A_RELEASE = "meta.helm.sh/release-name"

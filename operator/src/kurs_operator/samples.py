@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kurs.config.manifests import UnreadableManifest, read_manifests
 from kurs.config.resources import KINDS, InvalidResource, describe, parse_resource
 from kurs.kernel.files import Identity as FileIdentity
 from kurs.kernel.files import identity
-from kurs_operator.manifests import UnreadableManifest, read_manifests
 from kurs_operator.ruling import Identity
 
 _SUFFIXES = frozenset({".yaml", ".yml"})

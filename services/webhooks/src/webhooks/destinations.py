@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from structlog.typing import FilteringBoundLogger
 
+from kurs.config.manifests import read_manifests
 from kurs.config.resources import (
     EventDestination,
     EventDestinationSpec,
@@ -19,20 +19,10 @@ from kurs.config.resources import (
     parse_destination,
 )
 from kurs.contracts.payments import EventType, FeedEvent
+from kurs.kernel.files import WatchedFile
 
 _MAX_BYTES = 64 * 1024
 _MAX_FILES = 2_000
-_Seen = tuple[int, int, int]
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """A SafeLoader that takes a moment for text, as JSON does."""
-
-
-_PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 class Destinations:
@@ -41,7 +31,8 @@ class Destinations:
     def __init__(self, folder: Path, logger: FilteringBoundLogger) -> None:
         self._folder = folder
         self._log = logger
-        self._files: dict[Path, tuple[_Seen, EventDestination | None]] = {}
+        self._watched: dict[Path, WatchedFile] = {}
+        self._files: dict[Path, EventDestination] = {}
         self._problems: dict[Path, str] = {}
         self.loaded = False
         self.in_force: Mapping[str, EventDestinationSpec] = {}
@@ -49,8 +40,9 @@ class Destinations:
     def look(self) -> None:
         """Take over what changed in the folder; blocks for as long as reading it takes."""
         present = sorted(self._folder.glob("*.yaml"))[:_MAX_FILES] if self._folder.is_dir() else []
-        for path in self._files.keys() - set(present):
-            del self._files[path]
+        for path in self._watched.keys() - set(present):
+            del self._watched[path]
+            self._files.pop(path, None)
             self._problems.pop(path, None)
         for path in present:
             self._look_at(path)
@@ -75,25 +67,18 @@ class Destinations:
         return {name: fingerprint_of(spec) for name, spec in self.in_force.items()}
 
     def _look_at(self, path: Path) -> None:
+        if not self._watched.setdefault(path, WatchedFile(path)).changed():
+            return
         try:
-            found = path.stat()
-            seen = (found.st_mtime_ns, found.st_size, found.st_ino)
-            known = self._files.get(path)
-            if known is not None and known[0] == seen:
-                return
-            last = known[1] if known else None
-            self._files[path] = (seen, last)
-            self._files[path] = (seen, parse_destination(_read(path)))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, InvalidResource, ValueError) as error:
+            self._files[path] = parse_destination(_read(path))
+        except (InvalidResource, ValueError) as error:
             self._tell(path, f"{type(error).__name__}: {error}")
         else:
             self._tell(path, "")
 
     def _by_name(self) -> Mapping[str, EventDestinationSpec]:
         found: dict[str, EventDestinationSpec] = {}
-        for path, (_, destination) in sorted(self._files.items()):
-            if destination is None:
-                continue
+        for path, destination in sorted(self._files.items()):
             name = destination.metadata.name
             if name in found:
                 self._tell(path, f"a destination {name} stands in another file, too")
@@ -114,15 +99,11 @@ class Destinations:
 
 
 def _read(path: Path) -> Any:
-    with path.open("rb") as file:
-        content = file.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
-        raise ValueError(f"it has more than {_MAX_BYTES} bytes")
-    text = content.decode()
     # An alias can make a small file mean gigabytes, and nobody needs one here.
-    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-        raise ValueError("it has an alias (*name); write the value out")
-    return yaml.load(text, _PlainLoader)  # noqa: S506 (a SafeLoader)
+    found = read_manifests(path, max_bytes=_MAX_BYTES, with_aliases=False)
+    if len(found) != 1:
+        raise ValueError("it holds not one destination; write each into a file of its own")
+    return found[0]
 
 
 def fingerprint_of(spec: EventDestinationSpec) -> str:

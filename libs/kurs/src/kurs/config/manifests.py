@@ -64,14 +64,17 @@ _StrictLoader.yaml_implicit_resolvers = {
 }
 
 
-def read_manifests(file: Path) -> list[Mapping[str, Any]]:
+def read_manifests(
+    file: Path, *, max_bytes: int = MAX_FILE_BYTES, with_aliases: bool = True
+) -> list[Mapping[str, Any]]:
     """Return the Kurs resources of a file; other kinds of objects in it are left out.
 
     Raises UnreadableManifest for a file that is unreadable, too large, not YAML, or empty, or that
-    holds something other than mappings.
+    holds something other than mappings, or aliases where there may be none.
     """
     contents: list[Mapping[str, Any]] = []
-    for position, content in enumerate(_documents(file), start=1):
+    text = _content(file, max_bytes)
+    for position, content in enumerate(_documents(text, with_aliases), start=1):
         if not isinstance(content, Mapping):
             raise UnreadableManifest(
                 f"document {position}: is not a mapping (write apiVersion, kind, metadata and spec)"
@@ -86,9 +89,11 @@ def _misplaced(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
     return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
-def _documents(file: Path) -> list[Any]:
+def _documents(text: bytes, with_aliases: bool) -> list[Any]:
     try:
-        loaded = list(yaml.load_all(_content(file), _StrictLoader))
+        if not with_aliases:
+            _refuse_aliases(text)
+        loaded = list(yaml.load_all(text, _StrictLoader))
     except UnreadableManifest:
         raise
     except yaml.MarkedYAMLError as error:
@@ -104,17 +109,22 @@ def _documents(file: Path) -> list[Any]:
     return [item for document in documents for item in _items(document)]
 
 
-def _content(file: Path) -> bytes:
+def _refuse_aliases(text: bytes) -> None:
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+        raise UnreadableManifest("it has an alias (*name); write the value out")
+
+
+def _content(file: Path, max_bytes: int) -> bytes:
     try:
         if not stat.S_ISREG(file.stat().st_mode):
             # A pipe would be waited for.
             raise UnreadableManifest("is no file")
         with file.open("rb") as stream:
-            content = stream.read(MAX_FILE_BYTES + 1)
+            content = stream.read(max_bytes + 1)
     except OSError as error:
         raise UnreadableManifest(f"cannot be read: {error.strerror}") from None
-    if len(content) > MAX_FILE_BYTES:
-        raise UnreadableManifest(f"the file has more than {MAX_FILE_BYTES} bytes")
+    if len(content) > max_bytes:
+        raise UnreadableManifest(f"the file has more than {max_bytes} bytes")
     return content
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kurs_operator.manifests import MAX_FILE_BYTES, UnreadableManifest, read_manifests
+from kurs.config.manifests import MAX_FILE_BYTES, UnreadableManifest, read_manifests
 
 HEAD = "apiVersion: kurs.dev/v1alpha1\nkind: RiskThreshold\nmetadata: {name: limits}\n"
 LEVELS = "abcdefghij"
