@@ -10,7 +10,7 @@ from fx.domain.rates import Observation
 from fx.feed import Feed
 from fx.metrics import FxMetrics
 from fx.sources import SourceError, SourceFault
-from fx.sources.pace import FIRST_RETRY, LONGEST_RETRY, LONGEST_WAIT, asked_until
+from fx.sources.pace import FIRST_RETRY, LONGEST_RETRY
 from kurs.config.resources import FXRateSourceSpec, RateSource
 from kurs.kernel.clock import MICROS
 from kurs.telemetry import Telemetry
@@ -187,15 +187,6 @@ async def test_a_provider_that_asks_to_be_left_alone_is_left_alone(
     assert feed._delay() == asked > 3600 * MICROS
     await feed.refresh()
     assert feed._delay() == 3600 * MICROS
-
-
-@pytest.mark.parametrize("wait", ["", "soon", "-5", "9" * 40, "Fri, 99 Jan 2027 10:00:00 GMT"])
-def test_what_is_no_wish_to_be_left_alone_is_none(wait: str) -> None:
-    assert asked_until(wait, 5) == 5
-
-
-def test_nobody_is_left_alone_for_more_than_a_day() -> None:
-    assert asked_until("99999999", 5) == 5 + LONGEST_WAIT
 
 
 async def test_a_refusal_is_not_repeated_faster_than_the_interval(

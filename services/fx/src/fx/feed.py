@@ -9,7 +9,8 @@ from fx.domain.rates import Observation, SourceRates
 from fx.metrics import FxMetrics
 from fx.sources import RateSource, SourceError, SourceFault
 from fx.sources.build import terms_of
-from fx.sources.pace import asked_until, pause_after
+from fx.sources.pace import pause_after
+from kurs.calls.retry_after import wait_asked
 from kurs.config.resources import RateSource as ConfiguredSource
 from kurs.kernel.clock import MICROS, Clock
 from kurs.telemetry import Telemetry
@@ -91,7 +92,7 @@ class Feed:
             fresh = await self._source.fetch(now)
         except SourceError as error:
             self._failure = error
-            self.not_before = asked_until(error.retry_after, now)
+            self.not_before = now + (wait_asked(error.retry_after, now) or 0)
             self._fail(error.fault, str(error))
         except Exception as error:
             self._failure = None

@@ -17,10 +17,10 @@ from kurs.calls.addresses import (
     UrlRefused,
     check_url,
 )
+from kurs.calls.retry_after import wait_asked
 from kurs.config.resources import EventDestinationSpec
 from kurs.config.secrets import Secrets, SecretUnusable
-from kurs.kernel.clock import Clock
-from webhooks.domain.backoff import read_retry_after
+from kurs.kernel.clock import MICROS, Clock
 from webhooks.domain.delivery import Attempt, Delivery
 from webhooks.domain.signing import SecretMalformed, read_secrets, signed_headers
 
@@ -92,7 +92,8 @@ class Sender:
             target, data=body, headers=headers, allow_redirects=False
         ) as response:
             answer = await _beginning(response)
-            wish = read_retry_after(response.headers.get("retry-after"), now)
+            wait = wait_asked(response.headers.get("retry-after"), now)
+            wish = None if wait is None else wait / MICROS
             return Attempt(response.status, answer=answer, retry_after=wish)
 
     def _session(self, *, private: bool) -> aiohttp.ClientSession:

@@ -2,15 +2,12 @@
 
 import math
 import random
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from kurs.kernel.clock import MICROS
 
 _FIRST_SECONDS = 5.0
 _GROWTH = 3.0
 _LONGEST_SECONDS = 4 * 3600.0
-_LONGEST_WISH_SECONDS = 24 * 3600.0
 _JITTER = 0.2
 MANY = 3
 """Failures in a row after which a destination is only probed."""
@@ -41,20 +38,3 @@ def _grown(factor: float, times: int) -> float:
 def _later(now: int, seconds: float, wish_seconds: float | None) -> int:
     jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 (spreads, proves nothing)
     return now + round(max(seconds * jitter, wish_seconds or 0) * MICROS)
-
-
-def read_retry_after(text: str | None, now: int) -> float | None:
-    """Return the seconds that a `Retry-After` asks for, at most a day; None for what is none."""
-    if not text:
-        return None
-    try:
-        seconds = float(int(text)) if text.isascii() and text.isdigit() else _until(text, now)
-    except (ValueError, OverflowError):
-        return None
-    return min(max(seconds, 0.0), _LONGEST_WISH_SECONDS)
-
-
-def _until(text: str, now: int) -> float:
-    moment = parsedate_to_datetime(text)
-    at = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (at - datetime.fromtimestamp(now / MICROS, UTC)).total_seconds()
