@@ -9,13 +9,12 @@ service for the outside, the proxy is given names: only those that the operator 
 import socket
 from dataclasses import dataclass, field
 
-from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from fx.sources.base import SourceError, SourceFault
 from fx.sources.policy import FetchPolicy
-from kurs.calls.addresses import PublicResolver, is_address
+from kurs.calls.addresses import NameResolver, PublicResolver, is_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ async def way_to(target: URL, policy: FetchPolicy) -> Way:
     """
     host = target.raw_host or ""
     if host in policy.private_hosts:
-        return Way(target, resolver=ThreadedResolver())
+        return Way(target, resolver=NameResolver())
     if not policy.proxy:
         return Way(target)
     proxy = _proxy(policy.proxy)
@@ -52,17 +51,17 @@ async def way_to(target: URL, policy: FetchPolicy) -> Way:
         message = "plain http does not go by the proxy (fx's KURS_SOURCE_PROXY): use https"
         raise SourceError(SourceFault.CONFIGURATION, message)
     if is_address(host):
-        return Way(target, proxy=proxy, resolver=ThreadedResolver())
+        return Way(target, proxy=proxy, resolver=NameResolver())
     if policy.proxy_resolves:
         if host not in policy.allowed_hosts:
             message = f"{host} is not among the hosts that the proxy may look up for fx"
             raise SourceError(SourceFault.ADDRESS, message)
-        return Way(target, proxy=proxy, resolver=ThreadedResolver())
+        return Way(target, proxy=proxy, resolver=NameResolver())
     found = await PublicResolver().resolve(host, target.port or 0, socket.AF_UNSPEC)
     # An older proxy may know IPv4 alone.
     addresses = sorted(found, key=lambda result: result["family"] != socket.AF_INET)
     checked = target.with_host(addresses[0]["host"])
-    return Way(checked, host, proxy, ThreadedResolver())
+    return Way(checked, host, proxy, NameResolver())
 
 
 def _proxy(text: str) -> URL:
