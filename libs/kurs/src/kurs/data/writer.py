@@ -81,7 +81,8 @@ class Writer(Generic[Op, Result]):
 
     async def submit(self, op: Op, *, expires: float | None = None) -> Result:
         """Return the operation's result; as `Batcher.submit`, and raises DatabaseUnavailable."""
-        batcher = self._apart if self._suspects.any_of(self._keys(op)) else self._batcher
+        apart = bool(self._suspects) and self._suspects.any_of(self._keys(op))
+        batcher = self._apart if apart else self._batcher
         return await batcher.submit(op, expires=expires)
 
     async def submit_many(self, ops: Sequence[Op]) -> list[Result | Exception]:
