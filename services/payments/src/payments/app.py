@@ -1,5 +1,6 @@
 """What payments is made of."""
 
+from functools import partial
 from typing import Any, Unpack
 
 from fastapi import FastAPI
@@ -66,7 +67,7 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     service.add(BatchPaying(payments, service.telemetry))
     _add_comparisons(service, database, dependencies.accounts, metrics)
     service.add(PaymentReads(database, LongReads(database)))
-    service.add(_explanations(service, database, dependencies.accounts))
+    service.add(_explanations(service, database))
     app = service.app(routes, read_routes, service_routes)
     app.webhooks.include_router(webhooks())
     return app
@@ -148,17 +149,15 @@ def _dependencies(service: Service[PaymentsSettings], batches: BatchMetrics) -> 
     )
 
 
-def _explanations(
-    service: Service[PaymentsSettings], database: Database, accounts: AccountDirectory
-) -> Explanations:
+def _explanations(service: Service[PaymentsSettings], database: Database) -> Explanations:
+    """Ask by clients of their own: a story that gets no answer keeps no payment from asking."""
     settings = service.settings
-    risk = service.client(
-        "risk",
-        settings.risk_url,
-        name="risk-decisions",
-        timeout_seconds=settings.payment_seconds,
+    client = partial(service.client, timeout_seconds=settings.payment_seconds)
+    return Explanations(
+        database,
+        client("wallet", settings.wallet_url, name="wallet-transfers"),
+        client("risk", settings.risk_url, name="risk-decisions"),
     )
-    return Explanations(database, accounts.client, risk)
 
 
 def _add_comparisons(

@@ -12,10 +12,9 @@ from payments.schemas import (
     STATUS_SCHEMA,
     Amount,
     ExchangeAnswer,
-    FailureAnswer,
     Moment,
     PaymentAnswer,
-    RefundState,
+    RefundFields,
 )
 
 _Cursor = Annotated[
@@ -68,18 +67,9 @@ class RefundQuery(BaseModel):
     limit: _Limit = 50
 
 
-class ListedRefundAnswer(BaseModel):
-    """A refund. `destination_amount`, `rate` and `fx` are null until they are known."""
+class ListedRefundAnswer(RefundFields):
+    """A refund, whose key asked for it, and when."""
 
-    refund_id: str
-    status: RefundState
-    amount: Amount
-    currency: str
-    destination_amount: str | None
-    destination_currency: str | None
-    rate: Literal["payment", "present"] | None
-    fx: ExchangeAnswer | None
-    failure: FailureAnswer | None
     actor: Annotated[str, Field(description="Whose key asked for it: `merchant/key`.")]
     created_at: Moment
 

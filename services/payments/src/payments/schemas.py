@@ -195,8 +195,8 @@ class PaymentAnswer(BaseModel):
 RefundState = Literal["SUCCEEDED", "FAILED", "PROCESSING"]
 
 
-class RefundAnswer(BaseModel):
-    """A refund, and the payment after it.
+class RefundFields(BaseModel):
+    """What is told of a refund everywhere.
 
     `destination_amount` is what the receiver gave back. Across currencies `rate` says which rate
     was used, the payment's or the present one, and `fx` what it was; they are null until known.
@@ -211,6 +211,11 @@ class RefundAnswer(BaseModel):
     rate: Literal["payment", "present"] | None
     fx: ExchangeAnswer | None
     failure: FailureAnswer | None
+
+
+class RefundAnswer(RefundFields):
+    """A refund, and the payment after it."""
+
     payment: PaymentAnswer
 
 
@@ -221,18 +226,10 @@ class PaymentsAnswer(BaseModel):
     next_cursor: str | None
 
 
-class EventRefundAnswer(BaseModel):
+class EventRefundAnswer(RefundFields):
     """The refund that an event is about; the payment after it stands beside it."""
 
-    refund_id: str
     status: Literal["SUCCEEDED", "FAILED"]
-    amount: Amount
-    currency: Currency
-    destination_amount: Amount | None
-    destination_currency: Currency | None
-    rate: Literal["payment", "present"] | None
-    fx: ExchangeAnswer | None
-    failure: FailureAnswer | None
 
 
 class EventAnswer(BaseModel):
