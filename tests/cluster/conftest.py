@@ -4,6 +4,7 @@ All of it needs a cluster (`make test-cluster`); without one every test here is 
 """
 
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,6 +25,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if reason and item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="module", params=["helm", "helm4"])
+def helm(request: pytest.FixtureRequest) -> str:
+    """Each Helm that is there, by its name."""
+    name: str = request.param
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not on PATH: https://helm.sh/docs/intro/install")
+    return name
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """A database and API keys of one's own: migrations run as hooks, before anything else changes."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -13,15 +12,6 @@ from tests.cluster.shell import get, run
 
 _OWN = "global.database.bundled=false"
 _SCALED = "wallet.autoscaling.enabled=true,wallet.autoscaling.minReplicas=1"
-
-
-@pytest.fixture(scope="module", params=["helm", "helm4"])
-def helm(request: pytest.FixtureRequest) -> str:
-    """Each Helm that is there installs once."""
-    if shutil.which(request.param) is None:
-        pytest.skip(f"{request.param} is not on PATH: https://helm.sh/docs/intro/install")
-    name: str = request.param
-    return name
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 The tests of a Helm go on where the one before ended, as an operator's day does.
 """
 
-import shutil
-
 import pytest
 import yaml
 from tests.cluster.conftest import NewInstallation
@@ -16,15 +14,6 @@ STORES = ("wallet", "payments", "risk")
 _OPERATED = "operator.enabled=true"
 _ROLL_BACK = {"helm": "--atomic", "helm4": "--rollback-on-failure"}
 _SPREAD = 77
-
-
-@pytest.fixture(scope="module", params=["helm", "helm4"])
-def helm(request: pytest.FixtureRequest) -> str:
-    """Each Helm that is there."""
-    if shutil.which(request.param) is None:
-        pytest.skip(f"{request.param} is not on PATH: https://helm.sh/docs/intro/install")
-    name: str = request.param
-    return name
 
 
 @pytest.fixture(scope="module")

@@ -38,3 +38,18 @@ async def gateway_over(
         await joined.open_and_fund("alice", USD="100.00")
         await joined.open_and_fund("bob", **bob)
         yield joined
+
+
+@asynccontextmanager
+async def gateway_that_knows_accounts(
+    database_url: str, folder: Path, overrides: Mapping[str, Any]
+) -> AsyncIterator[JoinedGateway]:
+    """Join as `gateway_over`, with `indonesia` that settles in IDR, and payments knows them all."""
+    async with gateway_over(database_url, folder, overrides) as joined:
+        await joined.open_and_fund("indonesia", settlement_currency="IDR")
+        for destination in ("bob", "indonesia"):
+            body = {**BODY, "payment_id": f"to-{destination}", "destination_account": destination}
+            answer = await joined.call("POST", "/payments", body)
+            assert answer.status == 200, answer.body
+        joined.transport.requests.clear()
+        yield joined

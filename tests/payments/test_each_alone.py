@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from tests.payments.harness import BODY, gateway_over
+from tests.payments.harness import BODY, gateway_that_knows_accounts
 from tests.payments.test_waves import CALLER, DONE, OPEN, asked, pay, statuses, to, together
 
 from kurs.data.database import Database
@@ -28,11 +28,7 @@ THEIRS = {"source_account": "here", "destination_account": "there"}
 
 @pytest.fixture
 async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[JoinedGateway]:
-    async with gateway_over(database_url, tmp_path, OVERRIDES) as joined:
-        await joined.open_and_fund("indonesia", settlement_currency="IDR")
-        for destination in ("bob", "indonesia"):
-            body = {**BODY, "payment_id": f"to-{destination}", "destination_account": destination}
-            assert (await joined.call("POST", "/payments", body)).status == DONE
+    async with gateway_that_knows_accounts(database_url, tmp_path, OVERRIDES) as joined:
         yield joined
 
 

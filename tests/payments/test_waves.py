@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.payments.harness import BODY, gateway_over
+from tests.payments.harness import BODY, gateway_that_knows_accounts
 
 from kurs.calls import Deadline, current_deadline
 from kurs.kernel.batching import DeadlineExceeded, settled
@@ -31,13 +31,7 @@ DONE, OPEN = 200, 202
 
 @pytest.fixture
 async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[JoinedGateway]:
-    async with gateway_over(database_url, tmp_path, OVERRIDES) as joined:
-        await joined.open_and_fund("indonesia", settlement_currency="IDR")
-        # So that payments knows all accounts.
-        for destination in ("bob", "indonesia"):
-            body = {**BODY, "payment_id": f"to-{destination}", "destination_account": destination}
-            assert (await joined.call("POST", "/payments", body)).status == DONE
-        joined.transport.requests.clear()
+    async with gateway_that_knows_accounts(database_url, tmp_path, OVERRIDES) as joined:
         yield joined
 
 

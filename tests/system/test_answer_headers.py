@@ -12,20 +12,12 @@ from api_gateway.route_table import ROUTES
 from kurs.calls import Request
 from kurs.kernel.ids import RESERVED_PAYMENT_IDS
 from kurs_testing.edges import EdgeSigning
-from kurs_testing.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, WEBHOOKS, JoinedGateway
+from kurs_testing.joined import BASES, GATEWAY, JoinedGateway
 from kurs_testing.problems import assert_problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
-BASES = {
-    "payments": PAYMENTS,
-    "fx": FX,
-    "wallet": WALLET,
-    "risk": RISK,
-    "webhooks": WEBHOOKS,
-    "api-gateway": GATEWAY,
-}
 EVIL = "http://evil.test"
 PROBES = {"/healthz", "/readyz", "/metrics"}
 PAGES = ["/", "/console/console.js", "/console/console.css", "/docs", "/openapi.json"]

@@ -18,10 +18,9 @@ from kurs.edges.guard import OPEN_PATHS
 from kurs.kernel.clock import MICROS
 from kurs_testing.clock import ManualClock
 from kurs_testing.edges import EdgeSigning, caller_for, key_of
-from kurs_testing.joined import FX, PAYMENTS, RISK, WALLET, WEBHOOKS, JoinedGateway
+from kurs_testing.joined import SERVICES, JoinedGateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-BASES = {"payments": PAYMENTS, "fx": FX, "wallet": WALLET, "risk": RISK, "webhooks": WEBHOOKS}
 CALLER = {
     "X-Kurs-Merchant": "demo",
     "X-Kurs-Key-Id": "k1",
@@ -79,7 +78,7 @@ def target_of(template: str) -> str:
 
 def targets(gateway: JoinedGateway) -> Iterator[tuple[str, str, str]]:
     """Yield service, method and target of everything that a service could be asked."""
-    for service in BASES:
+    for service in SERVICES:
         for method, template in routes(gateway.apps[service]):
             yield service, method, target_of(template)
             yield service, "HEAD", target_of(template)
@@ -119,7 +118,7 @@ async def send(
     gateway: JoinedGateway, service: str, method: str, target: str, headers: Any, body: bytes | None
 ) -> Response:
     """Send a request as it is, unsigned."""
-    request = Request(method, BASES[service] + target, CIMultiDict(headers), body)
+    request = Request(method, SERVICES[service] + target, CIMultiDict(headers), body)
     return await gateway.transport.send(request)
 
 
@@ -175,7 +174,7 @@ async def test_an_edge_may_use_its_routes_and_no_other(gateway: JoinedGateway) -
 
 
 async def test_the_table_names_every_route_of_every_service(gateway: JoinedGateway) -> None:
-    for service in BASES:
+    for service in SERVICES:
         known = set(routes(gateway.apps[service]))
         named = {
             (r.method, r.template) for edge in EDGES if edge[1] == service for r in EDGES[edge]

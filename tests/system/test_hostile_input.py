@@ -27,20 +27,12 @@ from tests.system.hostile import (
 
 from api_gateway.route_table import ROUTES
 from kurs.calls import Response
-from kurs_testing.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, WEBHOOKS, JoinedGateway
+from kurs_testing.joined import BASES, GATEWAY, JoinedGateway
 from kurs_testing.problems import assert_problem
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
-BASES = {
-    "payments": PAYMENTS,
-    "fx": FX,
-    "wallet": WALLET,
-    "risk": RISK,
-    "webhooks": WEBHOOKS,
-    "api-gateway": GATEWAY,
-}
 CALLER = {
     "x-kurs-merchant": "demo",
     "x-kurs-key-id": "k1",

@@ -17,15 +17,6 @@ CHART = str(ROOT / "charts" / "kurs-operator")
 DEFINITIONS = ("fxratesources.kurs.dev", "riskthresholds.kurs.dev")
 
 
-@pytest.fixture(params=["helm", "helm4"])
-def helm(request: pytest.FixtureRequest) -> str:
-    """The names of both Helms; helm4 is skipped where it is not installed."""
-    name: str = request.param
-    if shutil.which(name) is None:
-        pytest.skip(f"{name} is not on PATH")
-    return name
-
-
 @pytest.fixture
 def alone(new_installation: NewInstallation) -> Installation:
     """A namespace for the operator without services, and with what its chart makes no keys for."""

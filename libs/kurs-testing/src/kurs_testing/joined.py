@@ -46,7 +46,10 @@ WALLET = "http://wallet.test"
 RISK = "http://risk.test"
 WEBHOOKS = "http://webhooks.test"
 
-_SERVICES = {PAYMENTS: "payments", FX: "fx", WALLET: "wallet", RISK: "risk", WEBHOOKS: "webhooks"}
+SERVICES = {"payments": PAYMENTS, "fx": FX, "wallet": WALLET, "risk": RISK, "webhooks": WEBHOOKS}
+"""The base URL of each service behind the gateway, by its name."""
+BASES = {**SERVICES, "api-gateway": GATEWAY}
+_NAMES = {url: name for name, url in SERVICES.items()}
 _ADDRESSES = {
     "payments_url": PAYMENTS,
     "fx_url": FX,
@@ -129,9 +132,9 @@ class JoinedGateway:
         if body is not None:
             request.body = body if isinstance(body, bytes) else json.dumps(body).encode()
             request.headers.setdefault("content-type", "application/json")
-        if base in _SERVICES:
+        if base in _NAMES:
             signing = EdgeSigning(self.clock)
-            signing.sign(_SERVICES[base], method, path, request.headers, request.body)
+            signing.sign(_NAMES[base], method, path, request.headers, request.body)
         return await self.transport.send(request)
 
     async def sums(self) -> dict[str, str]:
