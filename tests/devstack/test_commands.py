@@ -175,7 +175,7 @@ def test_dev_says_what_one_needs_outlives_a_service_and_stops_everything(
 
 def test_an_interrupt_while_starting_leaves_nothing(tmp_path: Path, first_port: int) -> None:
     running = Running("--port", str(first_port), "--folder", str(tmp_path / "run"))
-    running.wait_for("Starting the five services")
+    running.wait_for("Starting the six services")
     children: list[psutil.Process] = []
     while len(children) < 3:
         children = psutil.Process(running.process.pid).children(recursive=True)

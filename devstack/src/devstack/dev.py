@@ -49,7 +49,7 @@ def run_dev(
         database=database,
         environment=shell_environment(),
     )
-    console.print("Starting the five services …")
+    console.print("Starting the six services …")
     try:
         stack.start(on_ready=lambda name: console.print(f"  {name} is ready", highlight=False))
         follower = LogFollower({name: process.log for name, process in stack.processes.items()})

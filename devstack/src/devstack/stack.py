@@ -1,4 +1,4 @@
-"""`Stack`: the five services and the local operator as real processes on one machine.
+"""`Stack`: the six services and the local operator as real processes on one machine.
 
     with Stack() as stack:
         post(stack.url("api-gateway") + "/payments", stack.api_key())

@@ -75,7 +75,7 @@ def run_demo(
     _clear(folder)
     write_rows(folder / "payments.csv", rows)
     stack = Stack(folder=folder, ports=ports_from(port), database=database)
-    console.print("Starting the five services …")
+    console.print("Starting the six services …")
     try:
         stack.start(on_ready=lambda name: console.print(f"  {name} is ready", highlight=False))
         complaint = run_interruptible(_pay(console, stack, rows, concurrency))

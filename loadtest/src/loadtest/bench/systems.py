@@ -101,7 +101,7 @@ class Kurs(System):
         return self.stack.api_key()
 
     def cpu_seconds(self) -> Mapping[str, float]:
-        """Return those of the five services and PostgreSQL; the operator is none of them."""
+        """Return those of the six services and PostgreSQL; the operator is none of them."""
         spent = self.stack.cpu_seconds()
         return {name: seconds for name, seconds in spent.items() if name != OPERATOR}
 
