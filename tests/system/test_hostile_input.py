@@ -6,9 +6,10 @@ by a problem within 50 ms of CPU, and after all of them the databases hold what 
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from time import process_time
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -75,10 +76,36 @@ class Hostile:
             answer = await self.send(base, operation, operation.target(), body)
             case = f"{operation.service} {operation.path} {value[:60]!r} in {body[:300]!r}"
             if operation.is_batch and answer.status == 200:
-                states = {result["status"] for result in answer.json()["results"]}
-                assert states <= {"refused", "skipped"}, case
+                assert all(is_refused(result) for result in results(answer)), case
             else:
                 assert_problem(answer, case=case)
+        if (operation.service, operation.path) == ("payments", "/payments"):
+            await self.refuse_among_others(body, value)
+
+    async def refuse_among_others(self, body: bytes, value: str) -> None:
+        """Send the body of a payment as the gateway does when it is busy."""
+        try:
+            item = {"body": body.decode(), "merchant": "demo", "roles": "pay"}
+        except UnicodeDecodeError:
+            return  # Such a body goes alone.
+        operation = next(o for o in self.operations if o.path == "/payments/batch")
+        batch = json.dumps({"items": [item]}).encode()
+        await self.refuse_body(operation, batch, value)
+
+
+def results(answer: Response) -> list[dict[str, Any]]:
+    """Return the results of a batch, in lines or in one object."""
+    if answer.headers["content-type"] == "application/x-ndjson":
+        return [json.loads(line) for line in answer.body.splitlines()]
+    found: list[dict[str, Any]] = answer.json()["results"]
+    return found
+
+
+def is_refused(result: Mapping[str, Any]) -> bool:
+    """Tell whether nothing was done with an item of a batch, and that for a reason."""
+    if result["status"] == "answered":
+        return 400 <= result["http_status"] < 500
+    return result["status"] in ("refused", "skipped")
 
 
 def bases(operation: Operation) -> list[str]:
@@ -87,8 +114,8 @@ def bases(operation: Operation) -> list[str]:
     return [BASES[operation.service], *([GATEWAY] if public else [])]
 
 
-OWN = ('"ledger_cursors"', 'INTO "feed"', 'INTO "workers"')
-"""How far the reconciliation and webhooks have read, and which replicas live."""
+OWN = ('"ledger_cursors"', 'INTO "feed"', 'INTO "workers"', 'INTO "checkpoints"')
+"""How far the reconciliation, webhooks and the trial balance have read, and which replicas live."""
 
 
 def stored(folder: Path) -> dict[str, list[str]]:
@@ -153,7 +180,8 @@ async def test_names_occur_once_in_public_bodies(hostile: Hostile) -> None:
             await hostile.refuse_body(operation, b'{"a": 1, "a": 2}', "a name twice")
 
 
-MEANT = {("after", ""), *(("text", text) for text in ("\u0661", "%ff", "-9223372036854775809"))}
+WORDS = ("\u0661", "%ff", "-9223372036854775809")
+MEANT = {("after", ""), ("last-event-id", ""), *(("text", word) for word in WORDS)}
 """What is said and understood: a stream from now on, and words."""
 
 
@@ -192,6 +220,8 @@ async def test_no_header_stops_a_service(hostile: Hostile, value: str) -> None:
         numbers = [n for where, n, is_number in operation.parameters if where == "header"]
         others = [] if numbers else HEADERS
         for name in (*numbers, *others):
+            if (name, value) in MEANT:
+                continue
             for base in bases(operation):
                 header = {name.replace("-", "_"): text}
                 answer = await hostile.send(base, operation, operation.target(), None, **header)
@@ -214,6 +244,8 @@ async def test_the_caller_is_whom_the_gateway_names(hostile: Hostile, value: str
             assert answer.status < 500, (operation, name, value)
 
 
+# The services' threads draw random numbers while Hypothesis looks whether its strategies do.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=st.data())
 async def test_no_drawn_value_stops_a_service(hostile: Hostile, drawn: st.DataObject) -> None:

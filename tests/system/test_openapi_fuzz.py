@@ -88,7 +88,7 @@ def test_every_answer_is_documented(stack: Stack, service: str) -> None:
     proof = Proof(stack, service)
     document = schemathesis.openapi.from_url(f"{stack.url(service)}/openapi.json", auth=proof)
     operations = [result.ok() for result in document.get_all_operations()]
-    assert len(operations) > 4
+    assert len(operations) >= 4
     for operation in operations:
         # An event stream does not end by itself.
         if operation.path != "/payments/events":

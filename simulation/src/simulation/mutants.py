@@ -77,11 +77,11 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a hold is captured after its end": Mutant(
         "wallet.domain.holds",
-        " or (hold.state is HoldState.HELD and hold.expires_at <= now)",
+        " or (hold.state == HoldState.HELD and hold.expires_at <= now)",
         "",
     ),
     "a closed hold is captured once more": Mutant(
-        "wallet.domain.holds", "    if hold.state is not HoldState.HELD:", "    if False:"
+        "wallet.domain.holds", "    if hold.state != HoldState.HELD:", "    if False:"
     ),
     "what is held can be spent": Mutant(
         "wallet.domain.view",

@@ -4,7 +4,7 @@ happened, of all merchants, in order.
 
 from typing import Annotated
 
-from fastapi import Query, Request, Response
+from fastapi import Query, Request
 from fastapi.responses import StreamingResponse
 
 from kurs.contracts.payments import FeedAnswer, FeedEvent
@@ -19,7 +19,13 @@ from payments.feed import Feed
 from payments.schemas import FeedQuery, PaymentBatch, PayResultAnswer
 from payments.store.events import Event
 
-_MEDIA_TYPE = "application/x-ndjson"
+
+class Lines(StreamingResponse):
+    """Lines of JSON, each sent once it is there."""
+
+    media_type = "application/x-ndjson"
+
+
 service_routes = router(tags=["between services"], responses=problem_responses(Unavailable))
 
 
@@ -27,15 +33,15 @@ service_routes = router(tags=["between services"], responses=problem_responses(U
     service_routes,
     "/payments/batch",
     body=PaymentBatch,
-    response_class=Response,
+    response_class=Lines,
     responses={200: {"model": PayResultAnswer, "description": "Lines of JSON, one per item"}},
     summary="Make payments of many callers at once",
 )
-async def pay_batch(request: Request) -> Response:
+async def pay_batch(request: Request) -> Lines:
     """Answer each item as `POST /payments` does, in any order; nobody waits for another."""
     paying = part_of(request, BatchPaying)
     lines = await paying.answer(await request.body(), edge_request_id(request.scope))
-    return StreamingResponse(lines, media_type=_MEDIA_TYPE)
+    return Lines(lines)
 
 
 @service_routes.get("/events/feed", response_model=FeedAnswer)
