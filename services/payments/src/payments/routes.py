@@ -6,6 +6,7 @@ Lists and what is told of a payment are in `read_routes`.
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request, Response
+from pydantic import BaseModel
 
 from kurs.edges import edge_request_id
 from kurs.kernel.batching import settled
@@ -56,7 +57,7 @@ from payments.schemas import (
 )
 from payments.service import PaymentService
 
-_COMMON = problem_responses(MerchantRequired, IdempotencyKeyInvalid)
+_COMMON = problem_responses(MerchantRequired)
 _LONGEST_POSITION = len(str(MAX_POSITION))
 routes = router(tags=["payments"], responses=_COMMON)
 
@@ -78,16 +79,20 @@ _KEY_PARAMETER = {
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
 }
-# A 400 is either the refused payment or a problem, told apart by the content type.
-_UNREADABLE = {"content": problem_responses(BadRequest)[400]["content"]}
+
+
+def _refused(model: type[BaseModel], what: str, *problems: type[BadRequest]) -> dict[str, Any]:
+    """Return a 400 that is either what was refused or a problem, told apart by the content type."""
+    answer = problem_responses(IdempotencyKeyInvalid, *problems)[400]
+    codes = answer["description"].partition(": ")[2]
+    told = f"The {what} as FAILED with a failure code, or a problem document: {codes}"
+    return {"model": model, "description": told, "content": answer["content"]}
+
+
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"model": PaymentAnswer, "description": "The outcome"},
     202: {"model": PaymentAnswer, "description": "The outcome is not known yet; see Location"},
-    400: {
-        "model": PaymentAnswer,
-        "description": "The payment as FAILED with a failure code, or a problem document",
-        **_UNREADABLE,
-    },
+    400: _refused(PaymentAnswer, "payment"),
 }
 _ACTION = {
     **_ANSWERS,
@@ -101,7 +106,11 @@ _DECISION = {**_ACTION, **problem_responses(FourEyes)}
     routes,
     "/payments",
     body=PaymentRequest,
-    responses={**_ANSWERS, **problem_responses(PaymentIdTaken, OperationInProgress, KeyReused)},
+    responses={
+        **_ANSWERS,
+        400: _refused(PaymentAnswer, "payment", IdempotencyKeyRequired),
+        **problem_responses(PaymentIdTaken, OperationInProgress, KeyReused),
+    },
     response_class=Response,
     summary="Make a payment",
     openapi_extra={"parameters": [_KEY_PARAMETER]},
@@ -218,11 +227,7 @@ async def void(
         **_ACTION,
         200: {"model": RefundAnswer, "description": "The refund"},
         202: {"model": RefundAnswer, "description": "The outcome is not known yet"},
-        400: {
-            "model": RefundAnswer,
-            "description": "The refund as FAILED, or a problem document",
-            **_UNREADABLE,
-        },
+        400: _refused(RefundAnswer, "refund", IdempotencyKeyRequired),
         **problem_responses(RefundNotPermitted, Unavailable),
     },
     response_class=Response,
