@@ -107,6 +107,7 @@ STORIES = {
     "KursWebhookDestinationFailing": level(
         f'kurs_webhooks_destinations{{{N},state="failing"}}', 0, 2
     ),
+    "KursWebhookDestinationUnread": level(f"kurs_webhooks_unread_files{{{N}}}", 0, 1),
     "KursWebhooksLate": level(f"kurs_webhooks_oldest_waiting_seconds{{{N}}}", 5, 400),
     "KursWebhooksFeedUnread": rate(f"kurs_webhooks_feed_failures_total{{{N}}}", 0, 30),
     "KursConfigRefused": rate(f'kurs_config_reload_failures_total{{{N},job="fx"}}', 0, 1),

@@ -167,7 +167,7 @@ async def test_what_was_sent_is_sent_again_by_hand_as_the_same_bytes(
     came = await receiver.until(8)
 
     marked = [r for r in came if "kurs-replay" in r.headers]
-    assert [r.sequence for r in marked] == [3, 4, 5]
+    assert sorted(r.sequence for r in marked) == [3, 4, 5]
     bodies = {r.sequence: r.body for r in first}
     assert all(bodies[r.sequence] == r.body for r in marked)
 

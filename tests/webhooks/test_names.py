@@ -26,7 +26,7 @@ async def test_a_replica_that_does_not_see_a_file_yet_forgets_nothing(
     await begun(webhooks, replicas=2)
     late = webhooks.apps[1]
     await eventually(lambda: part(late, Destinations).in_force)
-    monkeypatch.setattr(part(late, Destinations), "look", lambda: None)
+    monkeypatch.setattr(part(late, Destinations)._files, "look", lambda: False)
     async with Receiver() as second:
         webhooks.destination("fresh", second.url)
 
@@ -40,6 +40,23 @@ async def test_a_replica_that_does_not_see_a_file_yet_forgets_nothing(
 
         await receiver.until(1)
         await second.until(1)
+
+
+async def test_a_wrong_edit_and_then_another_replica_pass_no_event_by(
+    webhooks: Webhooks, receiver: Receiver
+) -> None:
+    webhooks.destination("orders", receiver.url)
+    await begun(webhooks)
+    webhooks.fed.happen("p1")
+    await receiver.until(1)
+    await webhooks.stop(webhooks.replicas[0])
+    (webhooks.destinations / "orders.yaml").write_text("kind: [")
+    webhooks.fed.happen("p2")
+    await webhooks.start()
+
+    came = await receiver.until(2)
+
+    assert [r.event["previous_sequence"] for r in came] == [None, 1]
 
 
 async def test_what_was_forgotten_is_registered_by_the_next_event(

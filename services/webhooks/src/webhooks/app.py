@@ -1,6 +1,5 @@
 """What webhooks is made of."""
 
-import asyncio
 from typing import Unpack
 
 from fastapi import FastAPI
@@ -34,10 +33,9 @@ def create_app(settings: WebhooksSettings, **joined: Unpack[Joined]) -> FastAPI:
     service = Service("webhooks", settings, **joined)
     metrics = WebhookMetrics(service.telemetry)
     database = keep_database(service, VERSIONS)
-    destinations = service.add(Destinations(settings.destinations_dir, service.telemetry.logger))
-    service.beat(
-        "destinations", lambda: asyncio.to_thread(destinations.look), seconds=_LOOK_SECONDS
-    )
+    logger = service.telemetry.logger
+    destinations = service.add(Destinations(settings.destinations_dir, database, logger))
+    service.beat("destinations", destinations.look, seconds=_LOOK_SECONDS)
     _send(service, database, destinations, metrics)
     answering = service.add(
         WebhookService(

@@ -46,6 +46,10 @@ class WebhookMetrics:
             "Destinations of this replica by state: ready, retrying, failing, gone or suspended",
             ("state",),
         )
+        self.unread = telemetry.gauge(
+            "kurs_webhooks_unread_files",
+            "Files of destinations that cannot be read or break a rule; their last versions hold",
+        )
         self.pruned = telemetry.counter(
             "kurs_webhooks_pruned_total", "Deliveries that were forgotten, being old"
         )

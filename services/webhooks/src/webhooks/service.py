@@ -122,7 +122,8 @@ class WebhookService:
         return ReplayAnswer(events=replayed.events, until=replayed.until)
 
     async def report(self) -> None:
-        """Publish how the destinations of this replica do."""
+        """Publish how the destinations of this replica do, and how many files it cannot read."""
+        self._metrics.unread.set(len(self._destinations.problems))
         held = await self._database.read(partial(leases.news_of, owner=self._owner))
         specs = {n: s for n, s in self._destinations.in_force.items() if n in held}
         found = await self._database.read(

@@ -9,6 +9,7 @@ GRANTS = {
     "feed": "SELECT, INSERT, UPDATE",
     "workers": "SELECT, INSERT, UPDATE, DELETE",
     "destinations": "SELECT, INSERT, UPDATE, DELETE",
+    "kept_destinations": "SELECT, INSERT, UPDATE, DELETE",
     "events": "SELECT, INSERT, DELETE",
     "deliveries": "SELECT, INSERT, UPDATE, DELETE",
 }

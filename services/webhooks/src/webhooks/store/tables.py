@@ -41,6 +41,14 @@ destinations = Table(
     Column("delivered_at", BigInteger),
 )
 
+# By file, as JSON; what is in force while the file cannot be read.
+kept_destinations = Table(
+    "kept_destinations",
+    metadata,
+    Column("file", String, primary_key=True),
+    Column("content", Text, nullable=False),
+)
+
 events = Table(
     "events",
     metadata,
