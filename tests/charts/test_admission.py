@@ -47,6 +47,9 @@ def test_a_ticket_and_the_brakes_ask_for_a_verb_of_their_own(render: Render) -> 
 
     assert "check('override').allowed()" in variables["may"]
     assert all("variables.may" in rule["expression"] for rule in spec["validations"])
+    guarded = [rule["message"] for rule in spec["validations"]]
+    for brake in ("changeTicket", "suspend a threshold", "delete a rate source"):
+        assert any(brake in message for message in guarded)
 
 
 def test_nobody_who_edits_may_override(render: Render) -> None:

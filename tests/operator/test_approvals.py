@@ -265,3 +265,77 @@ async def test_what_was_in_force_before_there_were_approvals_is_approved(desk: D
 
     assert desk.accepted() == NO
     assert desk.cluster.status("RiskThreshold/limits")["approved"]["tickets"] == ["CHG-1"]
+
+
+RULE = {"name": "burst", "window": "1h", "maxCount": 10, "action": "Review"}
+SCREEN: dict[str, Any] = {
+    "perPayment": {"currency": "USD", "reviewAboveMinor": 100, "declineAboveMinor": 1000},
+    "velocity": [RULE],
+    "newAccount": {"maxAge": "24h", "points": 20},
+    "score": {"review": 50, "decline": 80},
+    "blocklist": {"accounts": ["shop/a", "b"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "looser", "what"),
+    [
+        ("perPayment", {**SCREEN["perPayment"], "reviewAboveMinor": 201}, "reviews above 100"),
+        ("velocity", [{**RULE, "maxCount": 21}], "reviews above 10 within 3600 s"),
+        ("velocity", [{**RULE, "window": "59m"}], "reviews above 10 within 3600 s"),
+        ("velocity", [], "reviews above 10 within 3600 s"),
+        ("newAccount", {"maxAge": "23h", "points": 20}, "20 points"),
+        ("newAccount", {"maxAge": "24h", "points": 19}, "20 points"),
+        ("newAccount", None, "younger than 86400 s"),
+        ("score", {"review": 51, "decline": 80}, "reviews from the score 50"),
+        ("score", {"review": 50, "decline": 81}, "declines from 80"),
+        ("blocklist", {"accounts": ["shop/a", "other/b"]}, "blocks b"),
+        ("blocklist", None, "blocks shop/a, b"),
+    ],
+)  # fmt: skip
+async def test_reviews_scores_and_blocklists_are_judged_like_limits(
+    desk: Desk, field: str, looser: Any, what: str
+):
+    await desk.apply(threshold(**SCREEN))
+    await desk.apply(threshold(**{**SCREEN, field: looser}))
+    assert desk.accepted() == NO
+    assert what in desk.message()
+
+    await desk.apply(threshold(**{**SCREEN, field: looser, "changeTicket": "CHG-1"}))
+    assert desk.accepted() == YES
+
+
+async def test_what_is_stricter_asks_for_nothing(desk: Desk):
+    await desk.apply(threshold(**SCREEN))
+    stricter = {
+        "perPayment": {"currency": "USD", "reviewAboveMinor": 200, "declineAboveMinor": 200},
+        "velocity": [{**RULE, "name": "other", "window": "2h", "action": "Decline"}],
+        "newAccount": {"maxAge": "25h", "points": 21},
+        "score": {"review": 40, "decline": 40},
+        "blocklist": {"accounts": ["a", "b", "c"]},
+    }
+    await desk.apply(threshold(**stricter))
+
+    assert desk.accepted() == YES
+
+
+async def test_a_blocked_account_may_move_to_the_list_of_another(desk: Desk):
+    await desk.apply(threshold(**SCREEN))
+    moved = {"accounts": ["shop/a", "b"]}
+    await desk.apply(threshold("list", perPayment=None, blocklist=moved))
+    await desk.apply(threshold(**{**SCREEN, "blocklist": None}))
+    assert desk.accepted() == YES
+
+    await desk.apply(threshold("list", perPayment=None, blocklist={"accounts": ["b"]}))
+    assert desk.accepted("list") == NO
+
+
+async def test_an_override_that_is_announced_is_judged_before_it_begins(desk: Desk):
+    await desk.apply(limit(100))
+    later = {"priority": 900, "effectiveFrom": "2030-01-01T00:00:00Z"}
+    await desk.apply(limit(10**12, "high", **later))
+    assert (desk.accepted(), desk.accepted("high")) == (YES, NO)
+    assert desk.in_force() == {"limits": 100}
+
+    await desk.apply(limit(10**12, "high", **later, changeTicket="CHG-1"))
+    assert desk.accepted("high") == ("True", "NotYetEffective")

@@ -6,12 +6,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from kurs.config.resources import OnMissingData, Scope
+from kurs.config.resources import OnMissingData, OnStale, Scope, SourceType
 from kurs.kernel.clock import from_rfc3339
 
 MAX_LAGGING = 10
 MAX_TICKETS = 20
 MAX_APPROVED = 100
+MAX_BLOCKED = 2000
+MAX_QUOTES = 400
 MAX_MESSAGE = 1024
 
 
@@ -114,27 +116,8 @@ class ShadowCounts(StatusModel):
     decline: Count = 0
 
 
-class ResourceStatus(StatusModel):
-    """What both kinds tell."""
-
-    observed_generation: Count
-    revision: Short | None = None
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=8)] = ()
-    propagation: Propagation | None = None
-
-    def condition(self, kind: ConditionType) -> Condition | None:
-        """Return one condition, or None while it does not stand."""
-        return next((c for c in self.conditions if c.type == kind), None)
-
-
-class RateSourceStatus(ResourceStatus):
-    """The status of an FXRateSource. `lastRateAt` is the date of its oldest rate on any pod."""
-
-    last_rate_at: Stamp | None = None
-
-
 class ApprovedLimit(StatusModel):
-    """A limit by which a threshold declined when it was approved.
+    """A limit by which a threshold declined or reviewed when it was approved.
 
     Minor units of `currency`, or a number of payments; of one payment, or within `window` seconds,
     or (`exposure`) of all that a merchant holds open. `onMissingData` stands where it needs a rate.
@@ -149,20 +132,92 @@ class ApprovedLimit(StatusModel):
     until: Stamp | None = None
 
 
-class Approval(StatusModel):
-    """What a threshold may be loosened from: its limits at its last ticket, or at its first day.
+class ApprovedScore(StatusModel):
+    """From which scores a threshold reviewed and declined, and what it added for young accounts.
 
-    `tickets` were used, the newest last; `overrides` names the thresholds whose limits the last
-    one of them overrode.
+    `youngerThan` (seconds) stands where it has a rule about them.
+    """
+
+    scope: Scope
+    review: Count
+    decline: Count
+    younger_than: Count | None = None
+    points: Count = 0
+    until: Stamp | None = None
+
+
+class ApprovedBlocklist(StatusModel):
+    """Which accounts a threshold kept from paying and from being paid."""
+
+    scope: Scope
+    accounts: Annotated[tuple[Short, ...], Field(max_length=MAX_BLOCKED)]
+    until: Stamp | None = None
+
+
+class ApprovedAge(StatusModel):
+    """How old a rate of one quote might be, in seconds."""
+
+    quote: Short
+    max_age: Count
+
+
+class ApprovedTerms(StatusModel):
+    """What held the rates of a source when it was approved.
+
+    `dated` rates said when they were true, `checksBase` that answers about another base were
+    refused. `pairs` are the quotes that were listed; `others` tells whether more were served. Ages
+    are seconds; a deviation that is absent was any.
+    """
+
+    type: SourceType
+    max_age: Count
+    pairs: Annotated[tuple[ApprovedAge, ...], Field(max_length=MAX_QUOTES)] = ()
+    others: bool = False
+    max_deviation_bps: Count | None = None
+    max_deviation_from_next_bps: Count
+    on_stale: OnStale
+    allow_insecure: bool = False
+    dated: bool = False
+    checks_base: bool = False
+
+
+class Approval(StatusModel):
+    """What a resource may be loosened from: as it was at its last ticket, or at its first day.
+
+    `tickets` were used, the newest last. `overrides` names the thresholds whose limits the last
+    ticket of a threshold overrode, or the sources that a source is asked before.
     """
 
     tickets: Annotated[tuple[Short, ...], Field(max_length=MAX_TICKETS)] = ()
     overrides: Annotated[tuple[Short, ...], Field(max_length=MAX_APPROVED)] = ()
     limits: Annotated[tuple[ApprovedLimit, ...], Field(max_length=MAX_APPROVED)] = ()
+    reviews: Annotated[tuple[ApprovedLimit, ...], Field(max_length=MAX_APPROVED)] = ()
+    scores: Annotated[tuple[ApprovedScore, ...], Field(max_length=MAX_APPROVED)] = ()
+    blocklist: ApprovedBlocklist | None = None
+    terms: ApprovedTerms | None = None
+
+
+class ResourceStatus(StatusModel):
+    """What both kinds tell."""
+
+    observed_generation: Count
+    revision: Short | None = None
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=8)] = ()
+    propagation: Propagation | None = None
+    approved: Approval | None = None
+
+    def condition(self, kind: ConditionType) -> Condition | None:
+        """Return one condition, or None while it does not stand."""
+        return next((c for c in self.conditions if c.type == kind), None)
+
+
+class RateSourceStatus(ResourceStatus):
+    """The status of an FXRateSource. `lastRateAt` is the date of its oldest rate on any pod."""
+
+    last_rate_at: Stamp | None = None
 
 
 class ThresholdStatus(ResourceStatus):
     """The status of a RiskThreshold. `shadow` stands while the mode is Shadow."""
 
     shadow: ShadowCounts | None = None
-    approved: Approval | None = None

@@ -1,36 +1,36 @@
-"""The limits by which thresholds decline, and whether an approved one is still stated. Pure."""
+"""The limits by which thresholds decline or review, and whether an approved one is stated. Pure."""
 
 from collections.abc import Iterable, Iterator
 
-from kurs.config.resources import RiskThresholdSpec, Scope
+from kurs.config.resources import Action, RiskThresholdSpec, Scope
 from kurs.kernel.clock import from_rfc3339, to_rfc3339
 from kurs_operator.conditions import ApprovedLimit
-
-_LOOSER = 2
-"""How many times an approved bound is still that limit."""
-_STRICTNESS = ("Allow", "Review", "Decline")
-"""What becomes of a payment without the rate that a limit needs, the strictest last."""
+from kurs_operator.loosening import is_looser
 
 
-def limits_of(spec: RiskThresholdSpec) -> tuple[ApprovedLimit, ...]:
-    """Return the limits by which a spec declines, none in Shadow."""
+def limits_of(spec: RiskThresholdSpec, action: Action = "Decline") -> tuple[ApprovedLimit, ...]:
+    """Return the limits by which a spec declines, or reviews; none in Shadow."""
     if spec.mode == "Shadow":
         return ()
-    until = None if spec.effective_until is None else to_rfc3339(spec.effective_until)
-    common = {"scope": spec.scope, "until": until}
-    return tuple(limit.model_copy(update=common) for limit in _bounds(spec))
+    common = {"scope": spec.scope, "until": until_of(spec)}
+    return tuple(limit.model_copy(update=common) for limit in _bounds(spec, action))
 
 
-def _bounds(spec: RiskThresholdSpec) -> Iterator[ApprovedLimit]:
+def until_of(spec: RiskThresholdSpec) -> str | None:
+    """Return when a threshold ends by its own time."""
+    return None if spec.effective_until is None else to_rfc3339(spec.effective_until)
+
+
+def _bounds(spec: RiskThresholdSpec, action: Action) -> Iterator[ApprovedLimit]:
     every, missing = Scope(), spec.on_missing_data
-    if spec.per_payment is not None:
+    if (one := spec.per_payment) is not None:
         yield ApprovedLimit(
             scope=every,
-            currency=spec.per_payment.currency,
-            bound=spec.per_payment.decline_above_minor,
+            currency=one.currency,
+            bound=one.decline_above_minor if action == "Decline" else one.review_above_minor,
             on_missing_data=missing,
         )
-    if spec.exposure is not None:
+    if spec.exposure is not None and action == "Decline":
         yield ApprovedLimit(
             scope=every,
             exposure=True,
@@ -39,7 +39,7 @@ def _bounds(spec: RiskThresholdSpec) -> Iterator[ApprovedLimit]:
             on_missing_data=missing,
         )
     for rule in spec.velocity:
-        if rule.action != "Decline":
+        if rule.action != action:
             continue
         if rule.max_count is not None:
             yield ApprovedLimit(scope=every, window=rule.window, bound=rule.max_count)
@@ -56,28 +56,40 @@ def _bounds(spec: RiskThresholdSpec) -> Iterator[ApprovedLimit]:
 def is_stated(approved: ApprovedLimit, stated: Iterable[ApprovedLimit]) -> bool:
     """Tell whether `stated` limits are no looser than an approved one, for all of its scope."""
     near = [limit.scope for limit in stated if _is_near(limit, approved)]
-    return all(any(_covers(scope, part) for scope in near) for part in _parts(approved.scope))
+    return is_covered(approved.scope, near)
 
 
 def is_known(limit: ApprovedLimit, approved: Iterable[ApprovedLimit]) -> bool:
     """Tell whether there is an approval, of whatever bound, for all that a limit is about."""
     alike = [known.scope for known in approved if _subject(known) == _subject(limit)]
-    return all(any(_covers(scope, part) for scope in alike) for part in _parts(limit.scope))
+    return is_covered(limit.scope, alike)
 
 
-def is_over(limit: ApprovedLimit, now: int) -> bool:
-    """Tell whether a limit has ended by its own time, `now` in microseconds."""
-    return limit.until is not None and from_rfc3339(limit.until) <= now
+def is_over(until: str | None, now: int) -> bool:
+    """Tell whether what was approved has ended by its own time, `now` in microseconds."""
+    return until is not None and from_rfc3339(until) <= now
 
 
-def described(limit: ApprovedLimit) -> str:
+def lasts(until: str | None, approved: str | None) -> bool:
+    """Tell whether what ends at one moment lasts as long as what ends at the other."""
+    was, now = (float("inf") if end is None else from_rfc3339(end) for end in (approved, until))
+    return not is_looser("RiskThresholdSpec.effectiveUntil", was, now)
+
+
+def is_covered(scope: Scope, by: Iterable[Scope]) -> bool:
+    """Tell whether each payment of a scope is one of those scopes'."""
+    scopes = list(by)
+    return all(any(_covers(one, part) for one in scopes) for part in parts(scope))
+
+
+def described(limit: ApprovedLimit, action: Action = "Decline") -> str:
     """Return a limit in words."""
     what = f"{limit.bound} minor units of {limit.currency}" if limit.currency else str(limit.bound)
     within = f" within {limit.window} s" if limit.window else ""
     held = " held open by a merchant" if limit.exposure else ""
     missing = limit.on_missing_data
     unknown = f", {missing} without a rate" if missing else ""
-    return f"declines above {what}{within}{held}{unknown}"
+    return f"{action.lower()}s above {what}{within}{held}{unknown}"
 
 
 def _subject(limit: ApprovedLimit) -> tuple[object, ...]:
@@ -89,19 +101,22 @@ def _is_near(limit: ApprovedLimit, approved: ApprovedLimit) -> bool:
         return False
     if (limit.window is None) != (approved.window is None):
         return False
-    lasts = limit.until is None or (
-        approved.until is not None and from_rfc3339(limit.until) >= from_rfc3339(approved.until)
+    missing = (limit.on_missing_data or "Allow" for limit in (approved, limit))
+    return (
+        lasts(limit.until, approved.until)
+        and not is_looser("RiskThresholdSpec.onMissingData", *missing)
+        and not is_looser("Velocity.window", approved.window, limit.window)
+        and not is_looser(_field(approved), approved.bound, limit.bound)
     )
-    long_enough = (limit.window or 0) >= (approved.window or 0)
-    strict = _strictness(limit) >= _strictness(approved)
-    return lasts and long_enough and strict and limit.bound <= _LOOSER * approved.bound
 
 
-def _strictness(limit: ApprovedLimit) -> int:
-    return _STRICTNESS.index(limit.on_missing_data or _STRICTNESS[0])
+def _field(limit: ApprovedLimit) -> str:
+    if limit.window is not None:
+        return "Velocity.maxAmountMinor" if limit.currency else "Velocity.maxCount"
+    return "Exposure.maxMinor" if limit.exposure else "PerPayment.declineAboveMinor"
 
 
-def _parts(scope: Scope) -> list[Scope]:
+def parts(scope: Scope) -> list[Scope]:
     """Return the single currencies and corridors of a scope; the scope itself if it is open."""
     single = [Scope(currencies=(currency,)) for currency in scope.currencies]
     return single + [Scope(corridors=(corridor,)) for corridor in scope.corridors] or [scope]

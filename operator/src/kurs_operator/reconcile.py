@@ -15,7 +15,7 @@ from kurs.config.resources import Document
 from kurs.kernel.clock import MICROS, Clock, from_rfc3339, to_rfc3339
 from kurs.telemetry import Telemetry, inject
 from kurs.telemetry.audit_log import audit
-from kurs_operator.approvals import Approvals, compile_approved
+from kurs_operator.approvals import compile_approved
 from kurs_operator.asking import Acknowledgements
 from kurs_operator.cache import RESYNC_SECONDS, NamespaceCache
 from kurs_operator.cluster import ClusterFault, ClusterPort, each
@@ -30,6 +30,7 @@ from kurs_operator.conditions import (
 from kurs_operator.documents import SERVICES, Service, Written, written
 from kurs_operator.edits import last_edit
 from kurs_operator.fleet import Fleet, fleet
+from kurs_operator.judging import Approvals
 from kurs_operator.last_good import hold_last_good, with_refused
 from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.pokes import Pokes
@@ -142,16 +143,13 @@ class Reconciler:
         self._faulty = frozenset(faults)
 
     def _approvals(self) -> Approvals:
-        """Return with which limits each threshold was approved, as its status has it."""
-        bodies = self._cache.bodies.get("RiskThreshold", {}).values()
+        """Return as what each resource was approved, as its status has it."""
         known = {
-            Identity.of(body).uid: _previous("RiskThreshold", body.get("status")) for body in bodies
+            Identity.of(body).uid: _previous(kind, body.get("status"))
+            for kind in _STATUSES
+            for body in self._cache.bodies.get(kind, {}).values()
         }
-        return {
-            uid: status.approved
-            for uid, status in known.items()
-            if isinstance(status, ThresholdStatus) and status.approved is not None
-        }
+        return {uid: s.approved for uid, s in known.items() if s is not None and s.approved}
 
     def _documents(self) -> list[Document]:
         """Return what may hold a last good generation; what this process wrote comes last."""
@@ -308,5 +306,4 @@ def _turning_points(status: ResourceStatus) -> list[tuple[object, ...]]:
     turns: list[tuple[object, ...]] = [(c.type, c.status, c.reason) for c in status.conditions]
     rollout = status.propagation
     completed = rollout.completed_at if rollout else None
-    approved = status.approved if isinstance(status, ThresholdStatus) else None
-    return [*turns, (status.observed_generation, completed, approved)]
+    return [*turns, (status.observed_generation, completed, status.approved)]

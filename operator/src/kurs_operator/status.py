@@ -97,15 +97,14 @@ def status_of(judged: Judged, pods: Fleet, now: int) -> RateSourceStatus | Thres
         "revision": rollout.revision if rollout else None,
         "conditions": tuple(_dated(judged, kind, finding, now) for kind, finding in found.items()),
         "propagation": rollout,
+        "approved": judged.approval or (judged.previous and judged.previous.approved),
     }
     if judged.identity.kind == "FXRateSource":
         return RateSourceStatus.model_validate(
             common | {"last_rate_at": _last_rate(judged.previous, reports)}
         )
     shadow = _shadow(reports) if judged.shadow else None
-    known = judged.previous.approved if isinstance(judged.previous, ThresholdStatus) else None
-    approved = judged.approval or known
-    return ThresholdStatus.model_validate(common | {"shadow": shadow, "approved": approved})
+    return ThresholdStatus.model_validate(common | {"shadow": shadow})
 
 
 def notes(previous: ResourceStatus | None, current: ResourceStatus) -> list[Note]:

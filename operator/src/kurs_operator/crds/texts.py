@@ -22,8 +22,10 @@ FIELDS: Mapping[str, str] = {
     "last good one; absent, any jump is taken.",
     "FXRateSourceSpec.maxDeviationFromNextBps": "A mid further than this from the next source's is "
     "not sold; 500 when absent, more by a changeTicket.",
-    "FXRateSourceSpec.changeTicket": "Names the approval to be further than 500 bps from the next "
-    "source.",
+    "FXRateSourceSpec.changeTicket": "Names the approval of the last loosening: of maxAge, "
+    "maxDeviationBps, maxDeviationFromNextBps, onStale, allowInsecure, of how rates are dated or "
+    "their base is checked; or to be asked before a source that is held to more, or that was asked "
+    "before this one. A new one is needed each time.",
     "FXRateSourceSpec.onStale": "What happens without a fresh rate: ask the next source, refuse "
     "the payment, or use the last known rate.",
     "FXRateSourceSpec.priority": "The highest is asked first.",
@@ -72,9 +74,10 @@ FIELDS: Mapping[str, str] = {
     "rate.",
     "RiskThresholdSpec.effectiveFrom": "Comes into force at this moment, by itself.",
     "RiskThresholdSpec.effectiveUntil": "Is out of force from this moment on, by itself.",
-    "RiskThresholdSpec.changeTicket": "Names the approval of the last loosening of a decline "
-    "limit, of a payment, of a velocity rule that declines or of exposure; a new one is needed "
-    "to more than double it, to count it in another currency, or to remove it.",
+    "RiskThresholdSpec.changeTicket": "Names the approval of the last loosening; a new one is "
+    "needed to more than double a limit that declines or reviews, to count it in another currency, "
+    "to remove it, and to loosen scores, points or onMissingData or to take an account from a "
+    "blocklist.",
     "RiskThresholdSpec.suspend": "Takes the threshold out of use.",
     "Scope.currencies": "Currencies paid in.",
     "Scope.corridors": "Ways of money.",
