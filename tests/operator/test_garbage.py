@@ -1,5 +1,6 @@
 """Whatever the API server or a file holds, compile answers with rulings and never raises."""
 
+import re
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from tests.operator.builders import NOW, rate_source, threshold
 
 from kurs.config.manifests import read_manifests
 from kurs_operator import entries
+from kurs_operator.approvals import compile_approved
 from kurs_operator.compile import compile_resources
 from kurs_operator.last_good import hold_last_good, with_refused
 from kurs_operator.ruling import Reason
+from kurs_operator.settings import CHANGE_TICKET
 
 GOOD = [
     content
@@ -98,6 +101,22 @@ def test_whatever_is_in_force_a_damaged_edit_of_it_is_held_back_or_compiled(
     held, spoilt = hold_last_good([after], documents)
 
     assert len(with_refused(compile_resources(held, now=NOW).rulings, spoilt)) == 1
+
+
+@given(damaged(), st.booleans())
+def test_no_damaged_edit_of_what_was_approved_stops_the_judges(content: Any, there: bool):
+    judged = {"now": NOW, "ticket": re.compile(CHANGE_TICKET)}
+    good = next((g for g in GOOD if g["kind"] == content["kind"]), GOOD[0])
+    before = {**good, "metadata": {**good["metadata"], "uid": "u", "generation": 1}}
+    approved = compile_approved([before], {}, (), **judged)
+    documents = approved.compilation.documents.values() if there else ()
+    after = {**content, "metadata": before["metadata"] | {"generation": 2}}
+
+    held, spoilt = hold_last_good([after], documents)
+    found = compile_approved(held, approved.approvals, documents, **judged)
+
+    assert len({*found.refused, *spoilt}) <= 1
+    assert len(found.compilation.rulings) == 1
 
 
 def test_what_nobody_foresaw_refuses_one_resource_and_is_told_the_log(monkeypatch: Any):

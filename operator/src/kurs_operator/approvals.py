@@ -8,7 +8,7 @@ an emergency, and a matter of RBAC.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from kurs.config.resources import Document
@@ -55,16 +55,15 @@ def compile_approved(
         contents = tuple(_held_back(evidence, found, refused))
 
 
-def _loosened(evidence: Evidence) -> Iterable[tuple[str, str]]:
-    """Yield who loosens what without a ticket, now or at a moment that is known already."""
-    for _ in range(1 + LOOKAHEAD):
-        yield from ApprovedLimits(evidence).loosened()
-        yield from ApprovedRates(evidence).loosened()
-        then = evidence.compilation.next_change
-        if then is None:
-            return
+def _loosened(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """Yield who loosens what without a ticket, now or when something announced begins."""
+    yield from ApprovedLimits(evidence).loosened()
+    yield from ApprovedRates(evidence).loosened()
+    for then in evidence.starts()[:LOOKAHEAD]:
         compilation = compile_resources(evidence.contents, now=then)
-        evidence = replace(evidence, compilation=compilation, now=then)
+        ahead = replace(evidence, compilation=compilation, now=then)
+        yield from ApprovedLimits(ahead).loosened()
+        yield from ApprovedRates(ahead).loosened()
 
 
 def _approved(evidence: Evidence, refused: Mapping[str, Ruling]) -> Approved:

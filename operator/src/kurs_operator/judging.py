@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from kurs.config.resources.scalars import parse_moment
 from kurs_operator.compile import Compilation
 from kurs_operator.conditions import MAX_TICKETS, Approval
 from kurs_operator.last_good import Content
@@ -31,8 +32,9 @@ class Evidence:
 
     @cached_property
     def specs(self) -> Mapping[str, Content]:
-        """The specs as they were written, by uid."""
-        return {Identity.of(c).uid: c.get("spec", {}) for c in self.contents}
+        """The specs as they were written, by uid; of one that is no mapping, nothing."""
+        specs = {Identity.of(c).uid: c.get("spec") for c in self.contents}
+        return {uid: spec for uid, spec in specs.items() if isinstance(spec, Mapping)}
 
     @cached_property
     def rulings(self) -> Mapping[str, Ruling]:
@@ -58,6 +60,11 @@ class Evidence:
     def is_coming(self, uid: str) -> bool:
         """Tell whether a resource comes into force later."""
         return self.rulings[uid].reason is Reason.NOT_YET_EFFECTIVE
+
+    def starts(self) -> list[int]:
+        """Return when resources come into force, in microseconds, the next first."""
+        coming = filter(self.is_coming, self.rulings)
+        return sorted({parse_moment(self.specs[uid]["effectiveFrom"]) for uid in coming})
 
     def new_ticket(self, uid: str, used: Iterable[str] = ()) -> str | None:
         """Return the ticket of a resource if it is of the right form and was not used for it."""

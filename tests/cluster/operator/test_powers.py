@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from tests.cluster.installation import Installation
-from tests.cluster.operator.resources import Resources, threshold
+from tests.cluster.operator.resources import DESK, Resources, source, threshold
 from tests.cluster.shell import CommandFailed, eventually
 
 EDITOR = ("--as=ann", "--as-group=risk-desk")
@@ -64,9 +64,10 @@ def test_the_operators_account_changes_nothing_of_a_pod_but_its_annotation(
 
 @pytest.fixture
 def bound(operated: Installation) -> Iterator[None]:
-    """An editor of limits, and an approver who is one, too."""
+    """An editor of limits and rates, and an approver who edits limits, too."""
     grants = (
         ("editors", "kurs-limits-editor", "risk-desk"),
+        ("rates-editors", "kurs-rates-editor", "risk-desk"),
         ("approving-editors", "kurs-limits-editor", "risk-committee"),
         ("approvers", "kurs-approver", "risk-committee"),
     )
@@ -93,6 +94,25 @@ def test_only_who_may_override_gives_a_ticket_or_uses_the_brakes(
     patch(operated, "rth", "guarded", {"spec": {"priority": 7}}, *EDITOR)
     for spec in powers:
         patch(operated, "rth", "guarded", {"spec": spec}, *APPROVER)
+
+
+@pytest.mark.usefixtures("bound")
+def test_who_edits_a_source_may_suspend_and_not_delete_it(
+    operated: Installation, desk: Resources
+) -> None:
+    with pytest.raises(CommandFailed, match="needs the verb override"):
+        operated.kubectl("delete", "fxrs", "desk", *EDITOR)
+    patch(operated, "fxrs", "desk", {"spec": {"suspend": True}}, *EDITOR)
+
+    desk.wait_ready(*DESK, reason="Suspended")
+
+
+def test_what_holds_the_rates_of_a_source_is_loosened_by_a_ticket_alone(desk: Resources) -> None:
+    desk.apply(source("desk", maxAge="2h"))
+    desk.wait_for(*DESK, "Accepted", "False", "TicketRequired")
+
+    desk.apply(source("desk", maxAge="2h", changeTicket="CHG-1"))
+    desk.wait_ready(*DESK)
 
 
 def test_one_of_higher_priority_overrides_by_a_ticket_alone(desk: Resources) -> None:
