@@ -109,6 +109,7 @@ STORIES = {
     ),
     "KursWebhookDestinationUnread": level(f"kurs_webhooks_unread_files{{{N}}}", 0, 1),
     "KursWebhooksLate": level(f"kurs_webhooks_oldest_waiting_seconds{{{N}}}", 5, 400),
+    "KursWebhooksEventsUnread": level(f"kurs_webhooks_unread_events{{{N}}}", 0, 1),
     "KursWebhooksFeedUnread": rate(f"kurs_webhooks_feed_failures_total{{{N}}}", 0, 30),
     "KursConfigRefused": rate(f'kurs_config_reload_failures_total{{{N},job="fx"}}', 0, 1),
     "KursApiKeyExpiresSoon": level(f"kurs_gateway_keys_expiring{{{N}}}", 0, 2),

@@ -34,6 +34,7 @@ class Fed:
     """What payments has told so far."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
+    unreadable: set[int] = field(default_factory=set)
 
     def happen(
         self, payment_id: str, event_type: str = "payment.captured", merchant: str = "shop"
@@ -61,7 +62,9 @@ class Fed:
         limit = int(request.query_params["limit"])
         found = self.events[int(after) : int(after) + limit]
         end = found[-1]["sequence"] if found else int(after)
-        answer = {"events": found, "next_after": end}
+        lost = [e["sequence"] for e in found if e["sequence"] in self.unreadable]
+        told = [e for e in found if e["sequence"] not in self.unreadable]
+        answer = {"events": told, "unreadable": lost, "next_after": end}
         return JSONResponse(answer if found else {**answer, "newest": len(self.events)})
 
 

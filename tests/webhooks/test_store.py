@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from kurs.contracts.payments import FeedEvent
+from kurs.contracts.payments import FeedAnswer, FeedEvent
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
 from webhooks.domain.delivery import Attempt
@@ -27,15 +27,16 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 async def store(database: Database, payments: list[str]) -> None:
     """Take in one event of each of these payments, for the destination `orders`."""
-    page = [
+    events = [
         FeedEvent(id=f"e{n}", sequence=n, merchant="shop", payment_id=p, type="t", at=NOW, body="")
         for n, p in enumerate(payments, 1)
     ]
+    page = FeedAnswer(events=events, next_after=len(events))
     await database.write(lambda c: intake.take_feed(c, "me", NOW, NOW + 1))
     await database.write(lambda c: intake.begin_at(c, "me", 0))
     assert await database.write(
         lambda c: intake.take_in(
-            c, "me", 0, page, len(page), lambda _: ["orders"], lambda: {"orders": "f"}, NOW
+            c, "me", 0, page, lambda _: ["orders"], lambda: {"orders": "f"}, NOW
         )
     )
 

@@ -50,4 +50,15 @@ WEBHOOKS = (
             "{{ $value | humanize }} looks at the feed failed in ten minutes; 0: none was made.",
         ),
     ),
+    alert(
+        "WebhooksEventsUnread",
+        "warning",
+        "max by (namespace) (kurs_webhooks_unread_events) > 0",
+        "5m",
+        _PAYMENTS,
+        (
+            "payments cannot read events of {{ $labels.namespace }} that it stored",
+            "{{ $value }} events are passed over until it can; all others are sent.",
+        ),
+    ),
 )

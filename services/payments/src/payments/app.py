@@ -15,6 +15,7 @@ from payments.accounts import AccountDirectory
 from payments.assessment import Assessor, Dependencies
 from payments.batches import BatchPaying
 from payments.clients import BatchClient
+from payments.event_answers import EventTeller
 from payments.event_document import webhooks
 from payments.explanation import Explanations
 from payments.exposure import Exposure
@@ -52,6 +53,7 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
         batches=batches,
     )
     service.at_end(records.close)
+    service.add(EventTeller(metrics, service.telemetry))
     flow = _flow(service, dependencies, exposure, records, batches)
     payments = service.add(
         PaymentService(

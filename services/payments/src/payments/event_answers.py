@@ -12,11 +12,56 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from kurs.kernel.clock import to_rfc3339
+from kurs.telemetry import Telemetry
 from payments.answers import payment_answer
 from payments.domain.event_types import REFUND_TYPES
 from payments.domain.moves import Status
 from payments.domain.payment import Payment
-from payments.store.events import Event, EventPage
+from payments.metrics import PaymentMetrics
+from payments.store.events import Event, EventPage, UnreadableEvent
+
+_TOLD_MAX = 1_000
+
+
+class EventTeller:
+    """Writes events; one that cannot be read is counted and logged, and stops no other."""
+
+    def __init__(self, metrics: PaymentMetrics, telemetry: Telemetry) -> None:
+        self._metrics = metrics
+        self._log = telemetry.logger
+        self._told: set[int] = set()
+
+    def tell(self, event: Event | UnreadableEvent, *, full: bool = False) -> bytes | None:
+        """Return an event as JSON, None if it cannot be read by this release."""
+        if isinstance(event, UnreadableEvent):
+            self._note(event.sequence, event.reason)
+            return None
+        try:
+            return event_bytes(event, full=full)
+        except Exception as error:
+            # Whatever is stored there: those after it are told.
+            self._note(event.sequence, f"{type(error).__name__}: {error}")
+            return None
+
+    def page(self, page: EventPage, *, full: bool = False) -> bytes:
+        """Return a page of events as JSON, each with the bytes that it has alone.
+
+        The sequences of those that cannot be read are `unreadable`, which is left out without any.
+        """
+        told = [(event.sequence, self.tell(event, full=full)) for event in page.items]
+        tail: dict[str, Any] = {"next_after": page.next_after, "has_more": page.has_more}
+        if unreadable := [sequence for sequence, body in told if body is None]:
+            tail["unreadable"] = unreadable
+        items = b",".join(body for _, body in told if body is not None)
+        return b'{"items":[' + items + b"]," + to_json(tail)[1:]
+
+    def _note(self, sequence: int, reason: str) -> None:
+        self._metrics.unreadable_events.inc()
+        if sequence not in self._told:
+            if len(self._told) >= _TOLD_MAX:
+                self._told.clear()
+            self._told.add(sequence)
+            self._log.error("event not read", sequence=sequence, error=reason)
 
 
 def event_id(event: Event) -> str:
@@ -48,13 +93,6 @@ def event_bytes(event: Event, *, full: bool = False) -> bytes:
             "payment": shown,
         }
     )
-
-
-def events_bytes(page: EventPage, *, full: bool = False) -> bytes:
-    """Return a page of events as JSON, each with the bytes that it has alone."""
-    items = b",".join(event_bytes(event, full=full) for event in page.items)
-    tail = to_json({"next_after": page.next_after, "has_more": page.has_more})
-    return b'{"items":[' + items + b"]," + tail[1:]
 
 
 def _then(event: Event) -> tuple[dict[str, Any], dict[str, Any] | None]:

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic_core import to_json
 
-from payments.event_answers import event_bytes
+from payments.event_answers import EventTeller
 from payments.feed import Feed
 
 _IDLE = b": idle\n"
@@ -24,20 +24,21 @@ class EventStream(StreamingResponse):
 
 
 async def stream_of(
-    feed: Feed, merchant: str, asked: int | None, newest: int, *, full: bool
+    feed: Feed, teller: EventTeller, merchant: str, asked: int | None, newest: int, *, full: bool
 ) -> AsyncIterator[bytes]:
     """Yield the merchant's events after the one that was asked for, else after the newest.
 
     Whoever did not ask is told where the stream begins, and resumes from there when the connection
     is lost before its first event. Whoever asks for what is not there yet knows events of a ledger
-    that was set back since: it is told so by `reset`, and goes on from the newest.
+    that was set back since: it is told so by `reset`, and goes on from the newest. In the place of
+    an event that cannot be read comes `unreadable`, with its sequence.
     """
     start = asked
     if start is None or start > newest:
         name = "start" if asked is None else "reset"
         start = newest
-        place = to_json({"after": newest} if asked is None else {"after": newest, "asked": asked})
-        yield format_sse_event(data_str=place.decode(), event=name, id=str(newest))
+        where = to_json({"after": newest} if asked is None else {"after": newest, "asked": asked})
+        yield format_sse_event(data_str=where.decode(), event=name, id=str(newest))
     else:
         # Proxies and clients wait for a first byte.
         yield _IDLE
@@ -45,5 +46,9 @@ async def stream_of(
         if event is None:
             yield _IDLE
             continue
-        data = event_bytes(event, full=full).decode()
-        yield format_sse_event(data_str=data, event="payment", id=str(event.sequence))
+        body, place = teller.tell(event, full=full), str(event.sequence)
+        if body is None:
+            lost = to_json({"sequence": event.sequence}).decode()
+            yield format_sse_event(data_str=lost, event="unreadable", id=place)
+        else:
+            yield format_sse_event(data_str=body.decode(), event="payment", id=place)

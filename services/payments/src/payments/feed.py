@@ -6,7 +6,14 @@ from functools import partial
 
 from kurs.data.database import Database
 from kurs.kernel.clock import monotonic
-from payments.store.events import Event, EventPage, event_page, events_after, last_sequence
+from payments.store.events import (
+    Event,
+    EventPage,
+    UnreadableEvent,
+    event_page,
+    events_after,
+    last_sequence,
+)
 
 _PAGE = 200
 _POLL_SECONDS = 1.0
@@ -56,7 +63,9 @@ class Feed:
                 return page
             await self._wait()
 
-    async def follow(self, merchant: str, after: int) -> AsyncIterator[Event | None]:
+    async def follow(
+        self, merchant: str, after: int
+    ) -> AsyncIterator[Event | UnreadableEvent | None]:
         """Yield the merchant's events after a sequence; None when idle.
 
         Other replicas' events are found by looking once a second.

@@ -49,6 +49,10 @@ class PaymentMetrics:
             "kurs_payments_unknown_codes_total",
             "Operations that another service refused with a code that this release does not know.",
         )
+        self.unreadable_events = telemetry.counter(
+            "kurs_payments_unreadable_events_total",
+            "Times that a stored event was asked for and could not be read",
+        )
         self._exposure = telemetry.gauge(
             "kurs_payments_exposure",
             "What is open at a fixed rate, in major units of the paid currency: holds, and refunds "

@@ -36,7 +36,7 @@ from payments.errors import (
     PaymentNotFound,
     RefundNotPermitted,
 )
-from payments.event_answers import events_bytes
+from payments.event_answers import EventTeller
 from payments.event_stream import HEADERS, EventStream, stream_of
 from payments.feed import Feed
 from payments.orders import Asked, checked_key
@@ -143,6 +143,7 @@ async def pay(request: Request) -> Response:
 async def follow_events(
     caller: CallerDep,
     feed: Annotated[Feed, from_app(Feed)],
+    teller: Annotated[EventTeller, from_app(EventTeller)],
     query: Annotated[EventQuery, Query()],
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> EventStream:
@@ -151,7 +152,7 @@ async def follow_events(
     if feed.draining:
         raise Unavailable("this replica is ending: open it again", headers={"Retry-After": "1"})
     asked, newest = query.after if known is None else known, await feed.now()
-    events = stream_of(feed, caller.merchant, asked, newest, full=caller.sees_all)
+    events = stream_of(feed, teller, caller.merchant, asked, newest, full=caller.sees_all)
     return EventStream(events, headers=HEADERS)
 
 
@@ -175,12 +176,13 @@ def _position(last_event_id: str | None) -> int | None:
 async def list_events(
     caller: CallerDep,
     feed: Annotated[Feed, from_app(Feed)],
+    teller: Annotated[EventTeller, from_app(EventTeller)],
     query: Annotated[EventListQuery, Query()],
 ) -> Response:
     """List events; each has the bytes that the stream and a webhook send."""
     types = () if query.type is None else (query.type,)
     page = await feed.page(caller.merchant, query.after, query.limit, types)
-    body = events_bytes(page, full=caller.sees_all)
+    body = teller.page(page, full=caller.sees_all)
     return Response(body, media_type="application/json")
 
 

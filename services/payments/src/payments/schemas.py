@@ -255,11 +255,16 @@ class EventAnswer(BaseModel):
 
 
 class EventsAnswer(BaseModel):
-    """Some events, oldest first. `next_after` is where to go on, also when `items` is empty."""
+    """Some events, oldest first. `next_after` is where to go on, also when `items` is empty.
+
+    `unreadable` are the sequences between them of events that cannot be read; without any it is
+    left out.
+    """
 
     items: list[EventAnswer]
     next_after: int
     has_more: bool
+    unreadable: list[int] = []
 
 
 class PayResultAnswer(RootModel[PayResult]):

@@ -14,7 +14,7 @@ from kurs.web.direct import direct_post
 from kurs.web.parts import from_app, part_of
 from kurs.web.routing import router
 from payments.batches import BatchPaying
-from payments.event_answers import event_bytes, event_id
+from payments.event_answers import EventTeller, event_id
 from payments.feed import Feed
 from payments.schemas import FeedQuery, PaymentBatch, PayResultAnswer
 from payments.store.events import Event
@@ -46,18 +46,24 @@ async def pay_batch(request: Request) -> Lines:
 
 @service_routes.get("/events/feed", response_model=FeedAnswer)
 async def read_feed(
-    feed: Annotated[Feed, from_app(Feed)], query: Annotated[FeedQuery, Query()]
+    feed: Annotated[Feed, from_app(Feed)],
+    teller: Annotated[EventTeller, from_app(EventTeller)],
+    query: Annotated[FeedQuery, Query()],
 ) -> FeedAnswer:
     """Return the next events; without `after` none, and where the present end is."""
     if query.after is None:
         return FeedAnswer(events=[], next_after=await feed.now())
     page = await feed.next_page(query.after, query.limit, query.wait_seconds)
-    events = [_fed(event) for event in page.items]
-    newest = None if events else await feed.now()
-    return FeedAnswer(events=events, next_after=page.next_after, newest=newest)
+    told = [(event, teller.tell(event)) for event in page.items]
+    return FeedAnswer(
+        events=[_fed(event, body) for event, body in told if isinstance(event, Event) and body],
+        unreadable=[event.sequence for event, body in told if body is None],
+        next_after=page.next_after,
+        newest=None if told else await feed.now(),
+    )
 
 
-def _fed(event: Event) -> FeedEvent:
+def _fed(event: Event, body: bytes) -> FeedEvent:
     return FeedEvent(
         id=event_id(event),
         sequence=event.sequence,
@@ -65,5 +71,5 @@ def _fed(event: Event) -> FeedEvent:
         payment_id=event.payment.payment_id,
         type=event.type,
         at=event.at,
-        body=event_bytes(event).decode(),
+        body=body.decode(),
     )

@@ -14,6 +14,7 @@ from webhooks.cleanup import Cleanup
 from webhooks.courier import Trade
 from webhooks.destinations import Destinations
 from webhooks.dispatcher import Dispatcher
+from webhooks.feed_client import FeedClient
 from webhooks.intake import Intake
 from webhooks.metrics import WebhookMetrics
 from webhooks.migrations import VERSIONS
@@ -73,7 +74,7 @@ def _send(
     intake = service.add(
         Intake(
             database=database,
-            payments=service.client("payments", settings.payments_url),
+            feed=FeedClient(service.client("payments", settings.payments_url)),
             destinations=destinations,
             metrics=metrics,
             owner=owner,

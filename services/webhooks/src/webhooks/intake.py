@@ -7,24 +7,19 @@ from functools import partial
 from pydantic import ValidationError
 from structlog.typing import FilteringBoundLogger
 
-from kurs.calls import ServiceClient, TransportError
-from kurs.contracts.payments import FeedAnswer
+from kurs.calls import TransportError
 from kurs.data.database import Database
 from kurs.kernel.clock import MICROS, Clock, monotonic
 from kurs.kernel.errors import Problem
 from webhooks.destinations import Destinations
+from webhooks.feed_client import FeedClient, FeedUnreadable
+from webhooks.late_events import LateEvents
 from webhooks.metrics import WebhookMetrics
 from webhooks.store import intake
 
 _LEASE_SECONDS = 10.0
 _RENEW_SECONDS = 3.0
-_WAIT_SECONDS = 2.0
 _PAUSE_SECONDS = 0.5
-_PAGE = 200
-
-
-class FeedUnreadable(Exception):
-    """payments did not answer with a page of its feed."""
 
 
 class Intake:
@@ -34,7 +29,7 @@ class Intake:
         self,
         *,
         database: Database,
-        payments: ServiceClient,
+        feed: FeedClient,
         destinations: Destinations,
         metrics: WebhookMetrics,
         owner: str,
@@ -42,12 +37,13 @@ class Intake:
         logger: FilteringBoundLogger,
     ) -> None:
         self._database = database
-        self._payments = payments
+        self._feed = feed
         self._destinations = destinations
         self._metrics = metrics
         self._owner = owner
         self._clock = clock
         self._log = logger
+        self._late = LateEvents(database, feed, destinations, owner=owner, clock=clock)
         self._renew_at = 0.0
         self._registered: object = None
         self._failed = False
@@ -77,10 +73,12 @@ class Intake:
         await self._register()
         after = await self._database.read(intake.read_position)
         if after is None:
-            start = (await self._page(None)).next_after
+            start = (await self._feed.end()).next_after
             await self._database.write(partial(intake.begin_at, owner=self._owner, sequence=start))
             return True
-        page = await self._page(after)
+        if await self._late.look():
+            self.taken_in.set()
+        page = await self._feed.page(after)
         self._metrics.looks.inc()
         if page.newest is not None and page.newest < after:
             await self._set_back(after, page.newest)
@@ -92,8 +90,7 @@ class Intake:
                 intake.take_in,
                 owner=self._owner,
                 after=after,
-                page=page.events,
-                end=page.next_after,
+                page=page,
                 wants=self._destinations.wanting,
                 fingerprints=self._destinations.fingerprints,
                 now=self._clock.now(),
@@ -143,11 +140,3 @@ class Intake:
         self._log.error("the feed of payments was set back", sequence=newest, error=error)
         back = partial(intake.set_back, owner=self._owner, after=after, newest=newest)
         await self._database.write(back)
-
-    async def _page(self, after: int | None) -> FeedAnswer:
-        query = f"?limit={_PAGE}&wait_seconds={_WAIT_SECONDS}"
-        query += "" if after is None else f"&after={after}"
-        answer = await self._payments.request("GET", f"/events/feed{query}", retryable=True)
-        if answer.status != 200:
-            raise FeedUnreadable(f"payments answered {answer.status}")
-        return FeedAnswer.model_validate_json(answer.body)

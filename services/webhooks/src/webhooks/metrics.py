@@ -50,6 +50,10 @@ class WebhookMetrics:
             "kurs_webhooks_unread_files",
             "Files of destinations that cannot be read or break a rule; their last versions hold",
         )
+        self.unread_events = telemetry.gauge(
+            "kurs_webhooks_unread_events",
+            "Events that payments could not read at their turn, and still cannot",
+        )
         self.pruned = telemetry.counter(
             "kurs_webhooks_pruned_total", "Deliveries that were forgotten, being old"
         )

@@ -20,7 +20,7 @@ from webhooks.destinations import Destinations
 from webhooks.errors import DeliveryNotFound, DestinationNotFound
 from webhooks.metrics import WebhookMetrics
 from webhooks.schemas import DeliveriesAnswer, DeliveryQuery, DestinationAnswer, ReplayAnswer
-from webhooks.store import leases, reads
+from webhooks.store import leases, reads, unread
 
 _DAY_SECONDS = 86_400
 _STATES = {
@@ -124,6 +124,7 @@ class WebhookService:
     async def report(self) -> None:
         """Publish how the destinations of this replica do, and how many files it cannot read."""
         self._metrics.unread.set(len(self._destinations.problems))
+        self._metrics.unread_events.set(await self._database.read(unread.count))
         held = await self._database.read(partial(leases.news_of, owner=self._owner))
         specs = {n: s for n, s in self._destinations.in_force.items() if n in held}
         found = await self._database.read(

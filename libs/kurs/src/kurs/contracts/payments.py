@@ -78,9 +78,11 @@ class FeedAnswer(BaseModel):
     """The next events, and the sequence to go on after.
 
     Without events `newest` is the newest sequence there is: below the one that was asked for, what
-    payments knows was set back. A release before does not say.
+    payments knows was set back. A release before does not say. `unreadable` are the sequences
+    between them of events that payments cannot read; a release before fails over one.
     """
 
     events: list[FeedEvent]
+    unreadable: list[int] = []
     next_after: int
     newest: int | None = None

@@ -17,7 +17,7 @@ from payments.domain.moves import Kind, Status
 from payments.domain.payment import Payment
 from payments.store.event_order import append_events
 from payments.store.ops import Claim, Finish
-from payments.store.rows import Row, read_payment
+from payments.store.rows import UNREADABLE, Row, read_payment
 from payments.store.tables import events, operations, payments
 
 LOOKED_AT = 1_000
@@ -51,10 +51,18 @@ class Event:
         return event_type(self.from_status, self.to_status, self.cause)
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableEvent:
+    """An event of which this release cannot read what is stored; `reason` is for the log."""
+
+    sequence: int
+    reason: str
+
+
 class EventPage(NamedTuple):
     """Some events, the sequence to go on after, and whether there is more by now."""
 
-    items: Sequence[Event]
+    items: Sequence[Event | UnreadableEvent]
     next_after: int
     has_more: bool
 
@@ -82,7 +90,7 @@ def record_events(
 
 def events_after(
     connection: Connection, merchant: str, sequence: int, limit: int
-) -> Sequence[Event]:
+) -> Sequence[Event | UnreadableEvent]:
     """Return the merchant's events after `sequence`, oldest first."""
     return event_page(connection, merchant, sequence, limit).items
 
@@ -119,12 +127,12 @@ def last_sequence(connection: Connection) -> int:
     return connection.execute(select(func.max(events.c.sequence))).scalar() or 0
 
 
-def _told(connection: Connection, rows: Sequence[Row]) -> list[Event]:
+def _told(connection: Connection, rows: Sequence[Row]) -> list[Event | UnreadableEvent]:
     names = [_operation(row) for row in rows]
     driven = _operations(connection, [name for name in names if name is not None])
     stored = _payments(connection, {row["uid"] for row in rows})
     return [
-        _event(row, stored[row["uid"]], driven.get(name or "", _NOTHING))
+        _readable(row, stored.get(row["uid"]), driven.get(name or "", _NOTHING))
         for row, name in zip(rows, names, strict=True)
     ]
 
@@ -138,7 +146,25 @@ def _operations(connection: Connection, names: Sequence[str]) -> dict[str, _Driv
 
 def _payments(connection: Connection, uids: Collection[str]) -> dict[str, Row]:
     query = select(payments).where(is_any_of(connection, payments.c.uid, list(uids)))
-    return {r["uid"]: dict(r) for r in connection.execute(query).mappings()} if uids else {}
+    if not uids:
+        return {}
+    try:
+        return {r["uid"]: dict(r) for r in connection.execute(query).mappings()}
+    except ValueError:
+        # One of them is no JSON, which only SQLite stores: the others are read without it.
+        if len(uids) == 1:
+            return {}
+    return {uid: row for each in uids for uid, row in _payments(connection, [each]).items()}
+
+
+def _readable(row: Row, payment: Row | None, driven: _Driven) -> Event | UnreadableEvent:
+    """Return the event; one that cannot be read must not stop those that come after it."""
+    if payment is None:
+        return UnreadableEvent(row["sequence"], "its payment is not there, or holds no JSON")
+    try:
+        return _event(row, payment, driven)
+    except UNREADABLE as error:
+        return UnreadableEvent(row["sequence"], f"{type(error).__name__}: {error}")
 
 
 def _event(row: Row, payment: Row, driven: _Driven) -> Event:

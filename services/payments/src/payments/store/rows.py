@@ -18,6 +18,8 @@ from payments.domain.payment import Payment
 
 Read = TypeVar("Read")
 Row = RowMapping | dict[str, Any]
+UNREADABLE = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, IndexError)
+"""What reading a row raises that this release does not understand."""
 
 
 def payment_values(payment: Payment) -> tuple[Any, ...]:
@@ -126,6 +128,6 @@ def readable(
     for name, row in rows.items():
         try:
             found[name] = read(row)
-        except (KeyError, TypeError, ValueError, ArithmeticError):
+        except UNREADABLE:
             unreadable.append(name)
     return found, unreadable

@@ -11,6 +11,7 @@ GRANTS = {
     "destinations": "SELECT, INSERT, UPDATE, DELETE",
     "kept_destinations": "SELECT, INSERT, UPDATE, DELETE",
     "events": "SELECT, INSERT, DELETE",
+    "unread_events": "SELECT, INSERT, UPDATE, DELETE",
     "deliveries": "SELECT, INSERT, UPDATE, DELETE",
 }
 """What webhooks' own role may do, by table."""

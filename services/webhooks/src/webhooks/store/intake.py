@@ -5,11 +5,12 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from kurs.contracts.payments import FeedEvent
+from kurs.contracts.payments import FeedAnswer, FeedEvent
 from kurs.data.bulk import insert_rows, is_any_of, update_rows
 from kurs.data.database import for_update
 from webhooks.domain.delivery import State
-from webhooks.store.tables import deliveries, destinations, events, feed
+from webhooks.store.tables import deliveries, destinations, events, feed, unread_events
+from webhooks.store.unread import note
 
 _ROW = 1
 _FEED_COLUMNS = ("id", "sequence", "owner", "lease_until")
@@ -85,8 +86,7 @@ def take_in(
     connection: Connection,
     owner: str,
     after: int,
-    page: Sequence[FeedEvent],
-    end: int,
+    page: FeedAnswer,
     wants: Wants,
     fingerprints: Fingerprints,
     now: int,
@@ -98,21 +98,53 @@ def take_in(
     row = connection.execute(for_update(connection, select(feed))).mappings().one()
     if row["owner"] != owner or row["sequence"] != after:
         return False
-    _give_way(connection, after, end)
+    _give_way(connection, after, page.next_after)
+    _deliver(connection, page.events, wants, fingerprints, now)
+    note(connection, page.unreadable, now)
+    connection.execute(update(feed).values(sequence=page.next_after))
+    return True
+
+
+def take_late(
+    connection: Connection,
+    owner: str,
+    sequence: int,
+    page: Sequence[FeedEvent],
+    wants: Wants,
+    fingerprints: Fingerprints,
+    now: int,
+) -> bool:
+    """Store an event that could not be read at its turn; without it, forget that it was there.
+
+    For a destination it comes after what was sent there so far, and is before what comes next.
+    Returns whether it was stored: another replica may read the feed by now.
+    """
+    row = connection.execute(for_update(connection, select(feed))).mappings().one()
+    known = delete(unread_events).where(unread_events.c.sequence == sequence)
+    if row["owner"] != owner or not connection.execute(known).rowcount:
+        return False
+    _deliver(connection, page, wants, fingerprints, now)
+    return bool(page)
+
+
+def _deliver(
+    connection: Connection,
+    page: Sequence[FeedEvent],
+    wants: Wants,
+    fingerprints: Fingerprints,
+    now: int,
+) -> None:
     wanted = [(event, names) for event in page if (names := wants(event))]
     if wanted:
         names = sorted({name for _, named in wanted for name in named})
         _store(connection, wanted, _last_of(connection, names, fingerprints, now), now)
-    connection.execute(update(feed).values(sequence=end))
-    return True
 
 
 def _give_way(connection: Connection, after: int, end: int) -> None:
     """Forget what had these sequences before payments was set back."""
     last = connection.execute(select(func.max(events.c.sequence))).scalar()
-    if last is None or last <= after:
-        return
-    for table in (deliveries, events):
+    given_way = (deliveries, events) if last is not None and last > after else ()
+    for table in (unread_events, *given_way):
         again = (table.c.sequence > after) & (table.c.sequence <= end)
         connection.execute(delete(table).where(again))
 

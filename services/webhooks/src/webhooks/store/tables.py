@@ -61,6 +61,14 @@ events = Table(
     Column("body", Text, nullable=False),
 )
 
+# Those that payments could not read at their turn.
+unread_events = Table(
+    "unread_events",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("tried_at", BigInteger, nullable=False),
+)
+
 deliveries = Table(
     "deliveries",
     metadata,

@@ -1,0 +1,100 @@
+"""A stored payment or answer that cannot be read stops no event of another one, for any reader."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from tests.payments.harness import BODY, gateway_over
+
+from kurs.contracts.payments import FeedAnswer
+from kurs.data.database import Database
+from kurs_testing.joined import PAYMENTS, JoinedGateway
+from kurs_testing.parts import part
+from payments.event_answers import EventTeller
+from payments.event_stream import stream_of
+from payments.feed import Feed
+
+BREAK = {
+    "a rate that is none": "UPDATE payments SET exchange = '\"x\"' WHERE payment_id = 'p2'",
+    "a currency that is none": "UPDATE payments SET currency = 'Q' WHERE payment_id = 'p2'",
+    "an answer that is none": "UPDATE operations SET answer = {no} WHERE operation_id = 'pay:'||"
+    "(SELECT uid FROM payments WHERE payment_id = 'p2')",
+    "no JSON": "UPDATE payments SET metadata = 'no' WHERE payment_id = 'p2'",
+}
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[JoinedGateway]:
+    async with gateway_over(database_url, tmp_path, {}) as joined:
+        for number in range(1, 4):
+            body = {**BODY, "payment_id": f"p{number}"}
+            assert (await joined.call("POST", "/payments", body)).status == 200
+        yield joined
+
+
+async def break_one(database_url: str, what: str) -> None:
+    lite = database_url.startswith("sqlite")
+    if what == "no JSON" and not lite:
+        pytest.skip("PostgreSQL stores JSON only")
+    database = Database.open(database_url)
+    statement = BREAK[what].replace("{no}", "x'7b'" if lite else r"'\x7b'::bytea")
+    changed = await database.write(lambda c: c.execute(text(statement)).rowcount)
+    await database.close()
+    assert changed == 1
+
+
+async def fed(gateway: JoinedGateway, after: int = 0, limit: int = 200) -> FeedAnswer:
+    path = f"/events/feed?after={after}&limit={limit}"
+    answer = await gateway.send(PAYMENTS, "GET", path)
+    assert answer.status == 200, answer.body
+    return FeedAnswer.model_validate_json(answer.body)
+
+
+async def streamed(gateway: JoinedGateway, until: int) -> Sequence[str]:
+    """Return the names of the events that the stream has up to a sequence."""
+    app, seen = gateway.apps["payments"], []
+    events = stream_of(part(app, Feed), part(app, EventTeller), "demo", 0, until, full=False)
+    async for piece in events:
+        lines: dict[str, Any] = dict(
+            line.split(": ", 1) for line in piece.decode().splitlines() if ": " in line
+        )
+        if "event" in lines:
+            seen.append(lines["event"])
+        if lines.get("id") == str(until):
+            break
+    return seen
+
+
+@pytest.mark.parametrize("what", BREAK)
+async def test_what_cannot_be_read_is_marked_and_those_after_it_are_told(
+    gateway: JoinedGateway, database_url: str, what: str
+) -> None:
+    whole = await fed(gateway)
+    sequences = [event.sequence for event in whole.events]
+    assert (len(sequences), whole.unreadable) == (6, [])
+    await break_one(database_url, what)
+
+    page = await fed(gateway)
+
+    lost = {e.sequence for e in whole.events if e.payment_id == "p2"}
+    assert page.unreadable
+    assert set(page.unreadable) <= lost
+    assert sorted([*page.unreadable, *(e.sequence for e in page.events)]) == sequences
+    assert page.next_after == sequences[-1]
+    assert {e.sequence: e.body for e in page.events}.items() <= {
+        e.sequence: e.body for e in whole.events
+    }.items()
+    first = page.unreadable[0]
+    assert (await fed(gateway, first - 1, 1)) == FeedAnswer(
+        events=[], unreadable=[first], next_after=first
+    )
+    listed = (await gateway.call("GET", "/events")).json()
+    # A key that sees everything is shown more of a payment, which may be what cannot be read.
+    assert set(page.unreadable) <= set(listed["unreadable"]) <= lost
+    told = [e["sequence"] for e in listed["items"]]
+    assert sorted([*listed["unreadable"], *told]) == sequences
+    marked = ["unreadable" if s in page.unreadable else "payment" for s in sequences]
+    assert await streamed(gateway, sequences[-1]) == marked
+    assert part(gateway.apps["payments"], EventTeller)._metrics.unreadable_events._value.get() > 0
