@@ -87,9 +87,9 @@ async def test_what_cannot_be_read_is_marked_and_those_after_it_are_told(
         e.sequence: e.body for e in whole.events
     }.items()
     first = page.unreadable[0]
-    assert (await fed(gateway, first - 1, 1)) == FeedAnswer(
-        events=[], unreadable=[first], next_after=first
-    )
+    alone = await fed(gateway, first - 1, 1)
+    assert (alone.events, alone.unreadable, alone.next_after) == ([], [first], first)
+    assert alone.next_id in {event.id for event in whole.events}
     listed = (await gateway.call("GET", "/events")).json()
     # A key that sees everything is shown more of a payment, which may be what cannot be read.
     assert set(page.unreadable) <= set(listed["unreadable"]) <= lost
@@ -98,3 +98,16 @@ async def test_what_cannot_be_read_is_marked_and_those_after_it_are_told(
     marked = ["unreadable" if s in page.unreadable else "payment" for s in sequences]
     assert await streamed(gateway, sequences[-1]) == marked
     assert part(gateway.apps["payments"], EventTeller)._metrics.unreadable_events._value.get() > 0
+
+
+async def test_a_page_names_the_events_at_its_two_ends(gateway: JoinedGateway) -> None:
+    whole = await fed(gateway)
+    ids = [event.id for event in whole.events]
+    page = await fed(gateway, whole.events[1].sequence, 2)
+    end = await gateway.send(PAYMENTS, "GET", "/events/feed")
+    nowhere = await fed(gateway, whole.next_after + 5)
+
+    assert (whole.after_id, whole.next_id) == ("", ids[-1])
+    assert (page.after_id, page.next_id) == (ids[1], ids[3])
+    assert end.json()["next_id"] == ids[-1]
+    assert (nowhere.after_id, nowhere.next_id, nowhere.newest) == ("", "", whole.next_after)

@@ -34,6 +34,7 @@ class Fed:
     """What payments has told so far."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
+    past: str = ""
     unreadable: set[int] = field(default_factory=set)
 
     def happen(
@@ -41,10 +42,11 @@ class Fed:
     ) -> int:
         """Let an event happen, and return its sequence."""
         sequence = len(self.events) + 1
-        body = {"id": f"evt_{sequence}", "sequence": sequence, "payment_id": payment_id}
+        name = f"evt_{sequence}{self.past}"
+        body = {"id": name, "sequence": sequence, "payment_id": payment_id}
         self.events.append(
             {
-                "id": f"evt_{sequence}",
+                "id": name,
                 "sequence": sequence,
                 "merchant": merchant,
                 "payment_id": payment_id,
@@ -55,16 +57,32 @@ class Fed:
         )
         return sequence
 
+    def set_back(self, newest: int) -> None:
+        """Know no more than what happened until then: what happens now is something else."""
+        del self.events[newest:]
+        self.past += "b"
+
+    def _id_at(self, sequence: int) -> str:
+        return str(self.events[sequence - 1]["id"]) if 0 < sequence <= len(self.events) else ""
+
     async def page(self, request: ServedRequest) -> JSONResponse:
         after = request.query_params.get("after")
         if after is None:
-            return JSONResponse({"events": [], "next_after": len(self.events)})
+            newest = len(self.events)
+            ends = {"next_after": newest, "next_id": self._id_at(newest)}
+            return JSONResponse({"events": [], **ends})
         limit = int(request.query_params["limit"])
         found = self.events[int(after) : int(after) + limit]
         end = found[-1]["sequence"] if found else int(after)
         lost = [e["sequence"] for e in found if e["sequence"] in self.unreadable]
         told = [e for e in found if e["sequence"] not in self.unreadable]
-        answer = {"events": told, "unreadable": lost, "next_after": end}
+        answer = {
+            "events": told,
+            "unreadable": lost,
+            "next_after": end,
+            "after_id": self._id_at(int(after)),
+            "next_id": self._id_at(end),
+        }
         return JSONResponse(answer if found else {**answer, "newest": len(self.events)})
 
 

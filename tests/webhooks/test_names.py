@@ -123,23 +123,3 @@ async def test_a_name_given_to_another_merchant_brings_nothing_of_the_first_alon
         return [i["waiting"] for i in items if i["name"] == "orders"] == [0]
 
     await eventually(none_waits)
-
-
-async def test_payments_that_is_set_back_is_told_and_its_next_events_are_sent(
-    webhooks: Webhooks, receiver: Receiver
-) -> None:
-    webhooks.destination("orders", receiver.url)
-    await begun(webhooks)
-    for number in range(5):
-        webhooks.fed.happen(f"p{number}")
-    await receiver.until(5)
-    del webhooks.fed.events[2:]
-    reading = part(webhooks.apps[0], Intake)
-    await eventually(lambda: reading._metrics.set_back._value.get() == 1)
-    for number in range(4):
-        webhooks.fed.happen(f"new{number}")
-
-    came = await receiver.until(9)
-
-    assert sorted(r.sequence for r in came[5:]) == [3, 4, 5, 6]
-    assert {r.event["payment_id"] for r in came[5:]} == {f"new{n}" for n in range(4)}

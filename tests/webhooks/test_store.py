@@ -9,6 +9,7 @@ import pytest
 from kurs.contracts.payments import FeedAnswer, FeedEvent
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
+from webhooks.domain.cursor import Cursor
 from webhooks.domain.delivery import Attempt
 from webhooks.migrations import VERSIONS
 from webhooks.store import intake, sending
@@ -33,7 +34,7 @@ async def store(database: Database, payments: list[str]) -> None:
     ]
     page = FeedAnswer(events=events, next_after=len(events))
     await database.write(lambda c: intake.take_feed(c, "me", NOW, NOW + 1))
-    await database.write(lambda c: intake.begin_at(c, "me", 0))
+    await database.write(lambda c: intake.begin_at(c, "me", Cursor(0)))
     assert await database.write(
         lambda c: intake.take_in(
             c, "me", 0, page, lambda _: ["orders"], lambda: {"orders": "f"}, NOW

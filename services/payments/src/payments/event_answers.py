@@ -6,7 +6,6 @@ written here; tests/payments/test_events.py keeps what it looks like.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -64,13 +63,6 @@ class EventTeller:
             self._log.error("event not read", sequence=sequence, error=reason)
 
 
-def event_id(event: Event) -> str:
-    """Return the id of an event, another one if a restored database gives its sequence again."""
-    uid, sequence = event.payment.uid, event.sequence
-    told = "\x1f".join((uid, str(sequence), event.to_status, event.cause, str(event.at)))
-    return f"evt_{sha256(told.encode()).hexdigest()[:32]}"
-
-
 def event_bytes(event: Event, *, full: bool = False) -> bytes:
     """Return an event as JSON; `full` is for the role `audit`, and tells more than webhooks do."""
     shown, refund = _then(event)
@@ -78,7 +70,7 @@ def event_bytes(event: Event, *, full: bool = False) -> bytes:
         shown = _in_full(event, shown)
     return to_json(
         {
-            "id": event_id(event),
+            "id": event.id,
             "type": event.type,
             "sequence": event.sequence,
             "payment_id": event.payment.payment_id,

@@ -1,7 +1,7 @@
 """The event feed: wakes those who follow it when something was committed, here or elsewhere."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from functools import partial
 
 from kurs.data.database import Database
@@ -10,6 +10,7 @@ from payments.store.events import (
     Event,
     EventPage,
     UnreadableEvent,
+    event_ids,
     event_page,
     events_after,
     last_sequence,
@@ -44,6 +45,10 @@ class Feed:
     async def now(self) -> int:
         """Return the sequence of the newest event of all."""
         return await self._database.read(last_sequence)
+
+    async def ids(self, sequences: Collection[int]) -> Mapping[int, str]:
+        """Return the ids of the events that have these sequences."""
+        return await self._database.read(partial(event_ids, sequences=sequences))
 
     async def page(
         self, merchant: str | None, after: int, limit: int, types: Collection[str] = ()

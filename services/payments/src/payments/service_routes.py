@@ -14,7 +14,7 @@ from kurs.web.direct import direct_post
 from kurs.web.parts import from_app, part_of
 from kurs.web.routing import router
 from payments.batches import BatchPaying
-from payments.event_answers import EventTeller, event_id
+from payments.event_answers import EventTeller
 from payments.feed import Feed
 from payments.schemas import FeedQuery, PaymentBatch, PayResultAnswer
 from payments.store.events import Event
@@ -52,20 +52,26 @@ async def read_feed(
 ) -> FeedAnswer:
     """Return the next events; without `after` none, and where the present end is."""
     if query.after is None:
-        return FeedAnswer(events=[], next_after=await feed.now())
+        end = await feed.now()
+        ids = await feed.ids([end])
+        return FeedAnswer(events=[], next_after=end, next_id=ids.get(end, ""))
     page = await feed.next_page(query.after, query.limit, query.wait_seconds)
     told = [(event, teller.tell(event)) for event in page.items]
+    newest = None if told else await feed.now()
+    ids = await feed.ids({query.after, page.next_after})
     return FeedAnswer(
         events=[_fed(event, body) for event, body in told if isinstance(event, Event) and body],
         unreadable=[event.sequence for event, body in told if body is None],
         next_after=page.next_after,
-        newest=None if told else await feed.now(),
+        newest=newest,
+        after_id=ids.get(query.after, ""),
+        next_id=ids.get(page.next_after, ""),
     )
 
 
 def _fed(event: Event, body: bytes) -> FeedEvent:
     return FeedEvent(
-        id=event_id(event),
+        id=event.id,
         sequence=event.sequence,
         merchant=event.payment.merchant,
         payment_id=event.payment.payment_id,

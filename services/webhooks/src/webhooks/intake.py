@@ -11,7 +11,9 @@ from kurs.calls import TransportError
 from kurs.data.database import Database
 from kurs.kernel.clock import MICROS, Clock, monotonic
 from kurs.kernel.errors import Problem
+from webhooks.common_past import common_past
 from webhooks.destinations import Destinations
+from webhooks.domain.cursor import Cursor
 from webhooks.feed_client import FeedClient, FeedUnreadable
 from webhooks.late_events import LateEvents
 from webhooks.metrics import WebhookMetrics
@@ -71,25 +73,27 @@ class Intake:
         if not self._destinations.loaded or not await self._holds():
             return False
         await self._register()
-        after = await self._database.read(intake.read_position)
-        if after is None:
-            start = (await self._feed.end()).next_after
-            await self._database.write(partial(intake.begin_at, owner=self._owner, sequence=start))
+        cursor = await self._database.read(intake.read_position)
+        if cursor is None:
+            end = await self._feed.end()
+            start = Cursor(end.next_after, end.next_id)
+            await self._database.write(partial(intake.begin_at, owner=self._owner, start=start))
             return True
         if await self._late.look():
             self.taken_in.set()
-        page = await self._feed.page(after)
+        page = await self._feed.page(cursor.sequence)
         self._metrics.looks.inc()
-        if page.newest is not None and page.newest < after:
-            await self._set_back(after, page.newest)
+        if cursor.is_of_another(page.after_id, page.newest):
+            await self._set_back(cursor)
             return True
-        if page.next_after == after:
+        if page.next_after == cursor.sequence:
+            await self._mark(cursor, page.next_id)
             return True
         stored = await self._database.write(
             partial(
                 intake.take_in,
                 owner=self._owner,
-                after=after,
+                after=cursor.sequence,
                 page=page,
                 wants=self._destinations.wanting,
                 fingerprints=self._destinations.fingerprints,
@@ -133,10 +137,20 @@ class Intake:
         await self._database.write(partial(intake.register, fingerprints=fingerprints, now=now))
         self._registered = in_force
 
-    async def _set_back(self, after: int, newest: int) -> None:
-        """Go on from the newest event: payments was set back to what it knew long ago."""
+    async def _mark(self, cursor: Cursor, event_id: str | None) -> None:
+        """Note which event is there, if a release before left it out."""
+        if cursor.event_id is None and event_id is not None:
+            await self._go_on(cursor, Cursor(cursor.sequence, event_id))
+
+    async def _set_back(self, cursor: Cursor) -> None:
+        """Go on from the last event that both know: payments was set back to long ago."""
         self._metrics.set_back.inc()
-        error = f"it was read until {after}, and ends now with {newest}"
-        self._log.error("the feed of payments was set back", sequence=newest, error=error)
-        back = partial(intake.set_back, owner=self._owner, after=after, newest=newest)
-        await self._database.write(back)
+        newest = (await self._feed.end()).next_after
+        place = await common_past(self._database, self._feed, cursor, newest)
+        error = f"it was read until {cursor.sequence}, ends now with {newest}, and has other events"
+        self._log.error("the feed of payments was set back", sequence=place.sequence, error=error)
+        await self._go_on(cursor, place)
+
+    async def _go_on(self, cursor: Cursor, place: Cursor) -> None:
+        go_on = partial(intake.go_on_from, owner=self._owner, after=cursor.sequence, place=place)
+        await self._database.write(go_on)

@@ -17,7 +17,7 @@ class WebhookMetrics:
         )
         self.set_back = telemetry.counter(
             "kurs_webhooks_feed_set_back_total",
-            "Times that the feed of payments ended before what had been read of it",
+            "Times that the feed of payments was not the one any more that had been read",
         )
         self.looks = telemetry.counter(
             "kurs_webhooks_feed_looks_total",

@@ -79,10 +79,15 @@ class FeedAnswer(BaseModel):
 
     Without events `newest` is the newest sequence there is: below the one that was asked for, what
     payments knows was set back. A release before does not say. `unreadable` are the sequences
-    between them of events that payments cannot read; a release before fails over one.
+    between them of events that payments cannot read; a release before fails over one. `after_id`
+    and `next_id` are the ids of the events at the sequence that was asked for and at `next_after`,
+    empty where there is none: another id than before, and payments was set back and has gone on
+    since. A release before does not say.
     """
 
     events: list[FeedEvent]
     unreadable: list[int] = []
     next_after: int
     newest: int | None = None
+    after_id: str | None = None
+    next_id: str | None = None

@@ -4,13 +4,14 @@ An event keeps the payment as it was by naming its operation: the first answer o
 that payment, is stored by the same transaction, and never changes.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
 from kurs.data.bulk import is_any_of
+from payments.domain.event_identity import event_id
 from payments.domain.event_types import event_type
 from payments.domain.identity import operation_id
 from payments.domain.moves import Kind, Status
@@ -44,6 +45,12 @@ class Event:
     answer: bytes | None = None
     traceparent: str | None = None
     asked_currency: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Its id, another one if a restored database gives its sequence again."""
+        uid, told = self.payment.uid, (self.to_status, self.cause, self.at)
+        return event_id(uid, self.sequence, *told)
 
     @property
     def type(self) -> str:
@@ -125,6 +132,13 @@ def event_page(
 def last_sequence(connection: Connection) -> int:
     """Return the newest event's sequence, 0 before the first."""
     return connection.execute(select(func.max(events.c.sequence))).scalar() or 0
+
+
+def event_ids(connection: Connection, sequences: Collection[int]) -> Mapping[int, str]:
+    """Return the ids of events by sequence, also of those that cannot be read."""
+    columns = (events.c.uid, events.c.sequence, events.c.to_status, events.c.cause, events.c.at)
+    query = select(*columns).where(events.c.sequence.in_(sorted(sequences)))
+    return {row.sequence: event_id(*row) for row in connection.execute(query)}
 
 
 def _told(connection: Connection, rows: Sequence[Row]) -> list[Event | UnreadableEvent]:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from kurs.contracts.payments import FeedAnswer, FeedEvent
 from kurs.data.bulk import insert_rows, is_any_of, update_rows
 from kurs.data.database import for_update
+from webhooks.domain.cursor import Cursor, read_cursor
 from webhooks.domain.delivery import State
 from webhooks.store.tables import deliveries, destinations, events, feed, unread_events
 from webhooks.store.unread import note
@@ -42,21 +43,37 @@ def leave_feed(connection: Connection, owner: str) -> None:
     connection.execute(update(feed).where(feed.c.owner == owner).values(lease_until=0))
 
 
-def read_position(connection: Connection) -> int | None:
-    """Return the sequence that was read last; None before the first look."""
-    return connection.execute(select(feed.c.sequence)).scalar()
+def read_position(connection: Connection) -> Cursor | None:
+    """Return how far the feed was read; None before the first look."""
+    row = connection.execute(select(feed.c.sequence, feed.c.mark)).one()
+    return None if row.sequence is None else read_cursor(row.sequence, row.mark)
 
 
-def begin_at(connection: Connection, owner: str, sequence: int) -> None:
-    """Begin to read after `sequence`, unless somebody has begun."""
+def begin_at(connection: Connection, owner: str, start: Cursor) -> None:
+    """Begin to read there, unless somebody has begun."""
     first = feed.c.sequence.is_(None) & (feed.c.owner == owner)
-    connection.execute(update(feed).where(first).values(sequence=sequence))
+    moved = update(feed).where(first).values(sequence=start.sequence, mark=start.mark)
+    connection.execute(moved)
 
 
-def set_back(connection: Connection, owner: str, after: int, newest: int) -> None:
-    """Read on after `newest`, which is before what was read, unless somebody else does by now."""
+def go_on_from(connection: Connection, owner: str, after: int, place: Cursor) -> None:
+    """Read on from there and no more from `after`, unless somebody else does by now."""
     ours = (feed.c.owner == owner) & (feed.c.sequence == after)
-    connection.execute(update(feed).where(ours).values(sequence=newest))
+    moved = update(feed).where(ours).values(sequence=place.sequence, mark=place.mark)
+    connection.execute(moved)
+
+
+def middle(connection: Connection, after: int, before: int) -> Cursor | None:
+    """Return an event that is kept between two sequences, near the middle; None without any."""
+    columns, sequence = (events.c.sequence, events.c.event_id), events.c.sequence
+    half = (after + before) // 2
+    lower = select(*columns).where(sequence > after, sequence <= half).order_by(sequence.desc())
+    upper = select(*columns).where(sequence > half, sequence < before).order_by(sequence)
+    for query in (lower, upper):
+        row = connection.execute(query.limit(1)).first()
+        if row is not None:
+            return Cursor(row.sequence, row.event_id)
+    return None
 
 
 def register(connection: Connection, fingerprints: Mapping[str, str], now: int) -> None:
@@ -101,7 +118,8 @@ def take_in(
     _give_way(connection, after, page.next_after)
     _deliver(connection, page.events, wants, fingerprints, now)
     note(connection, page.unreadable, now)
-    connection.execute(update(feed).values(sequence=page.next_after))
+    read = Cursor(page.next_after, page.next_id)
+    connection.execute(update(feed).values(sequence=read.sequence, mark=read.mark))
     return True
 
 

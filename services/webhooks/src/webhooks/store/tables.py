@@ -12,6 +12,7 @@ feed = Table(
     Column("sequence", BigInteger),
     Column("owner", String),
     Column("lease_until", BigInteger, nullable=False),
+    Column("mark", String),
 )
 
 workers = Table(
