@@ -17,7 +17,7 @@ KEY ?=
 CLUSTER_TESTS ?= tests/cluster
 # Branches and lines of services, operator and libs/kurs that the tests take, in percent.
 COVERED := 95
-DOMAINS := payments fx wallet risk
+DOMAINS := payments fx wallet risk webhooks
 MONITORING := monitoring
 # Where the charts of others come from, and their versions.
 PUBLIC_CHARTS := oci://ghcr.io

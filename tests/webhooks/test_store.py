@@ -11,6 +11,7 @@ from kurs.data.database import Database
 from kurs.data.migrations import migrate
 from webhooks.domain.cursor import Cursor
 from webhooks.domain.delivery import Attempt
+from webhooks.domain.health import Tried
 from webhooks.migrations import VERSIONS
 from webhooks.store import intake, sending
 from webhooks.store.pruning import prune
@@ -81,7 +82,7 @@ async def test_a_destination_is_gone_only_as_it_was_sent_to(
     due = await database.read(
         partial(sending.due, destination="orders", merchant="shop", now=NOW, limit=8)
     )
-    tried = [sending.Tried(due.items[0], Attempt(410), NOW, NOW + 1)]
+    tried = [Tried(due.items[0], Attempt(410), NOW, NOW + 1)]
     after = due.health._replace(failures=1, gone_at=NOW)
     sent = sending.Round("orders", "me", sent_to, tried, due.health, after)
 

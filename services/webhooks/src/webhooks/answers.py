@@ -1,36 +1,14 @@
 """Shapes destinations and deliveries into what callers are told."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 from sqlalchemy import RowMapping
 
 from kurs.config.resources import EventDestinationSpec
-from kurs.kernel.clock import MICROS, to_rfc3339
+from kurs.kernel.clock import to_rfc3339
 from webhooks.domain.delivery import State
+from webhooks.domain.health import Reason, Standing
 from webhooks.schemas import DeliveriesAnswer, DeliveryAnswer, DestinationAnswer
-from webhooks.store.reads import Standing
-
-Reason = Literal["Delivering", "Suspended", "Gone", "Failing", "Retrying", "Unknown"]
-
-
-def reason_of(
-    spec: EventDestinationSpec, standing: Standing | None, now: int, failing_after: int
-) -> tuple[Reason, str]:
-    """Return how a destination does, in a word and a sentence; `failing_after` is in seconds."""
-    if standing is None:
-        return "Unknown", "no replica of webhooks has seen it yet"
-    if spec.suspend:
-        return "Suspended", f"spec.suspend is set; {standing.waiting} events wait"
-    if standing.gone_at is not None:
-        return "Gone", "it answered 410; edit it, or replay, to send again"
-    failed = standing.first_failed_at
-    if failed is None and not standing.failures:
-        return "Delivering", "nothing that it was sent waits to be sent again"
-    error = standing.last_error or "it did not take an event"
-    if failed is not None and now - failed > failing_after * MICROS:
-        return "Failing", f"{error}; events wait since {to_rfc3339(failed)}"
-    return "Retrying", error
 
 
 def destination_answer(

@@ -16,13 +16,14 @@ from kurs.data.writer import Writer
 from kurs.kernel.clock import MICROS, Clock
 from kurs.kernel.errors import Problem
 from webhooks.destinations import Destinations, fingerprint_of
-from webhooks.domain.backoff import next_probe, next_try
-from webhooks.domain.delivery import GONE, Attempt, Delivery
+from webhooks.domain.backoff import next_try
+from webhooks.domain.delivery import Attempt, Delivery
+from webhooks.domain.health import Health, Tried, after_round
 from webhooks.metrics import WebhookMetrics
 from webhooks.sender import Sender
 from webhooks.settings import WebhooksSettings
 from webhooks.store import sending
-from webhooks.store.sending import Health, Round, Tried
+from webhooks.store.sending import Round
 
 _IDLE_SECONDS = 60.0
 _RETRY_SECONDS = 1.0
@@ -149,25 +150,3 @@ class Courier:
                 await self._news.wait()
         except TimeoutError:
             pass
-
-
-def after_round(before: Health, tried: Sequence[Tried], now: int, failing_after: int) -> Health:
-    """Return how a destination does after a round; `failing_after` is in seconds."""
-    taken = [t.delivery.sequence for t in tried if t.attempt.taken]
-    failed = [t.attempt for t in tried if not t.attempt.taken]
-    gone = any(attempt.status == GONE for attempt in failed)
-    wishes = [a.retry_after for a in failed if a.asks_for_rest and a.retry_after is not None]
-    failures = 0 if taken or not failed else before.failures + 1
-    since = (before.failing_since or now) if failures else None
-    is_failing = since is not None and now - since > failing_after * MICROS
-    probe = next_probe(failures, now, is_failing=is_failing, wish_seconds=max(wishes, default=None))
-    return Health(
-        failures=failures,
-        failing_since=since,
-        retry_at=probe if failed else 0,
-        gone_at=now if gone else None,
-        last_error=failed[-1].reason if failed else before.last_error,
-        last_error_at=now if failed else before.last_error_at,
-        delivered_sequence=max([*taken, before.delivered_sequence or 0]) or None,
-        delivered_at=now if taken else before.delivered_at,
-    )

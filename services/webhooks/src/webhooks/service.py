@@ -14,9 +14,9 @@ from webhooks.answers import (
     deliveries_answer,
     destination_answer,
     read_delivery_id,
-    reason_of,
 )
 from webhooks.destinations import Destinations
+from webhooks.domain.health import Standing, reason_of
 from webhooks.errors import DeliveryNotFound, DestinationNotFound
 from webhooks.metrics import WebhookMetrics
 from webhooks.schemas import DeliveriesAnswer, DeliveryQuery, DestinationAnswer, ReplayAnswer
@@ -66,7 +66,7 @@ class WebhookService:
                 name,
                 spec,
                 found.get(name),
-                reason_of(spec, found.get(name), now, self._failing_after),
+                reason_of(spec.suspend, found.get(name), now, self._failing_after),
             )
             for name, spec in sorted(specs.items())
         ]
@@ -133,13 +133,13 @@ class WebhookService:
         self._publish(specs, found)
 
     def _publish(
-        self, specs: Mapping[str, EventDestinationSpec], found: Mapping[str, reads.Standing]
+        self, specs: Mapping[str, EventDestinationSpec], found: Mapping[str, Standing]
     ) -> None:
         now = self._clock.now()
         counts = dict.fromkeys(_STATES.values(), 0)
         oldest = 0
         for name, standing in found.items():
-            word, _ = reason_of(specs[name], standing, now, self._failing_after)
+            word, _ = reason_of(specs[name].suspend, standing, now, self._failing_after)
             counts[_STATES[word]] += 1
             if word == "Delivering" and standing.oldest_waiting_at is not None:
                 oldest = max(oldest, now - standing.oldest_waiting_at)

@@ -1,33 +1,17 @@
 """What is told of destinations and deliveries, and what a person asks for again."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Update, exists, func, select, update
 
 from kurs.data.bulk import is_any_of
 from webhooks.domain.delivery import State
+from webhooks.domain.health import Standing
 from webhooks.store.tables import deliveries, destinations, events
 
 MOST_REPLAYED = 10_000
 """Events that one replay sends again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a destination does; times in microseconds since the epoch."""
-
-    delivered_sequence: int | None = None
-    last_sequence: int | None = None
-    waiting: int = 0
-    oldest_waiting_at: int | None = None
-    first_failed_at: int | None = None
-    gone_at: int | None = None
-    retry_at: int = 0
-    failures: int = 0
-    last_error: str | None = None
-    last_error_at: int | None = None
 
 
 class Replayed(NamedTuple):

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, up
 from kurs.data.bulk import is_any_of, update_rows
 from kurs.data.database import for_update
 from webhooks.domain.backoff import MANY
-from webhooks.domain.delivery import Attempt, Delivery, State
+from webhooks.domain.delivery import Delivery, State
+from webhooks.domain.health import Health, Tried
 from webhooks.store.tables import deliveries, destinations, events
 
 # Of one that somebody asked for again meanwhile nothing is recorded: it is sent again.
@@ -24,35 +25,12 @@ _CHANGED = (
 )  # fmt: skip
 
 
-class Health(NamedTuple):
-    """How a destination does, as it is stored; times in microseconds since the epoch."""
-
-    failures: int
-    failing_since: int | None
-    retry_at: int
-    gone_at: int | None
-    last_error: str | None
-    last_error_at: int | None
-    delivered_sequence: int | None
-    delivered_at: int | None
-
-
 class Due(NamedTuple):
     """What may be sent now; else when to look again, None when nothing waits."""
 
     health: Health
     items: Sequence[Delivery]
     look_at: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """An attempt at a delivery, made at `at`; not taken, it may be sent again at `next_at`."""
-
-    delivery: Delivery
-    attempt: Attempt
-    at: int
-    next_at: int
 
 
 @dataclass(frozen=True, slots=True)

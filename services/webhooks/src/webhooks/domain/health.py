@@ -1,0 +1,91 @@
+"""How a destination does, after what was tried there; and how that is called."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from kurs.kernel.clock import MICROS, to_rfc3339
+from webhooks.domain.backoff import next_probe
+from webhooks.domain.delivery import GONE, Attempt, Delivery
+
+Reason = Literal["Delivering", "Suspended", "Gone", "Failing", "Retrying", "Unknown"]
+
+
+class Health(NamedTuple):
+    """How a destination does, as it is stored; times in microseconds since the epoch."""
+
+    failures: int
+    failing_since: int | None
+    retry_at: int
+    gone_at: int | None
+    last_error: str | None
+    last_error_at: int | None
+    delivered_sequence: int | None
+    delivered_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An attempt at a delivery, made at `at`; not taken, it may be sent again at `next_at`."""
+
+    delivery: Delivery
+    attempt: Attempt
+    at: int
+    next_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a destination does, and what waits; times in microseconds since the epoch."""
+
+    delivered_sequence: int | None = None
+    last_sequence: int | None = None
+    waiting: int = 0
+    oldest_waiting_at: int | None = None
+    first_failed_at: int | None = None
+    gone_at: int | None = None
+    retry_at: int = 0
+    failures: int = 0
+    last_error: str | None = None
+    last_error_at: int | None = None
+
+
+def after_round(before: Health, tried: Sequence[Tried], now: int, failing_after: int) -> Health:
+    """Return how a destination does after a round; `failing_after` is in seconds."""
+    taken = [t.delivery.sequence for t in tried if t.attempt.taken]
+    failed = [t.attempt for t in tried if not t.attempt.taken]
+    gone = any(attempt.status == GONE for attempt in failed)
+    wishes = [a.retry_after for a in failed if a.asks_for_rest and a.retry_after is not None]
+    failures = 0 if taken or not failed else before.failures + 1
+    since = (before.failing_since or now) if failures else None
+    is_failing = since is not None and now - since > failing_after * MICROS
+    probe = next_probe(failures, now, is_failing=is_failing, wish_seconds=max(wishes, default=None))
+    return Health(
+        failures=failures,
+        failing_since=since,
+        retry_at=probe if failed else 0,
+        gone_at=now if gone else None,
+        last_error=failed[-1].reason if failed else before.last_error,
+        last_error_at=now if failed else before.last_error_at,
+        delivered_sequence=max([*taken, before.delivered_sequence or 0]) or None,
+        delivered_at=now if taken else before.delivered_at,
+    )
+
+
+def reason_of(
+    suspended: bool, standing: Standing | None, now: int, failing_after: int
+) -> tuple[Reason, str]:
+    """Return how a destination does, in a word and a sentence; `failing_after` is in seconds."""
+    if standing is None:
+        return "Unknown", "no replica of webhooks has seen it yet"
+    if suspended:
+        return "Suspended", f"spec.suspend is set; {standing.waiting} events wait"
+    if standing.gone_at is not None:
+        return "Gone", "it answered 410; edit it, or replay, to send again"
+    failed = standing.first_failed_at
+    if failed is None and not standing.failures:
+        return "Delivering", "nothing that it was sent waits to be sent again"
+    error = standing.last_error or "it did not take an event"
+    if failed is not None and now - failed > failing_after * MICROS:
+        return "Failing", f"{error}; events wait since {to_rfc3339(failed)}"
+    return "Retrying", error
