@@ -1,9 +1,12 @@
 """Secrets that resources ask for."""
 
+import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
+from kurs.config import secrets as module
 from kurs.config.secrets import Secrets, SecretUnusable, variable
 
 SECRET = "s3cr3t-value"
@@ -56,3 +59,41 @@ def test_a_value_that_no_header_can_carry_is_refused_unsaid(folder: Path, value:
     assert str(error.value) == (
         "the key token of secret rates-api is empty or no text that a header can carry"
     )
+
+
+async def test_a_secret_is_fetched_as_it_is_read(folder: Path) -> None:
+    secrets = Secrets(folder, {})
+    assert (await secrets.fetch("rates-api", "token")).value == SECRET
+    (folder / "rates-api" / "token").write_text("next")
+    assert (await secrets.fetch("rates-api", "token")).value == "next"
+    (folder / "rates-api" / "token").unlink()
+    with pytest.raises(SecretUnusable, match="is not there"):
+        await secrets.fetch("rates-api", "token")
+    assert not secrets._under_way
+    assert not secrets._last
+
+
+async def test_a_file_that_does_not_answer_holds_nobody(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe without a writer stands for a file system that hangs: who opens it waits."""
+    secrets = Secrets(folder, {})
+    token, new = folder / "rates-api" / "token", folder / "rates-api" / "new"
+    await secrets.fetch("rates-api", "token")
+    for name in ("_PATIENCE_SECONDS", "_FIRST_SECONDS"):
+        monkeypatch.setattr(module, name, 0.01)
+    token.unlink()
+    os.mkfifo(token)
+    os.mkfifo(new)
+
+    last = await asyncio.gather(*(secrets.fetch("rates-api", "token") for _ in range(50)))
+
+    assert {secret.value for secret in last} == {SECRET}
+    with pytest.raises(SecretUnusable, match="cannot be read in time"):
+        await secrets.fetch("rates-api", "new")
+    assert set(secrets._under_way) == {("rates-api", "token"), ("rates-api", "new")}
+    for pipe in (token, new):
+        under_way = secrets._under_way["rates-api", pipe.name].future
+        await asyncio.to_thread(pipe.write_text, "rotated")
+        assert (await under_way).value == "rotated"
+    assert secrets._last["rates-api", "token"].value == "rotated"

@@ -79,7 +79,7 @@ class Sender:
         if target.scheme == "http" and not private:
             raise AddressRefused("plain http goes to private hosts only")
         ref = spec.secret_ref
-        secret = await asyncio.to_thread(self._secrets.read, ref.name, ref.key)
+        secret = await self._secrets.fetch(ref.name, ref.key)
         body, now = delivery.body, self._clock.now()
         headers = {
             **_HEADERS,

@@ -1,12 +1,23 @@
 """A secret that a resource asks for: a mounted file, or a variable of the environment."""
 
+import asyncio
 import os
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from kurs.kernel.clock import monotonic
+
 MAX_BYTES = 8 * 1024
+_PATIENCE_SECONDS = 0.5
+"""How long a file is waited for while it is known what it held before."""
+_FIRST_SECONDS = 5.0
+"""How long where that is not known."""
+# A file system that hangs holds each thread that reads from it: these are nobody else's.
+_READS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="secrets")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
 
 
@@ -22,6 +33,14 @@ class Secret:
     value: str = field(repr=False)
 
 
+@dataclass(slots=True)
+class _Reading:
+    """A reading under way, since when."""
+
+    future: "asyncio.Future[Secret]"
+    began: float
+
+
 class Secrets:
     """Finds `<folder>/<name>/<key>`, else `KURS_SECRET_<NAME>_<KEY>`.
 
@@ -32,6 +51,39 @@ class Secrets:
     def __init__(self, folder: Path, environment: Mapping[str, str] = os.environ) -> None:
         self._folder = folder
         self._environment = environment
+        self._under_way: dict[tuple[str, str], _Reading] = {}
+        self._last: dict[tuple[str, str], Secret] = {}
+
+    async def fetch(self, name: str, key: str) -> Secret:
+        """Return the value as `read` does, beside the event loop and within a bounded time.
+
+        While its file does not answer it is the value that was read last. Raises SecretUnusable,
+        also where there is none in time.
+        """
+        asked = (name, key)
+        reading = self._under_way.get(asked) or self._begin(asked)
+        last = self._last.get(asked)
+        patience = _FIRST_SECONDS if last is None else _PATIENCE_SECONDS
+        left = max(0.0, reading.began + patience - monotonic())
+        done, _ = await asyncio.wait({reading.future}, timeout=left)
+        if done:
+            return reading.future.result()
+        if last is None:
+            raise _wrong(name, key, "cannot be read in time")
+        return last
+
+    def _begin(self, asked: tuple[str, str]) -> _Reading:
+        """Read a secret, once at a time whoever asks for it."""
+        future = asyncio.get_running_loop().run_in_executor(_READS, self.read, *asked)
+        self._under_way[asked] = reading = _Reading(future, monotonic())
+        future.add_done_callback(partial(self._ended, asked))
+        return reading
+
+    def _ended(self, asked: tuple[str, str], future: "asyncio.Future[Secret]") -> None:
+        del self._under_way[asked]
+        self._last.pop(asked, None)
+        if not future.cancelled() and future.exception() is None:
+            self._last[asked] = future.result()
 
     def read(self, name: str, key: str) -> Secret:
         """Return the value as a header can carry it; raises SecretUnusable naming the reference."""

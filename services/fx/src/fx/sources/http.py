@@ -40,7 +40,7 @@ class HttpFeed:
 
     async def fetch(self, now: int) -> Mapping[str, Observation]:
         """Return the feed's rates, dated by the feed if it says so, else `now`."""
-        secret = await asyncio.to_thread(self._secret)
+        secret = await self._secret()
         body = await fetch_bytes(
             self._spec.url,
             self._policy,
@@ -56,12 +56,12 @@ class HttpFeed:
         """Return one interval from now."""
         return now + self._interval
 
-    def _secret(self) -> Secret | None:
+    async def _secret(self) -> Secret | None:
         reference = self._spec.secret_ref
         if reference is None:
             return None
         try:
-            return self._secrets.read(reference.name, reference.key)
+            return await self._secrets.fetch(reference.name, reference.key)
         except SecretUnusable as error:
             raise SourceError(SourceFault.CREDENTIALS, str(error)) from None
 
