@@ -128,7 +128,30 @@ class Routes:
     async def thresholds(self, _: Request) -> Response:
         """Answer which limits are in force, to an operator's key."""
         edit = {"source": "limits", "by": "helm", "at": "2026-10-29T12:00:00Z"}
-        listed = {"thresholds": [], "config_revision": "0d9c41e7a2b85f36", "last_edit": edit}
+        general = {
+            "name": "limits",
+            "mode": "Enforce",
+            "priority": 100,
+            "applies_to": "every payment",
+            "limits": [
+                "A payment is at most 100,000.00 USD.",
+                "Above 25,000.00 USD it waits for a person.",
+            ],
+            "effective_from": None,
+            "effective_until": None,
+        }  # fmt: skip
+        trial = {
+            **general,
+            "name": "trial",
+            "mode": "Shadow",
+            "applies_to": "payments in IDR",
+            "effective_from": "2026-12-01T00:00:00Z",
+        }
+        listed = {
+            "thresholds": [general, trial],
+            "config_revision": "0d9c41e7a2b85f36",
+            "last_edit": edit,
+        }
         return JSONResponse(listed)
 
     async def quotes(self, request: Request) -> Response:
@@ -270,7 +293,7 @@ class Routes:
     async def trial_balance(self, _: Request) -> Response:
         """Answer the sum of each currency."""
         currencies = [
-            {"currency": code, "sum": total, "accounts": 12, "postings": 4820}
+            {"currency": code, "sum": total, "accounts": 1200, "postings": 1204820}
             for code, total in self.gateway.sums.items()
         ]
         return JSONResponse({"currencies": currencies})

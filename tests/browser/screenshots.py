@@ -19,10 +19,12 @@ from tests.browser.console_page import ConsolePage
 from devstack.stack import Stack
 
 CURRENCIES = {"USD": "240.00", "EUR": "180.00", "IDR": "2400000.00", "JPY": "31000", "GBP": "95.00"}
+FULL = Path("var/pictures")
 SHOTS: list[tuple[str, dict[str, Any]]] = [
     ("console", {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "light"}),
     ("console-dark", {"viewport": {"width": 1440, "height": 1000}, "color_scheme": "dark"}),
     ("console-phone", {"viewport": {"width": 390, "height": 844}, "color_scheme": "light"}),
+    ("console-wide", {"viewport": {"width": 2560, "height": 1300}, "color_scheme": "dark"}),
 ]
 
 
@@ -63,7 +65,8 @@ class Traffic:
     def _run(self) -> None:
         while not self._stop.is_set():
             for _ in range(self._random.randint(1, 5)):
-                self._client.post("/payments", json=self._payment())
+                answer = self._client.post("/payments", json=self._payment())
+                assert answer.status_code in (200, 400), answer.text
             time.sleep(0.1)
 
     def _payment(self) -> dict[str, Any]:
@@ -74,6 +77,7 @@ class Traffic:
         amount = usual * (80 if draw.random() < 0.08 else 1)
         places = 0 if currency == "JPY" else 2
         return {
+            "payment_id": f"ORD-{draw.getrandbits(40):010X}",
             "amount": f"{amount:.{places}f}",
             "currency": currency,
             "source_account": f"ACC_SRC_{5081 + draw.randrange(12)}",
@@ -84,35 +88,47 @@ class Traffic:
 
 
 def main(folder: Path) -> None:
-    """Write the pictures into `folder`."""
+    """Write the pictures into `folder`, and each page at its full length into `var/pictures`."""
     with Stack(start_seconds=300) as stack:
         url = stack.url("api-gateway")
         with Traffic(url, stack.api_key()), sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            for name, look in SHOTS:
-                shoot(browser, url, stack.api_key(), folder / f"{name}.png", look)
+            pages = [(name, opened(browser, url, stack.api_key(), look)) for name, look in SHOTS]
+            pages[0][1].page.wait_for_timeout(125_000)
+            for name, page in pages:
+                shoot(page, folder / f"{name}.png")
             browser.close()
 
 
-def shoot(browser: Browser, url: str, key: str, file: Path, look: dict[str, Any]) -> None:
-    """Sign in, let the lines fill, show an account and a quote, and take the picture."""
+def opened(browser: Browser, url: str, key: str, look: dict[str, Any]) -> ConsolePage:
+    """Sign in and show an account; the lines of rates fill from now on."""
     context = browser.new_context(**look)
     context.set_default_timeout(PATIENCE_MS)
     page = ConsolePage(context.new_page(), url)
     page.sign_in(key)
     page.panel("account").get_by_label("Account id").fill("ACC_SRC_5081")
     page.page.keyboard.press("Enter")
-    page.page.wait_for_timeout(60_000)
+    return page
+
+
+def shoot(page: ConsolePage, file: Path) -> None:
+    """Ask for a payment up to its confirmation, and take the picture."""
+    FULL.mkdir(parents=True, exist_ok=True)
+    still(page)
+    page.page.screenshot(path=FULL / f"{file.stem}-full.png", full_page=True)
     page.fill_payment(
         source_account="ACC_SRC_5081", destination_account="ACC_DST_1228", amount="188.52",
         currency="USD", destination_currency="IDR", description="Invoice 2041",
     )  # fmt: skip
     page.confirmation().wait_for()
+    still(page)
+    page.page.screenshot(path=file)
+
+
+def still(page: ConsolePage) -> None:
+    """Let what moves come to rest, at the top of the page."""
     page.page.locator("body").evaluate("() => { scrollTo(0, 0); document.activeElement.blur(); }")
     page.page.wait_for_timeout(1500)
-    page.page.screenshot(path=file)
-    page.page.screenshot(path=Path("/tmp") / f"full-{file.name}", full_page=True)
-    context.close()
 
 
 if __name__ == "__main__":

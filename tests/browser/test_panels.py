@@ -1,4 +1,4 @@
-"""Rates, accounts, the ledger's health, the metrics panel and the footer."""
+"""Rates, limits, accounts, the ledger's health, the metrics panel and the footer."""
 
 import json
 from urllib.parse import parse_qs, urlsplit
@@ -22,23 +22,23 @@ def test_rates_show_mid_spread_source_and_age(page: ConsolePage) -> None:
     expect(footer).to_contain_text("revision 5f1d8a90c3e7b246, last edit by kubectl (ecb), 30 Oct")
 
 
-def test_the_footer_tells_which_limits_are_in_force_and_who_edited_them(
-    page: ConsolePage,
-) -> None:
+def test_the_limits_in_force_are_told_in_words_and_who_edited_them(page: ConsolePage) -> None:
     page.sign_in()
 
-    footer = page.panel("limits-revision")
-    expect(footer).to_contain_text("revision 0d9c41e7a2b85f36, last edit by helm (limits), 29 Oct")
+    panel = page.panel("limits")
+    expect(panel.get_by_role("listitem").first).to_have_text("A payment is at most 100,000.00 USD.")
+    expect(panel).to_contain_text("For every payment.")
+    expect(panel.locator("section").last).to_contain_text("it is counted and decides nothing")
+    expect(panel.locator("section").last).to_contain_text("From 01 Dec")
+    expect(panel).to_contain_text("revision 0d9c41e7a2b85f36, last edit by helm (limits), 29 Oct")
 
 
-def test_a_key_that_may_not_ask_for_limits_sees_no_line_of_them(
-    page: ConsolePage, fake: FakeServer
-) -> None:
+def test_a_key_that_may_not_ask_for_limits_sees_none(page: ConsolePage, fake: FakeServer) -> None:
     fake.gateway.roles -= {"audit"}
     page.sign_in()
 
     expect(page.panel("rates-revision")).to_contain_text("5f1d8a90c3e7b246")
-    expect(page.panel("limits-revision")).to_be_hidden()
+    expect(page.panel("limits")).to_be_hidden()
 
 
 def test_the_line_of_a_rate_grows(page: ConsolePage) -> None:
@@ -75,7 +75,7 @@ def test_a_balanced_ledger_is_told_in_a_word_and_a_colour(page: ConsolePage) -> 
     expect(page.panel("tile-ledger")).to_contain_text("Balanced")
     expect(page.panel("ledger")).to_contain_text("4 currencies sum to zero")
     expect(page.panel("ledger").get_by_role("row", name="BHD")).to_contain_text("0.000")
-    expect(page.panel("ledger").get_by_role("row", name="BHD")).to_contain_text("4,820")
+    expect(page.panel("ledger").get_by_role("row", name="BHD")).to_contain_text("1,204,820")
 
 
 def test_a_currency_out_of_balance_is_named(page: ConsolePage, fake: FakeServer) -> None:

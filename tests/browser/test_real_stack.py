@@ -167,7 +167,7 @@ def test_the_stream_survives_a_restart_of_payments(
     [
         ("fx", "#tile-rates", "Not known"),
         ("wallet", "#tile-ledger", "Not known"),
-        ("risk", "#limits-revision", "As of"),
+        ("risk", "#limits", "As of"),
         ("payments", "#connection", "Silent for"),
         ("api-gateway", "#connection", "Silent for"),
     ],
@@ -177,7 +177,7 @@ def test_a_frozen_service_is_told(
 ) -> None:
     expect(console.panel("tile-ledger")).to_contain_text("Balanced")
     expect(console.panel("tile-rates")).to_contain_text("Fresh")
-    expect(console.panel("limits-revision").locator("code")).not_to_have_text("…")
+    expect(console.panel("limits").locator("code")).not_to_have_text("…")
     stack.kill(service, signal.SIGSTOP)
     try:
         expect(console.page.locator(place)).to_contain_text(says)
@@ -195,7 +195,9 @@ def test_rates_and_ledger_are_those_of_the_services(
     expect(console.panel("rates").locator("tbody tr")).to_have_count(len(answer["rates"]))
     expect(console.panel("rates-revision")).to_contain_text(answer["config_revision"])
     limits = api.get("/thresholds").json()
-    expect(console.panel("limits-revision")).to_contain_text(limits["config_revision"])
+    expect(console.panel("limits")).to_contain_text(limits["config_revision"])
+    for sentence in (each for limit in limits["thresholds"] for each in limit["limits"]):
+        expect(console.panel("limits")).to_contain_text(sentence)
     expect(console.panel("tile-ledger")).to_contain_text("Balanced")
     expect(console.panel("ledger").get_by_role("row", name="USD")).to_contain_text("0.00")
     console.panel("account").get_by_label("Account id").fill("buyer")

@@ -8,6 +8,8 @@ from kurs.contracts.findings import public_reasons
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
 from risk.domain.decision import Decision
+from risk.domain.policy import Policy
+from risk.domain.wording import limits_in_words, scope_in_words
 from risk.schemas import (
     DecisionAnswer,
     InputsAnswer,
@@ -50,18 +52,20 @@ def decision_answer(decision: Decision, *, full: bool) -> DecisionAnswer:
     )
 
 
-def thresholds_answer(document: RiskDocument) -> ThresholdsAnswer:
-    """Return what a document holds, but not the limits: whoever knows them stays just below."""
+def thresholds_answer(document: RiskDocument, policy: Policy) -> ThresholdsAnswer:
+    """Return what a document holds, in words. For operators: who knows limits stays just below."""
     return ThresholdsAnswer(
         thresholds=[
             ThresholdAnswer(
                 name=threshold.name,
-                mode=threshold.spec.mode,
-                priority=threshold.spec.priority,
-                effective_from=_moment(threshold.spec.effective_from),
-                effective_until=_moment(threshold.spec.effective_until),
+                mode="Shadow" if threshold.shadow else "Enforce",
+                priority=threshold.priority,
+                applies_to=scope_in_words(threshold.scope),
+                limits=limits_in_words(threshold),
+                effective_from=_moment(threshold.effective_from),
+                effective_until=_moment(threshold.effective_until),
             )
-            for threshold in document.payload.thresholds
+            for threshold in policy.ordered
         ],
         config_revision=document.revision,
         last_edit=document.last_edit(),

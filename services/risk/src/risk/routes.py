@@ -80,10 +80,11 @@ async def decision(
     responses=problem_responses(NotConfigured),
 )
 async def thresholds(configuration: ConfigurationDep) -> ThresholdsAnswer:
-    """Return which thresholds judge payments, without their limits."""
-    if configuration.document is None:
+    """Return which thresholds judge payments, and their limits in words."""
+    document, policy = configuration.document, configuration.policy()
+    if document is None or policy is None:
         raise NotConfigured("no risk document has been loaded yet; /internal/config says why")
-    return answers.thresholds_answer(configuration.document)
+    return answers.thresholds_answer(document, policy)
 
 
 def _attempt(request: ScoreRequest, caller: Caller) -> Attempt:

@@ -137,11 +137,18 @@ class BatchAnswer(BaseModel):
 
 
 class ThresholdAnswer(BaseModel):
-    """A threshold in force, or with a window that is still to come; its limits are not told."""
+    """A threshold in force, or with a window that is still to come."""
 
     name: str
     mode: Mode
     priority: int
+    applies_to: Annotated[str, Field(examples=["payments in IDR"])]
+    limits: Annotated[
+        list[str],
+        Field(
+            description="Each limit in words.", examples=[["A payment is at most 20,000.00 USD."]]
+        ),
+    ]
     effective_from: str | None
     effective_until: str | None
 

@@ -8,13 +8,14 @@ import { Details } from "./details.js";
 import { find, setClass, setText } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Ledger } from "./ledger.js";
+import { followLimits } from "./limits.js";
 import { loadLinks } from "./links.js";
 import { Pay } from "./pay.js";
 import { suggestAccounts } from "./payform.js";
 import { followPulse } from "./pulse.js";
 import { Rates } from "./rates.js";
 import { Reviews } from "./reviews.js";
-import { followLimits, showRevision } from "./revisions.js";
+import { showRevision } from "./revisions.js";
 import { signIn, signOut } from "./signin.js";
 import { Stream } from "./stream.js";
 import { Throughput } from "./throughput.js";
@@ -62,7 +63,7 @@ async function join(session, feed) {
   });
   if (who.may("audit")) {
     new Ledger(find("#ledger"), { api, signal, tile: find("#tile-ledger") });
-    followLimits(find("#limits-revision"), api, signal);
+    followLimits(find("#limits"), api, signal);
   }
   new Rates(find("#rates"), { api, signal, onRates: showRates });
   suggestAccounts(find("#known-accounts"), feed);

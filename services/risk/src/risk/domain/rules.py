@@ -102,7 +102,7 @@ def _new_account(rule: NewAccount, case: Case) -> Reason | None:
 
 @lru_cache(maxsize=256)
 def _younger(seconds: int, points: int) -> Reason:
-    return Reason(NEW_ACCOUNT, points, f"the source account is younger than {_duration(seconds)}")
+    return Reason(NEW_ACCOUNT, points, f"the source account is younger than {duration(seconds)}")
 
 
 def _amount(
@@ -199,7 +199,7 @@ def _missing_rate(threshold: Threshold, pairs: set[Pair]) -> Reason:
 
 
 def _window(threshold: Threshold, limit: VelocityLimit) -> str:
-    length = _duration(limit.window_seconds)
+    length = duration(limit.window_seconds)
     return f"within {length} ({limit.action.word} by {limit.name} of {threshold.name})"
 
 
@@ -207,7 +207,8 @@ def _money(minor: int, currency: str) -> str:
     return f"{format_amount(minor, currency)} {currency}"
 
 
-def _duration(seconds: int) -> str:
+def duration(seconds: int) -> str:
+    """Return a length of time in words."""
     for unit, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds % unit == 0 and seconds >= unit:
             number = seconds // unit
