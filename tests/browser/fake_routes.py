@@ -132,7 +132,7 @@ class Routes:
             "name": "limits",
             "mode": "Enforce",
             "priority": 100,
-            "applies_to": "every payment",
+            "scope": "every payment",
             "limits": [
                 "A payment is at most 100,000.00 USD.",
                 "Above 25,000.00 USD it waits for a person.",
@@ -144,7 +144,7 @@ class Routes:
             **general,
             "name": "trial",
             "mode": "Shadow",
-            "applies_to": "payments in IDR",
+            "scope": "payments in IDR",
             "effective_from": "2026-12-01T00:00:00Z",
         }
         listed = {

@@ -265,7 +265,7 @@ async def test_the_thresholds_in_force_are_listed_without_their_limits(
     assert listed["last_edit"]["at"] == "2026-01-01T11:00:00.000000Z"
     names = [(t["name"], t["mode"]) for t in listed["thresholds"]]
     assert names == [("limits", "Enforce"), ("trial", "Shadow")]
-    assert listed["thresholds"][0]["applies_to"] == "every payment"
+    assert listed["thresholds"][0]["scope"] == "every payment"
     assert listed["thresholds"][0]["limits"][:2] == [
         "A payment is at most 2.00 USD.",
         "Above 1.00 USD it waits for a person.",

@@ -60,7 +60,7 @@ def thresholds_answer(document: RiskDocument, policy: Policy) -> ThresholdsAnswe
                 name=threshold.name,
                 mode="Shadow" if threshold.shadow else "Enforce",
                 priority=threshold.priority,
-                applies_to=scope_in_words(threshold.scope),
+                scope=scope_in_words(threshold.scope),
                 limits=limits_in_words(threshold),
                 effective_from=_moment(threshold.effective_from),
                 effective_until=_moment(threshold.effective_until),

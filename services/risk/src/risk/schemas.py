@@ -142,7 +142,7 @@ class ThresholdAnswer(BaseModel):
     name: str
     mode: Mode
     priority: int
-    applies_to: Annotated[str, Field(examples=["payments in IDR"])]
+    scope: Annotated[str, Field(examples=["payments in IDR"])]
     limits: Annotated[
         list[str],
         Field(

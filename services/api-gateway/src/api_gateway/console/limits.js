@@ -29,7 +29,7 @@ function draw(panel, { thresholds, ...revision }) {
   find("[data-list]", panel).replaceChildren(...thresholds.map(section));
 }
 
-function section({ name, mode, applies_to: scope, limits, ...window }) {
+function section({ name, mode, scope, limits, ...window }) {
   const trial = mode === "Shadow";
   return el(
     "section",

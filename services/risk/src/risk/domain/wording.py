@@ -46,8 +46,10 @@ def _limits(threshold: Threshold) -> Iterator[str]:
         yield _new_account(threshold.new_account, threshold)
     if threshold.blocked:
         number = len(threshold.blocked)
-        yield "1 account neither pays nor is paid." if number == 1 else (
-            f"{number} accounts neither pay nor are paid."
+        yield (
+            "1 account neither pays nor is paid."
+            if number == 1
+            else (f"{number} accounts neither pay nor are paid.")
         )
 
 
