@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, make_url, text
+from sqlalchemy.util import await_only
 
 from kurs.data.bulk import insert_rows
 from kurs.data.database import Database
@@ -254,3 +255,22 @@ async def test_a_file_that_is_locked_or_read_only_is_unavailable(tmp_path: Path)
     assert await second.write(lambda c: bump(c, ["kept"])) == ["kept"]
     await first.close()
     await second.close()
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+async def test_what_is_raised_after_a_silence_is_the_silence(postgres_url: str, kind: str) -> None:
+    """A driver whose connection was taken from it in the midst of a statement fails anyhow."""
+    database = Database.open(postgres_url, limits=Limits(statement_seconds=0.05))
+    attempts = 0
+
+    def late(connection: Connection) -> int:
+        nonlocal attempts
+        attempts += 1
+        if attempts > 1:
+            return read_pid(connection)
+        await_only(asyncio.sleep(database.limits.silence_seconds + 0.1))
+        raise AttributeError("'NoneType' object has no attribute 'bind_execute'")
+
+    assert await getattr(database, kind)(late)
+    assert attempts == 2
+    await database.close()

@@ -72,18 +72,28 @@ class Postgresql(Database):
         """Give a connection, and end it when the block has not ended by then.
 
         A backend that is stopped says nothing, not even that it was cancelled: only to close the
-        socket lets whoever waits for it go on.
+        socket lets whoever waits for it go on. Raises ConnectionAbortedError then, whatever the
+        driver makes of a connection that was taken from it.
         """
         connection = await self._engine.connect()
         driver: Any = connection.sync_connection.connection.driver_connection  # type: ignore[union-attr]
-        silence = asyncio.get_running_loop().call_later(seconds, driver.terminate)
+        ended = asyncio.Event()
+        silence = asyncio.get_running_loop().call_later(seconds, _end, driver, ended)
         try:
-            yield connection
-        finally:
             try:
-                await connection.close()
+                yield connection
             finally:
-                silence.cancel()
+                if ended.is_set():
+                    await connection.invalidate()
+                await connection.close()
+        except Exception as error:
+            if ended.is_set():
+                raise ConnectionAbortedError(
+                    f"the database said nothing for {seconds} s"
+                ) from error
+            raise
+        finally:
+            silence.cancel()
 
     def _look(self, connection: Connection) -> None:
         if connection.execute(_READ_ONLY).scalar() == "on":
@@ -136,6 +146,11 @@ def postgresql_engine(address: Address, limits: Limits, **pool: Any) -> AsyncEng
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, **pool)
     event.listen(engine.sync_engine, "handle_error", _drop_useless)
     return engine
+
+
+def _end(driver: Any, ended: asyncio.Event) -> None:
+    ended.set()
+    driver.terminate()
 
 
 def _drop_useless(context: ExceptionContext) -> None:
