@@ -1,5 +1,7 @@
 """A Kurs of its own with everything watched, in a cluster that has a Prometheus."""
 
+import base64
+import secrets
 import shutil
 from collections.abc import Iterator
 from itertools import cycle
@@ -12,7 +14,7 @@ from tests.cluster.conftest import borrowed_namespace
 from tests.cluster.installation import Installation
 from tests.cluster.observability.http_api import Gateway, Prometheus, forwarded
 from tests.cluster.observability.load import under_load
-from tests.cluster.observability.sources import source, state
+from tests.cluster.observability.sources import moment, source, state
 from tests.cluster.shell import CommandFailed, eventually, run
 
 from kurs_observability import rules
@@ -41,6 +43,8 @@ def installation(
     values = yaml.safe_load(Path(__file__).with_name("values.yaml").read_text("utf-8"))
     with borrowed_namespace() as namespace:
         made = Installation(namespace, documents, values)
+        secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+        made.kubectl("create", "secret", "generic", "hooks", f"--from-literal=secret={secret}")
         made.upgrade("--set", f"{_TELEMETRY},{_OTLP}")
         made.helm("upgrade", "--install", "kurs-observability", str(chart), "--wait")
         yield made
@@ -84,12 +88,14 @@ def paid(gateway: Gateway, prometheus: Prometheus, installation: Installation) -
         eventually(what, lambda: prometheus.query(found))
 
     began = prometheus.now()
-    with under_load(gateway) as name, source(release, "edited", rate=1600):
+    edited = {"name": "edited", "as_of": moment()}
+    old = source(release, "old", quote="TWD", rate=38.5)
+    with under_load(gateway) as name, old, source(release, **edited, rate=1600):
         seen("payments", 'kurs_payments_total{@,status="CAPTURED"}', 50)
         seen("the source", 'kurs_fx_rate{@,source="edited"}')
         seen("an open quote", "kurs_fx_open_quotes{@}")
         seen("quotes of a stale rate", 'kurs_fx_quotes_total{@,result="stale_rate"}')
-        state(release, "edited", rate=2000)
+        state(release, **edited, rate=2000)
         seen("the refused edit", 'kurs_fx_source_rejections_total{@,source="edited"}')
         installation.kubectl("delete", "pod", "-l", "app.kubernetes.io/component=wallet")
         installation.kubectl("scale", "deployment/wallet", "--replicas=0")
@@ -103,7 +109,7 @@ def paid(gateway: Gateway, prometheus: Prometheus, installation: Installation) -
 
         def measured() -> bool:
             # The shortest windows see only what is edited just now.
-            state(release, "edited", rate=next(rates))
+            state(release, **edited, rate=next(rates))
             ever = f'last_over_time({{__name__=~"slo:error_ratio:.+",namespace="{release}"}}[15m])'
             return len(prometheus.query(ever)) == _RATIOS
 

@@ -12,7 +12,7 @@ from kurs_observability.alerts import GROUPS
 from kurs_observability.rules import render
 from kurs_observability.slo import load_slos
 
-SERVICES = {"api-gateway", "payments", "fx", "wallet", "risk"}
+SERVICES = {"api-gateway", "payments", "fx", "wallet", "risk", "webhooks"}
 JOBS = {*SERVICES, "kurs-operator"}
 NOTHING_TO_SAY = {
     "kube_": "kube-state-metrics is no part of every cluster",
