@@ -26,7 +26,7 @@ from kurs.edges.table import Edge
 
 ROOT = Path(__file__).parents[2]
 RELEASE = "kurs"
-SERVICES = ("api-gateway", "payments", "fx", "wallet", "risk")
+SERVICES = ("api-gateway", "payments", "fx", "wallet", "risk", "webhooks")
 PORTS = ports_from(DEFAULT_PORT)
 TAG = os.environ.get("KURS_TEST_TAG", "dev")
 NEXT_TAG = os.environ.get("KURS_TEST_NEXT_TAG", "next")

@@ -21,6 +21,7 @@ EDGES = SERVICE_EDGES | {
     ("payments", "postgresql"),
     ("wallet", "postgresql"),
     ("risk", "postgresql"),
+    ("webhooks", "postgresql"),
     ("api-gateway-test", "api-gateway"),
 }
 SHORT_LIVED = ("api-gateway-test", "wallet-test")

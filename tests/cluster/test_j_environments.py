@@ -21,7 +21,7 @@ from kurs.kernel.roles import ROLES
 from kurs.quotes.keys import new_key_pair
 from loadtest.client import GatewayClient
 
-STORES = ("wallet", "payments", "risk")
+STORES = ("wallet", "payments", "risk", "webhooks")
 PODS = {"staging": 2, "production": 3}
 DATABASES = "databases"
 

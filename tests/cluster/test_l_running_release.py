@@ -10,7 +10,7 @@ from tests.cluster.installation import NEXT_TAG, ROOT, TAG, Installation
 from tests.cluster.load import Load
 from tests.cluster.shell import eventually, get
 
-STORES = ("wallet", "payments", "risk")
+STORES = ("wallet", "payments", "risk", "webhooks")
 _OPERATED = "operator.enabled=true"
 _ROLL_BACK = {"helm": "--atomic", "helm4": "--rollback-on-failure"}
 _SPREAD = 77
