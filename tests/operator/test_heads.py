@@ -1,5 +1,6 @@
 """Which heads are kept: minutes, then hours, and never more than a ConfigMap holds."""
 
+from functools import cache
 from itertools import pairwise
 
 from kurs.kernel.clock import MICROS
@@ -7,24 +8,27 @@ from kurs_operator.heads import LONGEST_WORD, MAX_BYTES, KeptHead, history, read
 
 MINUTE, HOUR = 60 * MICROS, 3600 * MICROS
 START = 1_767_225_600 * MICROS
+LONG = 75 * 60
+"""Minutes, and more hours than are kept."""
 
 
 def head(at: int, word: str = "") -> KeptHead:
     return KeptHead(at, f"kurs-head.{at:x}{word}.s")
 
 
-def kept(minutes: int, word: str = "") -> list[KeptHead]:
+@cache
+def kept(minutes: int, word: str = "") -> tuple[KeptHead, ...]:
     """Return what is kept after a head a minute for so long."""
     text = ""
     for minute in range(minutes):
         now = START + minute * MINUTE
         text = history([read_heads(text)], head(now, word), now)
-    return list(read_heads(text))
+    return tuple(read_heads(text))
 
 
 def test_the_last_hour_is_there_by_the_minute_and_days_by_the_hour():
-    found = kept(5 * 24 * 60)
-    newest = START + (5 * 24 * 60 - 1) * MINUTE
+    found = kept(LONG)
+    newest = START + (LONG - 1) * MINUTE
 
     assert [h.at for h in found] == sorted(h.at for h in found)
     recent = [h.at for h in found if newest - h.at < HOUR]
@@ -40,9 +44,9 @@ def test_what_is_kept_of_an_hour_stays_the_same():
 
 def test_every_slot_has_room_for_the_longest_word():
     word = "w" * (LONGEST_WORD - 40)
-    found = kept(75 * 60, word)
+    found = kept(LONG, word)
 
-    assert [h.at for h in found] == [h.at for h in kept(75 * 60)]
+    assert [h.at for h in found] == [h.at for h in kept(LONG)]
     assert sum(len(h.line()) for h in found) <= MAX_BYTES
 
 
