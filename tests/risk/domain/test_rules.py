@@ -83,11 +83,13 @@ def test_amounts_of_several_currencies_add_up_in_the_reference_currency() -> Non
 
 def test_a_window_counts_only_currencies_in_the_scope_of_its_threshold() -> None:
     scope = {"currencies": ["IDR"]}
-    rules = policy(rupiah={"scope": scope, "velocity": [MINUTE]})
-    use = {60: {"USD": Use(50, 0), "IDR": Use(2, 0)}}
+    rules = policy(rupiah={"scope": scope, "velocity": [MINUTE, {**HOUR, "action": "Decline"}]})
+    much = Use(50, 900_000_00)
+    use = {60: {"USD": much, "IDR": Use(2, 0)}, 3600: {"USD": much, "IDR": Use(2, 0)}}
+    other = {60: {"IDR": much}, 3600: {"IDR": much}}
 
     assert found(judge(rules, attempt(currency="IDR"), use)) == []
-    assert found(judge(rules, attempt(currency="USD"), {60: {"IDR": Use(50, 0)}})) == []
+    assert found(judge(rules, attempt(currency="USD"), other)) == []
 
 
 @pytest.mark.parametrize(

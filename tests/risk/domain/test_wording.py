@@ -18,6 +18,7 @@ from risk.domain.wording import limits_in_words, scope_in_words
 
 PER_HOUR = VelocityLimit("hour", 3600, 20, action=Outcome.REVIEW)
 PER_DAY = VelocityLimit("day", 86_400, 1, AmountSum("JPY", 5_000))
+PER_WEEK = VelocityLimit("week", 604_800, None, AmountSum("JPY", 9_000))
 
 DECLINED = "what is beyond is declined."
 MARKS = "from 50 on a payment waits for a person, from 80 on it is declined."
@@ -43,7 +44,7 @@ def test_every_kind_of_limit_is_a_sentence() -> None:
     threshold = Threshold(
         "all",
         amount=AmountLimit("USD", 500_000, 2_000_000),
-        velocity=(PER_HOUR, PER_DAY),
+        velocity=(PER_HOUR, PER_DAY, PER_WEEK),
         exposure=Exposure("USD", 50_000_000),
         new_account=NewAccount(86_400, 20),
         blocked=frozenset({"a", "b"}),
@@ -55,6 +56,7 @@ def test_every_kind_of_limit_is_a_sentence() -> None:
         "Above 5,000.00 USD it waits for a person.",
         "An account attempts at most 20 payments within 1 hour; what is beyond waits for a person.",
         f"An account attempts at most 1 payment and 5,000 JPY within 1 day; {DECLINED}",
+        f"An account attempts at most 9,000 JPY within 7 days; {DECLINED}",
         "A merchant holds at most 500,000.00 USD open across currencies.",
         f"An account younger than 1 day adds 20 points: {MARKS}",
         "2 accounts neither pay nor are paid.",
