@@ -1,6 +1,7 @@
 """Why is it open? One request says what a payment without an outcome waits for."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,30 @@ async def test_the_last_reason_is_kept_and_listed_for_operators(
         await part(gateway.apps["payments"], Sweeper).sweep()
 
     found = (await gateway.call("GET", "/payments/p1")).json()
-    assert why(found) == ("fx", "fx: invalid: unheard of")
+    assert found["waits_for"] == "fx"
+    told = r"fx: invalid: unheard of; set aside since \S+Z, and tried seldom"
+    assert re.fullmatch(told, found["open_reason"])
     await asyncio.to_thread(list_set_aside, PaymentsSettings(database_url=database_url), [])
     assert "waits for fx: fx: invalid: unheard of" in capsys.readouterr().out
+
+
+async def test_what_nobody_foresaw_is_a_reason_too(
+    gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.transport.inject(WALLET, FaultKind.LOSE_REQUEST, matches=batches)
+    assert (await gateway.call("POST", "/payments", BODY)).status == 202
+
+    async def broken(questions: Sequence[Any]) -> list[Any]:
+        return [KeyError("settled") for _ in questions]
+
+    wallet = part(gateway.apps["payments"], BatchClient, "wallet")
+    monkeypatch.setattr(wallet, "ask", broken)
+    assert isinstance(gateway.clock, ManualClock)
+    gateway.clock.advance(seconds=60)
+    await part(gateway.apps["payments"], Sweeper).sweep()
+
+    found = (await gateway.call("GET", "/payments/p1")).json()
+    assert why(found) == ("payments", "payments: KeyError: 'settled'")
+    merchant = gateway.issue_key("demo", "read")
+    found = (await gateway.call("GET", "/payments/p1", key=merchant)).json()
+    assert why(found) == ("payments", "it is not finished yet")

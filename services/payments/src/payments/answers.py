@@ -34,7 +34,7 @@ _WAITS: Mapping[str, str] = {
     "fx": "there is no price yet",
     "wallet": "the ledger has not confirmed yet",
     "database": "the outcome could not be stored yet",
-    "payments": "another process works on it",
+    "payments": "it is not finished yet",
 }
 """What merchants are told of it: what services say of each other is the house's."""
 
@@ -128,7 +128,10 @@ def payment_answer(
 
 
 def _open_reason(waiting: Waiting, *, full: bool) -> str:
-    return waiting.reason if full else _WAITS.get(waiting.service, "it is worked on")
+    reason = waiting.reason if full else _WAITS.get(waiting.service, "it is worked on")
+    if waiting.set_aside_at is None:
+        return reason
+    return f"{reason}; set aside since {to_rfc3339(waiting.set_aside_at)}, and tried seldom"
 
 
 def failure_answer(failure: Failure, *, full: bool = False) -> FailureAnswer:

@@ -17,10 +17,14 @@ class Answer:
 
 
 class Waiting(NamedTuple):
-    """What an operation without an outcome waits for, and why, in words for operators."""
+    """What an operation without an outcome waits for, and why, in words for operators.
+
+    `set_aside_at` is since when it is tried but seldom, in microseconds; None while it is not.
+    """
 
     service: str
     reason: str
+    set_aside_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

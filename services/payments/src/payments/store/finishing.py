@@ -45,7 +45,7 @@ def finish(connection: Connection, finishes: Sequence[Finish]) -> list[Finish]:
 def keep_waiting(connection: Connection, waits: Sequence[Wait]) -> None:
     """Keep what operations wait for, the last that was found."""
     rows = {wait.operation.operation_id: wait.waiting for wait in waits}
-    values = [(name, *waiting) for name, waiting in rows.items()]
+    values = [(name, waiting.service, waiting.reason) for name, waiting in rows.items()]
     update_rows(connection, operations, ("operation_id",), WAITING_COLUMNS, values)
 
 

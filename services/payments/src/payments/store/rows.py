@@ -115,8 +115,10 @@ def read_operation(row: Row) -> Operation:
 
 def read_waiting(row: Row) -> Waiting | None:
     """Return what the operation of a row was last seen to wait for."""
-    service, reason = row["waits_for"], row["open_reason"]
-    return None if service is None else Waiting(service, reason or "")
+    service, reason, since = row["waits_for"], row["open_reason"], row["set_aside_at"]
+    if service is None and since is None:
+        return None
+    return Waiting(service or "payments", reason or "what is stored does not say", since)
 
 
 def readable(
