@@ -244,8 +244,6 @@ async def test_the_caller_is_whom_the_gateway_names(hostile: Hostile, value: str
             assert answer.status < 500, (operation, name, value)
 
 
-# The services' threads draw random numbers while Hypothesis looks whether its strategies do.
-@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=st.data())
 async def test_no_drawn_value_stops_a_service(hostile: Hostile, drawn: st.DataObject) -> None:
