@@ -176,7 +176,7 @@ class Gateway:
         named = CIMultiDict(headers or {})
         if key is not None:
             named.extend(self.headers(key or self.key))
-        return await self.transport.send(Request(method, GATEWAY + target, named, body, 5.0))
+        return await self.transport.send(Request(method, GATEWAY + target, named, body, 30.0))
 
     def headers(self, key: str) -> CIMultiDict[str]:
         """Return the header that carries a key."""
