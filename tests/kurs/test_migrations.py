@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import Connection, inspect, make_url, text
 
 from kurs.data.database import Database
+from kurs.data.limits import Limits
 from kurs.data.migrations import (
     NoConnection,
     SchemaLocked,
@@ -147,7 +148,7 @@ async def test_requests_do_not_wait_behind_a_migration_that_waits(
         "def upgrade():\n"
         "    op.execute('ALTER TABLE thing ADD COLUMN note TEXT')\n"
     )
-    database = Database.open(postgres_url)
+    database = Database.open(postgres_url, limits=Limits(lock_seconds=10.0))
     reading, read_all = asyncio.Event(), asyncio.Event()
     look = text("SELECT count(*) FROM thing")
     where = make_url(postgres_url)
