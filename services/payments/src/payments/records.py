@@ -21,7 +21,7 @@ from payments.clients import OWN_DATABASE, Unanswered
 from payments.domain.beginning import Replay, Started
 from payments.domain.failure import Failure
 from payments.domain.identity import named
-from payments.domain.operation import Answer, Operation
+from payments.domain.operation import Answer, Operation, Waiting
 from payments.domain.outcomes import Settled
 from payments.errors import problem_of
 from payments.feed import Feed
@@ -30,6 +30,8 @@ from payments.questions import Drive
 from payments.store import reads
 from payments.store.ops import Begin, Claim, Finish, Op, VersionConflict, Wait, keys_of
 from payments.store.writes import Written, apply
+
+_LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Records:
             if isinstance(end, Answer) and isinstance(outcome, Settled):
                 self._say(drive, outcome, end, since)
         await self._leave_open(
-            [(d, e) for d, e in zip(drives, ends, strict=True) if isinstance(e, Unanswered)]
+            [(d, e) for d, e in zip(drives, ends, strict=True) if isinstance(e, Exception)]
         )
         return [alone(_reply, drive.started, end) for drive, end in zip(drives, ends, strict=True)]
 
@@ -191,20 +193,14 @@ class Records:
             error=failure.message,
         )
 
-    async def _leave_open(self, left: Sequence[tuple[Drive, Unanswered]]) -> None:
+    async def _leave_open(self, left: Sequence[tuple[Drive, Exception]]) -> None:
         """Keep why operations are open, for whoever asks; that they are does not rest on it."""
         waits: list[tuple[Drive, Wait]] = []
         for drive, error in left:
-            operation, waiting = drive.started.operation, error.waiting
-            self._metrics.processing.labels(error.dependency).inc()
-            with drive.trace.current():
-                self._log.warning(
-                    "outcome open",
-                    **named(operation.operation_id),
-                    waits_for=waiting.service,
-                    error=error,
-                )
-            if waiting != operation.waiting and waiting.service != OWN_DATABASE:
+            operation, waiting = drive.started.operation, _waiting(error)
+            if isinstance(error, Unanswered):
+                self._tell_open(drive, error)
+            if waiting is not None and not waiting.is_known(operation.waiting):
                 waits.append((drive, Wait(operation, waiting)))
         kept = await self._commit([wait for _, wait in waits], [d.trace for d, _ in waits])
         for (drive, wait), result in zip(waits, kept, strict=True):
@@ -216,6 +212,16 @@ class Records:
                         **named(operation.operation_id),
                         error=str(getattr(result, "detail", result)),
                     )
+
+    def _tell_open(self, drive: Drive, error: Unanswered) -> None:
+        self._metrics.processing.labels(error.dependency).inc()
+        with drive.trace.current():
+            self._log.warning(
+                "outcome open",
+                **named(drive.started.operation.operation_id),
+                waits_for=error.waiting.service,
+                error=error,
+            )
 
     async def _commit(
         self, ops: Sequence[Op], traces: Sequence[Trace]
@@ -264,6 +270,16 @@ def _finish(drive: Drive, settled: Settled | Exception) -> Finish:
         settled.cause,
         settled.refund,
     )
+
+
+def _waiting(error: Exception) -> Waiting | None:
+    """Return what is kept of why an operation is open; None for what says itself what to do."""
+    if isinstance(error, Unanswered):
+        return None if error.dependency == OWN_DATABASE else error.waiting
+    if isinstance(error, Problem):
+        return None
+    reason = f"payments: {type(error).__name__}: {error}"
+    return Waiting("payments", reason[:_LONGEST_REASON])
 
 
 def _reply(started: Started, end: Answer | Exception) -> Reply | Exception:

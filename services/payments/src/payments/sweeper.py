@@ -1,7 +1,6 @@
 """The sweeper: finishes what a crash or a timeout left, on any replica, each thing once."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from opentelemetry.trace import Span
 
@@ -13,18 +12,14 @@ from payments.clients import Unusable
 from payments.domain.beginning import Started
 from payments.domain.identity import named, operation_id
 from payments.domain.moves import Kind
-from payments.domain.operation import Waiting
 from payments.domain.payment import Payment
 from payments.exposure import Exposure
 from payments.metrics import PaymentMetrics
 from payments.service import PaymentService
 from payments.settings import PaymentsSettings
 from payments.store import leases, reads
-from payments.store.finishing import keep_waiting
-from payments.store.ops import Wait
 
 _BATCH = 100
-_LONGEST_REASON = 300
 _HINT = "`python -m payments resume` takes it up again once the cause is gone"
 
 
@@ -65,9 +60,7 @@ class Sweeper:
         taken = await self._database.write(lambda c: leases.take_over(c, self._terms(now)))
         for name in taken.set_aside:
             self._log.error("operation set aside", **named(name), hint=_HINT)
-        excused, broken = await self._resume(taken.started)
-        if broken:
-            await self._database.write(partial(keep_waiting, waits=broken))
+        excused = await self._resume(taken.started)
         if excused:
             await self._database.write(lambda c: leases.excuse(c, excused))
         overdue = await self._database.read(lambda c: reads.overdue_holds(c, now, _BATCH))
@@ -85,28 +78,26 @@ class Sweeper:
             limit=_BATCH,
         )
 
-    async def _resume(self, left: Sequence[Started]) -> tuple[list[str], list[Wait]]:
+    async def _resume(self, left: Sequence[Started]) -> list[str]:
         """Drive operations; return those whose last attempt is not to count against them.
 
-        Another service that did not answer says nothing against the operation. What payments itself
-        could not do is returned, too, as the reason why it is open.
+        Another service that did not answer says nothing against the operation.
         """
         spans = [
             self._span("payments resume", each.operation.traceparent, each.payment) for each in left
         ]
         results = await self._service.resume(left, [trace for _, trace in spans])
-        excused, broken = [], []
+        excused = []
         for started, (span, _), result in zip(left, spans, results, strict=True):
             span.end()
             name = started.operation.operation_id
             if isinstance(result, Exception):
                 self._failed(name, result)
-                broken.append(Wait(started.operation, _unforeseen(result)))
                 continue
             self._metrics.swept.labels("open" if result.open else "finished").inc()
             if result.open is not None and not isinstance(result.open, Unusable):
                 excused.append(name)
-        return excused, broken
+        return excused
 
     async def _expire(self, overdue: Sequence[Payment]) -> None:
         # Log lines name the trace that the payment began in; it is over, and gets no more spans.
@@ -151,8 +142,3 @@ class Sweeper:
         self._metrics.set_aside.set(left.set_aside)
         self._metrics.report_exposure("holds", await self._exposure.of_all())
         self._metrics.report_exposure("refunds", await self._exposure.refunds_of_all())
-
-
-def _unforeseen(error: Exception) -> Waiting:
-    reason = f"payments: {type(error).__name__}: {error}"
-    return Waiting("payments", reason[:_LONGEST_REASON])

@@ -26,6 +26,10 @@ class Waiting(NamedTuple):
     reason: str
     set_aside_at: int | None = None
 
+    def is_known(self, before: "Waiting | None") -> bool:
+        """Tell whether it waits for what it was found to wait for before."""
+        return before is not None and self[:2] == before[:2]
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
