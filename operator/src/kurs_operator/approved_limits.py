@@ -4,8 +4,9 @@ Judged is what is in force, whoever wrote which resource: all that a threshold w
 must still be stated by something, for its scope and as long as it was to last.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from kurs.config.resources import RiskThresholdSpec
 from kurs_operator.conditions import (
@@ -27,6 +28,7 @@ from kurs_operator.screening import (
     scores_of,
 )
 
+Stated = TypeVar("Stated", ApprovedLimit, ApprovedScore)
 _KIND = "RiskThreshold"
 _ITS_OWN = frozenset({Reason.ACCEPTED, Reason.NOT_YET_EFFECTIVE, Reason.EXPIRED})
 _SHOWN = 3
@@ -97,31 +99,32 @@ class ApprovedLimits:
                 yield from ((owner, who, what) for what in self._unstated(owner, approval))
 
     def _unstated(self, owner: str, approval: Approval) -> Iterator[str]:
-        now, own = self._evidence.now, self._stated.get(owner, _NOTHING)
-        # What the owner states itself, as most do, need not be looked for among all.
+        own = self._stated.get(owner, _NOTHING)
         for limit in approval.limits:
-            if not (
-                is_over(limit.until, now)
-                or is_stated(limit, own.limits)
-                or is_stated(limit, self._limits)
-            ):
+            if self._is_gone(limit, is_stated, own.limits, self._limits):
                 yield described(limit)
         for limit in approval.reviews:
-            if not (
-                is_over(limit.until, now)
-                or is_stated(limit, own.reviews)
-                or is_stated(limit, self._reviews)
-            ):
+            if self._is_gone(limit, is_stated, own.reviews, self._reviews):
                 yield described(limit, "Review")
         for score in approval.scores:
-            if not (
-                is_over(score.until, now)
-                or is_scored(score, own.scores)
-                or is_scored(score, self._scores)
-            ):
+            if self._is_gone(score, is_scored, own.scores, self._scores):
                 yield described_score(score)
         if approval.blocklist is not None and approval.blocklist != own.blocklist:
             yield from self._let_through(approval.blocklist)
+
+    def _is_gone(
+        self,
+        approved: Stated,
+        is_there: Callable[[Stated, Iterable[Stated]], bool],
+        own: Iterable[Stated],
+        every: Iterable[Stated],
+    ) -> bool:
+        # What the owner states itself, as most do, need not be looked for among all.
+        return not (
+            is_over(approved.until, self._evidence.now)
+            or is_there(approved, own)
+            or is_there(approved, every)
+        )
 
     def _let_through(self, approved: ApprovedBlocklist) -> Iterator[str]:
         gone = (
