@@ -45,12 +45,7 @@ def _limits(threshold: Threshold) -> Iterator[str]:
     if threshold.new_account is not None:
         yield _new_account(threshold.new_account, threshold)
     if threshold.blocked:
-        number = len(threshold.blocked)
-        yield (
-            "1 account neither pays nor is paid."
-            if number == 1
-            else (f"{number} accounts neither pay nor are paid.")
-        )
+        yield _blocked(len(threshold.blocked))
 
 
 def _amount(limit: AmountLimit) -> Iterator[str]:
@@ -82,6 +77,12 @@ def _new_account(rule: NewAccount, threshold: Threshold) -> str:
         f"An account younger than {duration(rule.max_age_seconds)} adds {rule.points} points: from "
         f"{marks.review} on a payment waits for a person, from {marks.decline} on it is declined."
     )
+
+
+def _blocked(number: int) -> str:
+    if number == 1:
+        return "1 account neither pays nor is paid."
+    return f"{number} accounts neither pay nor are paid."
 
 
 def _money(minor: int, currency: str) -> str:
