@@ -27,6 +27,8 @@ from kurs.edges.table import Edge
 ROOT = Path(__file__).parents[2]
 RELEASE = "kurs"
 SERVICES = ("api-gateway", "payments", "fx", "wallet", "risk", "webhooks")
+STORES = ("wallet", "payments", "risk", "webhooks")
+"""Those that keep something in a database."""
 PORTS = ports_from(DEFAULT_PORT)
 TAG = os.environ.get("KURS_TEST_TAG", "dev")
 NEXT_TAG = os.environ.get("KURS_TEST_NEXT_TAG", "next")

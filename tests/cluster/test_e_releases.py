@@ -4,7 +4,7 @@ import json
 
 import pytest
 from tests.cluster.conftest import NewInstallation
-from tests.cluster.installation import NEXT_TAG, PORTS, TAG, Installation
+from tests.cluster.installation import NEXT_TAG, PORTS, STORES, TAG, Installation
 from tests.cluster.load import Load
 from tests.cluster.shell import eventually, get
 
@@ -16,14 +16,7 @@ KEPT = {
     "Secret/kurs-quote-keys",
     "Secret/kurs-ledger-key",
     "Secret/postgresql-admin",
-    "Secret/wallet-database",
-    "Secret/payments-database",
-    "Secret/risk-database",
-    "Secret/webhooks-database",
-    "Secret/wallet-owner-database",
-    "Secret/payments-owner-database",
-    "Secret/risk-owner-database",
-    "Secret/webhooks-owner-database",
+    *(f"Secret/{store}-{whose}database" for store in STORES for whose in ("", "owner-")),
     *(f"Secret/kurs-edge-{file_name(edge)}" for edge in EDGES),
     "PersistentVolumeClaim/data-postgresql-0",
     "ConfigMap/kurs-fx-config",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.cluster.conftest import NewInstallation
-from tests.cluster.installation import ROOT, SERVICES, Installation
+from tests.cluster.installation import ROOT, SERVICES, STORES, Installation
 from tests.cluster.shell import eventually, get
 
 from api_gateway.keys import issue
@@ -21,7 +21,6 @@ from kurs.kernel.roles import ROLES
 from kurs.quotes.keys import new_key_pair
 from loadtest.client import GatewayClient
 
-STORES = ("wallet", "payments", "risk", "webhooks")
 PODS = {"staging": 2, "production": 3}
 DATABASES = "databases"
 

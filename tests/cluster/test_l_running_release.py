@@ -6,11 +6,10 @@ The tests of a Helm go on where the one before ended, as an operator's day does.
 import pytest
 import yaml
 from tests.cluster.conftest import NewInstallation
-from tests.cluster.installation import NEXT_TAG, ROOT, TAG, Installation
+from tests.cluster.installation import NEXT_TAG, ROOT, STORES, TAG, Installation
 from tests.cluster.load import Load
 from tests.cluster.shell import eventually, get
 
-STORES = ("wallet", "payments", "risk", "webhooks")
 _OPERATED = "operator.enabled=true"
 _ROLL_BACK = {"helm": "--atomic", "helm4": "--rollback-on-failure"}
 _SPREAD = 77

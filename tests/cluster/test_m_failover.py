@@ -14,12 +14,11 @@ from typing import Any
 import pytest
 import yaml
 from tests.cluster.conftest import NewInstallation
-from tests.cluster.installation import ROOT, Installation
+from tests.cluster.installation import ROOT, STORES, Installation
 from tests.cluster.load import Load
 from tests.cluster.shell import CommandFailed, eventually, get, run
 from tests.cluster.test_j_environments import make_secret, values
 
-STORES = ("wallet", "payments", "risk", "webhooks")
 ROLES = (*STORES, *(f"{store}_owner" for store in STORES))
 CLUSTER, NAMESPACE = "kurs", "kurs-databases"
 FAILOVERS = int(os.environ.get("KURS_TEST_FAILOVERS", "2"))

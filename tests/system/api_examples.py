@@ -18,17 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from sqlalchemy import select
+from tests.webhooks.harness import reads_the_feed
 from tests.webhooks.receiver import SECRET, Receiver
 
 from api_gateway.catalogue import Catalogue
 from kurs.calls import Request
-from kurs.data.database import Database
 from kurs.edges import PUBLIC_ROUTES, PublicRoute
 from kurs_testing.joined import GATEWAY, JoinedGateway
 from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
-from webhooks.store.tables import feed
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "api.md"
@@ -258,15 +256,8 @@ async def player(folder: Path) -> AsyncIterator[Player]:
         }
         gateway = JoinedGateway(folder, SAMPLES, overrides=overrides)
         await stack.enter_async_context(gateway)
-        await eventually(partial(_reads_the_feed, gateway))
+        await eventually(partial(reads_the_feed, gateway.apps["webhooks"]))
         yield Player(gateway, receiver)
-
-
-async def _reads_the_feed(gateway: JoinedGateway) -> bool:
-    """Tell whether webhooks has begun: what happened before is sent nowhere."""
-    database = part(gateway.apps["webhooks"], Database)
-    begun = select(feed.c.sequence).where(feed.c.sequence.is_not(None))
-    return await database.read(lambda connection: connection.execute(begun).first() is not None)
 
 
 async def _write(page: Path) -> None:

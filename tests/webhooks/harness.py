@@ -10,23 +10,33 @@ from typing import Any
 
 import yaml
 from fastapi import FastAPI
+from sqlalchemy import select
 from starlette.requests import Request as ServedRequest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from tests.webhooks.receiver import SECRET
 
 from kurs.calls import Request, Response
+from kurs.data.database import Database
 from kurs.data.migrations import migrate
 from kurs.kernel.clock import Clock, SystemClock
 from kurs_testing.asgi import AsgiTransport
 from kurs_testing.edges import EdgeSigning, write_keys
+from kurs_testing.parts import part
 from kurs_testing.telemetry import RecordingTelemetry
 from webhooks.app import create_app
 from webhooks.migrations import VERSIONS
 from webhooks.settings import WebhooksSettings
+from webhooks.store.tables import feed
 
 WEBHOOKS = "http://webhooks.test"
 PAYMENTS = "http://payments.test"
+
+
+async def reads_the_feed(app: FastAPI) -> bool:
+    """Tell whether webhooks knows where to read on from: what happened before is sent nowhere."""
+    known = select(feed.c.sequence).where(feed.c.sequence.is_not(None))
+    return await part(app, Database).read(lambda c: c.execute(known).first() is not None)
 
 
 @dataclass

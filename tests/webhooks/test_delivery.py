@@ -4,7 +4,7 @@ import asyncio
 import random
 
 from aiohttp import web
-from tests.webhooks.harness import Webhooks
+from tests.webhooks.harness import Webhooks, reads_the_feed
 from tests.webhooks.receiver import OTHER, SECRET, Received, Receiver, gaps, in_order
 
 from kurs_testing.waiting import eventually
@@ -21,7 +21,7 @@ async def begun(webhooks: Webhooks, *, replicas: int = 1) -> None:
         return any(i["name"] == name and i["reason"] != "Unknown" for i in items)
 
     await eventually(known)
-    await asyncio.sleep(0.7)
+    await eventually(lambda: reads_the_feed(webhooks.apps[-1]))
 
 
 async def test_what_happens_is_sent_signed_and_in_order(

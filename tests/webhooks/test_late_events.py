@@ -20,17 +20,22 @@ def unread(webhooks: Webhooks) -> float:
     return part(webhooks.apps[0], Intake)._metrics.unread_events._value.get()
 
 
-async def test_an_event_that_cannot_be_read_holds_no_other_and_is_sent_once_it_can(
-    webhooks: Webhooks, receiver: Receiver, at_once: None
-) -> None:
+@pytest.fixture
+async def passed_over(webhooks: Webhooks, receiver: Receiver, at_once: None) -> Webhooks:
+    """After three events were read, but for the second."""
     webhooks.destination("orders", receiver.url)
     await begun(webhooks)
     webhooks.fed.unreadable = {2}
     for number in range(1, 4):
         webhooks.fed.happen(f"p{number}")
-
     await receiver.until(2)
+    return webhooks
 
+
+async def test_an_event_that_cannot_be_read_holds_no_other_and_is_sent_once_it_can(
+    passed_over: Webhooks, receiver: Receiver
+) -> None:
+    webhooks = passed_over
     assert {r.sequence for r in receiver.taken} == {1, 3}
     await part(webhooks.apps[0], WebhookService).report()
     assert unread(webhooks) == 1
@@ -47,14 +52,9 @@ async def test_an_event_that_cannot_be_read_holds_no_other_and_is_sent_once_it_c
 
 
 async def test_what_could_not_be_read_and_is_not_there_any_more_is_forgotten(
-    webhooks: Webhooks, receiver: Receiver, at_once: None
+    passed_over: Webhooks, receiver: Receiver
 ) -> None:
-    webhooks.destination("orders", receiver.url)
-    await begun(webhooks)
-    webhooks.fed.unreadable = {2}
-    for number in range(1, 4):
-        webhooks.fed.happen(f"p{number}")
-    await receiver.until(2)
+    webhooks = passed_over
     # As if payments had never known it.
     webhooks.fed.events[1] = webhooks.fed.events[2]
     webhooks.fed.unreadable = set()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.cluster.installation import SERVICES
 from tests.cluster.observability.conftest import SHORTEN, Paid
 from tests.cluster.observability.http_api import Prometheus
 from tests.cluster.shell import eventually
@@ -12,7 +13,6 @@ from kurs_observability.alerts import GROUPS
 from kurs_observability.rules import render
 from kurs_observability.slo import load_slos
 
-SERVICES = {"api-gateway", "payments", "fx", "wallet", "risk", "webhooks"}
 JOBS = {*SERVICES, "kurs-operator"}
 NOTHING_TO_SAY = {
     "kube_": "kube-state-metrics is no part of every cluster",
