@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from structlog.testing import CapturingLogger
+
 from kurs.config.resources import digest_of
 from kurs_operator.asking import Acknowledgements, NoAnswer
 from kurs_operator.cache import Change
@@ -171,6 +173,7 @@ class Operator:
         self.cluster = cluster
         self.clock = clock or ManualClock()
         self.telemetry = RecordingTelemetry("kurs-operator")
+        self.telemetry.logger = self.log = CapturingLogger()
         self.woken: set[object] = set()
         self.acks = Acknowledgements(cluster.ask, wake=self.woken.add, clock=self.clock)
         self.reconciler = Reconciler(

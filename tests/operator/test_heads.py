@@ -18,9 +18,11 @@ def head(at: int, word: str = "") -> KeptHead:
 
 @cache
 def kept(minutes: int, word: str = "") -> tuple[KeptHead, ...]:
-    """Return what is kept after a head a minute for so long."""
+    """Return what is kept after so long: a head an hour, and one a minute for the last 5 hours."""
     text = ""
     for minute in range(minutes):
+        if minute % 60 and minute < minutes - 300:
+            continue
         now = START + minute * MINUTE
         text = history([read_heads(text)], head(now, word), now)
     return tuple(read_heads(text))

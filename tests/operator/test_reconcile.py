@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
-from structlog.testing import CapturingLogger
 from tests.operator.builders import rate_source, threshold
 from tests.operator.small_cluster import Operator, SmallCluster, SmallPod
 
@@ -571,7 +570,6 @@ async def test_a_resource_that_cannot_be_read_stops_no_edit_of_another(
     http = {"url": "https://rates.example.org/", "format": "JSON", "ratesPath": "!" * 500 + "a"}
     feed = {"type": "HTTP", "static": None, "http": http, "pairs": [], "defaultSpreadBps": 20}
     cluster.apply(rate_source("deep", suspend=True, **feed))
-    operator.reconciler._logger = logger = CapturingLogger()
     # One that no rule foresees, beside the one that a rule does.
     cluster.apply(rate_source("odd", priority=7))
     monkeypatch.setattr(entries, "last_edit", _fails_for_odd)
@@ -584,7 +582,7 @@ async def test_a_resource_that_cannot_be_read_stops_no_edit_of_another(
     assert cluster.status(DESK)["observedGeneration"] == 2
     for name in ("deep", "odd"):
         assert cluster.condition(f"FXRateSource/{name}", "Accepted") == ("False", "Invalid")
-    [told] = [call for call in logger.calls if call.method_name == "error"]
+    [told] = [call for call in operator.log.calls if call.method_name == "error"]
     assert told.args == ("resource cannot be read",)
     assert (told.kwargs["resource"], told.kwargs["generation"]) == ("FXRateSource/odd", 1)
 
@@ -627,7 +625,6 @@ async def test_a_forged_document_that_cannot_be_read_is_repaired(
 async def test_each_edit_leaves_one_audit_line_with_its_author_and_its_outcome(
     cluster: SmallCluster, operator: Operator
 ):
-    operator.reconciler._logger = logger = CapturingLogger()
     cluster.apply(threshold(metadata=edited(operator, ago=0)))
     await operator.settle()
     await operator.settle()
@@ -635,7 +632,7 @@ async def test_each_edit_leaves_one_audit_line_with_its_author_and_its_outcome(
     cluster.apply(threshold(perPayment=loose, metadata=edited(operator, ago=0)))
     await operator.settle()
 
-    lines = [call.kwargs for call in logger.calls if "audit" in call.args]
+    lines = [call.kwargs for call in operator.log.calls if "audit" in call.args]
     told = [(x["actor"], x["resource"], x["generation"], x["outcome"]) for x in lines]
     assert told == [
         ("kubectl", LIMITS, 1, "Accepted"),

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from kurs.config.resources import SourceRef
 from kurs_operator.conditions import ConditionType
 from kurs_operator.fleet import Ack, Answer, Fleet, Pod
+from kurs_operator.judged import Judged
 from kurs_operator.ruling import Identity, Reason, Ruling
-from kurs_operator.status import Judged, notes, status_of
+from kurs_operator.status import notes, status_of
 
 NOW = 1_767_225_600_000_000
 IDENTITY = Identity("RiskThreshold", "kurs", "limits", "uid", 3)

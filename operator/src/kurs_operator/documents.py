@@ -4,22 +4,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kurs.config.resources import Document, FxDocument, RiskDocument, digest_of
+from kurs_operator.conditions import RateSourceStatus, ResourceStatus, ThresholdStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Where a service's document lies, and what it is made from."""
+    """Where a service's document lies, what it is made from, and what that has as its status."""
 
     name: str
     kind: str
     config_map: str
     model: type[FxDocument] | type[RiskDocument]
+    status: type[ResourceStatus]
 
 
 SERVICES: Mapping[str, Service] = {
-    "fx": Service("fx", "FXRateSource", "kurs-fx-config", FxDocument),
-    "risk": Service("risk", "RiskThreshold", "kurs-risk-config", RiskDocument),
+    "fx": Service("fx", "FXRateSource", "kurs-fx-config", FxDocument, RateSourceStatus),
+    "risk": Service("risk", "RiskThreshold", "kurs-risk-config", RiskDocument, ThresholdStatus),
 }
+SERVICE_OF: Mapping[str, Service] = {service.kind: service for service in SERVICES.values()}
+"""The service that takes each kind of resource."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 
 from kurs.telemetry import Telemetry
 from kurs_operator.conditions import ResourceStatus
+from kurs_operator.documents import SERVICE_OF
 from kurs_operator.ruling import Identity
 
 _PROPAGATION_BUCKETS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 120.0)
-_KINDS = ("FXRateSource", "RiskThreshold")
 _VALUES: Mapping[str, float] = {"True": 1.0, "False": 0.0, "Unknown": -1.0}
 
 
@@ -22,7 +22,7 @@ class OperatorMetrics:
             buckets=_PROPAGATION_BUCKETS,
         )
         # The promise of propagation counts from the first edit on.
-        for kind in _KINDS:
+        for kind in SERVICE_OF:
             self.propagation.labels(kind)
         self.reconciles = telemetry.counter(
             "kurs_operator_reconcile_total",
