@@ -9,8 +9,8 @@ from tests.cluster.shell import CommandFailed, get, run
 
 from loadtest.client import GatewayClient
 from loadtest.preparation import prepare
-from loadtest.replay import renamed, replay
-from loadtest.rows import read_rows
+from loadtest.replay import replay
+from loadtest.rows import read_rows, renamed
 from loadtest.summary import Summary, unbalanced
 
 _POD = {

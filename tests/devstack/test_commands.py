@@ -114,7 +114,7 @@ def test_a_demo_that_is_kept_has_life_in_it(tmp_path: Path, first_port: int) -> 
         key = {"Authorization": f"Bearer {(folder / 'api-key').read_text().strip()}"}
         gateway = httpx.Client(base_url=f"http://127.0.0.1:{first_port}", headers=key)
         with gateway:
-            for status in ("AUTHORIZED", "VOIDED", "REFUNDED"):
+            for status in ("AUTHORIZED", "VOIDED", "REFUNDED", "REVIEW"):
                 wait_for_one(gateway, status)
     finally:
         assert running.end(signal.SIGTERM) == 128 + signal.SIGTERM

@@ -18,8 +18,8 @@ from devstack.topology import SERVICES
 from loadtest.client import GatewayClient
 from loadtest.dummygen import generate
 from loadtest.preparation import ONCE, Funding, prepare
-from loadtest.replay import renamed, replay
-from loadtest.rows import Row
+from loadtest.replay import replay
+from loadtest.rows import Row, renamed
 from loadtest.summary import Summary, unbalanced
 
 pytestmark = pytest.mark.crash

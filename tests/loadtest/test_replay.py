@@ -12,8 +12,8 @@ from tests.loadtest.scripted_gateway import RESET, ScriptedGateway, Step, paymen
 import loadtest.client
 from loadtest.client import REJECTED, UNRESOLVED, GatewayClient
 from loadtest.expectations import CAPTURED, SAME_ACCOUNT, Outcome
-from loadtest.replay import main, renamed, replay
-from loadtest.rows import HEADER, Row
+from loadtest.replay import main, replay
+from loadtest.rows import HEADER, Row, renamed
 from loadtest.summary import Summary
 
 

@@ -21,7 +21,7 @@ from devstack.topology import DEFAULT_PORT, GATEWAY, ports_from
 from loadtest.client import GatewayClient, GatewayError
 from loadtest.dummygen import generate
 from loadtest.life import live
-from loadtest.replay import concurrency_in, prepare_and_replay
+from loadtest.replay import concurrency_in, prepare_and_replay, rate_in
 from loadtest.report import print_ledger, print_summary, verdict
 from loadtest.rows import Row, write_rows
 from loadtest.summary import unbalanced
@@ -29,7 +29,14 @@ from loadtest.summary import unbalanced
 _MARK = ".kurs-demo"
 _LIVELY = 16
 """Requests at a time while the demo stays."""
+_KEPT = {"KURS_HOLD_SECONDS": "600", "KURS_EXCHANGE_HOLD_SECONDS": "120"}
+"""While it stays, one sees holds and reviews run out."""
 _NEXT = "Next: make demo KEEP=1 leaves it running with life in it, make dev to try it by hand."
+_ALIVE = """\
+  From here on {rate:g} payments a second are made, held, captured, voided, refunded and put under
+  review. Holds and reviews that nobody ends run out: after 2 minutes across currencies, else 10.
+  Next: sign in to the console with the key, open a payment to see its story, decide what waits
+  under "Reviews"; docs/kill-this.md has ten things to break."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,7 +81,12 @@ def run_demo(
     rows = _payments(count, seed)
     _clear(folder)
     write_rows(folder / "payments.csv", rows)
-    stack = Stack(folder=folder, ports=ports_from(port), database=database)
+    stack = Stack(
+        folder=folder,
+        ports=ports_from(port),
+        database=database,
+        environment=_KEPT if rate else {},
+    )
     console.print("Starting the six services …")
     try:
         stack.start(on_ready=lambda name: console.print(f"  {name} is ready", highlight=False))
@@ -84,7 +96,8 @@ def run_demo(
         ended = "Every payment ended as it must, and every currency sums to zero."
         console.print(ended, style="green")
         if rate:
-            console.print(welcome(stack), highlight=False, markup=False, soft_wrap=True)
+            for text in (_ALIVE.format(rate=rate), welcome(stack)):
+                console.print(text, highlight=False, markup=False, soft_wrap=True)
             run_interruptible(_stay(stack, rows, rate))
         else:
             console.print(_NEXT, highlight=False)
@@ -134,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--concurrency", type=concurrency_in, default=32, help="requests at a time")
     parser.add_argument("--port", type=first_port, default=DEFAULT_PORT, help="of the gateway")
     parser.add_argument("--keep", action="store_true", help="stay, with payments going on")
-    parser.add_argument("--rate", type=float, default=5.0, help="payments a second then")
+    parser.add_argument("--rate", type=rate_in, default=5.0, help="payments a second then")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     return parser
 

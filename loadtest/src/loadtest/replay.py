@@ -6,21 +6,28 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from devstack.interrupts import Interrupted, run_interruptible
+from kurs.kernel.clock import MICROS, SystemClock
 from loadtest.client import GatewayClient, GatewayError, Result
+from loadtest.life import live
+from loadtest.pace import Pace
 from loadtest.preparation import ONCE, Funding, prepare
 from loadtest.progress import track
 from loadtest.report import print_summary, verdict
-from loadtest.rows import PaymentFileError, Row, is_payment_id, read_rows
+from loadtest.rows import Row, read_rows, renamed
 from loadtest.summary import Summary, summarise
 
 MAX_CONCURRENCY = 1000
 MAX_TIMES = 100_000
+MAX_RATE = 10_000
+_FOREVER_RATE = 5.0
+_FOREVER = (
+    "Paying {rate:g} a second until Ctrl-C: holds, captures, voids, refunds and reviews, too."
+)
 
 
 async def replay(
@@ -28,13 +35,19 @@ async def replay(
     rows: Sequence[Row],
     concurrency: int,
     on_result: Callable[[Result], None] = lambda _: None,
+    pace: Pace | None = None,
 ) -> Summary:
-    """Pay every row, `concurrency` at a time in the order of the file, and return the account."""
+    """Pay every row, `concurrency` at a time in the order of the file, and return the account.
+
+    With a `pace` they begin at it.
+    """
     waiting = iter(rows)
     results: list[Result] = []
 
     async def work() -> None:
         for row in waiting:
+            if pace is not None:
+                await pace.turn()
             result = await client.pay(row)
             results.append(result)
             on_result(result)
@@ -42,20 +55,6 @@ async def replay(
     started = time.perf_counter()
     await asyncio.gather(*(work() for _ in range(concurrency)))
     return summarise(results, time.perf_counter() - started)
-
-
-def renamed(rows: Sequence[Row], run: str) -> list[Row]:
-    """Return the rows as new payments, whose ids begin with `run` (or as they are).
-
-    Raises PaymentFileError for a prefix by which one gets no id of a payment.
-    """
-    if not run:
-        return list(rows)
-    new = [replace(row, payment_id=f"{run}-{row.payment_id}") for row in rows]
-    for row in new:
-        if not is_payment_id(row.payment_id):
-            raise PaymentFileError(f"--run {run}: {row.payment_id} is no id of a payment")
-    return new
 
 
 async def prepare_and_replay(
@@ -66,12 +65,13 @@ async def prepare_and_replay(
     concurrency: int,
     preparing: bool,
     funding: Funding = ONCE,
+    pace: Pace | None = None,
 ) -> Summary:
     """Open and fund the accounts if asked to, then replay, both with progress on `console`."""
     if preparing:
         await prepare_with_progress(console, client, rows, funding)
     with track(console, "Paying", total=len(rows)) as progress:
-        return await replay(client, rows, concurrency, lambda _: progress.step())
+        return await replay(client, rows, concurrency, lambda _: progress.step(), pace)
 
 
 async def prepare_with_progress(
@@ -88,14 +88,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # With --json, standard output is the document's alone.
     console = Console(stderr=chosen.json)
     try:
-        rows = renamed(read_rows(chosen.csv), chosen.run)
+        rows = read_rows(chosen.csv)
+        rows = rows if chosen.forever else renamed(rows, chosen.run)
         key = chosen.key_file.read_text("ascii").strip()
         summary = run_interruptible(_run(console, chosen, rows, key))
     except (OSError, ValueError, GatewayError) as error:
         print(f"replay: {error}", file=sys.stderr)
         return 2
     except Interrupted as interrupted:
-        print("replay: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        goes_on = "" if chosen.forever else "; the same command goes on where it stopped"
+        print(f"replay: interrupted{goes_on}", file=sys.stderr)
         return interrupted.exit_code
     if summary is None:
         return 0
@@ -114,6 +116,8 @@ async def _run(
 ) -> Summary | None:
     funding = Funding(chosen.run, chosen.times)
     async with GatewayClient(chosen.gateway, key, chosen.concurrency) as client:
+        if chosen.forever:
+            await _live(console, client, rows, chosen)
         if chosen.prepare_only:
             await prepare_with_progress(console, client, rows, funding)
             return None
@@ -124,7 +128,18 @@ async def _run(
             concurrency=chosen.concurrency,
             preparing=chosen.prepare,
             funding=funding,
+            pace=Pace(chosen.rate) if chosen.rate else None,
         )
+
+
+async def _live(
+    console: Console, client: GatewayClient, rows: Sequence[Row], chosen: argparse.Namespace
+) -> None:
+    rate = chosen.rate or _FOREVER_RATE
+    # Each start pays anew.
+    run = chosen.run or f"L{SystemClock().now() // MICROS:x}-"
+    console.print(_FOREVER.format(rate=rate), highlight=False, soft_wrap=True)
+    await live(client, rows, rate=rate, run=run)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -137,6 +152,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prepare-only", action="store_true", help="do that, and pay nothing")
     parser.add_argument("--times", type=_times, default=1, help="fund for so many runs")
     parser.add_argument("--run", default="", help="prefix of the payment ids: pay the file anew")
+    parser.add_argument("--rate", type=rate_in, help="begin so many payments a second")
+    parser.add_argument(
+        "--forever",
+        action="store_true",
+        help="live as a shop does until Ctrl-C, with holds, refunds and reviews (--rate 5)",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     return parser
 
@@ -145,6 +166,17 @@ def _times(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= MAX_TIMES:
         raise argparse.ArgumentTypeError(f"a number from 1 to {MAX_TIMES}")
     return int(text)
+
+
+def rate_in(text: str) -> float:
+    """Read how many payments begin a second, above 0 and up to 10,000; for argparse."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= MAX_RATE:
+        raise argparse.ArgumentTypeError(f"a number above 0 and up to {MAX_RATE}")
+    return rate
 
 
 def concurrency_in(text: str) -> int:

@@ -13,8 +13,8 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass, replace
 from itertools import product
 from pathlib import Path
 from string import ascii_uppercase
@@ -71,6 +71,20 @@ def read_rows(path: Path) -> list[Row]:
         return list(_parse(path.read_bytes().decode(errors="replace")))
     except PaymentFileError as error:
         raise PaymentFileError(f"{path}, {error}") from None
+
+
+def renamed(rows: Sequence[Row], run: str) -> list[Row]:
+    """Return the rows as new payments, whose ids begin with `run` (or as they are).
+
+    Raises PaymentFileError for a prefix by which one gets no id of a payment.
+    """
+    if not run:
+        return list(rows)
+    new = [replace(row, payment_id=f"{run}-{row.payment_id}") for row in rows]
+    for row in new:
+        if not is_payment_id(row.payment_id):
+            raise PaymentFileError(f"--run {run}: {row.payment_id} is no id of a payment")
+    return new
 
 
 def description() -> dict[str, Any]:
