@@ -70,8 +70,8 @@ demo: $(ENVIRONMENT) ## start the gateway, pay 1,000 payments, show what happene
 	@$(BIN)/python -m loadtest.demo $(if $(KEEP),--keep) $(if $(PORT),--port $(PORT)) $(DEMO)
 
 .PHONY: dev
-dev: $(ENVIRONMENT) ## run the gateway on ports 8080-8085 with reload, until Ctrl-C; PORT=9000 for others
-	@$(BIN)/python -m devstack $(if $(PORT),--port $(PORT))
+dev: $(ENVIRONMENT) ## run the gateway on ports 8080-8085 with reload, until Ctrl-C; PORT=9000, OBSERVED=1: with Grafana
+	@$(BIN)/python -m devstack $(if $(PORT),--port $(PORT)) $(if $(OBSERVED),--observed)
 
 # What to break while `make dev` runs: docs/kill-this.md.
 .PHONY: kill freeze resume restart

@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             first_port=chosen.port,
             database=chosen.database,
             reload=chosen.reload,
+            observed=chosen.observed,
         )
     except (StackError, OSError) as error:
         print(f"dev: {error}", file=sys.stderr)
@@ -39,6 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, default=Path("var"), help="databases, keys and logs")
     parser.add_argument("--no-reload", dest="reload", action="store_false")
     parser.add_argument("--port", type=first_port, default=DEFAULT_PORT, help="of the gateway")
+    parser.add_argument(
+        "--observed", action="store_true", help="with Prometheus, Grafana and Tempo beside it"
+    )
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     return parser
 

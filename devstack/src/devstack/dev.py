@@ -4,13 +4,14 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from devstack.errors import StackError
 from devstack.logs import LogFollower
+from devstack.observed import OBSERVED, Observation
 from devstack.orders import carry_out, take_orders
 from devstack.sources import SourceWatch
 from devstack.stack import DatabaseKind, Stack
@@ -40,31 +41,52 @@ _FIRST_STEPS: tuple[tuple[str, object], ...] = (
 
 
 def run_dev(
-    console: Console, *, folder: Path, first_port: int, database: DatabaseKind, reload: bool
+    console: Console,
+    *,
+    folder: Path,
+    first_port: int,
+    database: DatabaseKind,
+    reload: bool,
+    observed: bool = False,
 ) -> None:
-    """Run the stack until a signal ends it; KURS_ variables of the shell go to the services."""
+    """Run the stack until a signal ends it; KURS_ variables of the shell go to the services.
+
+    With `observed` Prometheus, Grafana and Tempo run beside it; raises StackError if they cannot.
+    """
+    ports = ports_from(first_port)
+    beside = Observation(folder.resolve(), ports) if observed else None
     stack = Stack(
         folder=folder,
-        ports=ports_from(first_port),
+        ports=ports,
         database=database,
-        environment=shell_environment(),
+        environment={**(beside.environment if beside else {}), **shell_environment()},
     )
-    console.print("Starting the six services …")
     try:
+        if beside is not None:
+            console.print("Starting Prometheus, Grafana and Tempo …")
+            beside.start()
+        console.print("Starting the six services …")
         stack.start(on_ready=lambda name: console.print(f"  {name} is ready", highlight=False))
         follower = LogFollower({name: process.log for name, process in stack.processes.items()})
         for line in follower.new_lines(routine=False):
             console.print(line, soft_wrap=True)
-        console.print(welcome(stack), highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            welcome(stack, OBSERVED if beside else ()),
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
         _follow(console, stack, follower, SourceWatch(repository()) if reload else None)
     finally:
         _say(console, "Stopping the services …")
         stack.stop()
+        if beside is not None:
+            beside.stop()
         _say(console, "Stopped.")
 
 
-def welcome(stack: Stack) -> str:
-    """Return what a person needs next: addresses, where the key is, and a first command.
+def welcome(stack: Stack, more: Sequence[str] = ()) -> str:
+    """Return what a person needs next: addresses (with `more`), the key's file, a first command.
 
     The command reads the key from its file, so that no key shows up on a screen or in a shell's
     history.
@@ -82,6 +104,7 @@ def welcome(stack: Stack) -> str:
             f"  API docs  {gateway}/docs",
             f"  API key   {key} (merchant demo, every role)",
             f"  Logs      {_short(stack.folder.logs)}/",
+            *more,
             "",
             "  Open two accounts, fund one, pay:",
             "",
