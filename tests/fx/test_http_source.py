@@ -15,7 +15,7 @@ from fx.sources import SourceError, SourceFault
 from fx.sources.fetch import fetch_bytes
 from fx.sources.http import HttpFeed
 from fx.sources.policy import FetchPolicy
-from kurs.config.resources import HttpRates
+from kurs.config.resources.rate_source_types import HttpRates
 from kurs.config.secrets import Secrets
 
 LOCAL = FetchPolicy(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fx.sources import SourceError, SourceFault
 from fx.sources.json_rates import parse
-from kurs.config.resources import HttpRates
+from kurs.config.resources.rate_source_types import HttpRates
 from kurs.kernel.clock import from_rfc3339
 
 NOW = 1_800_000_000_000_000

@@ -48,7 +48,7 @@ def claim_of(spec: FXRateSourceSpec | RiskThresholdSpec) -> Claim:
         scope = (frozenset(spec.scope.currencies), frozenset(spec.scope.corridors))
         return LimitClaim(scope, frozenset() if spec.mode == "Shadow" else _limits(spec))
     named = {pair.quote for pair in spec.pairs}
-    is_open, inline = spec.default_spread_bps is not None, spec.inline_rates
+    is_open, inline = spec.default_spread_bps is not None, spec.of_type.inline
     quotes = named if inline is None else {q for q in inline if is_open or q in named}
     return RateClaim(spec.base_currency, spec.priority, frozenset(quotes), is_open and not inline)
 

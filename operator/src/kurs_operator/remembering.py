@@ -71,7 +71,7 @@ def merge(known: Accepted, document: FxDocument, acks: Iterable[Ack], now: int) 
     kept: dict[str, AcceptedRates] = {}
     room = MAX_ACCEPTED_BYTES
     for source in document.payload.rate_sources:
-        if source.spec.http is None or source.spec.max_deviation_bps is None:
+        if not source.spec.of_type.publishes or source.spec.max_deviation_bps is None:
             continue
         said = [known.sources.get(source.name)]
         said += [r.accepted for r in told if r.name == source.name]

@@ -19,8 +19,6 @@ _FIELDS = (
 
 def terms_of(spec: FXRateSourceSpec) -> ApprovedTerms:
     """Return the terms of a spec."""
-    http, static = spec.http, spec.static
-    by_format = http is not None and http.format == "ECB"
     pairs = tuple(ApprovedAge(quote=p.quote, max_age=spec.max_age_for(p.quote)) for p in spec.pairs)
     return ApprovedTerms(
         type=spec.type,
@@ -31,11 +29,8 @@ def terms_of(spec: FXRateSourceSpec) -> ApprovedTerms:
         max_deviation_from_next_bps=spec.deviation_from_next_bps,
         on_stale=spec.on_stale,
         allow_insecure=spec.allow_insecure,
-        dated=by_format
-        or spec.simulated is not None
-        or (static is not None and static.as_of is not None)
-        or (http is not None and http.as_of_path is not None),
-        checks_base=by_format or (http is not None and http.base_path is not None),
+        dated=spec.of_type.dated,
+        checks_base=spec.of_type.checks_base,
     )
 
 

@@ -5,9 +5,12 @@ Each has a message of its own, since the API server's default one shows the expr
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel
 
 from kurs.config.resources.fx_rate_source import MAX_DEVIATION_FROM_NEXT_BPS
+from kurs.config.resources.rate_source_types import OfOneType, SourceType
 from kurs.config.resources.rates_path import MAX_OPERATORS, OPERATORS
 from kurs.config.resources.scalars import MAX_SECONDS, MOMENT_PATTERN
 from kurs.config.resources.source_url import KEY_PARAMETER, PLACEHOLDER
@@ -77,12 +80,15 @@ _DECLINES_STAY = (
 )
 
 
-def _one_type(name: str, field: str) -> Rule:
-    return Rule(
+def _of_type(name: str) -> tuple[Rule, ...]:
+    """Return what goes for the part of any type: it stands with its type, and its rates fit."""
+    field = name.lower()
+    rule = Rule(
         f"(self.type == '{name}') == has(self.{field})",
         f"spec.{field} belongs to type {name}, and type {name} needs it",
         ".type",
     )
+    return (rule, *(_inline(field) if name in _INLINE else ()))
 
 
 def _inline(field: str) -> tuple[Rule, Rule]:
@@ -101,11 +107,17 @@ def _inline(field: str) -> tuple[Rule, Rule]:
     )
 
 
+_PARTS: Mapping[str, type[BaseModel]] = {
+    name: get_args(OfOneType.model_fields[name.lower()].annotation)[0]
+    for name in get_args(SourceType)
+}
+"""The model of each type's part."""
+_INLINE = {name: part for name, part in _PARTS.items() if "rates" in part.model_fields}
+"""Those whose rates stand in the spec."""
+
 MODEL_RULES: Mapping[str, Sequence[Rule]] = {
     "FXRateSourceSpec": (
-        _one_type("Static", "static"),
-        _one_type("HTTP", "http"),
-        _one_type("Simulated", "simulated"),
+        *(rule for name in _PARTS for rule in _of_type(name)),
         Rule(
             "has(self.defaultSpreadBps) || (has(self.pairs) && size(self.pairs) > 0)",
             "no pair is served: list pairs or set defaultSpreadBps",
@@ -116,8 +128,6 @@ MODEL_RULES: Mapping[str, Sequence[Rule]] = {
             "a pair's quote is not the base currency",
             ".pairs",
         ),
-        *_inline("static"),
-        *_inline("simulated"),
         Rule(
             "duration(self.refreshInterval) >= duration('1s')",
             'write at least "1s"',
@@ -283,8 +293,7 @@ FIELD_RULES: Mapping[str, Sequence[Rule]] = {
             "a payee id is no account's name: name the account, merchant/account",
         ),
     ),
-    "StaticRates.rates": (INLINE_KEYS,),
-    "SimulatedRates.rates": (INLINE_KEYS,),
+    **{f"{part.__name__}.rates": (INLINE_KEYS,) for part in _INLINE.values()},
 }
 
 FIELD_SCHEMAS: Mapping[str, Mapping[str, Any]] = {

@@ -20,7 +20,7 @@ from kurs_operator.crds.rules import (
     RATE_VALUE,
     Rule,
 )
-from kurs_operator.crds.texts import FIELDS
+from kurs_operator.crds.texts import field_texts
 
 Schema = dict[str, Any]
 _KEPT = (
@@ -61,7 +61,8 @@ def _field(node: Mapping[str, Any], defs: Mapping[str, Any], place: str) -> Sche
     schema = _converted(node, defs, place)
     schema.update(FIELD_SCHEMAS.get(place, {}))
     _add_rules(schema, FIELD_RULES.get(place, ()))
-    return {"description": FIELDS[place], **schema} if place in FIELDS else schema
+    text = field_texts().get(place)
+    return {"description": text, **schema} if text else schema
 
 
 def _present(node: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,6 +1,15 @@
-"""What `kubectl explain` says of each field. A test demands a text for every field of a spec."""
+"""What `kubectl explain` says of each field: what stands below it in its model, or here.
 
-from collections.abc import Mapping
+A test demands a text for every field of a spec.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from functools import cache
+from inspect import getsource
+from itertools import pairwise
+
+from kurs.config.resources.scalars import StrictModel
 
 KINDS: Mapping[str, str] = {
     "FXRateSource": "Where exchange rates come from, what may be quoted, and until when.",
@@ -8,57 +17,6 @@ KINDS: Mapping[str, str] = {
 }
 
 FIELDS: Mapping[str, str] = {
-    "FXRateSourceSpec.type": "Which one of static, http and simulated is present; it stays.",
-    "FXRateSourceSpec.baseCurrency": "ISO 4217 code; rates are units of the quote for one of it.",
-    "FXRateSourceSpec.static": "Rates that stand in this resource.",
-    "FXRateSourceSpec.http": "Rates that are fetched.",
-    "FXRateSourceSpec.simulated": "A seeded random walk; not for real money.",
-    "FXRateSourceSpec.pairs": "Quotes with a spread of their own.",
-    "FXRateSourceSpec.defaultSpreadBps": "Spread of every other quote that the source publishes, "
-    "in hundredths of a percent; absent, only pairs are served.",
-    "FXRateSourceSpec.refreshInterval": 'How often the source is asked: "30s", "5m", "1h30m".',
-    "FXRateSourceSpec.maxAge": "From which age a rate is stale; at least refreshInterval.",
-    "FXRateSourceSpec.maxDeviationBps": "Refuses a rate that jumps by more than this against the "
-    "last good one; absent, any jump is taken.",
-    "FXRateSourceSpec.maxDeviationFromNextBps": "A mid further than this from the next source's is "
-    "not sold; 500 when absent, more by a changeTicket.",
-    "FXRateSourceSpec.changeTicket": "Names the approval of the last loosening: of maxAge, "
-    "maxDeviationBps, maxDeviationFromNextBps, onStale, allowInsecure, of how rates are dated or "
-    "their base is checked; or to be asked before a source that is held to more, or that was asked "
-    "before this one. A new one is needed each time.",
-    "FXRateSourceSpec.onStale": "What happens without a fresh rate: ask the next source, refuse "
-    "the payment, or use the last known rate.",
-    "FXRateSourceSpec.priority": "The highest is asked first.",
-    "FXRateSourceSpec.suspend": "Takes the source out of use.",
-    "FXRateSourceSpec.effectiveFrom": "Comes into force at this moment, by itself.",
-    "FXRateSourceSpec.effectiveUntil": "Is out of force from this moment on, by itself.",
-    "FXRateSourceSpec.allowInsecure": "Allows an http:// address; for tests.",
-    "StaticRates.rates": "Decimal strings by quote currency.",
-    "StaticRates.asOf": "When the rates were true; absent, they are held to be true now.",
-    "HttpRates.url": "Absolute address, without credentials; ${secret} in its query stands for the "
-    "value of secretRef.",
-    "HttpRates.format": "ECB: the daily XML of the European Central Bank. JSON: read by ratesPath.",
-    "HttpRates.ratesPath": "JMESPath to an object of quote to rate; with {quote} and {base} in it, "
-    "to the rate of one pair.",
-    "HttpRates.asOfPath": "JMESPath to when the rates were true: a date, a moment with an "
-    "offset, or a Unix time; with {quote} in it, of one pair. Absent, rates are held to be of the "
-    "moment of the fetch, however old the provider's are.",
-    "HttpRates.basePath": "JMESPath to the currency that the answer is about; another than "
-    "baseCurrency is refused. Without it only the base's own rate tells, which must be 1.",
-    "HttpRates.timeoutSeconds": "How long an answer may take.",
-    "HttpRates.secretRef": "The Secret's key whose value is sent as header or in the query; it is "
-    "mounted into the pods of fx, goes to the hosts that its operator named for it, and appears in "
-    "no status and no log.",
-    "HttpRates.header": "Header that carries the secret; Authorization when absent.",
-    "SecretKey.name": "Name of the Secret.",
-    "SecretKey.key": "Key within the Secret.",
-    "SimulatedRates.rates": "Mids to walk around, decimal strings by quote currency.",
-    "SimulatedRates.seed": "The same seed gives the same walk on every replica.",
-    "SimulatedRates.volatilityBps": "About how far one step goes, in hundredths of a percent.",
-    "SimulatedRates.stepSeconds": "Seconds between steps.",
-    "Pair.quote": "ISO 4217 code of the quote currency.",
-    "Pair.spreadBps": "Spread in hundredths of a percent.",
-    "Pair.maxAge": "A maxAge for this pair alone.",
     "RiskThresholdSpec.mode": "Enforce decides; Shadow is evaluated and counted, and decides "
     "nothing.",
     "RiskThresholdSpec.scope": "The payments that it judges; empty, all of them.",
@@ -100,3 +58,36 @@ FIELDS: Mapping[str, str] = {
     "Score.review": "Score from which a payment is reviewed.",
     "Score.decline": "Score from which a payment is declined.",
 }
+
+
+@cache
+def field_texts() -> Mapping[str, str]:
+    """Return the texts of fields, by model and the field's name in YAML."""
+    found = {
+        f"{model.__name__}.{model.model_fields[name].alias}": text
+        for model in _models(StrictModel)
+        for part in model.__mro__
+        if issubclass(part, StrictModel)
+        for name, text in _below_fields(part)
+    }
+    return {**FIELDS, **found}
+
+
+def _models(base: type[StrictModel]) -> Iterator[type[StrictModel]]:
+    for model in base.__subclasses__():
+        yield model
+        yield from _models(model)
+
+
+def _below_fields(model: type[StrictModel]) -> Iterator[tuple[str, str]]:
+    """Yield the fields that a model defines itself with the text below each that has one.
+
+    From the source and only here: pydantic would read it at the start of every service.
+    """
+    [definition] = ast.parse(getsource(model)).body
+    assert isinstance(definition, ast.ClassDef)
+    for field, below in pairwise(definition.body):
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
+            assert isinstance(field.target, ast.Name)
+            text = ast.literal_eval(below.value)
+            yield field.target.id, " ".join(text.split())

@@ -113,7 +113,7 @@ class RateBoard:
     def _last(self, configured: ConfiguredSource, before: Feed | None) -> Mapping[str, Observation]:
         if before is not None:
             return before.rates.observed if _akin(before, configured) else {}
-        if configured.spec.http is None or self._remembered is None:
+        if not configured.spec.of_type.publishes or self._remembered is None:
             return {}
         return self._remembered.get((configured.name, configured.spec.base_currency), {})
 
@@ -192,16 +192,8 @@ def _akin(before: Feed, configured: ConfiguredSource) -> bool:
 
 def _asks(before: Feed, configured: ConfiguredSource) -> bool:
     """Whether the earlier source asks the same provider, so that its `Retry-After` stands."""
-    old, new = before.configured.spec.http, configured.spec.http
-    return (
-        old is not None
-        and new is not None
-        and (old.url, old.secret_ref)
-        == (
-            new.url,
-            new.secret_ref,
-        )
-    )
+    old, new = before.configured.spec.of_type.provider, configured.spec.of_type.provider
+    return old is not None and old == new
 
 
 def _key(configured: ConfiguredSource) -> tuple[str | None, str]:

@@ -1,5 +1,7 @@
 """From a rate source's spec to its terms and to the thing that answers."""
 
+from typing import assert_never
+
 from fx.domain.rates import FOREVER, OnStale, PairTerms, SourceTerms
 from fx.sources.base import RateSource
 from fx.sources.http import HttpFeed
@@ -7,6 +9,7 @@ from fx.sources.policy import FetchPolicy
 from fx.sources.simulated import Simulated
 from fx.sources.static import Static
 from kurs.config.resources import FXRateSourceSpec
+from kurs.config.resources.rate_source_types import HttpRates, SimulatedRates, StaticRates
 from kurs.config.secrets import Secrets
 from kurs.kernel.clock import MICROS
 
@@ -30,30 +33,33 @@ def terms_of(name: str, spec: FXRateSourceSpec) -> SourceTerms:
         effective_from=0 if spec.effective_from is None else spec.effective_from,
         effective_until=FOREVER if spec.effective_until is None else spec.effective_until,
         max_deviation_from_next_bps=spec.deviation_from_next_bps,
-        publishes=spec.http is not None,
+        publishes=spec.of_type.publishes,
     )
 
 
 def source_of(spec: FXRateSourceSpec, policy: FetchPolicy, secrets: Secrets) -> RateSource:
     """Return the source that `spec` describes; asks nobody anything yet."""
     interval = spec.refresh_interval * MICROS
-    if spec.static is not None:
-        return Static(spec.static.rates, as_of=spec.static.as_of, refresh_interval=interval)
-    if spec.simulated is not None:
-        return Simulated(
-            spec.simulated.rates,
-            seed=spec.simulated.seed,
-            volatility_bps=spec.simulated.volatility_bps,
-            step=spec.simulated.step_seconds * MICROS,
-            refresh_interval=interval,
-        )
-    assert spec.http is not None, "the spec demands the part of its type"
-    return HttpFeed(
-        spec.http,
-        base=spec.base_currency,
-        quotes=[pair.quote for pair in spec.pairs],
-        refresh_interval=interval,
-        allow_insecure=spec.allow_insecure,
-        policy=policy,
-        secrets=secrets,
-    )
+    match spec.of_type:
+        case StaticRates() as static:
+            return Static(static.rates, as_of=static.as_of, refresh_interval=interval)
+        case SimulatedRates() as simulated:
+            return Simulated(
+                simulated.rates,
+                seed=simulated.seed,
+                volatility_bps=simulated.volatility_bps,
+                step=simulated.step_seconds * MICROS,
+                refresh_interval=interval,
+            )
+        case HttpRates() as http:
+            return HttpFeed(
+                http,
+                base=spec.base_currency,
+                quotes=[pair.quote for pair in spec.pairs],
+                refresh_interval=interval,
+                allow_insecure=spec.allow_insecure,
+                policy=policy,
+                secrets=secrets,
+            )
+        case other:
+            assert_never(other)

@@ -8,7 +8,7 @@ from fx.sources import ecb, json_rates
 from fx.sources.base import SourceError, SourceFault
 from fx.sources.fetch import fetch_bytes
 from fx.sources.policy import FetchPolicy
-from kurs.config.resources import HttpRates
+from kurs.config.resources.rate_source_types import HttpRates
 from kurs.config.secrets import Secret, Secrets, SecretUnusable
 
 

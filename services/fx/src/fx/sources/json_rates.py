@@ -12,7 +12,8 @@ from jmespath.exceptions import JMESPathError
 from fx.domain.rates import Observation
 from fx.sources.base import SourceError, SourceFault, malformed
 from fx.sources.moments import moment_of
-from kurs.config.resources import HttpRates, expression_for
+from kurs.config.resources import expression_for
+from kurs.config.resources.rate_source_types import HttpRates
 from kurs.kernel.decoder import Number, unique_members
 from kurs.kernel.errors import MalformedJson
 from kurs.kernel.money import is_known

@@ -38,16 +38,8 @@ from kurs.config.resources.event_destination import (
     parse_destination,
 )
 from kurs.config.resources.findings import explain
-from kurs.config.resources.fx_rate_source import (
-    FXRateSourceSpec,
-    HttpRates,
-    OnStale,
-    Pair,
-    SecretKey,
-    SimulatedRates,
-    SourceType,
-    StaticRates,
-)
+from kurs.config.resources.fx_rate_source import FXRateSourceSpec, OnStale, Pair
+from kurs.config.resources.rate_source_types import SourceType
 from kurs.config.resources.rates_path import expression_for
 from kurs.config.resources.risk_threshold import (
     MAX_WINDOWS,
@@ -63,6 +55,7 @@ from kurs.config.resources.risk_threshold import (
     Score,
     Velocity,
 )
+from kurs.config.resources.scalars import SecretKey
 from kurs.config.resources.source_url import PLACEHOLDER, is_plain_host, takes_secret
 
 __all__ = [
@@ -83,7 +76,6 @@ __all__ = [
     "FXRateSourceSpec",
     "FxDocument",
     "FxPayload",
-    "HttpRates",
     "InvalidResource",
     "LastEdit",
     "Metadata",
@@ -103,10 +95,8 @@ __all__ = [
     "Scope",
     "Score",
     "SecretKey",
-    "SimulatedRates",
     "SourceRef",
     "SourceType",
-    "StaticRates",
     "Threshold",
     "Velocity",
     "describe",

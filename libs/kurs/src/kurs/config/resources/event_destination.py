@@ -6,8 +6,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from kurs.config.resources.envelope import InvalidResource, Metadata, reading
 from kurs.config.resources.findings import explain
-from kurs.config.resources.fx_rate_source import SecretKey
-from kurs.config.resources.scalars import Flag, Seconds, StrictModel, wrong
+from kurs.config.resources.scalars import Flag, Seconds, SecretKey, StrictModel, wrong
 from kurs.config.resources.source_url import check_source_url
 from kurs.kernel.ids import MerchantId
 

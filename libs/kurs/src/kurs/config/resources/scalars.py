@@ -43,7 +43,10 @@ _MOMENT = re.compile(MOMENT_PATTERN, re.ASCII)
 
 
 class StrictModel(BaseModel):
-    """A frozen model that refuses unknown fields and reads camelCase names, as Kubernetes does."""
+    """A frozen model that refuses unknown fields and reads camelCase names, as Kubernetes does.
+
+    The text below a field is what `kubectl explain` says of it.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=False
@@ -172,3 +175,12 @@ ChangeTicket = Annotated[
     str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/#-]*$")
 ]
 """The name of an approval, as the register of changes has it."""
+
+
+class SecretKey(StrictModel):
+    """One key of a Secret; its value never appears in a document, a status or a log."""
+
+    name: Subdomain
+    """Name of the Secret."""
+    key: Annotated[str, StringConstraints(max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+    """Key within the Secret."""
