@@ -10,9 +10,9 @@ from structlog import get_logger
 from kurs.data.database import Database
 from kurs.kernel.batching import BatchMetrics
 from kurs.kernel.clock import Clock
+from kurs.quotes.rate_table import RateTable
 from kurs_testing.telemetry import RecordingTelemetry
 from risk.domain.policy import Policy
-from risk.domain.rates import RateTable
 from risk.metrics import RiskMetrics
 from risk.service import RiskService
 

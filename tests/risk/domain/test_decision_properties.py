@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.risk.harness import attempt
 
 from kurs.kernel.clock import MICROS
+from kurs.quotes.rate_table import NO_RATES, RateTable
 from risk.domain.attempt import Attempt
 from risk.domain.batch import Batch, Scored
 from risk.domain.decision import decide
@@ -24,7 +25,6 @@ from risk.domain.policy import (
     Threshold,
     VelocityLimit,
 )
-from risk.domain.rates import NO_RATES, RateTable
 from risk.domain.velocity import AccountUse, Use, Windows
 
 NOW = 1_800_000_000 * MICROS

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from tests.risk.harness import DAY, attempt, policy
 
+from kurs.quotes.rate_table import NO_RATES
 from risk.domain.exposure import is_within
-from risk.domain.rates import NO_RATES
 
 OPEN = {"currency": "USD", "maxMinor": 1000}
 

@@ -4,9 +4,9 @@ import pytest
 from tests.risk.harness import attempt, policy
 
 from kurs.kernel.clock import MICROS
+from kurs.quotes.rate_table import NO_RATES
 from risk.domain.batch import Batch, Conflict, Scored
 from risk.domain.outcome import Marks, Outcome
-from risk.domain.rates import NO_RATES
 from risk.domain.velocity import Windows
 
 NOW = 1_800_000_000 * MICROS

@@ -8,12 +8,12 @@ import pytest
 from tests.risk.harness import attempt, limits, policy
 
 from kurs.kernel.clock import MICROS
+from kurs.quotes.rate_table import NO_RATES, RateTable
 from risk.domain.attempt import Attempt
 from risk.domain.decision import MAX_REASONS, decide
 from risk.domain.evaluation import Verdict, evaluate
 from risk.domain.outcome import Outcome
 from risk.domain.policy import Policy
-from risk.domain.rates import NO_RATES, RateTable
 from risk.domain.velocity import AccountUse, Use
 
 NOW = 1_800_000_000 * MICROS

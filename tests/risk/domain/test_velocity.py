@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from tests.risk.harness import attempt, policy
 
 from kurs.kernel.clock import MICROS
+from kurs.quotes.rate_table import NO_RATES
 from risk.domain.batch import Batch
 from risk.domain.policy import AmountSum, Policy, Threshold, VelocityLimit
-from risk.domain.rates import NO_RATES
 from risk.domain.velocity import (
     BUCKETS,
     MAX_WINDOW_AMOUNT,

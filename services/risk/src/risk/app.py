@@ -7,13 +7,13 @@ from fastapi import FastAPI
 from kurs.config.documents import config_router
 from kurs.config.resources import RiskDocument
 from kurs.kernel.batching import BatchMetrics
+from kurs.quotes.rate_table import NO_RATES
 from kurs.service import Joined, Service
 from kurs.service.database import keep_database
 from kurs.service.documents import follow_document
 from risk.batches import BatchScoring
 from risk.cleanup import Cleanup
 from risk.configuration import Configuration
-from risk.domain.rates import NO_RATES
 from risk.metrics import RiskMetrics
 from risk.migrations import VERSIONS
 from risk.rates_feed import RatesFeed

@@ -2,40 +2,16 @@
 
 import asyncio
 from contextlib import suppress
-from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Any
-
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from kurs.calls import Deadline, ServiceClient
 from kurs.kernel.clock import MICROS, Clock, monotonic
-from kurs.kernel.ids import CurrencyCode
+from kurs.quotes.rate_table import NO_RATES, Pair, RateTable, published_mids
 from kurs.telemetry import Telemetry
-from risk.domain.rates import NO_RATES, Pair, RateTable
 from risk.metrics import RiskMetrics
 
 _TIMEOUT_SECONDS = 2.0
 _FIRST_SECONDS = 0.5
-
-
-class PublishedRate(BaseModel):
-    """One rate of `GET /rates`, as far as risk reads it."""
-
-    base: CurrencyCode
-    quote: CurrencyCode
-    mid: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
-    stale: bool
-
-
-class PublishedRates(BaseModel):
-    """The answer of `GET /rates`; rates that cannot be read are left out, not fatal."""
-
-    rates: list[Any]
-
-
-_RATES = TypeAdapter(PublishedRates)
-_RATE = TypeAdapter(PublishedRate)
 
 
 class RatesFeed:
@@ -123,14 +99,7 @@ class RatesFeed:
         answer = await self._client.request("GET", "/rates", deadline=deadline, retryable=True)
         if answer.status != 200:
             raise _BadAnswer(f"fx answered {answer.status}")
-        mids: dict[Pair, Fraction] = {}
-        for item in _RATES.validate_json(answer.body).rates:
-            with suppress(ValidationError):
-                rate = _RATE.validate_python(item)
-                if not rate.stale:
-                    # The first of a pair is the source that fx itself prefers.
-                    mids.setdefault((rate.base, rate.quote), Fraction(rate.mid))
-        return mids
+        return published_mids(answer.body)
 
     def _age_seconds(self) -> float:
         if self._received_at is None:

@@ -11,6 +11,7 @@ from kurs.data.database import Database
 from kurs.data.writer import Writer
 from kurs.kernel.batching import BatchMetrics
 from kurs.kernel.clock import Clock, monotonic
+from kurs.quotes.rate_table import RateTable
 from risk import store
 from risk.domain.attempt import Attempt
 from risk.domain.batch import Batch, Conflict, Scored
@@ -19,7 +20,6 @@ from risk.domain.evaluation import Verdict
 from risk.domain.exposure import is_within
 from risk.domain.outcome import Outcome
 from risk.domain.policy import Policy
-from risk.domain.rates import RateTable
 from risk.errors import DecisionNotFound, NotConfigured
 from risk.metrics import RiskMetrics
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from kurs.quotes.rate_table import RateTable
 from risk.domain.attempt import Attempt
 from risk.domain.decision import Decision, conflict, decide
 from risk.domain.evaluation import Verdict, evaluate
 from risk.domain.policy import Policy
-from risk.domain.rates import RateTable
 from risk.domain.velocity import MAX_WINDOW_AMOUNT, NOTHING, Use, Windows, bucket_start
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from kurs.quotes.rate_table import RateTable
 from risk.domain.attempt import Attempt
 from risk.domain.outcome import MAX_SCORE, Outcome
 from risk.domain.policy import BUILT_IN, Policy, Threshold
-from risk.domain.rates import RateTable
 from risk.domain.rules import Case, Reason, base_reasons, threshold_reasons
 from risk.domain.velocity import AccountUse
 

@@ -1,9 +1,9 @@
 """Whether limits allow what a merchant holds open across currencies, for what is no payment."""
 
+from kurs.quotes.rate_table import Pair, RateTable
 from risk.domain.attempt import Attempt
 from risk.domain.outcome import Outcome
 from risk.domain.policy import Policy
-from risk.domain.rates import Pair, RateTable
 from risk.domain.rules import Case, exposure_reason
 
 

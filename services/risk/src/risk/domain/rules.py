@@ -7,6 +7,7 @@ from typing import NamedTuple
 from kurs.kernel.accounts import bare
 from kurs.kernel.clock import MICROS
 from kurs.kernel.money import format_amount
+from kurs.quotes.rate_table import Pair, RateTable
 from risk.domain.attempt import Attempt
 from risk.domain.outcome import MAX_SCORE, Outcome
 from risk.domain.policy import (
@@ -18,7 +19,6 @@ from risk.domain.policy import (
     Threshold,
     VelocityLimit,
 )
-from risk.domain.rates import Pair, RateTable
 from risk.domain.velocity import NO_CURRENCIES, AccountUse
 
 SAME_PARTY = "same_party"

@@ -5,7 +5,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk.domain.rates import NO_RATES, Factor, RateTable
+from kurs.quotes.rate_table import NO_RATES, Factor, RateTable
 
 TABLE = RateTable(
     {

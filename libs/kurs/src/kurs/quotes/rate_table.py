@@ -1,9 +1,15 @@
-"""Exact conversion of amounts into the currency in which a limit is written."""
+"""The rates that fx publishes, and exact conversion by them into another currency."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
+from typing import Annotated, Any
 
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from kurs.kernel.ids import CurrencyCode
 from kurs.kernel.money import exponent
 
 Pair = tuple[str, str]
@@ -71,3 +77,34 @@ class RateTable:
 
 
 NO_RATES = RateTable()
+
+
+class PublishedRate(BaseModel):
+    """One rate of fx's `GET /rates`, as far as it is read here."""
+
+    base: CurrencyCode
+    quote: CurrencyCode
+    mid: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+    stale: bool
+
+
+class PublishedRates(BaseModel):
+    """The answer of `GET /rates`; rates that cannot be read are left out, not fatal."""
+
+    rates: list[Any]
+
+
+_RATES = TypeAdapter(PublishedRates)
+_RATE = TypeAdapter(PublishedRate)
+
+
+def published_mids(body: bytes) -> dict[Pair, Fraction]:
+    """Return the mid rates of an answer of `GET /rates` that are not stale; raises ValueError."""
+    mids: dict[Pair, Fraction] = {}
+    for item in _RATES.validate_json(body).rates:
+        with suppress(ValidationError):
+            rate = _RATE.validate_python(item)
+            if not rate.stale:
+                # The first of a pair is the source that fx itself prefers.
+                mids.setdefault((rate.base, rate.quote), Fraction(rate.mid))
+    return mids
