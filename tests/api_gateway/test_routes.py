@@ -42,6 +42,7 @@ GET  /event-destinations            webhooks read
 GET  /deliveries                    webhooks read
 POST /deliveries/{delivery_id}/redeliver webhooks webhooks
 POST /event-destinations/{destination}/replay webhooks webhooks
+POST /event-destinations/{destination}/test webhooks webhooks
 GET  /whoami                        api-gateway any
 GET  /currencies                    api-gateway any
 """

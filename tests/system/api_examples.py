@@ -43,7 +43,7 @@ _CODES = re.compile(r"[a-z_]+")
 _CHANGING = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"),
     (re.compile(r"\b(?:[a-z]+_)?[0-9a-f]{8,}\b"), "ID"),
-    (re.compile(r'"age_seconds": [\d.]+'), "AGE"),
+    (re.compile(r'"(?:age_)?seconds": [\d.]+'), "AGE"),
     (re.compile(r'"[^"\s]*…"'), "LONG"),
     (re.compile(r"\s+"), " "),
 )

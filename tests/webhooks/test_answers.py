@@ -172,6 +172,31 @@ async def test_what_was_sent_is_sent_again_by_hand_as_the_same_bytes(
     assert all(bodies[r.sequence] == r.body for r in marked)
 
 
+async def test_a_test_event_is_signed_answered_at_once_and_holds_nothing(
+    webhooks: Webhooks, receiver: Receiver
+) -> None:
+    webhooks.destination("orders", receiver.url, suspend=True)
+    webhooks.destination("dead", "http://127.0.0.1:9/")
+    await begun(webhooks)
+    taken = await webhooks.call("POST", "/event-destinations/orders/test")
+
+    assert taken.status == 200, taken.body
+    (came,) = receiver.taken
+    assert came.event["type"] == "destination.test"
+    assert came.event["previous_sequence"] is came.event["sequence"] is None
+    told = taken.json()
+    assert (told["event_id"], told["delivered"]) == (came.headers["webhook-id"], True)
+    assert (told["response_status"], told["error"]) == (204, None)
+    refused = (await webhooks.call("POST", "/event-destinations/dead/test", {})).json()
+    assert (refused["delivered"], refused["response_status"]) == (False, None)
+    assert "cannot be reached" in refused["error"]
+    assert await deliveries(webhooks) == []
+    standing = {
+        i["name"]: i for i in (await webhooks.call("GET", "/event-destinations")).json()["items"]
+    }
+    assert standing["dead"]["last_error"] is None
+
+
 async def test_only_the_merchant_sees_and_sends_again_and_only_by_the_role(
     webhooks: Webhooks, receiver: Receiver
 ) -> None:
@@ -188,8 +213,11 @@ async def test_only_the_merchant_sees_and_sends_again_and_only_by_the_role(
     body = {"after": 0}
     path = "/event-destinations/foreign/replay"
     assert (await webhooks.call("POST", path, body)).status == 404
+    assert (await webhooks.call("POST", "/event-destinations/foreign/test")).status == 404
     path = "/event-destinations/orders/replay"
     assert (await webhooks.call("POST", path, body, roles="read")).status == 403
+    path = "/event-destinations/orders/test"
+    assert (await webhooks.call("POST", path, roles="read")).status == 403
 
 
 async def test_a_suspended_destination_waits(webhooks: Webhooks, receiver: Receiver) -> None:

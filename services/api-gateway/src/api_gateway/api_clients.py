@@ -24,6 +24,7 @@ NAMES: Final[Mapping[tuple[str, str], str]] = {
     ("POST", "/payments/{payment_id}/refuse"): "refuse_payment",
     ("GET", "/event-destinations"): "list_event_destinations",
     ("POST", "/event-destinations/{destination}/replay"): "replay_events",
+    ("POST", "/event-destinations/{destination}/test"): "test_event_destination",
     ("GET", "/deliveries"): "list_deliveries",
     ("POST", "/deliveries/{delivery_id}/redeliver"): "redeliver",
     ("GET", "/rate"): "read_rate",

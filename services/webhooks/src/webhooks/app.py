@@ -18,11 +18,12 @@ from webhooks.feed_client import FeedClient
 from webhooks.intake import Intake
 from webhooks.metrics import WebhookMetrics
 from webhooks.migrations import VERSIONS
-from webhooks.routes import routes
+from webhooks.routes import routes, sent
 from webhooks.sender import Sender
 from webhooks.service import WebhookService
 from webhooks.settings import WebhooksSettings
 from webhooks.store.sending import record
+from webhooks.trial import Trial
 
 _LOOK_SECONDS = 1.0
 _REPORT_SECONDS = 15.0
@@ -37,11 +38,15 @@ def create_app(settings: WebhooksSettings, **joined: Unpack[Joined]) -> FastAPI:
     logger = service.telemetry.logger
     destinations = service.add(Destinations(settings.destinations_dir, database, logger))
     service.beat("destinations", destinations.look, seconds=_LOOK_SECONDS)
-    _send(service, database, destinations, metrics)
+    sender = service.add(
+        Sender(settings.host_rules(), Secrets(settings.secrets_dir), service.clock)
+    )
+    _send(service, database, destinations, sender, metrics)
     answering = service.add(
         WebhookService(
             database,
             destinations,
+            Trial(sender, service.clock),
             metrics=metrics,
             failing_after_days=settings.failing_after_days,
             owner=settings.instance_name(),
@@ -60,13 +65,16 @@ def create_app(settings: WebhooksSettings, **joined: Unpack[Joined]) -> FastAPI:
         )
     )
     service.beat("cleanup", cleanup.turn, seconds=_CLEANUP_SECONDS)
-    return service.app(routes)
+    app = service.app(routes)
+    app.webhooks.include_router(sent)
+    return app
 
 
 def _send(
     service: Service[WebhooksSettings],
     database: Database,
     destinations: Destinations,
+    sender: Sender,
     metrics: WebhookMetrics,
 ) -> None:
     """Take events in, and send them: each by itself, so that neither waits for the other."""
@@ -83,9 +91,6 @@ def _send(
         )
     )
     batches = BatchMetrics(service.telemetry.registry)
-    sender = service.add(
-        Sender(settings.host_rules(), Secrets(settings.secrets_dir), service.clock)
-    )
     trade = Trade(
         database=database,
         writer=Writer(database, record, name="webhooks-writer", metrics=batches),

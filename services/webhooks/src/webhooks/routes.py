@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import Path, Query
+from fastapi import APIRouter, Path, Query
 
 from kurs.data.failures import DatabaseUnavailable
 from kurs.kernel.caller import CallerDep, MerchantRequired
-from kurs.kernel.errors import problem_responses
+from kurs.kernel.errors import Overloaded, problem_responses
 from kurs.web.parts import from_app
 from kurs.web.routing import router
 from webhooks.errors import DeliveryNotFound, DestinationNotFound
@@ -18,12 +18,16 @@ from webhooks.schemas import (
     RedeliverRequest,
     ReplayAnswer,
     ReplayRequest,
+    TestAnswer,
+    TestEvent,
+    TestRequest,
 )
 from webhooks.service import WebhookService
 
 ServiceDep = Annotated[WebhookService, from_app(WebhookService)]
 Name = Annotated[str, Path(max_length=300)]
 _PLAIN = RedeliverRequest()
+_TEST = TestRequest()
 
 routes = router(
     tags=["webhooks"], responses=problem_responses(MerchantRequired, DatabaseUnavailable)
@@ -73,3 +77,29 @@ async def replay(
 ) -> ReplayAnswer:
     """Send again what came after a sequence, as far as it is kept."""
     return await service.replay(caller, destination, body.after)
+
+
+@routes.post(
+    "/event-destinations/{destination}/test",
+    response_model=TestAnswer,
+    responses=problem_responses(DestinationNotFound, Overloaded),
+)
+async def send_test(
+    destination: Name, caller: CallerDep, service: ServiceDep, _body: TestRequest = _TEST
+) -> TestAnswer:
+    """Send a test event at once, also where events wait, and say what was answered."""
+    return await service.send_test(caller, destination)
+
+
+sent = APIRouter(tags=["webhooks"])
+"""What this service sends of its own, as `FastAPI.webhooks` takes it."""
+
+
+@sent.post(
+    "destination.test",
+    status_code=204,
+    summary="Destination test",
+    response_description="It was taken; it is sent once, whatever is answered",
+)
+async def receive_test(body: TestEvent) -> None:
+    """Take a test event; `webhook-id`, `webhook-timestamp` and `webhook-signature` prove it."""

@@ -32,6 +32,10 @@ class RedeliverRequest(_Body):
     """A delivery to make again; it has no options."""
 
 
+class TestRequest(_Body):
+    """A test event to send; it has no options."""
+
+
 class DestinationAnswer(BaseModel):
     """Where events go, and how that does. Ready is true while nothing waits that was not taken."""
 
@@ -91,6 +95,30 @@ class RedeliverAnswer(BaseModel):
     """The event is sent again as soon as its payment's earlier ones are taken."""
 
     delivery_id: str
+
+
+class TestAnswer(BaseModel):
+    """What became of a test event: `delivered` once the receiver answered 2xx, else `error`."""
+
+    event_id: str
+    delivered: bool
+    response_status: int | None
+    response: str | None
+    error: str | None
+    seconds: float
+
+
+class TestEvent(BaseModel):
+    """A test event, which somebody sent by hand: nothing happened, and it has no place in order."""
+
+    previous_sequence: None
+    id: str
+    type: Literal["destination.test"]
+    sequence: None
+    payment_id: None
+    destination: str
+    actor: str
+    at: str
 
 
 class ReplayAnswer(BaseModel):

@@ -19,8 +19,15 @@ from webhooks.destinations import Destinations
 from webhooks.domain.health import Standing, reason_of
 from webhooks.errors import DeliveryNotFound, DestinationNotFound
 from webhooks.metrics import WebhookMetrics
-from webhooks.schemas import DeliveriesAnswer, DeliveryQuery, DestinationAnswer, ReplayAnswer
+from webhooks.schemas import (
+    DeliveriesAnswer,
+    DeliveryQuery,
+    DestinationAnswer,
+    ReplayAnswer,
+    TestAnswer,
+)
 from webhooks.store import leases, reads, unread
+from webhooks.trial import Trial
 
 _DAY_SECONDS = 86_400
 _STATES = {
@@ -39,6 +46,7 @@ class WebhookService:
         self,
         database: Database,
         destinations: Destinations,
+        trial: Trial,
         *,
         metrics: WebhookMetrics,
         failing_after_days: float,
@@ -48,6 +56,7 @@ class WebhookService:
     ) -> None:
         self._database = database
         self._destinations = destinations
+        self._trial = trial
         self._metrics = metrics
         self._failing_after = round(failing_after_days * _DAY_SECONDS)
         self._owner = owner
@@ -105,7 +114,7 @@ class WebhookService:
         )
         if not await self._database.write(again):
             raise missing
-        self._audit(caller, "redeliver", destination, sequence)
+        self._audit(caller, "redeliver", destination, sequence=sequence)
 
     async def replay(self, caller: Caller, destination: str, after: int) -> ReplayAnswer:
         """Send the events after a sequence again; raises DestinationNotFound."""
@@ -118,8 +127,16 @@ class WebhookService:
             now=self._clock.now(),
         )
         replayed = await self._database.write(again)
-        self._audit(caller, "replay", name, after)
+        self._audit(caller, "replay", name, sequence=after)
         return ReplayAnswer(events=replayed.events, until=replayed.until)
+
+    async def send_test(self, caller: Caller, destination: str) -> TestAnswer:
+        """Send a test event and wait for its answer; raises DestinationNotFound, Overloaded."""
+        name = self._own(caller, destination)
+        spec = self._destinations.in_force[name]
+        answer = await self._trial.send(name, spec, caller.actor)
+        self._audit(caller, "test", name, event_id=answer.event_id)
+        return answer
 
     async def report(self) -> None:
         """Publish how the destinations of this replica do, and how many files it cannot read."""
@@ -153,12 +170,6 @@ class WebhookService:
             raise DestinationNotFound(f"no destination '{destination}'")
         return destination
 
-    def _audit(self, caller: Caller, action: str, destination: str, sequence: int) -> None:
-        audit(
-            self._log,
-            action,
-            actor=caller.actor,
-            outcome="done",
-            destination=destination,
-            sequence=sequence,
-        )
+    def _audit(self, caller: Caller, action: str, destination: str, **facts: int | str) -> None:
+        actor = caller.actor
+        audit(self._log, action, actor=actor, outcome="done", destination=destination, **facts)

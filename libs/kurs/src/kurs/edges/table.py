@@ -131,6 +131,9 @@ PUBLIC_ROUTES: Final[tuple[PublicRoute, ...]] = (
         "webhooks",
         "Send the events after a sequence again",
     ),
+    PublicRoute(
+        "POST", "/event-destinations/{destination}/test", WEBHOOKS, "webhooks", "Send a test event"
+    ),
     PublicRoute("GET", "/whoami", GATEWAY, None, "Read whose key this is"),
     PublicRoute("GET", "/currencies", GATEWAY, None, "List currencies and their decimals"),
 )

@@ -1,0 +1,72 @@
+"""Test events: one request to a destination by hand, of which nothing is kept.
+
+Nothing happened, so it has no sequence, and no event waits for it or is held by it.
+"""
+
+import asyncio
+from secrets import token_hex
+
+from pydantic_core import to_json
+
+from kurs.config.resources import EventDestinationSpec
+from kurs.kernel.clock import Clock, monotonic, to_rfc3339
+from kurs.kernel.errors import Overloaded
+from webhooks.domain.delivery import Delivery
+from webhooks.schemas import TestAnswer
+from webhooks.sender import Sender
+
+TYPE = "destination.test"
+_MOST_SECONDS = 8
+"""Whoever asks waits for the answer, through a gateway that waits for ten seconds."""
+_AT_ONCE = 8
+
+
+class Trial:
+    """Sends test events, a few at once."""
+
+    def __init__(self, sender: Sender, clock: Clock) -> None:
+        self._sender = sender
+        self._clock = clock
+        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    async def send(self, name: str, spec: EventDestinationSpec, actor: str) -> TestAnswer:
+        """Send one, and say what became of it; raises Overloaded."""
+        if self._places.locked():
+            raise Overloaded("too many test events are under way", headers={"retry-after": "1"})
+        bounded = spec.model_copy(update={"timeout": min(spec.timeout, _MOST_SECONDS)})
+        delivery = self._delivery(name, actor)
+        async with self._places:
+            begun = monotonic()
+            attempt = await self._sender.send(bounded, delivery)
+            seconds = monotonic() - begun
+        return TestAnswer(
+            event_id=delivery.event_id,
+            delivered=attempt.taken,
+            response_status=attempt.status,
+            response=attempt.answer or None,
+            error=attempt.reason,
+            seconds=round(seconds, 3),
+        )
+
+    def _delivery(self, name: str, actor: str) -> Delivery:
+        now, event_id = self._clock.now(), f"evt_test_{token_hex(12)}"
+        event = {
+            "id": event_id,
+            "type": TYPE,
+            "sequence": None,
+            "payment_id": None,
+            "destination": name,
+            "actor": actor,
+            "at": to_rfc3339(now),
+        }
+        return Delivery(
+            destination=name,
+            sequence=0,
+            previous=None,
+            event_id=event_id,
+            payment_id="",
+            event=to_json(event).decode(),
+            happened_at=now,
+            attempts=0,
+            replays=0,
+        )
