@@ -49,6 +49,7 @@ def create_app(gateway: FakeGateway) -> ASGIApp:
             Route("/accounts/{account_id}", routes.account),
             Route("/deposits", routes.deposit, methods=["POST"]),
             Route("/ledger/trial-balance", routes.trial_balance),
+            *gateway.webhooks.routes(),
         ]
     )
     return Guard(app, gateway)

@@ -63,8 +63,15 @@ def confirmation(page: ConsolePage, fake: FakeServer) -> None:
     expect(page.confirmation()).to_be_visible()
 
 
+def destination(page: ConsolePage, _: FakeServer) -> None:
+    page.sign_in()
+    page.panel("webhooks").get_by_role("row").nth(2).get_by_role("button").click()
+    page.panel("destination").locator("summary").first.click()
+    expect(page.panel("destination")).to_contain_text("no database")
+
+
 View = Callable[[ConsolePage, FakeServer], None]
-VIEWS: list[View] = [sign_in, panels, empty, mistakes, details, confirmation]
+VIEWS: list[View] = [sign_in, panels, empty, mistakes, details, confirmation, destination]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])

@@ -1,6 +1,6 @@
 /*
- * Owns what stands in the address of the page: filters, the page of the list, the open payment and
- * account. Back and forward, a reload and a link sent to somebody else lead to the same view.
+ * Owns what stands in the address of the page: filters, the page of the list, the open payment,
+ * destination and account. Back and forward, a reload and a link sent to somebody else lead to the same view.
  */
 const NAME = "Kurs console";
 
@@ -43,7 +43,7 @@ export class Address {
   }
 
   #title() {
-    const open = this.get("payment") || this.get("show");
+    const open = this.get("payment") || this.get("destination") || this.get("show");
     document.title = open ? `${open} · ${NAME}` : NAME;
   }
 }

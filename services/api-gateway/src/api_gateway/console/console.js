@@ -4,6 +4,8 @@ import { Address } from "./address.js";
 import { Api } from "./api.js";
 import { Confirmation, ignoreHeldKeys } from "./confirm.js";
 import { Currencies } from "./currencies.js";
+import { Destination } from "./destination.js";
+import { Destinations } from "./destinations.js";
 import { Details } from "./details.js";
 import { find, setClass, setText } from "./dom.js";
 import { Feed } from "./feed.js";
@@ -53,6 +55,11 @@ async function join(session, feed) {
   new Details(find("#details"), session, { feed, links: { ...links, onAccount } });
   const stream = new Stream(find("#payments"), session, { feed, onOpen });
   new Reviews(find("#reviews"), session, { feed, onOpen });
+  const destination = new Destination(find("#destination"), session);
+  new Destinations(find("#webhooks"), session, {
+    onOpen: (name) => session.address.set({ destination: name }),
+    onTold: (all) => destination.told(all),
+  });
   if (who.may("pay")) new Pay(find("#pay"), session, { onOpen });
   new Throughput({
     rate: find("#tile-rate"),

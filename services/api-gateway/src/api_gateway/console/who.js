@@ -6,6 +6,7 @@ const MAY = {
   pay: "pay, capture and void, open accounts",
   refund: "refund",
   read: "read",
+  webhooks: "send events again, and test events",
   review: "approve and refuse what is in review",
   treasury: "deposit from outside",
   audit: "read the ledger's sums and the limits in force",
