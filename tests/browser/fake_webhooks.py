@@ -68,7 +68,7 @@ class FakeWebhooks:
         self.asked.append(f"test {request.path_params['name']}")
         taken = self.answers
         answer = {
-            "event_id": "evt_test_5f1d8a90",
+            "event_id": "test_5f1d8a90",
             "delivered": taken,
             "response_status": 204 if taken else 500,
             "response": None if taken else "<b>no database</b>",

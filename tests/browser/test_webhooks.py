@@ -58,7 +58,7 @@ def test_a_test_event_and_a_delivery_again_are_confirmed_and_then_told(
     expect(page.confirmation()).to_contain_text("orders is sent a signed event")
     assert fake.gateway.webhooks.asked == []
     page.confirm("Send it")
-    expect(dialog).to_contain_text("It was taken: answered 204, after 0.031 s (evt_test_5f1d8a90)")
+    expect(dialog).to_contain_text("It was taken: answered 204, after 0.031 s (test_5f1d8a90)")
     fake.gateway.webhooks.answers = False
     dialog.get_by_role("button", name="Send a test event").click()
     page.confirm("Send it")

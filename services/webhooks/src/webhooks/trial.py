@@ -49,7 +49,7 @@ class Trial:
         )
 
     def _delivery(self, name: str, actor: str) -> Delivery:
-        now, event_id = self._clock.now(), f"evt_test_{token_hex(12)}"
+        now, event_id = self._clock.now(), f"test_{token_hex(12)}"
         event = {
             "id": event_id,
             "type": TYPE,
