@@ -111,11 +111,11 @@ class TestAnswer(BaseModel):
 class TestEvent(BaseModel):
     """A test event, which somebody sent by hand: nothing happened, and it has no place in order."""
 
-    previous_sequence: None
+    previous_sequence: None = None
     id: str
-    type: Literal["destination.test"]
-    sequence: None
-    payment_id: None
+    type: Literal["destination.test"] = "destination.test"
+    sequence: None = None
+    payment_id: None = None
     destination: str
     actor: str
     at: str

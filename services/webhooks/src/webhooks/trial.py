@@ -6,16 +6,13 @@ Nothing happened, so it has no sequence, and no event waits for it or is held by
 import asyncio
 from secrets import token_hex
 
-from pydantic_core import to_json
-
 from kurs.config.resources import EventDestinationSpec
 from kurs.kernel.clock import Clock, monotonic, to_rfc3339
 from kurs.kernel.errors import Overloaded
 from webhooks.domain.delivery import Delivery
-from webhooks.schemas import TestAnswer
+from webhooks.schemas import TestAnswer, TestEvent
 from webhooks.sender import Sender
 
-TYPE = "destination.test"
 _MOST_SECONDS = 8
 """Whoever asks waits for the answer, through a gateway that waits for ten seconds."""
 _AT_ONCE = 8
@@ -50,22 +47,14 @@ class Trial:
 
     def _delivery(self, name: str, actor: str) -> Delivery:
         now, event_id = self._clock.now(), f"test_{token_hex(12)}"
-        event = {
-            "id": event_id,
-            "type": TYPE,
-            "sequence": None,
-            "payment_id": None,
-            "destination": name,
-            "actor": actor,
-            "at": to_rfc3339(now),
-        }
+        event = TestEvent(id=event_id, destination=name, actor=actor, at=to_rfc3339(now))
         return Delivery(
             destination=name,
             sequence=0,
             previous=None,
             event_id=event_id,
             payment_id="",
-            event=to_json(event).decode(),
+            event=event.model_dump_json(exclude={"previous_sequence"}),
             happened_at=now,
             attempts=0,
             replays=0,
