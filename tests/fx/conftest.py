@@ -19,7 +19,7 @@ from fx.board import RateBoard
 from fx.domain.rates import Observation, PairTerms, SourceRates, SourceTerms
 from fx.settings import FxSettings
 from kurs.calls import Request, Response
-from kurs.config.resources import FxDocument, FxPayload, FXRateSourceSpec, RateSource
+from kurs.config.resources import ConfiguredSource, FxDocument, FxPayload, FXRateSourceSpec
 from kurs.kernel.clock import MICROS
 from kurs.kernel.roles import ROLES
 from kurs.quotes.keys import ensure_key_files
@@ -109,7 +109,9 @@ def document() -> Callable[..., FxDocument]:
 
     def build(**specs: Mapping[str, Any]) -> FxDocument:
         sources = [
-            RateSource(name=name.replace("_", "-"), spec=FXRateSourceSpec.model_validate(spec))
+            ConfiguredSource(
+                name=name.replace("_", "-"), spec=FXRateSourceSpec.model_validate(spec)
+            )
             for name, spec in specs.items()
         ]
         ordered = sorted(sources, key=lambda source: source.spec.priority, reverse=True)

@@ -11,7 +11,7 @@ from fx.feed import Feed
 from fx.metrics import FxMetrics
 from fx.sources import SourceError, SourceFault
 from fx.sources.pace import FIRST_RETRY, LONGEST_RETRY
-from kurs.config.resources import FXRateSourceSpec, RateSource
+from kurs.config.resources import ConfiguredSource, FXRateSourceSpec
 from kurs.kernel.clock import MICROS
 from kurs.telemetry import Telemetry
 from kurs_testing.clock import ManualClock
@@ -48,7 +48,7 @@ def make_feed(
             **terms,
         )
         return Feed(
-            RateSource(name="scripted", spec=FXRateSourceSpec.model_validate(spec)),
+            ConfiguredSource(name="scripted", spec=FXRateSourceSpec.model_validate(spec)),
             Scripted(clock, *answers),
             clock=clock,
             telemetry=telemetry,

@@ -13,7 +13,7 @@ from aiohttp import web
 from fx.settings import FxSettings
 from fx.sources import SourceError, SourceFault
 from fx.sources.fetch import fetch_bytes
-from fx.sources.http import HttpFeed
+from fx.sources.http import HttpSource
 from fx.sources.policy import FetchPolicy
 from kurs.config.resources.rate_source_types import HttpRates
 from kurs.config.secrets import Secrets
@@ -225,9 +225,9 @@ async def test_a_proxy_of_the_environment_is_not_used(
     assert b"1.1172" in await fetch(server.url)
 
 
-def feed(server: Server, tmp_path: Path, policy: FetchPolicy = LOCAL, **http: Any) -> HttpFeed:
+def feed(server: Server, tmp_path: Path, policy: FetchPolicy = LOCAL, **http: Any) -> HttpSource:
     spec = {"url": server.url, "format": "JSON", "ratesPath": "rates", "timeoutSeconds": 2}
-    return HttpFeed(
+    return HttpSource(
         HttpRates.model_validate({**spec, **http}),
         base="EUR",
         quotes=["USD", "IDR"],

@@ -15,11 +15,11 @@ from pydantic import model_validator
 from kurs.calls import Request
 from kurs.config.documents import DocumentWatcher, config_router
 from kurs.config.resources import (
+    ConfiguredThreshold,
     RiskDocument,
     RiskPayload,
     RiskThresholdSpec,
     SourceRef,
-    Threshold,
     digest_of,
 )
 from kurs.telemetry import Telemetry
@@ -33,7 +33,8 @@ PATIENCE_SECONDS = 60
 
 def document(*names: str, generation: int = 1, **spec: Any) -> RiskDocument:
     thresholds = tuple(
-        Threshold(name=name, spec=RiskThresholdSpec.model_validate(spec)) for name in names
+        ConfiguredThreshold(name=name, spec=RiskThresholdSpec.model_validate(spec))
+        for name in names
     )
     sources = [SourceRef(kind="RiskThreshold", name=name, generation=generation) for name in names]
     return RiskDocument.build(RiskPayload(thresholds=thresholds), sources)

@@ -10,7 +10,7 @@ import pytest
 
 from kurs_testing.joined import WALLET, JoinedGateway
 from kurs_testing.parts import part
-from payments.feed import Feed
+from payments.feed import EventFeed
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 LARGE = "6000.00"
@@ -91,7 +91,7 @@ async def test_every_move_names_merchant_and_key(gateway: JoinedGateway) -> None
     await in_review(gateway, "p1")
     assert (await gateway.call("POST", "/payments/p1/approve", {}, key=other)).status == 200
 
-    feed = part(gateway.apps["payments"], Feed)
+    feed = part(gateway.apps["payments"], EventFeed)
     told = []
     async for event in feed.follow("demo", 0):
         told.append((event.cause, event.actor))

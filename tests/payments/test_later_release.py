@@ -14,7 +14,7 @@ from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import WALLET, JoinedGateway
 from kurs_testing.parts import part
-from payments.feed import Feed
+from payments.feed import EventFeed
 from payments.sweeper import Sweeper
 
 OVERRIDES = {"payments": {"sweep_seconds": 3600.0, "four_eyes": False}}
@@ -84,7 +84,7 @@ async def test_it_is_read_by_the_release_before(
 
     assert {name: a for name, a in answers.items() if a[0] >= 500} == {}
     assert answers["GET /payments/p1"][0] == answers["GET /payments?limit=5"][0] == 200
-    events = part(gateway.apps["payments"], Feed)
+    events = part(gateway.apps["payments"], EventFeed)
     followed = [event async for event in _until_idle(events.follow("demo", 0))]
     assert followed[0].to_status == "RECEIVED"
 

@@ -14,7 +14,7 @@ from kurs_testing.joined import PAYMENTS, JoinedGateway
 from kurs_testing.parts import part
 from payments.event_answers import EventTeller
 from payments.event_stream import stream_of
-from payments.feed import Feed
+from payments.feed import EventFeed
 
 BREAK = {
     "a rate that is none": "UPDATE payments SET exchange = '\"x\"' WHERE payment_id = 'p2'",
@@ -55,7 +55,7 @@ async def fed(gateway: JoinedGateway, after: int = 0, limit: int = 200) -> FeedA
 async def streamed(gateway: JoinedGateway, until: int) -> Sequence[str]:
     """Return the names of the events that the stream has up to a sequence."""
     app, seen = gateway.apps["payments"], []
-    events = stream_of(part(app, Feed), part(app, EventTeller), "demo", 0, until, full=False)
+    events = stream_of(part(app, EventFeed), part(app, EventTeller), "demo", 0, until, full=False)
     async for piece in events:
         lines: dict[str, Any] = dict(
             line.split(": ", 1) for line in piece.decode().splitlines() if ": " in line

@@ -13,7 +13,7 @@ from kurs.data.migrations import migrate
 from kurs_testing.clock import ManualClock
 from risk.domain.batch import Conflict, Scored
 from risk.migrations import VERSIONS
-from risk.service import Order, RiskService
+from risk.service import RiskService, WaitingAttempt
 
 pytestmark = pytest.mark.postgres
 
@@ -50,7 +50,7 @@ async def test_exactly_the_allowed_attempts_pass(replicas: list[RiskService]) ->
     for account in ("alice", "carol", "erin"):
         payments = [attempt(source_account=account) for _ in range(40)]
         results = await asyncio.gather(
-            *(replicas[n % 2].score([Order(p)]) for n, p in enumerate(payments))
+            *(replicas[n % 2].score([WaitingAttempt(p)]) for n, p in enumerate(payments))
         )
 
         assert _outcomes(r for one in results for r in one) == {"approve": 10, "decline": 30}
@@ -64,7 +64,7 @@ async def test_exactly_the_allowed_amount_passes_in_two_currencies(
         attempt(source_account="dave", amount_minor=1_600_000_00, currency="IDR") for _ in range(4)
     ]
     results = await asyncio.gather(
-        *(replicas[n % 2].score([Order(p)]) for n, p in enumerate(dollars + rupiah))
+        *(replicas[n % 2].score([WaitingAttempt(p)]) for n, p in enumerate(dollars + rupiah))
     )
 
     assert _outcomes(r for one in results for r in one) == {"approve": 5, "decline": 3}
@@ -75,7 +75,7 @@ async def test_batches_over_the_same_accounts_do_not_cross(replicas: list[RiskSe
     batches = []
     for seed in range(12):
         order = random.Random(seed).sample(accounts, len(accounts))
-        batches.append([Order(attempt(source_account=account)) for account in order])
+        batches.append([WaitingAttempt(attempt(source_account=account)) for account in order])
     results = await asyncio.gather(*(replicas[n % 2].score(b) for n, b in enumerate(batches)))
 
     assert _outcomes(r for batch in results for r in batch) == {"approve": 200, "decline": 40}
@@ -86,7 +86,7 @@ async def test_a_payment_that_both_are_asked_about_is_decided_and_counted_once(
 ) -> None:
     payments = [attempt(source_account=f"s{n}") for n in range(20)]
     results = await asyncio.gather(
-        *(replica.score([Order(p)]) for p in payments for replica in replicas)
+        *(replica.score([WaitingAttempt(p)]) for p in payments for replica in replicas)
     )
     decided = [r.decision for one in results for r in one if isinstance(r, Scored)]
 
@@ -103,7 +103,7 @@ async def test_one_of_two_different_payments_with_one_id_wins(
         for n in range(20)
     ]
     results = await asyncio.gather(
-        *(replicas[side].score([Order(pair[side])]) for pair in pairs for side in (0, 1))
+        *(replicas[side].score([WaitingAttempt(pair[side])]) for pair in pairs for side in (0, 1))
     )
     flat = [r for one in results for r in one]
 

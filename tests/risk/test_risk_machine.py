@@ -31,7 +31,7 @@ from risk.domain.attempt import Attempt
 from risk.domain.batch import Conflict, Scored
 from risk.domain.policy import Policy
 from risk.migrations import VERSIONS
-from risk.service import Order, RiskService, Skipped
+from risk.service import RiskService, Skipped, WaitingAttempt
 from risk.store import remove_expired
 
 MINUTE, HOUR = 60, 3600
@@ -131,7 +131,7 @@ class RiskMachine(RuleBasedStateMachine):
         )
     )
     def score(self, payments: list[tuple[int, str, tuple[str, int], bool]]) -> None:
-        orders = [self._order(*payment) for payment in payments]
+        orders = [self._waiting(*payment) for payment in payments]
         expected = [
             ("skipped", order.attempt.payment_id)
             if order.expires_at is not None
@@ -182,11 +182,13 @@ class RiskMachine(RuleBasedStateMachine):
             self.stop()
         self.runner.close()
 
-    def _order(self, number: int, source: str, money: tuple[str, int], late: bool) -> Order:
+    def _waiting(
+        self, number: int, source: str, money: tuple[str, int], late: bool
+    ) -> WaitingAttempt:
         payment = Attempt(
             f"{self.merchant}:p{number}", self.merchant, money[1], money[0], source, "x"
         )
-        return Order(payment, expires_at=0.0 if late else None)
+        return WaitingAttempt(payment, expires_at=0.0 if late else None)
 
 
 def _plain(result: object) -> tuple[str, Any]:

@@ -18,7 +18,7 @@ from risk.cleanup import Cleanup
 from risk.domain.batch import Scored
 from risk.metrics import RiskMetrics
 from risk.migrations import VERSIONS
-from risk.service import Order
+from risk.service import WaitingAttempt
 from risk.store import remove_expired
 
 MINUTE = {"name": "minute", "window": "60s", "maxCount": 2, "action": "Decline"}
@@ -68,7 +68,9 @@ async def test_a_batch_costs_the_same_few_statements_whatever_its_size(
         counts = []
         for size in (1, 64):
             statements.clear()
-            await service.score([Order(attempt(source_account=f"a{n}")) for n in range(size)])
+            await service.score(
+                [WaitingAttempt(attempt(source_account=f"a{n}")) for n in range(size)]
+            )
             counts.append(len(statements))
 
     assert counts[0] == counts[1] <= 5
@@ -76,7 +78,7 @@ async def test_a_batch_costs_the_same_few_statements_whatever_its_size(
 
 async def test_a_repeated_batch_writes_nothing(migrated: str) -> None:
     async with replica(migrated, ManualClock(), lambda: LIMITED) as service:
-        orders = [Order(attempt(source_account=f"a{n % 3}")) for n in range(9)]
+        orders = [WaitingAttempt(attempt(source_account=f"a{n % 3}")) for n in range(9)]
         first = await service.score(orders)
         before = await rows(migrated, "SELECT * FROM velocity ORDER BY 1, 2, 3, 4")
         again = await service.score(orders)
@@ -93,7 +95,7 @@ async def test_a_window_lets_go_after_its_length_and_at_most_one_bucket(migrated
     async with replica(migrated, clock, lambda: LIMITED) as service:
 
         async def outcome() -> str:
-            (result,) = await service.score([Order(attempt())])
+            (result,) = await service.score([WaitingAttempt(attempt())])
             assert isinstance(result, Scored)
             return result.decision.outcome
 
@@ -111,7 +113,7 @@ async def test_a_window_lets_go_after_its_length_and_at_most_one_bucket(migrated
 async def test_cleaning_up_removes_only_what_no_window_reaches(migrated: str) -> None:
     clock = ManualClock()
     async with replica(migrated, clock, lambda: LIMITED) as service:
-        await service.score([Order(attempt(source_account=f"a{n}")) for n in range(3)])
+        await service.score([WaitingAttempt(attempt(source_account=f"a{n}")) for n in range(3)])
     database = Database.open(migrated)
 
     async def removed(at_most: int = 100) -> int:
@@ -131,7 +133,7 @@ async def test_cleaning_up_removes_only_what_no_window_reaches(migrated: str) ->
 async def test_a_turn_of_cleaning_up_counts_what_it_removed(migrated: str) -> None:
     clock, telemetry = ManualClock(), RecordingTelemetry("risk")
     async with replica(migrated, clock, lambda: LIMITED) as service:
-        await service.score([Order(attempt())])
+        await service.score([WaitingAttempt(attempt())])
     clock.advance(seconds=86_400)
     database = Database.open(migrated)
     cleanup = Cleanup(database, clock=clock, metrics=RiskMetrics(telemetry))

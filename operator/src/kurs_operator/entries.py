@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from kurs.config.resources import (
+    ConfiguredSource,
+    ConfiguredThreshold,
     FXRateSource,
     InvalidResource,
-    RateSource,
     Resource,
     SourceRef,
-    Threshold,
     parse_resource,
     reading,
 )
@@ -32,7 +32,7 @@ class Entry:
     """
 
     identity: Identity
-    part: RateSource | Threshold
+    part: ConfiguredSource | ConfiguredThreshold
     reference: SourceRef
     created: float
     text: str
@@ -81,11 +81,11 @@ def _entry(identity: Identity, resource: Resource, content: object) -> Entry:
     assert isinstance(content, Mapping), "what was parsed is a mapping"
     metadata, edit = resource.metadata, last_edit(content)
     owner = {"name": metadata.name, "namespace": metadata.namespace}
-    part: RateSource | Threshold
+    part: ConfiguredSource | ConfiguredThreshold
     if isinstance(resource, FXRateSource):
-        part = RateSource(**owner, spec=resource.spec)
+        part = ConfiguredSource(**owner, spec=resource.spec)
     else:
-        part = Threshold(**owner, spec=resource.spec)
+        part = ConfiguredThreshold(**owner, spec=resource.spec)
     values = part.model_dump(mode="json", by_alias=True, exclude_none=True)
     # A service reads what was written, which must be what was judged.
     if type(part).model_validate(values) != part:

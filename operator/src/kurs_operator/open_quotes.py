@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from kurs.config.resources import OpenQuotesLimit, Threshold
+from kurs.config.resources import ConfiguredThreshold, OpenQuotesLimit
 from kurs_operator.entries import Entry
 
 MAX_BYTES = 100_000
@@ -18,7 +18,7 @@ def open_quotes(judging: Iterable[Entry]) -> Iterator[OpenQuotesLimit]:
     room = MAX_BYTES
     for entry in sorted(judging, key=lambda e: e.place):
         part = entry.part
-        if not isinstance(part, Threshold) or part.spec.mode == "Shadow":
+        if not isinstance(part, ConfiguredThreshold) or part.spec.mode == "Shadow":
             continue
         if part.spec.exposure is None:
             continue

@@ -1,9 +1,10 @@
 """How much is quoted to one merchant at once."""
 
 import pytest
+from tests.fx.domain.refused import refused
 
 from fx.domain.open_quotes import Ceiling, Counted, OpenQuotes
-from fx.domain.refusals import ExposureExceeded
+from kurs.contracts.fx import Code
 
 TEN = Ceiling("ten", "USD", 10)
 
@@ -18,17 +19,17 @@ def test_open_quotes_are_counted_by_merchant_until_they_expire() -> None:
     add(quotes, "shop", 4, now=30)
     add(quotes, "other", 10, now=30)
 
-    with pytest.raises(ExposureExceeded):
+    with refused(Code.EXPOSURE_EXCEEDED):
         add(quotes, "shop", 1, now=59)
     add(quotes, "shop", 6, now=60)
-    with pytest.raises(ExposureExceeded):
+    with refused(Code.EXPOSURE_EXCEEDED):
         add(quotes, "shop", 1, now=89)
 
 
 def test_one_that_is_refused_under_one_ceiling_counts_under_none() -> None:
     quotes, wide = OpenQuotes(), Ceiling("wide", "USD", 100)
 
-    with pytest.raises(ExposureExceeded):
+    with refused(Code.EXPOSURE_EXCEEDED):
         quotes.add("shop", [Counted(wide, 90), Counted(TEN, 90)], now=0, expires_at=60)
 
     add(quotes, "shop", 100, now=0, ceiling=wide)
@@ -38,7 +39,7 @@ def test_an_edited_bound_counts_what_was_quoted_before() -> None:
     quotes = OpenQuotes()
     add(quotes, "shop", 6, now=0)
 
-    with pytest.raises(ExposureExceeded):
+    with refused(Code.EXPOSURE_EXCEEDED):
         add(quotes, "shop", 1, now=1, ceiling=Ceiling("ten", "USD", 6))
 
 

@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fx.domain.walk import Walk
-from fx.sources.simulated import Simulated
+from fx.sources.simulated import SimulatedSource
 from kurs.kernel.clock import MICROS
 
 MIDS = {"USD": Decimal("1.1172"), "IDR": Decimal("20275.17")}
 START = 1_800_000_000
 
 
-def simulated(seed: int = 7, *, step: int = 1, refresh: int = 1) -> Simulated:
-    return Simulated(
+def simulated(seed: int = 7, *, step: int = 1, refresh: int = 1) -> SimulatedSource:
+    return SimulatedSource(
         MIDS, seed=seed, volatility_bps=5, step=step * MICROS, refresh_interval=refresh * MICROS
     )
 

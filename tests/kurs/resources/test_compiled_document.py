@@ -7,15 +7,15 @@ import pytest
 from pydantic import ValidationError
 
 from kurs.config.resources import (
+    ConfiguredSource,
+    ConfiguredThreshold,
     FxDocument,
     FxPayload,
     FXRateSourceSpec,
-    RateSource,
     RiskDocument,
     RiskPayload,
     RiskThresholdSpec,
     SourceRef,
-    Threshold,
     revision_of,
 )
 
@@ -28,7 +28,7 @@ def fx_document(generation: int = 1, **changes: Any) -> FxDocument:
         "pairs": [{"quote": "IDR", "spreadBps": 25}],
     }
     spec = FXRateSourceSpec.model_validate({**content, **changes})
-    payload = FxPayload(rateSources=(RateSource(name="desk", spec=spec),))
+    payload = FxPayload(rateSources=(ConfiguredSource(name="desk", spec=spec),))
     source = SourceRef(kind="FXRateSource", name="desk", uid="u-1", generation=generation)
     return FxDocument.build(payload, [source])
 
@@ -90,7 +90,7 @@ def test_a_document_of_the_other_service_is_refused():
 
 def test_members_without_a_value_do_not_count_for_the_revision():
     # An older writer leaves out what it does not know; the hash is that of what it wrote.
-    threshold = Threshold(name="limits", spec=RiskThresholdSpec())
+    threshold = ConfiguredThreshold(name="limits", spec=RiskThresholdSpec())
     content = json.loads(RiskDocument.build(RiskPayload(thresholds=(threshold,))).to_json())
     del content["payload"]["thresholds"][0]["spec"]["onMissingData"]
     content["revision"] = revision_of(content["payload"])

@@ -12,7 +12,7 @@ from fx.domain.pricing import Side
 from fx.domain.refusals import Refusal
 from fx.metrics import FxMetrics
 from fx.schemas import QuoteBatch
-from fx.service import Moment, NotOneAmount, Order, RateService, fixed_side
+from fx.service import Inquiry, NotOneAmount, RateService, Snapshot, fixed_side
 from kurs.contracts.batch import (
     REFUSED,
     SKIPPED,
@@ -48,15 +48,15 @@ class BatchQuoting:
 
         Every item sees the same table and moment, and all that are quoted are signed at once. An
         item whose time was over when this begins is skipped. Raises MalformedJson or Unprocessable
-        when the body is no batch at all, and NoRatesProblem.
+        when the body is no batch at all, and NoRates.
         """
         items = read_items(_BATCH, _ITEM, body)
-        at, begins = self._service.moment(), monotonic()
+        at, begins = self._service.snapshot(), monotonic()
         results = [self._result(item, at, arrived, begins) for item in items]
         return to_json({"results": self._signed(results)})
 
     def _result(
-        self, item: QuoteItem | Misfit, at: Moment, arrived: float, begins: float
+        self, item: QuoteItem | Misfit, at: Snapshot, arrived: float, begins: float
     ) -> answers.Members | Quote:
         if isinstance(item, Misfit):
             self._metrics.quoted(SKIPPED)
@@ -69,15 +69,15 @@ class BatchQuoting:
         self._metrics.quoted(_outcome(result))
         return result
 
-    def _quoted(self, item: QuoteItem, at: Moment) -> answers.Members | Quote:
+    def _quoted(self, item: QuoteItem, at: Snapshot) -> answers.Members | Quote:
         field = "source_currency"
         try:
             side, amount = fixed_side(item.get("source_amount"), item.get("destination_amount"))
             field = f"{side.value}_amount"
             minor = parse_amount(amount, _currency(item, side))
             source, destination = item["source_currency"], item["destination_currency"]
-            order = Order(item["merchant"], source, destination, side, minor)
-            return self._service.promise(order, at)
+            inquiry = Inquiry(item["merchant"], source, destination, side, minor)
+            return self._service.promise(inquiry, at)
         except Refusal as refusal:
             return refused(refusal.code, refusal.message, refusal.field)
         except InvalidAmount as error:
@@ -114,7 +114,7 @@ def _outcome(result: answers.Members | Quote) -> str:
     return str(result["code"] if result["status"] == REFUSED else result["status"])
 
 
-def _describe(span: Span, item: QuoteItem, result: answers.Members | Quote, at: Moment) -> None:
+def _describe(span: Span, item: QuoteItem, result: answers.Members | Quote, at: Snapshot) -> None:
     attributes: dict[str, Any] = {
         "fx.pair": f"{item['source_currency'][:3]}/{item['destination_currency'][:3]}",
         "fx.result": _outcome(result),

@@ -14,8 +14,7 @@ from fx.metrics import FxMetrics, RateCollector
 from fx.settings import FxSettings
 from fx.sources.build import source_of
 from kurs.config.documents import ResourceReport
-from kurs.config.resources import FxDocument, OpenQuotesLimit
-from kurs.config.resources import RateSource as ConfiguredSource
+from kurs.config.resources import ConfiguredSource, FxDocument, OpenQuotesLimit
 from kurs.config.secrets import Secrets
 from kurs.kernel.clock import Clock, to_rfc3339
 from kurs.telemetry import Telemetry

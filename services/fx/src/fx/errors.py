@@ -6,49 +6,49 @@ from fx.domain.refusals import Refusal
 from kurs.kernel.errors import FieldError, Problem, TooManyRequests, Unavailable, Unprocessable
 
 
-class SameCurrencyProblem(Unprocessable):
+class SameCurrency(Unprocessable):
     """Source and destination are one currency."""
 
     code = "same_currency"
     title = "Nothing to convert"
 
 
-class PairNotSupportedProblem(Unprocessable):
+class PairNotSupported(Unprocessable):
     """No rate source knows the pair."""
 
     code = "pair_not_supported"
     title = "Unknown pair"
 
 
-class AmountTooSmallProblem(Unprocessable):
+class AmountTooSmall(Unprocessable):
     """The amount converts to nothing."""
 
     code = "amount_too_small"
     title = "Amount too small"
 
 
-class AmountTooLargeProblem(Unprocessable):
+class AmountTooLarge(Unprocessable):
     """The other side of the conversion does not fit."""
 
     code = "amount_too_large"
     title = "Amount too large"
 
 
-class StaleRateProblem(Unavailable):
+class StaleRate(Unavailable):
     """The rates that are there are too old to sell at."""
 
     code = "stale_rate"
     title = "Rate too old"
 
 
-class ExposureExceededProblem(TooManyRequests):
+class ExposureExceeded(TooManyRequests):
     """More would be quoted to the merchant at once than it may have open."""
 
     code = "exposure_exceeded"
     title = "Too much quoted at once"
 
 
-class NoRatesProblem(Unavailable):
+class NoRates(Unavailable):
     """There is no configuration yet."""
 
     code = "no_rates"
@@ -58,12 +58,12 @@ class NoRatesProblem(Unavailable):
 _BY_CODE: Mapping[str, type[Problem]] = {
     problem.code: problem
     for problem in (
-        SameCurrencyProblem,
-        PairNotSupportedProblem,
-        AmountTooSmallProblem,
-        AmountTooLargeProblem,
-        StaleRateProblem,
-        ExposureExceededProblem,
+        SameCurrency,
+        PairNotSupported,
+        AmountTooSmall,
+        AmountTooLarge,
+        StaleRate,
+        ExposureExceeded,
     )
 }
 

@@ -11,7 +11,7 @@ from fx.sources import RateSource, SourceError, SourceFault
 from fx.sources.build import terms_of
 from fx.sources.pace import pause_after
 from kurs.calls.retry_after import wait_asked
-from kurs.config.resources import RateSource as ConfiguredSource
+from kurs.config.resources import ConfiguredSource
 from kurs.kernel.clock import MICROS, Clock
 from kurs.telemetry import Telemetry
 

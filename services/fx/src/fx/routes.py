@@ -8,13 +8,13 @@ from fx import answers
 from fx.board import RateBoard
 from fx.domain.refusals import Refusal
 from fx.errors import (
-    AmountTooLargeProblem,
-    AmountTooSmallProblem,
-    ExposureExceededProblem,
-    NoRatesProblem,
-    PairNotSupportedProblem,
-    SameCurrencyProblem,
-    StaleRateProblem,
+    AmountTooLarge,
+    AmountTooSmall,
+    ExposureExceeded,
+    NoRates,
+    PairNotSupported,
+    SameCurrency,
+    StaleRate,
     refusal_problem,
 )
 from fx.schemas import (
@@ -26,7 +26,7 @@ from fx.schemas import (
     RateQuery,
     RatesAnswer,
 )
-from fx.service import NotOneAmount, Order, RateService, fixed_side
+from fx.service import Inquiry, NotOneAmount, RateService, fixed_side
 from kurs.kernel.caller import ROLES_HEADER, CallerDep, MerchantRequired
 from kurs.kernel.errors import FieldError, Unprocessable, problem_responses
 from kurs.kernel.money import InvalidAmount, parse_amount
@@ -36,16 +36,16 @@ from kurs.web.parts import from_app
 from kurs.web.routing import router
 
 _PAIR_PROBLEMS = problem_responses(
-    Unprocessable, SameCurrencyProblem, PairNotSupportedProblem, StaleRateProblem, NoRatesProblem
+    Unprocessable, SameCurrency, PairNotSupported, StaleRate, NoRates
 )
 _PRICE_PROBLEMS = problem_responses(
     Unprocessable,
-    SameCurrencyProblem,
-    PairNotSupportedProblem,
-    AmountTooSmallProblem,
-    AmountTooLargeProblem,
-    StaleRateProblem,
-    NoRatesProblem,
+    SameCurrency,
+    PairNotSupported,
+    AmountTooSmall,
+    AmountTooLarge,
+    StaleRate,
+    NoRates,
 )
 RatesDep = Annotated[RateService, from_app(RateService)]
 BoardDep = Annotated[RateBoard, from_app(RateBoard)]
@@ -58,7 +58,7 @@ routes = router(tags=["fx"])
 @routes.get("/rate", summary="What is one base worth?", responses=_PAIR_PROBLEMS)
 async def rate(query: Annotated[RateQuery, Query()], service: RatesDep) -> RateAnswer:
     """Return the rate in force of a pair."""
-    at = service.moment()
+    at = service.snapshot()
     try:
         pair = service.rate(query.base, query.quote, at)
     except Refusal as refusal:
@@ -70,7 +70,7 @@ async def rate(query: Annotated[RateQuery, Query()], service: RatesDep) -> RateA
 async def convert(query: Annotated[ConvertQuery, Query()], service: RatesDep) -> ConversionAnswer:
     """Return what an amount would buy now; no promise."""
     fields = {"destination_currency": "to", "source_amount": "amount"}
-    at = service.moment()
+    at = service.snapshot()
     try:
         minor = read_amount(query.amount, query.from_, "amount")
         pair, converted_minor = service.convert(query.from_, query.to, minor, at)
@@ -82,7 +82,7 @@ async def convert(query: Annotated[ConvertQuery, Query()], service: RatesDep) ->
 @routes.get("/rates", summary="All quoted pairs and their sources")
 async def rates(service: RatesDep, board: BoardDep, roles: Roles = "") -> RatesAnswer:
     """Return every quoted pair with the rate in force, and the state of each source."""
-    at, full = service.moment(), "audit" in roles.split(",")
+    at, full = service.snapshot(), "audit" in roles.split(",")
     return RatesAnswer(
         rates=answers.listed_rates(at.table, at.now),
         config_revision=at.table.revision,
@@ -94,22 +94,22 @@ async def rates(service: RatesDep, board: BoardDep, roles: Roles = "") -> RatesA
 @routes.post(
     "/quotes",
     summary="Fix a rate for a while",
-    responses={**_PRICE_PROBLEMS, **problem_responses(MerchantRequired, ExposureExceededProblem)},
+    responses={**_PRICE_PROBLEMS, **problem_responses(MerchantRequired, ExposureExceeded)},
 )
-async def quote(order: QuoteRequest, caller: CallerDep, service: RatesDep) -> QuoteAnswer:
+async def quote(body: QuoteRequest, caller: CallerDep, service: RatesDep) -> QuoteAnswer:
     """Return a signed quote, which a payment of this merchant may use until it expires."""
-    return answers.quote_answer(*_quote(service, order, caller.merchant))
+    return answers.quote_answer(*_quote(service, body, caller.merchant))
 
 
-def _quote(service: RateService, order: QuoteRequest, merchant: str) -> tuple[Quote, str]:
+def _quote(service: RateService, body: QuoteRequest, merchant: str) -> tuple[Quote, str]:
     field = "source_amount"
     try:
-        side, amount = fixed_side(order.source_amount, order.destination_amount)
+        side, amount = fixed_side(body.source_amount, body.destination_amount)
         field = f"{side.value}_amount"
-        currency = getattr(order, f"{side.value}_currency")
+        currency = getattr(body, f"{side.value}_currency")
         minor = parse_amount(amount, currency)
-        order_of = Order(merchant, order.source_currency, order.destination_currency, side, minor)
-        return service.quote(order_of)
+        inquiry = Inquiry(merchant, body.source_currency, body.destination_currency, side, minor)
+        return service.quote(inquiry)
     except NotOneAmount as error:
         hint = "keep the amount that must not change"
         raise Unprocessable(str(error), errors=[FieldError(field, str(error), hint)]) from None

@@ -8,7 +8,7 @@ from fx.domain.open_quotes import Ceiling, Counted, OpenQuotes
 from fx.domain.pricing import Side, destination_for, price
 from fx.domain.refusals import Refusal
 from fx.domain.table import PairRate, RateTable
-from fx.errors import NoRatesProblem
+from fx.errors import NoRates
 from fx.metrics import FxMetrics
 from kurs.contracts.fx import QUOTED
 from kurs.kernel.clock import MICROS, Clock
@@ -17,7 +17,7 @@ from kurs.kernel.money import Rounding, convert
 from kurs.quotes.token import Quote, QuoteSigner
 
 
-class Order(NamedTuple):
+class Inquiry(NamedTuple):
     """What is to be quoted, and to whom: `minor` units of the side that is fixed."""
 
     merchant: str
@@ -27,7 +27,7 @@ class Order(NamedTuple):
     minor: int
 
 
-class Moment(NamedTuple):
+class Snapshot(NamedTuple):
     """The table that a use case keeps to, and when it began, in microseconds."""
 
     table: RateTable
@@ -54,30 +54,30 @@ class RateService:
         self._clock = clock
         self._metrics = metrics
 
-    def moment(self) -> Moment:
-        """Return the table in force, now; raises NoRatesProblem before there is one."""
+    def snapshot(self) -> Snapshot:
+        """Return the table in force, now; raises NoRates before there is one."""
         table = self._board.table
         if not table.revision:
-            raise NoRatesProblem("fx has no configuration yet; see /readyz")
-        return Moment(table, self._clock.now())
+            raise NoRates("fx has no configuration yet; see /readyz")
+        return Snapshot(table, self._clock.now())
 
-    def rate(self, base: str, quote: str, at: Moment) -> PairRate:
+    def rate(self, base: str, quote: str, at: Snapshot) -> PairRate:
         """Return the rate of a pair; raises Refusal."""
         return at.table.select(base, quote, at.now)
 
     def convert(
-        self, source: str, destination: str, minor: int, at: Moment
+        self, source: str, destination: str, minor: int, at: Snapshot
     ) -> tuple[PairRate, int]:
         """Return the rate, and what `minor` units of `source` would buy at it; raises Refusal."""
         pair = at.table.select(source, destination, at.now)
         return pair, destination_for(pair, minor)
 
-    def quote(self, order: Order) -> tuple[Quote, str]:
-        """Return a quote and its signed token; raises Refusal and NoRatesProblem."""
-        at = self.moment()
+    def quote(self, inquiry: Inquiry) -> tuple[Quote, str]:
+        """Return a quote and its signed token; raises Refusal and NoRates."""
+        at = self.snapshot()
         try:
-            quote = self.promise(order, at)
-            self._open.add(order.merchant, self._counted(quote, at), at.now, quote.expires_at)
+            quote = self.promise(inquiry, at)
+            self._open.add(inquiry.merchant, self._counted(quote, at), at.now, quote.expires_at)
         except Refusal as refusal:
             self._metrics.quoted(refusal.code)
             raise
@@ -90,7 +90,7 @@ class RateService:
         """Return the token of each quote, by one signature over all of them."""
         return self._signer.sign(quotes) if quotes else ()
 
-    def _counted(self, quote: Quote, at: Moment) -> list[Counted]:
+    def _counted(self, quote: Quote, at: Snapshot) -> list[Counted]:
         """Return what a quote is worth under each ceiling; raises Refusal where that must be known.
 
         Without a rate to its currency a ceiling counts nothing, unless it declines then.
@@ -106,7 +106,7 @@ class RateService:
                     raise
         return counted
 
-    def _worth(self, quote: Quote, ceiling: Ceiling, at: Moment) -> int:
+    def _worth(self, quote: Quote, ceiling: Ceiling, at: Snapshot) -> int:
         reference = ceiling.currency
         if quote.source_currency == reference:
             return quote.source_minor
@@ -115,16 +115,16 @@ class RateService:
         pair = at.table.select(quote.source_currency, reference, at.now)
         return convert(quote.source_minor, quote.source_currency, reference, pair.mid, Rounding.UP)
 
-    def promise(self, order: Order, at: Moment) -> Quote:
+    def promise(self, inquiry: Inquiry, at: Snapshot) -> Quote:
         """Return a quote that is not signed yet; raises Refusal."""
         table, now = at
-        source, destination = order.source_currency, order.destination_currency
+        source, destination = inquiry.source_currency, inquiry.destination_currency
         pair = table.select(source, destination, now)
-        source_minor, destination_minor = price(pair, order.side, order.minor)
+        source_minor, destination_minor = price(pair, inquiry.side, inquiry.minor)
         self._metrics.priced(source, destination, pair.source)
         return Quote(
             new_id("fxq", now),
-            order.merchant,
+            inquiry.merchant,
             source,
             destination,
             source_minor,
@@ -136,7 +136,7 @@ class RateService:
             pair.as_of,
             now + self._ttl,
             table.revision,
-            order.side.value,
+            inquiry.side.value,
         )
 
 

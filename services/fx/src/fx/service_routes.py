@@ -3,7 +3,7 @@
 from fastapi import Request, Response
 
 from fx.batches import BatchQuoting
-from fx.errors import NoRatesProblem
+from fx.errors import NoRates
 from fx.schemas import BatchAnswer, QuoteBatch
 from kurs.kernel.clock import monotonic
 from kurs.kernel.errors import problem_responses
@@ -20,10 +20,10 @@ service_routes = router(tags=["between services"])
     body=QuoteBatch,
     summary="Many quotes at once",
     response_model=BatchAnswer,
-    responses=problem_responses(NoRatesProblem),
+    responses=problem_responses(NoRates),
 )
 async def quote_batch(request: Request) -> Response:
-    """Return one result per item, in order."""
+    """Return one result per item, in inquiry."""
     # Straight from bytes to items and back: this route is on the way of every payment.
     arrived = monotonic()
     body = part_of(request, BatchQuoting).answer(await request.body(), arrived)

@@ -19,7 +19,7 @@ from payments.event_answers import EventTeller
 from payments.event_document import webhooks
 from payments.explanation import Explanations
 from payments.exposure import Exposure
-from payments.feed import Feed
+from payments.feed import EventFeed
 from payments.flow import Flow
 from payments.metrics import PaymentMetrics
 from payments.migrations import VERSIONS
@@ -47,7 +47,7 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     exposure = Exposure(database, settings, service.clock)
     records = Records(
         database=database,
-        feed=service.add(Feed(database, service.draining)),
+        feed=service.add(EventFeed(database, service.draining)),
         metrics=metrics,
         telemetry=service.telemetry,
         batches=batches,

@@ -11,7 +11,7 @@ from fastapi.sse import format_sse_event
 from pydantic_core import to_json
 
 from payments.event_answers import EventTeller
-from payments.feed import Feed
+from payments.feed import EventFeed
 
 _IDLE = b": idle\n"
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -24,7 +24,13 @@ class EventStream(StreamingResponse):
 
 
 async def stream_of(
-    feed: Feed, teller: EventTeller, merchant: str, asked: int | None, newest: int, *, full: bool
+    feed: EventFeed,
+    teller: EventTeller,
+    merchant: str,
+    asked: int | None,
+    newest: int,
+    *,
+    full: bool,
 ) -> AsyncIterator[bytes]:
     """Yield the merchant's events after the one that was asked for, else after the newest.
 

@@ -22,7 +22,7 @@ _POLL_SECONDS = 1.0
 _PAUSE_SECONDS = 0.1
 
 
-class Feed:
+class EventFeed:
     """Follows the events table. Its sequence has no gaps that are filled later (see writes).
 
     Streams end once `draining` says so: a process that stops would wait for their followers.

@@ -24,7 +24,7 @@ from payments.domain.identity import named
 from payments.domain.operation import Answer, Operation, Waiting
 from payments.domain.outcomes import Settled
 from payments.errors import problem_of
-from payments.feed import Feed
+from payments.feed import EventFeed
 from payments.metrics import PaymentMetrics, span_attributes
 from payments.questions import Drive
 from payments.store import reads
@@ -75,7 +75,7 @@ class Records:
         self,
         *,
         database: Database,
-        feed: Feed,
+        feed: EventFeed,
         metrics: PaymentMetrics,
         telemetry: Telemetry,
         batches: BatchMetrics,

@@ -38,7 +38,7 @@ from payments.errors import (
 )
 from payments.event_answers import EventTeller
 from payments.event_stream import HEADERS, EventStream, stream_of
-from payments.feed import Feed
+from payments.feed import EventFeed
 from payments.orders import Asked, checked_key
 from payments.records import Reply
 from payments.schemas import (
@@ -142,7 +142,7 @@ async def pay(request: Request) -> Response:
 )
 async def follow_events(
     caller: CallerDep,
-    feed: Annotated[Feed, from_app(Feed)],
+    feed: Annotated[EventFeed, from_app(EventFeed)],
     teller: Annotated[EventTeller, from_app(EventTeller)],
     query: Annotated[EventQuery, Query()],
     last_event_id: Annotated[str | None, Header()] = None,
@@ -175,7 +175,7 @@ def _position(last_event_id: str | None) -> int | None:
 )
 async def list_events(
     caller: CallerDep,
-    feed: Annotated[Feed, from_app(Feed)],
+    feed: Annotated[EventFeed, from_app(EventFeed)],
     teller: Annotated[EventTeller, from_app(EventTeller)],
     query: Annotated[EventListQuery, Query()],
 ) -> Response:

@@ -15,7 +15,7 @@ from kurs.web.parts import from_app, part_of
 from kurs.web.routing import router
 from payments.batches import BatchPaying
 from payments.event_answers import EventTeller
-from payments.feed import Feed
+from payments.feed import EventFeed
 from payments.schemas import FeedQuery, PaymentBatch, PayResultAnswer
 from payments.store.events import Event
 
@@ -46,7 +46,7 @@ async def pay_batch(request: Request) -> Lines:
 
 @service_routes.get("/events/feed", response_model=FeedAnswer)
 async def read_feed(
-    feed: Annotated[Feed, from_app(Feed)],
+    feed: Annotated[EventFeed, from_app(EventFeed)],
     teller: Annotated[EventTeller, from_app(EventTeller)],
     query: Annotated[FeedQuery, Query()],
 ) -> FeedAnswer:

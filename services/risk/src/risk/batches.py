@@ -19,7 +19,7 @@ from risk.domain.attempt import Attempt
 from risk.domain.batch import Conflict, Scored
 from risk.metrics import RiskMetrics
 from risk.schemas import ScoreBatch
-from risk.service import Order, Result, RiskService
+from risk.service import Result, RiskService, WaitingAttempt
 
 SPAN = "risk score"
 
@@ -43,20 +43,20 @@ class BatchScoring:
         can safely be repeated.
         """
         items = read_batch(body, arrived)
-        orders = [item for item in items if isinstance(item, Order)]
-        spans = [self._span(order) for order in orders]
-        results = await self._service.score(orders) if orders else []
+        waiting = [item for item in items if isinstance(item, WaitingAttempt)]
+        spans = [self._span(each) for each in waiting]
+        results = await self._service.score(waiting) if waiting else []
         _raise_common_failure(results)
         scored = starmap(self._finish, zip(results, spans, strict=True))
-        parts = [next(scored) if isinstance(i, Order) else json.dumps(i) for i in items]
-        if len(orders) < len(items):
-            self._metrics.attempt("skipped", len(items) - len(orders))
+        parts = [next(scored) if isinstance(i, WaitingAttempt) else json.dumps(i) for i in items]
+        if len(waiting) < len(items):
+            self._metrics.attempt("skipped", len(items) - len(waiting))
         return answers.batch_answer(parts)
 
-    def _span(self, order: Order) -> Span | None:
-        if order.traceparent is None:
+    def _span(self, waiting: WaitingAttempt) -> Span | None:
+        if waiting.traceparent is None:
             return None
-        return self._telemetry.item_span(SPAN, order.traceparent, order.baggage)
+        return self._telemetry.item_span(SPAN, waiting.traceparent, waiting.baggage)
 
     def _finish(self, result: Result | Exception, span: Span | None) -> str:
         if span is not None:
@@ -79,13 +79,13 @@ class BatchScoring:
         return json.dumps(skipped(Skip.LATE, "the deadline passed before the item was scored"))
 
 
-def read_batch(body: bytes, arrived: float) -> Sequence[Order | dict[str, Any]]:
+def read_batch(body: bytes, arrived: float) -> Sequence[WaitingAttempt | dict[str, Any]]:
     """Return the items that can be scored, and the results of the others, in order.
 
     Raises MalformedJson or Unprocessable when the body is no batch at all.
     """
     return [
-        item.result() if isinstance(item, Misfit) else _order(item, arrived)
+        item.result() if isinstance(item, Misfit) else _waiting(item, arrived)
         for item in read_items(_BATCH, _ITEM, body)
     ]
 
@@ -103,7 +103,7 @@ def conflict_message(conflict: Conflict) -> str:
     return f"payment {conflict.payment_id} was decided on with another {conflict.field}"
 
 
-def _order(item: ScoreItem, arrived: float) -> Order | dict[str, Any]:
+def _waiting(item: ScoreItem, arrived: float) -> WaitingAttempt | dict[str, Any]:
     if not item["payment_id"].startswith(f"{item['merchant']}:"):
         return skipped(Skip.UNREADABLE, 'write "<merchant>:<payment_id>"', "payment_id")
     try:
@@ -123,4 +123,4 @@ def _order(item: ScoreItem, arrived: float) -> Order | dict[str, Any]:
         item.get("payee"),
     )
     until = expires_at(item.get("deadline_ms"), arrived)
-    return Order(attempt, until, item.get("traceparent"), item.get("baggage"))
+    return WaitingAttempt(attempt, until, item.get("traceparent"), item.get("baggage"))

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from kurs.config.resources import (
     MAX_WINDOWS,
     Action,
+    ConfiguredThreshold,
     OnMissingData,
     RiskDocument,
     RiskThresholdSpec,
-    Threshold,
 )
 from risk.domain.outcome import Marks, Outcome
 from risk.domain.policy import (
@@ -18,9 +18,9 @@ from risk.domain.policy import (
     NewAccount,
     Policy,
     Scope,
+    Threshold,
     VelocityLimit,
 )
-from risk.domain.policy import Threshold as Limits
 
 _ACTIONS: dict[Action, Outcome] = {"Review": Outcome.REVIEW, "Decline": Outcome.DECLINE}
 _ON_MISSING: dict[OnMissingData, Outcome] = {
@@ -63,10 +63,10 @@ def policy_of(document: RiskDocument, blocked: frozenset[str]) -> Policy:
     return policy
 
 
-def _limits(threshold: Threshold) -> Limits:
+def _limits(threshold: ConfiguredThreshold) -> Threshold:
     spec = threshold.spec
     new, listed = spec.new_account, spec.blocklist
-    return Limits(
+    return Threshold(
         threshold.name,
         marks=Marks(spec.score.review, spec.score.decline),
         shadow=spec.mode == "Shadow",

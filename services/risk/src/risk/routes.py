@@ -26,7 +26,7 @@ from risk.schemas import (
     ScoreRequest,
     ThresholdsAnswer,
 )
-from risk.service import Order, RiskService, Skipped
+from risk.service import RiskService, Skipped, WaitingAttempt
 
 _SCORE_PROBLEMS = problem_responses(
     MerchantRequired,
@@ -52,8 +52,8 @@ routes = router(tags=["risk"])
 async def score(body: ScoreRequest, caller: CallerDep, service: RiskDep) -> ScoreAnswer:
     """Return the decision that the payment would get now, or the one that it has."""
     deadline = current_deadline.get()
-    order = Order(_attempt(body, caller), deadline.expires_at if deadline else None)
-    result = await service.judge(order)
+    waiting = WaitingAttempt(_attempt(body, caller), deadline.expires_at if deadline else None)
+    result = await service.judge(waiting)
     if isinstance(result, Conflict):
         raise _conflict(body, result)
     if isinstance(result, Skipped):

@@ -26,7 +26,7 @@ from risk.metrics import RiskMetrics
 WRITER = "risk-writer"
 
 
-class Order(NamedTuple):
+class WaitingAttempt(NamedTuple):
     """An attempt that waits to be scored until `expires_at` (of the monotonic clock, seconds)."""
 
     attempt: Attempt
@@ -67,37 +67,37 @@ class RiskService:
         self._clock = clock
         self._metrics = metrics
         self._logger = logger
-        self._writer: Writer[Order, Result] = Writer(
+        self._writer: Writer[WaitingAttempt, Result] = Writer(
             database,
             self._apply,
             name=WRITER,
-            keys=lambda order: (order.attempt.payment_id, order.attempt.counter_key),
-            member=lambda order: order.traceparent,
+            keys=lambda waiting: (waiting.attempt.payment_id, waiting.attempt.counter_key),
+            member=lambda waiting: waiting.traceparent,
             metrics=batch_metrics,
         )
 
-    async def score(self, orders: Sequence[Order]) -> list[Result | Exception]:
-        """Return one result per order; those of one call are scored in their order.
+    async def score(self, waiting: Sequence[WaitingAttempt]) -> list[Result | Exception]:
+        """Return one result per attempt; those of one call are scored in their order.
 
         Raises NotConfigured without a policy and Overloaded when too many
         wait.
         """
         self._in_force()
-        results = await self._writer.submit_many(orders)
+        results = await self._writer.submit_many(waiting)
         for result in results:
             self._count(result)
         return results
 
-    async def judge(self, order: Order) -> Result:
+    async def judge(self, waiting: WaitingAttempt) -> Result:
         """Return what is decided on an attempt, or would be now; nothing is stored or counted.
 
         A decision that is stored holds for its payment, whatever is asked. Raises NotConfigured.
         """
         self._in_force()
-        if order.expires_at is not None and order.expires_at <= monotonic():
-            return Skipped(order.attempt.payment_id)
+        if waiting.expires_at is not None and waiting.expires_at <= monotonic():
+            return Skipped(waiting.attempt.payment_id)
         return await self._database.read(
-            lambda c: self._batch(c, [order.attempt]).score(order.attempt)
+            lambda c: self._batch(c, [waiting.attempt]).score(waiting.attempt)
         )
 
     def is_within(self, attempt: Attempt) -> bool:
@@ -123,7 +123,7 @@ class RiskService:
             raise NotConfigured("no risk document has been loaded yet; /internal/config says why")
         return policy
 
-    def _apply(self, connection: Connection, ops: Sequence[Order]) -> list[Result]:
+    def _apply(self, connection: Connection, ops: Sequence[WaitingAttempt]) -> list[Result]:
         # Judged once: every deadline that holds when the transaction begins is kept.
         begins = monotonic()
         live = [o.attempt for o in ops if o.expires_at is None or o.expires_at > begins]
@@ -132,9 +132,9 @@ class RiskService:
         scored = iter(self._score(connection, live) if live else ())
         return [
             next(scored)
-            if order.expires_at is None or order.expires_at > begins
-            else Skipped(order.attempt.payment_id)
-            for order in ops
+            if waiting.expires_at is None or waiting.expires_at > begins
+            else Skipped(waiting.attempt.payment_id)
+            for waiting in ops
         ]
 
     def _score(

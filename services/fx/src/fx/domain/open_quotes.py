@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fx.domain.refusals import ExposureExceeded
+from fx.domain.refusals import Refusal
+from kurs.contracts.fx import Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,11 @@ class OpenQuotes:
         self._tidy_at = 1_000
 
     def add(self, merchant: str, counted: Iterable[Counted], now: int, expires_at: int) -> None:
-        """Count a quote; raises ExposureExceeded when that would be too much under a ceiling."""
+        """Count a quote; raises Refusal when that would be too much under a ceiling."""
         found = [(self._of(merchant, ceiling, now), ceiling, worth) for ceiling, worth in counted]
         if any(open_.worth + worth > ceiling.most for open_, ceiling, worth in found):
-            raise ExposureExceeded(
+            raise Refusal(
+                Code.EXPOSURE_EXCEEDED,
                 "more would be quoted to this merchant at once than is allowed",
                 hint="use quotes, or let them expire, before you ask for more",
             )

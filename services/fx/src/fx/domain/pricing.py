@@ -3,8 +3,9 @@
 from decimal import Decimal
 from enum import StrEnum
 
-from fx.domain.refusals import AmountTooLarge, AmountTooSmall
+from fx.domain.refusals import Refusal
 from fx.domain.table import PairRate
+from kurs.contracts.fx import Code
 from kurs.kernel.money import MAX_MINOR, InvalidAmount, Rounding, convert, exponent, format_amount
 
 
@@ -19,7 +20,7 @@ def price(pair: PairRate, side: Side, minor: int) -> tuple[int, int]:
     """Return the source and destination amounts in minor units, one of them being `minor`.
 
     A fixed source buys the destination rounded down, a fixed destination costs the source rounded
-    up; so a payment split into parts never buys more. Raises AmountTooSmall, AmountTooLarge.
+    up; so a payment split into parts never buys more. Raises Refusal.
     """
     if side is Side.SOURCE:
         return minor, destination_for(pair, minor)
@@ -31,7 +32,7 @@ def price(pair: PairRate, side: Side, minor: int) -> tuple[int, int]:
 def destination_for(pair: PairRate, source_minor: int) -> int:
     """Return what `source_minor` buys.
 
-    Raises AmountTooSmall when that is nothing, AmountTooLarge when it does not fit 64 bits even
+    Raises Refusal when that is nothing, and when it does not fit 64 bits even
     before the spread: the house pays out at mid.
     """
     source, destination = pair.source_currency, pair.destination_currency
@@ -39,7 +40,8 @@ def destination_for(pair: PairRate, source_minor: int) -> int:
     bought = _convert(pair, source_minor, pair.rate, "source_amount")
     if bought == 0:
         least = format_amount(source_for(pair, 1), source)
-        raise AmountTooSmall(
+        raise Refusal(
+            Code.AMOUNT_TOO_SMALL,
             f"{format_amount(source_minor, source)} {source} is less than the smallest unit"
             f" of {destination}",
             field="source_amount",
@@ -49,7 +51,7 @@ def destination_for(pair: PairRate, source_minor: int) -> int:
 
 
 def source_for(pair: PairRate, destination_minor: int) -> int:
-    """Return the least source amount that buys `destination_minor`; raises AmountTooLarge."""
+    """Return the least source amount that buys `destination_minor`; raises Refusal."""
     # Whole numbers throughout: a quotient cut to some digits could be one unit too low.
     numerator, denominator = pair.rate.as_integer_ratio()
     shift = exponent(pair.destination_currency) - exponent(pair.source_currency)
@@ -59,7 +61,8 @@ def source_for(pair: PairRate, destination_minor: int) -> int:
         denominator *= 10**-shift
     cost = -(-destination_minor * denominator // numerator)
     if cost > MAX_MINOR:
-        raise AmountTooLarge(
+        raise Refusal(
+            Code.AMOUNT_TOO_LARGE,
             f"{destination_minor} minor units of {pair.destination_currency} cost more"
             f" {pair.source_currency} than an amount holds",
             field="destination_amount",
@@ -73,7 +76,8 @@ def _convert(pair: PairRate, source_minor: int, rate: Decimal, field: str) -> in
     try:
         return convert(source_minor, source, destination, rate, Rounding.DOWN)
     except InvalidAmount:
-        raise AmountTooLarge(
+        raise Refusal(
+            Code.AMOUNT_TOO_LARGE,
             f"{format_amount(source_minor, source)} {source} is worth more {destination} than an"
             " amount holds",
             field=field,

@@ -11,7 +11,8 @@ from decimal import Context, Decimal
 from itertools import islice, permutations
 
 from fx.domain.rates import DERIVED, FOREVER, OnStale, SourceRates
-from fx.domain.refusals import PairNotSupported, Refusal, SameCurrency, StaleRate
+from fx.domain.refusals import Refusal
+from kurs.contracts.fx import Code
 
 MAX_BRIDGES = 8
 _BPS = 10_000
@@ -77,7 +78,7 @@ class RateTable:
         self._found: dict[tuple[str, str], tuple[PairRate, ...]] = {}
 
     def select(self, source: str, destination: str, now: int) -> PairRate:
-        """Return the best usable rate; raises SameCurrency, PairNotSupported or StaleRate."""
+        """Return the best usable rate; raises Refusal."""
         stale = None
         for candidate in self.candidates(source, destination):
             if not candidate.opens <= now < candidate.closes:
@@ -138,20 +139,23 @@ def by_priority(sources: Iterable[SourceRates]) -> list[SourceRates]:
 
 def _refusal(source: str, destination: str, stale: PairRate | None, now: int) -> Refusal:
     if source == destination:
-        return SameCurrency(
+        return Refusal(
+            Code.SAME_CURRENCY,
             f"{source} to {destination} is no conversion",
             field="destination_currency",
             hint="name two currencies",
         )
     if stale is None:
-        return PairNotSupported(
+        return Refusal(
+            Code.PAIR_NOT_SUPPORTED,
             f"no rate source knows {source} to {destination}",
             field="destination_currency",
             hint="see /rates for the known ones",
         )
-    return StaleRate(
+    return Refusal(
+        Code.STALE_RATE,
         f"the rate for {source} to {destination} from {stale.source} is"
-        f" {stale.age(now) // 1_000_000} seconds old, older than its source allows"
+        f" {stale.age(now) // 1_000_000} seconds old, older than its source allows",
     )
 
 

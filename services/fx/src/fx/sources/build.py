@@ -4,10 +4,10 @@ from typing import assert_never
 
 from fx.domain.rates import FOREVER, OnStale, PairTerms, SourceTerms
 from fx.sources.base import RateSource
-from fx.sources.http import HttpFeed
+from fx.sources.http import HttpSource
 from fx.sources.policy import FetchPolicy
-from fx.sources.simulated import Simulated
-from fx.sources.static import Static
+from fx.sources.simulated import SimulatedSource
+from fx.sources.static import StaticSource
 from kurs.config.resources import FXRateSourceSpec
 from kurs.config.resources.rate_source_types import HttpRates, SimulatedRates, StaticRates
 from kurs.config.secrets import Secrets
@@ -42,9 +42,9 @@ def source_of(spec: FXRateSourceSpec, policy: FetchPolicy, secrets: Secrets) -> 
     interval = spec.refresh_interval * MICROS
     match spec.of_type:
         case StaticRates() as static:
-            return Static(static.rates, as_of=static.as_of, refresh_interval=interval)
+            return StaticSource(static.rates, as_of=static.as_of, refresh_interval=interval)
         case SimulatedRates() as simulated:
-            return Simulated(
+            return SimulatedSource(
                 simulated.rates,
                 seed=simulated.seed,
                 volatility_bps=simulated.volatility_bps,
@@ -52,7 +52,7 @@ def source_of(spec: FXRateSourceSpec, policy: FetchPolicy, secrets: Secrets) -> 
                 refresh_interval=interval,
             )
         case HttpRates() as http:
-            return HttpFeed(
+            return HttpSource(
                 http,
                 base=spec.base_currency,
                 quotes=[pair.quote for pair in spec.pairs],

@@ -12,7 +12,7 @@ from kurs.config.resources.rate_source_types import HttpRates
 from kurs.config.secrets import Secret, Secrets, SecretUnusable
 
 
-class HttpFeed:
+class HttpSource:
     """Fetches a feed within the bounds of `policy`; `quotes` are the pairs it is asked for."""
 
     def __init__(

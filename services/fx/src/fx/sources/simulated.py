@@ -7,7 +7,7 @@ from fx.domain.rates import Observation
 from fx.domain.walk import Walk
 
 
-class Simulated:
+class SimulatedSource:
     """Walks away from each mid and back; replicas with one seed say the same at the same moment.
 
     `step` (of the walk) and `refresh_interval` are microseconds. Both are counted from the epoch,

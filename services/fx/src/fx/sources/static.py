@@ -6,7 +6,7 @@ from decimal import Decimal
 from fx.domain.rates import Observation
 
 
-class Static:
+class StaticSource:
     """Says the same rates until the configuration changes.
 
     With `as_of` (microseconds) they are rates of that moment and age from it; without, whoever

@@ -55,7 +55,7 @@ class LastEdit(BaseModel):
     at: str
 
 
-class RateSource(StrictModel):
+class ConfiguredSource(StrictModel):
     """A rate source in force. `name` stands on quotes."""
 
     name: Subdomain
@@ -63,7 +63,7 @@ class RateSource(StrictModel):
     spec: FXRateSourceSpec
 
 
-class Threshold(StrictModel):
+class ConfiguredThreshold(StrictModel):
     """A risk threshold in force. `name` stands on decisions."""
 
     name: Subdomain
@@ -85,7 +85,7 @@ class OpenQuotesLimit(StrictModel):
 class FxPayload(StrictModel):
     """The rate sources in force, in the order in which fx asks them, and limits of open quotes."""
 
-    rate_sources: tuple[RateSource, ...] = ()
+    rate_sources: tuple[ConfiguredSource, ...] = ()
     # None, not empty: a payload without them is that of the release before.
     open_quotes: tuple[OpenQuotesLimit, ...] | None = None
 
@@ -93,7 +93,7 @@ class FxPayload(StrictModel):
 class RiskPayload(StrictModel):
     """The thresholds in force; all that cover a payment judge it, and the strictest decides."""
 
-    thresholds: tuple[Threshold, ...] = ()
+    thresholds: tuple[ConfiguredThreshold, ...] = ()
 
 
 Payload: TypeAlias = FxPayload | RiskPayload
