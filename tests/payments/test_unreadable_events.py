@@ -45,8 +45,12 @@ async def break_one(database_url: str, what: str) -> None:
     assert changed == 1
 
 
-async def fed(gateway: JoinedGateway, after: int = 0, limit: int = 200) -> FeedAnswer:
+async def fed(
+    gateway: JoinedGateway, after: int = 0, limit: int = 200, wanted_by: str | None = None
+) -> FeedAnswer:
     path = f"/events/feed?after={after}&limit={limit}"
+    if wanted_by is not None:
+        path += f"&wanted_by={wanted_by}"
     answer = await gateway.send(PAYMENTS, "GET", path)
     assert answer.status == 200, answer.body
     return FeedAnswer.model_validate_json(answer.body)
@@ -111,3 +115,33 @@ async def test_a_page_names_the_events_at_its_two_ends(gateway: JoinedGateway) -
     assert (page.after_id, page.next_id) == (ids[1], ids[3])
     assert end.json()["next_id"] == ids[-1]
     assert (nowhere.after_id, nowhere.next_id, nowhere.newest) == ("", "", whole.next_after)
+
+
+async def test_what_nobody_wants_is_passed_over_unread(
+    gateway: JoinedGateway, database_url: str
+) -> None:
+    whole = await fed(gateway)
+    await break_one(database_url, "a rate that is none")
+
+    others = await fed(gateway, wanted_by="shop,other")
+    wanted = await fed(gateway, wanted_by="other,demo")
+    second = await fed(gateway, after=wanted.events[0].sequence, limit=1, wanted_by="demo")
+
+    assert (others.events, others.unreadable) == ([], [])
+    assert (others.next_after, others.next_id) == (whole.next_after, whole.next_id)
+    assert [e.type for e in wanted.events] == ["payment.captured"] * 2
+    assert len(wanted.unreadable) == 1
+    assert wanted.next_after == whole.next_after
+    assert second.next_after in (*wanted.unreadable, wanted.events[1].sequence)
+
+
+async def test_a_reader_is_told_how_far_it_has_passed_over_what_it_does_not_want(
+    gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = (await fed(gateway)).next_after
+    monkeypatch.setattr("payments.store.events.LOOKED_AT", 2)
+
+    first = await fed(gateway, wanted_by="")
+    assert (first.events, first.next_after) == ([], 2)
+    waited = await part(gateway.apps["payments"], Feed).next_page(0, 200, 0.5, [])
+    assert (waited.items, waited.next_after) == ([], end)

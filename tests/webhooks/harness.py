@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +46,8 @@ class Fed:
     events: list[dict[str, Any]] = field(default_factory=list)
     past: str = ""
     unreadable: set[int] = field(default_factory=set)
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    """What happens once while a page is read."""
 
     def happen(
         self, payment_id: str, event_type: str = "payment.captured", merchant: str = "shop"
@@ -81,11 +83,16 @@ class Fed:
             newest = len(self.events)
             ends = {"next_after": newest, "next_id": self._id_at(newest)}
             return JSONResponse({"events": [], **ends})
+        if self.meanwhile is not None:
+            happen, self.meanwhile = self.meanwhile, None
+            await happen()
         limit = int(request.query_params["limit"])
         found = self.events[int(after) : int(after) + limit]
         end = found[-1]["sequence"] if found else int(after)
         lost = [e["sequence"] for e in found if e["sequence"] in self.unreadable]
         told = [e for e in found if e["sequence"] not in self.unreadable]
+        if (wanted_by := request.query_params.get("wanted_by")) is not None:
+            told = [e for e in told if e["merchant"] in wanted_by.split(",")]
         answer = {
             "events": told,
             "unreadable": lost,

@@ -7,7 +7,9 @@ from aiohttp import web
 from tests.webhooks.harness import Webhooks, reads_the_feed
 from tests.webhooks.receiver import OTHER, SECRET, Received, Receiver, gaps, in_order
 
+from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
+from webhooks.destinations import Destinations
 
 
 async def begun(webhooks: Webhooks, *, replicas: int = 1) -> None:
@@ -55,6 +57,23 @@ async def test_only_the_types_that_it_wants_go_there(
 
     assert [r.event["type"] for r in came] == ["payment.failed", "refund.succeeded"]
     assert [r.event["previous_sequence"] for r in came] == [None, 3]
+
+
+async def test_what_happens_while_a_destination_comes_is_not_passed_over(
+    webhooks: Webhooks, receiver: Receiver
+) -> None:
+    webhooks.destination("orders", receiver.url)
+    await begun(webhooks)
+    in_force = part(webhooks.apps[0], Destinations)
+
+    async def come() -> None:
+        webhooks.destination("rivals", receiver.url, merchant="rival")
+        await eventually(lambda: "rivals" in in_force.in_force)
+        webhooks.fed.happen("p1", merchant="rival")
+
+    webhooks.fed.meanwhile = come
+
+    assert [r.sequence for r in await receiver.until(1)] == [1]
 
 
 async def test_lost_late_doubled_and_lying_answers_lose_double_and_reorder_nothing(

@@ -13,6 +13,7 @@ from payments.store.events import (
     event_ids,
     event_page,
     events_after,
+    feed_page,
     last_sequence,
 )
 
@@ -51,22 +52,31 @@ class EventFeed:
         return await self._database.read(partial(event_ids, sequences=sequences))
 
     async def page(
-        self, merchant: str | None, after: int, limit: int, types: Collection[str] = ()
+        self, merchant: str, after: int, limit: int, types: Collection[str] = ()
     ) -> EventPage:
-        """Return events of a merchant (None for all), of some types if these are named."""
+        """Return events of a merchant, of some types if these are named."""
         return await self._database.read(
             partial(event_page, merchant=merchant, sequence=after, limit=limit, types=types)
         )
 
-    async def next_page(self, after: int, limit: int, wait_seconds: float) -> EventPage:
-        """Return events of all merchants, waiting for the first one as long as is said."""
+    async def next_page(
+        self,
+        after: int,
+        limit: int,
+        wait_seconds: float,
+        wanted_by: Collection[str] | None = None,
+    ) -> EventPage:
+        """Return events of all merchants, or of these, waiting for the first as long as is said."""
         deadline = monotonic() + wait_seconds
         while True:
             self._news.clear()
-            page = await self.page(None, after, limit)
+            look = partial(feed_page, sequence=after, limit=limit, wanted_by=wanted_by)
+            page = await self._database.read(look)
             if page.items or monotonic() >= deadline or self._draining():
                 return page
-            await self._wait()
+            after = page.next_after
+            if not page.has_more:
+                await self._wait()
 
     async def follow(
         self, merchant: str, after: int

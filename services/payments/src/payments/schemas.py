@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from kurs.contracts.fx import MAX_TOKEN_LENGTH
-from kurs.contracts.payments import MAX_PAYMENTS, EventType, PayItem, PayResult
+from kurs.contracts.payments import MAX_PAYMENTS, MAX_WANTED_BY, EventType, PayItem, PayResult
 from kurs.kernel.ids import AccountRef, AmountIn, NewPaymentId, PayableCurrency
 from payments.domain.failure import FailureCode
 from payments.domain.moves import Status
@@ -124,11 +124,20 @@ class EventListQuery(_Body):
 
 
 class FeedQuery(_Body):
-    """Which events of all merchants webhooks wants, and how long it waits for the next one."""
+    """Which events of all merchants webhooks wants, and how long it waits for the next one.
+
+    `wanted_by` names merchants, separated by commas: what is of others is passed over.
+    """
 
     after: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 200
     wait_seconds: Annotated[float, Field(ge=0, le=10)] = 0
+    wanted_by: Annotated[str, Field(max_length=MAX_WANTED_BY * 65)] | None = None
+
+    @property
+    def merchants(self) -> list[str] | None:
+        """Those whose events are wanted; None for all."""
+        return None if self.wanted_by is None else [m for m in self.wanted_by.split(",") if m]
 
 
 class ExchangeAnswer(BaseModel):

@@ -55,7 +55,7 @@ async def read_feed(
         end = await feed.now()
         ids = await feed.ids([end])
         return FeedAnswer(events=[], next_after=end, next_id=ids.get(end, ""))
-    page = await feed.next_page(query.after, query.limit, query.wait_seconds)
+    page = await feed.next_page(query.after, query.limit, query.wait_seconds, query.merchants)
     told = [(event, teller.tell(event)) for event in page.items]
     newest = None if told else await feed.now()
     ids = await feed.ids({query.after, page.next_after})

@@ -1,7 +1,9 @@
 """Asks payments for pages of its feed."""
 
+from collections.abc import Collection
+
 from kurs.calls import ServiceClient
-from kurs.contracts.payments import FeedAnswer
+from kurs.contracts.payments import MAX_WANTED_BY, FeedAnswer
 
 PAGE = 200
 _WAIT_SECONDS = 2.0
@@ -22,14 +24,23 @@ class FeedClient:
         return await self._ask("wait_seconds=0")
 
     async def page(
-        self, after: int, *, limit: int = PAGE, wait_seconds: float = _WAIT_SECONDS
+        self,
+        after: int,
+        *,
+        limit: int = PAGE,
+        wait_seconds: float = _WAIT_SECONDS,
+        wanted_by: Collection[str] | None = None,
     ) -> FeedAnswer:
         """Return what comes after a sequence, waiting for it as long as is said.
 
-        Raises FeedUnreadable, TransportError, Problem, and ValidationError for an answer that is
+        With `wanted_by` what is of none of these merchants is passed over, as is every request;
+        of too many to name, all is told. Raises FeedUnreadable, TransportError, Problem, and ValidationError for an answer that is
         none.
         """
-        return await self._ask(f"limit={limit}&wait_seconds={wait_seconds}&after={after}")
+        query = f"limit={limit}&wait_seconds={wait_seconds}&after={after}"
+        if wanted_by is not None and len(wanted_by) <= MAX_WANTED_BY:
+            query += f"&wanted_by={','.join(sorted(wanted_by))}"
+        return await self._ask(query)
 
     async def _ask(self, query: str) -> FeedAnswer:
         answer = await self._payments.request("GET", f"/events/feed?{query}", retryable=True)

@@ -81,8 +81,13 @@ class Intake:
             return True
         if await self._late.look():
             self.taken_in.set()
-        page = await self._feed.page(cursor.sequence)
+        in_force = self._destinations.in_force
+        merchants = {spec.merchant for spec in in_force.values()}
+        page = await self._feed.page(cursor.sequence, wanted_by=merchants)
         self._metrics.looks.inc()
+        if self._destinations.in_force is not in_force:
+            # What was passed over may be wanted by now.
+            return True
         if cursor.is_of_another(page.after_id, page.newest):
             await self._set_back(cursor)
             return True

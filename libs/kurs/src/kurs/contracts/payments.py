@@ -45,6 +45,10 @@ class PayResult(Undone, total=False):
     body: str
 
 
+MAX_WANTED_BY: Final = 100
+"""The most merchants that webhooks names when it asks for events of these alone."""
+
+
 class EventType(StrEnum):
     """The types of events; docs/api.md lists them. A later release may know more."""
 

@@ -104,21 +104,19 @@ def events_after(
 
 def event_page(
     connection: Connection,
-    merchant: str | None,
+    merchant: str,
     sequence: int,
     limit: int,
     types: Collection[str] = (),
 ) -> EventPage:
-    """Return events of a merchant (None for all) after `sequence`, oldest first.
+    """Return events of a merchant after `sequence`, oldest first.
 
     With `types` only those. At most LOOKED_AT are looked at: a page may then be short, or empty,
     and more come after its end.
     """
     looked_at = max(LOOKED_AT, limit) if types else limit
     query = select(events).order_by(events.c.sequence).limit(looked_at + 1)
-    query = query.where(events.c.sequence > sequence)
-    if merchant is not None:
-        query = query.where(events.c.merchant == merchant)
+    query = query.where(events.c.sequence > sequence, events.c.merchant == merchant)
     seen = connection.execute(query).mappings().all()
     rows = [row for row in seen[:looked_at] if not types or _type(row) in types]
     if len(rows) > limit:
@@ -127,6 +125,31 @@ def event_page(
         more = len(seen) > looked_at
         end = seen[:looked_at][-1]["sequence"] if seen else sequence
     return EventPage(_told(connection, rows), end, more)
+
+
+def feed_page(
+    connection: Connection, sequence: int, limit: int, wanted_by: Collection[str] | None
+) -> EventPage:
+    """Return events of all merchants after `sequence`, oldest first.
+
+    With `wanted_by` only those of these merchants, and no requests. As of `event_page`, at most
+    LOOKED_AT are looked at; those that are passed over cost next to nothing.
+    """
+    wanted = events.c.sequence > sequence
+    ahead = select(events.c.sequence).where(wanted).order_by(events.c.sequence).limit(LOOKED_AT)
+    seen = ahead.subquery()
+    end, count = connection.execute(select(func.max(seen.c.sequence), func.count())).one()
+    if end is None:
+        return EventPage([], sequence, False)
+    wanted &= events.c.sequence <= end
+    if wanted_by is not None:
+        of_these = is_any_of(connection, events.c.merchant, list(wanted_by))
+        wanted &= events.c.from_status.is_not(None) & of_these
+    query = select(events).where(wanted).order_by(events.c.sequence).limit(limit)
+    rows = connection.execute(query).mappings().all() if wanted_by != [] else []
+    if len(rows) == limit:
+        end = rows[-1]["sequence"]
+    return EventPage(_told(connection, rows), end, len(rows) == limit or count == LOOKED_AT)
 
 
 def last_sequence(connection: Connection) -> int:
