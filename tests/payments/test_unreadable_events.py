@@ -143,5 +143,5 @@ async def test_a_reader_is_told_how_far_it_has_passed_over_what_it_does_not_want
 
     first = await fed(gateway, wanted_by="")
     assert (first.events, first.next_after) == ([], 2)
-    waited = await part(gateway.apps["payments"], Feed).next_page(0, 200, 0.5, [])
+    waited = await part(gateway.apps["payments"], EventFeed).next_page(0, 200, 0.5, [])
     assert (waited.items, waited.next_after) == ([], end)

@@ -34,8 +34,8 @@ class FeedClient:
         """Return what comes after a sequence, waiting for it as long as is said.
 
         With `wanted_by` what is of none of these merchants is passed over, as is every request;
-        of too many to name, all is told. Raises FeedUnreadable, TransportError, Problem, and ValidationError for an answer that is
-        none.
+        of too many to name, all is told. Raises FeedUnreadable, TransportError, Problem, and
+        ValidationError for an answer that is none.
         """
         query = f"limit={limit}&wait_seconds={wait_seconds}&after={after}"
         if wanted_by is not None and len(wanted_by) <= MAX_WANTED_BY:
