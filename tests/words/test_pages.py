@@ -1,7 +1,9 @@
 """Pages name what is there: files to change, decisions that were made, terms that code uses."""
 
 import re
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -21,6 +23,19 @@ def test_what_extending_names_is_there() -> None:
 
 RELATIVE = {"values.yaml"}
 """What stands in each of several folders that the page names."""
+
+
+def test_the_way_of_a_payment_is_named_by_what_is_there() -> None:
+    text = (ROOT / "services/payments/README.md").read_text("utf-8")
+    way = text.partition("## The way of a payment")[2]
+    names = [name for name in re.findall(r"`(\w+\.[\w.]+)`", way) if not name.endswith(".py")]
+
+    assert len(names) > 10
+    for name in names:
+        module = "payments." + ".".join(part for part in name.split(".")[:-1] if part.islower())
+        found: Any = import_module(module)
+        for part in name.split(".")[module.count(".") :]:
+            found = getattr(found, part)
 
 
 def test_every_decision_is_listed_and_every_number_says_what_it_is() -> None:
