@@ -7,6 +7,7 @@ from typing import Any
 from tests.operator.builders import NOW
 
 from kurs.config.resources import Document
+from kurs.kernel.clock import MICROS, to_rfc3339
 from kurs_operator.approvals import compile_approved
 from kurs_operator.judging import Approvals
 from kurs_operator.ruling import Reason, Ruling
@@ -29,10 +30,22 @@ class Bench:
             name = content["metadata"]["name"]
             before = self.contents.get(name, {"metadata": {"generation": 0}, "spec": None})
             generation = before["metadata"]["generation"] + (content["spec"] != before["spec"])
+            created = before["metadata"].get("creationTimestamp", to_rfc3339(self.now))
             metadata = {"name": name, "uid": f"uid-{name}", "generation": generation}
+            metadata["creationTimestamp"] = created
             self.contents[name] = {**content, "metadata": metadata}
         self.settle()
         return self.ruling(name)
+
+    def pass_a_day(self) -> None:
+        """Let what is there be older than what comes."""
+        self.now += 86_400 * MICROS
+
+    def delete(self, name: str) -> None:
+        """Take a resource out, and its approval with it."""
+        del self.contents[name]
+        self.approvals.pop(f"uid-{name}", None)
+        self.settle()
 
     def settle(self) -> None:
         """Judge what is there."""

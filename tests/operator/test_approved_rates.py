@@ -87,12 +87,148 @@ def test_one_that_is_asked_before_another_is_no_laxer_than_it(bench: Bench):
 
     assert bench.apply(rate_source("desk", priority=1000)) is NO
     assert bench.in_force() == {"bank": 1}
-    assert "asked before FXRateSource/bank" in bench.rulings["desk"].message
+    assert "FXRateSource/desk is asked before bank" in bench.rulings["desk"].message
     assert "it is not in force" in bench.rulings["desk"].message
     assert bench.apply(provider("other", priority=300)) is YES
     assert bench.apply(provider("laxer", priority=400, maxDeviationBps=101)) is NO
     assert bench.apply(rate_source("fallback", priority=100)) is YES
     assert bench.apply(rate_source("desk", priority=1000, changeTicket="CHG-1")) is YES
+
+
+def behind_a_provider(bench: Bench, **provided: Any) -> None:
+    """Let there be a provider since yesterday, and a lax source that nobody was asked about."""
+    bench.apply(provider(**provided))
+    bench.pass_a_day()
+    assert bench.apply(rate_source("desk", priority=50)) is NO
+    assert "it is not in force" in bench.rulings["desk"].message
+    assert "may stand in for bank" in bench.rulings["desk"].message
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        {"suspend": True},
+        {"effectiveUntil": "2026-01-02T00:00:01Z"},
+        {"effectiveFrom": "2030-01-01T00:00:00Z"},
+        {"pairs": [{"quote": "SGD", "spreadBps": 1}]},
+        {"baseCurrency": "EUR"},
+        {"http": {"url": "https://nobody.example/", "format": "JSON"}, "changeTicket": "any text"},
+    ],
+    ids=str,
+)
+def test_what_waits_behind_a_provider_is_not_in_force_when_that_leaves(
+    bench: Bench, leave: dict[str, Any]
+):
+    behind_a_provider(bench)
+    bench.apply(provider(**leave))
+    bench.now += 2_000_000
+    bench.settle()
+
+    assert bench.ruling("desk") is NO
+    assert "desk" not in bench.in_force()
+    assert bench.apply(rate_source("desk", priority=49)) is NO
+    assert bench.apply(rate_source("desk", priority=50, changeTicket="CHG-1")) is YES
+    assert bench.apply(rate_source("desk", priority=50)) is YES
+
+
+def test_a_fallback_is_approved_by_a_ticket_or_is_no_laxer(bench: Bench):
+    behind_a_provider(bench)
+
+    assert bench.apply(rate_source("desk", priority=50, changeTicket="CHG-1")) is YES
+    assert bench.apply(provider("second", priority=60, maxAge="30m")) is YES
+    assert bench.apply(rate_source("desk", priority=900, changeTicket="CHG-1")) is NO
+    bench.apply(rate_source("desk", priority=50, changeTicket="CHG-1", suspend=True))
+    assert bench.apply(rate_source("desk", priority=50, changeTicket="CHG-1")) is YES
+
+
+def test_a_fallback_that_came_with_its_provider_was_approved_with_it(bench: Bench):
+    bench.apply(provider())
+    bench.now += 60_000_000
+    assert bench.apply(rate_source("desk", priority=50)) is YES
+
+    bench.apply(rate_source("idle", priority=60, suspend=True))
+    bench.pass_a_day()
+    assert bench.apply(rate_source("idle", priority=60)) is NO
+
+
+def test_a_pair_that_is_new_to_an_approved_source_is_judged(bench: Bench):
+    sgd, idr = ({"quote": quote, "spreadBps": 1} for quote in ("SGD", "IDR"))
+    bench.apply(rate_source(priority=900, pairs=[sgd]))
+    bench.apply(provider())
+    bench.apply(provider("cents", priority=10, pairs=[sgd], changeTicket="CHG-1"))
+    bench.pass_a_day()
+
+    assert bench.apply(rate_source(priority=900, pairs=[sgd, idr])) is NO
+    assert bench.in_force()["desk"] == 1
+
+
+def test_one_that_was_suspended_does_not_come_back_before_what_came_since(bench: Bench):
+    bench.apply(rate_source("desk", priority=900))
+    bench.apply(rate_source("desk", priority=900, suspend=True))
+    bench.apply(provider())
+    assert bench.apply(rate_source("desk", priority=900)) is NO
+    assert bench.apply(rate_source("desk", priority=50)) is YES
+
+
+def test_what_was_approved_of_a_pair_outlives_that_it_is_served(bench: Bench):
+    bench.apply(provider())
+    bench.apply(provider(pairs=[{"quote": "SGD", "spreadBps": 1}]))
+    bench.pass_a_day()
+    assert bench.apply(rate_source("desk")) is NO
+
+    sgd = [{"quote": "SGD", "spreadBps": 1}]
+    assert bench.apply(provider(pairs=sgd, changeTicket="CHG-1")) is YES
+    assert bench.apply(rate_source("desk")) is YES
+
+
+def static(name: str, base: str, *quotes: str, **spec: Any) -> dict[str, Any]:
+    """Return a source that a person wrote, of other pairs."""
+    rates = {"rates": dict.fromkeys(quotes, "900000000")}
+    pairs = [{"quote": quote, "spreadBps": 1} for quote in quotes]
+    return rate_source(name, **{"baseCurrency": base, "static": rates, "pairs": pairs, **spec})
+
+
+def test_a_pair_is_the_same_through_any_base(bench: Bench):
+    both = [{"quote": quote, "spreadBps": 1} for quote in ("USD", "IDR")]
+    bench.apply(provider(baseCurrency="EUR", pairs=both))
+    bench.pass_a_day()
+
+    assert bench.apply(static("desk", "USD", "IDR")) is NO
+    assert bench.apply(static("desk", "IDR", "USD")) is NO
+    assert bench.apply(static("desk", "JPY", "USD", "IDR")) is NO
+    assert bench.apply(static("desk", "USD", "JPY", "KWD")) is YES
+
+
+def test_a_pair_is_not_joined_around_what_holds_it(bench: Bench):
+    bench.apply(provider())
+    bench.pass_a_day()
+
+    assert bench.apply(static("here", "USD", "XOF")) is YES
+    assert bench.apply(static("there", "XOF", "IDR")) is NO
+    assert bench.apply(provider("there", baseCurrency="XOF")) is NO
+    assert "FXRateSource/here may stand in for bank" in bench.rulings["there"].message
+    assert bench.apply(static("there", "XOF", "JPY")) is YES
+    assert bench.apply(static("there", "XOF", "JPY", "IDR")) is NO
+
+
+def test_currencies_that_were_had_apart_are_not_had_together(bench: Bench):
+    bench.apply(provider())
+    bench.pass_a_day()
+    for base, quote in (("XOF", "USD"), ("XAF", "IDR")):
+        assert bench.apply(static("desk", base, quote)) is YES
+
+    assert bench.apply(static("desk", "USD", "IDR")) is NO
+
+
+def test_what_an_older_operator_approved_counts(bench: Bench):
+    bench.apply(provider(), rate_source("desk", priority=50))
+    terms = bench.approvals["uid-desk"].terms
+    old = terms.model_copy(update={"serves": (), "pairs": terms.pairs[:1]})
+    bench.approvals["uid-desk"] = bench.approvals["uid-desk"].model_copy(update={"terms": old})
+    bench.pass_a_day()
+
+    spread = [{"quote": "IDR", "spreadBps": 7}]
+    assert bench.apply(rate_source("desk", priority=50, pairs=spread)) is YES
 
 
 def test_one_that_stands_in_for_a_suspended_provider_is_no_laxer_than_it(bench: Bench):
@@ -101,7 +237,7 @@ def test_one_that_stands_in_for_a_suspended_provider_is_no_laxer_than_it(bench: 
 
     for priority in (50, 900):
         assert bench.apply(rate_source("desk", priority=priority)) is NO
-        assert "it stands in for FXRateSource/bank" in bench.rulings["desk"].message
+        assert "FXRateSource/desk" in bench.rulings["desk"].message
     assert bench.apply(rate_source("desk", priority=50, changeTicket="CHG-1")) is YES
     assert bench.apply(provider("other", priority=900)) is YES
     spread = [{"quote": "IDR", "spreadBps": 7}]

@@ -43,10 +43,10 @@ def compile_approved(
     """Compile resources, and hold back what loosens a limit or a rate without a new ticket."""
     contents = tuple(resources)
     good, refused = in_force(documents), dict[str, Ruling]()
+    names = {identity.uid: identity.name for identity in map(Identity.of, contents)}
     while True:
-        evidence = Evidence(
-            contents, compile_resources(contents, now=now), approvals, good, now, ticket
-        )
+        compilation = compile_resources(contents, now=now)
+        evidence = Evidence(contents, names, compilation, approvals, good, now, ticket)
         found: dict[str, str] = {}
         for uid, why in _loosened(evidence):
             found.setdefault(uid, why)
@@ -85,8 +85,7 @@ def _held_back(
             yield content
             continue
         last = evidence.good.get((identity.kind, identity.name, identity.uid))
-        if last is not None and last[0] == identity.generation and evidence.is_coming(identity.uid):
-            # It was announced before anybody judged it, and is not in force yet.
+        if last is not None and last[0] == identity.generation and evidence.is_unjudged(identity):
             last = None
         refused[identity.uid] = _refusal(identity, found[identity.uid], last and last[0])
         if last is not None:

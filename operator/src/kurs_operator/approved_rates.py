@@ -1,9 +1,10 @@
 """Which sources are laxer than they were approved, or are asked before others unapproved. Pure.
 
-A source is held to its own terms at its last ticket. One that comes to be asked before another for
-a pair, or in place of a provider that is suspended, is held to the other's; and two that were
-approved in one order are asked in the other only by a ticket. What a source leaves, suspended or
-gone, is left to those that were approved behind it.
+A source is held to its own terms at its last ticket. For a pair that is new to it, it is held to
+those of every source that was approved for that pair, wherever it is asked and whatever became of
+the others since: behind them it would be in force as soon as they are stale, suspended or gone. And
+two that were approved in one order are asked in the other only by a ticket. What a source leaves is
+left to those that were approved for it.
 """
 
 from collections.abc import Iterator
@@ -12,8 +13,8 @@ from itertools import permutations
 from kurs.config.resources import FXRateSourceSpec
 from kurs.config.resources.fx_rate_source import MAX_DEVIATION_FROM_NEXT_BPS
 from kurs_operator.conditions import MAX_APPROVED, Approval, ApprovedTerms
-from kurs_operator.conflicts import RateClaim, claim_of, shared_pair
 from kurs_operator.judging import NOTHING, Approvals, Evidence
+from kurs_operator.pairs import Currencies, Served, guarded, is_new_between, served
 from kurs_operator.ruling import Reason
 from kurs_operator.terms import looser, merged, terms_of
 
@@ -30,11 +31,15 @@ class ApprovedRates:
         )
         self._terms = {uid: terms_of(spec) for uid, spec in self._specs.items()}
         self._suspended = dict(self._suspended_providers())
-        self._order = list(self._asked_in_order())
+        self._all = self._specs | self._suspended
+        self._served = Served.by(self._all)
+        self._order = dict.fromkeys(self._asked_in_order())
+        known = {uid: approval.terms for uid, approval in evidence.approvals.items()}
+        self._guards = {uid: terms for uid, terms in known.items() if terms is not None}
 
     def loosened(self) -> Iterator[tuple[str, str]]:
         """Yield who is laxer than was approved without a ticket, and in what."""
-        for who, what in (*self._laxer(), *self._overtaking()):
+        for who, what in (*self._laxer(), *self._newly_asked(), *self._overtaking()):
             if self._evidence.new_ticket(who) is None:
                 yield who, f"{what}; to loosen what was approved"
 
@@ -65,26 +70,76 @@ class ApprovedRates:
             if apart > MAX_DEVIATION_FROM_NEXT_BPS and self._evidence.is_changed(uid):
                 yield uid, f"it may be {apart} bps from the next source"
 
-    def _overtaking(self) -> Iterator[tuple[str, str]]:
-        approvals = self._evidence.approvals
-        for first, second in self._order:
-            mine, theirs = approvals.get(first, NOTHING), approvals.get(second, NOTHING)
-            newcomer, other = (second, first) if first in self._suspended else (first, second)
-            known = self._known(other)
-            if known is None or self._name(second) in mine.overrides:
+    def _newly_asked(self) -> Iterator[tuple[str, str]]:
+        """Yield who is laxer than what others were approved with, for pairs it was not asked of."""
+        for uid in self._specs:
+            why = next(self._laxer_than_others(uid), None)
+            if why is not None:
+                yield uid, why
+
+    def _laxer_than_others(self, uid: str) -> Iterator[str]:
+        mine, before = self._served.currencies[uid], self._before(uid)
+        if before is None:
+            return
+        joints = self._served.joints(uid, before)
+        for other, known in self._guards.items():
+            first = self._is_of_the_first_day(uid, other)
+            theirs = guarded(known)
+            if other == uid or (first and self._may_come(uid, other)):
                 continue
-            if self._name(first) not in theirs.overrides:
-                if self._evidence.is_changed(newcomer) or newcomer not in approvals:
-                    yield from ((newcomer, why) for why in self._against(other, newcomer, known))
-            elif newcomer == first:
+            if is_new_between(mine, before, theirs) or self._comes_before(uid, other):
+                yield from self._against(other, known, uid)
+            for joint in joints:
+                if not first and joint.other != other and joint.is_between(theirs):
+                    yield from self._against(other, known, uid)
+                    yield from self._against(other, known, joint.other)
+
+    def _comes_before(self, uid: str, other: str) -> bool:
+        """Tell whether a source is asked before another of which it was never asked in an order."""
+        return (
+            (uid, other) in self._order
+            and self._evidence.is_changed(uid)
+            and not self._is_recorded(uid, other)
+            and not self._is_recorded(other, uid)
+        )
+
+    def _is_recorded(self, first: str, second: str) -> bool:
+        return self._name(second) in self._evidence.approvals.get(first, NOTHING).overrides
+
+    def _before(self, uid: str) -> Currencies | None:
+        """Return the currencies that a source was approved for; None if it was before approvals."""
+        known = self._known(uid)
+        if known is not None:
+            base = frozenset() if known.serves else {self._served.bases[uid]}
+            return served(known) | base
+        announced = self._specs[uid].effective_from is not None
+        return frozenset() if self._evidence.is_changed(uid) or announced else None
+
+    def _is_of_the_first_day(self, uid: str, other: str) -> bool:
+        """Tell whether a source came in one go with another, and was not edited since."""
+        new = self._known(uid) is None and self._evidence.rulings[uid].identity.generation == 1
+        return new and self._evidence.is_as_old_as(uid, other)
+
+    def _may_come(self, uid: str, other: str) -> bool:
+        """Tell whether one is asked after another, or is a provider and that a person's."""
+        mine, theirs = self._specs[uid], self._specs.get(other)
+        if theirs is None:
+            return False
+        return (other, uid) in self._order or (mine.http is not None and theirs.http is None)
+
+    def _against(self, other: str, known: ApprovedTerms, laxer: str) -> Iterator[str]:
+        what = "is asked before" if (laxer, other) in self._order else "may stand in for"
+        for why in looser(known, terms_of(self._all[laxer])):
+            yield f"{_KIND}/{self._name(laxer)} {what} {self._name(other)}, against which {why}"
+
+    def _overtaking(self) -> Iterator[tuple[str, str]]:
+        for first, second in self._order:
+            if first in self._suspended or self._is_recorded(first, second):
+                continue
+            if self._is_recorded(second, first):
                 whose = self._evidence.is_changed(second) and not self._evidence.is_changed(first)
                 what = f"{_KIND}/{self._name(first)} is asked before {self._name(second)}"
                 yield second if whose else first, f"{what}, which was asked before it"
-
-    def _against(self, other: str, newcomer: str, known: ApprovedTerms) -> Iterator[str]:
-        what = "stands in for" if other in self._suspended else "is asked before"
-        for laxer in looser(known, self._terms[newcomer]):
-            yield f"it {what} {_KIND}/{self._name(other)}, against which {laxer}"
 
     def _suspended_providers(self) -> Iterator[tuple[str, FXRateSourceSpec]]:
         for uid, ruling in self._evidence.rulings.items():
@@ -97,14 +152,11 @@ class ApprovedRates:
 
         One of them may be suspended: it is as if it were asked.
         """
-        specs = {**self._specs, **self._suspended}
-        claims = {uid: claim_of(spec) for uid, spec in specs.items()}
-        for (first, mine), (second, theirs) in permutations(claims.items(), 2):
-            assert isinstance(mine, RateClaim)
-            assert isinstance(theirs, RateClaim)
-            if mine.priority <= theirs.priority or {first, second} <= self._suspended.keys():
+        priorities = {uid: spec.priority for uid, spec in self._all.items()}
+        for first, second in permutations(priorities, 2):
+            if {first, second} <= self._suspended.keys():
                 continue
-            if shared_pair(mine, theirs):
+            if priorities[first] > priorities[second] and self._served.shares(first, second):
                 yield first, second
         for uid, ruling in self._evidence.rulings.items():
             winner = self._evidence.uids.get(ruling.winner or "")
@@ -115,7 +167,7 @@ class ApprovedRates:
         return self._evidence.approvals.get(uid, NOTHING).terms
 
     def _name(self, uid: str) -> str:
-        return self._evidence.rulings[uid].identity.name
+        return self._evidence.names[uid]
 
     def _approved(self, uid: str, terms: ApprovedTerms) -> Approval:
         before, known = self._evidence.approvals.get(uid, NOTHING), self._known(uid)

@@ -165,14 +165,16 @@ class ApprovedTerms(StatusModel):
     """What held the rates of a source when it was approved.
 
     `dated` rates said when they were true, `checksBase` that answers about another base were
-    refused. `pairs` are the quotes that were listed; `others` tells whether more were served. Ages
-    are seconds; a deviation that is absent was any.
+    refused. `pairs` are the currencies of the source, its base among them; `others` tells whether
+    there were more. Ages are seconds; a deviation that is absent was any. All that counts from the
+    last ticket; `serves` are the currencies when it was last in force, `*` any.
     """
 
     type: SourceType
     max_age: Count
     pairs: Annotated[tuple[ApprovedAge, ...], Field(max_length=MAX_QUOTES)] = ()
     others: bool = False
+    serves: Annotated[tuple[Short, ...], Field(max_length=MAX_QUOTES)] = ()
     max_deviation_bps: Count | None = None
     max_deviation_from_next_bps: Count
     on_stale: OnStale

@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from pydantic_core import PydanticCustomError
+
 from kurs.config.resources.scalars import parse_moment
+from kurs.kernel.clock import MICROS
 from kurs_operator.compile import Compilation
 from kurs_operator.conditions import MAX_TICKETS, Approval
 from kurs_operator.last_good import Content
@@ -17,13 +21,19 @@ Approvals = Mapping[str, Approval]
 Good = Mapping[tuple[str, str, str], tuple[int, Content]]
 """Generation and spec of what stands in the documents, by kind, name and uid."""
 NOTHING = Approval()
+FIRST_DAY = 600 * MICROS
+"""Resources that are created within so many microseconds are one decision of who installs them."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One compilation of `contents`, beside what was approved and what stood before."""
+    """One compilation of `contents`, beside what was approved and what stood before.
+
+    `names` are those of all resources by uid, of what is held back, too.
+    """
 
     contents: tuple[Content, ...]
+    names: Mapping[str, str]
     compilation: Compilation
     approvals: Approvals
     good: Good
@@ -60,6 +70,25 @@ class Evidence:
     def is_coming(self, uid: str) -> bool:
         """Tell whether a resource comes into force later."""
         return self.rulings[uid].reason is Reason.NOT_YET_EFFECTIVE
+
+    def is_unjudged(self, identity: Identity) -> bool:
+        """Tell whether a resource was announced before anybody judged it."""
+        return self.is_coming(identity.uid) or identity.uid not in self.approvals
+
+    def is_as_old_as(self, uid: str, other: str) -> bool:
+        """Tell whether two resources were created within FIRST_DAY, as the files of a folder."""
+        first, second = self._created.get(uid), self._created.get(other)
+        return first is not None and second is not None and abs(first - second) <= FIRST_DAY
+
+    @cached_property
+    def _created(self) -> dict[str, int]:
+        """When the API server made each resource, in microseconds since the epoch."""
+        found: dict[str, int] = {}
+        for content in self.contents:
+            with suppress(KeyError, TypeError, PydanticCustomError):
+                metadata = content["metadata"]
+                found[Identity.of(content).uid] = parse_moment(metadata["creationTimestamp"])
+        return found
 
     def starts(self) -> list[int]:
         """Return when resources come into force, in microseconds, the next first."""

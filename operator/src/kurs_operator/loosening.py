@@ -21,7 +21,7 @@ class Way(StrEnum):
     IN_FORCE = "by what it puts into force, and out of it"
 
 
-_OUT_OF_USE = "what it takes out of use leaves the pair to sources that were approved behind it"
+_OUT_OF_USE = "what it takes out of use leaves the pair to sources that were approved for it"
 _BRAKE = "a brake for an emergency, and a matter of RBAC"
 _PRICE = "a price, which fx holds against the next source's and the last good one"
 _ASKED = "whom or how often is asked; what is said is held to the other fields"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from kurs.config.resources import FXRateSourceSpec
 from kurs_operator.conditions import MAX_QUOTES, ApprovedAge, ApprovedTerms
 from kurs_operator.loosening import is_looser
+from kurs_operator.pairs import ANY, serves
 
 _FIELDS = (
     ("FXRateSourceSpec.type", "type"),
@@ -19,12 +20,14 @@ _FIELDS = (
 
 def terms_of(spec: FXRateSourceSpec) -> ApprovedTerms:
     """Return the terms of a spec."""
-    pairs = tuple(ApprovedAge(quote=p.quote, max_age=spec.max_age_for(p.quote)) for p in spec.pairs)
+    known = serves(spec)
+    listed = known if ANY not in known else (spec.base_currency, *(p.quote for p in spec.pairs))
     return ApprovedTerms(
         type=spec.type,
         max_age=spec.max_age,
-        pairs=pairs,
-        others=spec.default_spread_bps is not None,
+        pairs=tuple(ApprovedAge(quote=one, max_age=spec.max_age_for(one)) for one in listed),
+        others=ANY in known,
+        serves=known,
         max_deviation_bps=spec.max_deviation_bps,
         max_deviation_from_next_bps=spec.deviation_from_next_bps,
         on_stale=spec.on_stale,
@@ -48,7 +51,8 @@ def looser(was: ApprovedTerms, now: ApprovedTerms) -> Iterator[str]:
 def merged(was: ApprovedTerms, now: ApprovedTerms) -> ApprovedTerms:
     """Return what is approved when `now` comes into force without a ticket, being no looser.
 
-    To be stricter does not take an approval back; what was not bounded or not served is new.
+    To be stricter does not take an approval back; what was not bounded or not served is new. What
+    is served is what it is: a pair that was left, and comes again, is new.
     """
     known = {age.quote for age in was.pairs}
     added = tuple(age for age in now.pairs if age.quote not in known)
@@ -57,6 +61,7 @@ def merged(was: ApprovedTerms, now: ApprovedTerms) -> ApprovedTerms:
         update={
             "pairs": (*was.pairs, *added)[:MAX_QUOTES],
             "others": was.others or now.others,
+            "serves": now.serves,
             "max_deviation_bps": bound,
             "allow_insecure": was.allow_insecure and now.allow_insecure,
             "dated": was.dated or now.dated,

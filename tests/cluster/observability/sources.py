@@ -16,6 +16,7 @@ spec:
   refreshInterval: 1h
   maxAge: 24h
   maxDeviationBps: 100
+  changeTicket: CHG-1
   pairs: [{{quote: {quote}, spreadBps: 10}}]
   static:
     asOf: "{as_of}"

@@ -17,13 +17,17 @@ DESK = ("FXRateSource", "desk")
 
 
 def source(name: str, **spec: Any) -> dict[str, Any]:
-    """Return a Static source of USD/IDR at priority 500, above every sample and near them."""
+    """Return a Static source of USD/IDR at priority 500, above every sample and near them.
+
+    It is laxer than the samples, which have that pair through their base: so it has a ticket.
+    """
     content = {
         "type": "Static",
         "baseCurrency": "USD",
         "priority": 500,
         "static": {"rates": {"IDR": "18000"}},
         "pairs": [{"quote": "IDR", "spreadBps": 25}],
+        "changeTicket": "CHG-0",
     }
     return resource("FXRateSource", name, {**content, **spec})
 

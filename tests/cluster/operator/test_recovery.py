@@ -209,7 +209,7 @@ def test_the_loser_of_a_conflict_is_told_who_won(resources: Resources) -> None:
     [ready] = [c for c in conditions if c["type"] == "Ready"]
     assert "FXRateSource/desk wins because it is older" in ready["message"]
     # The two were approved in one order, and are asked in the other by a ticket alone.
-    resources.apply(source("rival", priority=501))
+    resources.apply(source("rival", priority=501, changeTicket=None))
     resources.wait_for("FXRateSource", "rival", "Accepted", "False", "TicketRequired")
     resources.apply(source("rival", priority=501, changeTicket="CHG-1"))
     resources.wait_ready("FXRateSource", "rival")
