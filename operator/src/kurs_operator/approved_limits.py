@@ -1,14 +1,15 @@
 """Which thresholds take out of force what was approved: limits, reviews, scores, blocklists. Pure.
 
 Judged is what is in force, whoever wrote which resource: all that a threshold was approved with
-must still be stated by something, for its scope and as long as it was to last.
+must still be stated by something, for its scope and as long as it was to last. What another states
+now is approved there (kurs_operator.moving). While a threshold is suspended or in Shadow, none that
+is laxer takes its place: it would be in force, or in the way when that one comes back.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from itertools import product
 from typing import TypeVar
 
-from kurs.config.resources import RiskThresholdSpec
 from kurs_operator.conditions import (
     MAX_APPROVED,
     Approval,
@@ -17,39 +18,22 @@ from kurs_operator.conditions import (
     ApprovedScore,
 )
 from kurs_operator.judging import NOTHING, Approvals, Evidence
-from kurs_operator.limits import described, is_known, is_over, is_stated, limits_of
+from kurs_operator.limits import described, is_known, is_over, is_stated, takes_place
+from kurs_operator.moving import STATES_NOTHING, Stated, with_moved
 from kurs_operator.ruling import Reason
 from kurs_operator.screening import (
-    blocklist_of,
     described_score,
     is_known_score,
     is_scored,
     let_through,
-    scores_of,
+    takes_place_of_score,
 )
 
-Stated = TypeVar("Stated", ApprovedLimit, ApprovedScore)
+Item = TypeVar("Item", ApprovedLimit, ApprovedScore)
 _KIND = "RiskThreshold"
 _ITS_OWN = frozenset({Reason.ACCEPTED, Reason.NOT_YET_EFFECTIVE, Reason.EXPIRED})
 _SHOWN = 3
 """How many blocked accounts a message names."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stated:
-    """What a threshold in force states; a limit that declines reviews as well."""
-
-    limits: tuple[ApprovedLimit, ...]
-    reviews: tuple[ApprovedLimit, ...]
-    scores: tuple[ApprovedScore, ...]
-    blocklist: ApprovedBlocklist | None
-
-    @classmethod
-    def by(cls, spec: RiskThresholdSpec) -> "_Stated":
-        return cls(limits_of(spec), limits_of(spec, "Review"), scores_of(spec), blocklist_of(spec))
-
-
-_NOTHING = _Stated((), (), (), None)
 
 
 class ApprovedLimits:
@@ -58,9 +42,9 @@ class ApprovedLimits:
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
         parts = evidence.in_force(_KIND, evidence.compilation.risk.payload.thresholds)
-        self._stated = {uid: _Stated.by(spec) for uid, spec in parts.items()}
+        self._stated = {uid: Stated.by(spec) for uid, spec in parts.items()}
         self._limits = [x for stated in self._stated.values() for x in stated.limits]
-        self._reviews = [x for s in self._stated.values() for x in (*s.reviews, *s.limits)]
+        self._reviews = [x for stated in self._stated.values() for x in stated.reviews]
         self._scores = [x for stated in self._stated.values() for x in stated.scores]
         self._lists = [s.blocklist for s in self._stated.values() if s.blocklist]
         self._newcomer = next(
@@ -78,6 +62,10 @@ class ApprovedLimits:
             if not self._excused(who, owner):
                 said = f"as last approved, {self._evidence.rulings[owner].identity} {what}"
                 yield who, f"{said}; to more than double that, to end it or to override it"
+        for owner, who, what in self._standing_in():
+            if not self._excused(who, owner):
+                name = self._evidence.rulings[owner].identity
+                yield who, f"{name} {what}, and is held only for now; to state that more laxly"
 
     def approvals(self) -> Approvals:
         """Return the approvals of the thresholds in force, as they are from now on."""
@@ -85,11 +73,17 @@ class ApprovedLimits:
         for owner, who, _ in self._missing():
             if who != owner:
                 displaced.setdefault(who, set()).add(self._evidence.rulings[owner].identity.name)
-        return {
+        found = {
             uid: self._approved(uid, stated, displaced.get(uid, set()))
             for uid, stated in self._stated.items()
             if stated.scores or uid in self._evidence.approvals
         }
+        there = {
+            uid: approval
+            for uid, approval in self._evidence.approvals.items()
+            if self._is_threshold(uid) and not self._is_braked(uid)
+        }
+        return with_moved(there, found, self._stated, self._evidence.now)
 
     def _missing(self) -> Iterator[tuple[str, str, str]]:
         """Yield what was approved and is stated by nothing: whose it is, whose doing, and what."""
@@ -98,8 +92,25 @@ class ApprovedLimits:
             if who is not None:
                 yield from ((owner, who, what) for what in self._unstated(owner, approval))
 
+    def _standing_in(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what is approved of a braked threshold, who newly says it more laxly, and what."""
+        braked = [uid for uid in self._evidence.approvals if self._is_braked(uid)]
+        changed = [uid for uid in self._stated if braked and self._evidence.is_changed(uid)]
+        for owner, who in product(braked, changed):
+            known = self._evidence.approvals.get(who, NOTHING)
+            approval, stated = self._evidence.approvals[owner], self._stated[who]
+            for limit in approval.limits:
+                if takes_place(limit, stated.limits, known.limits):
+                    yield owner, who, described(limit)
+            for limit in approval.reviews:
+                if takes_place(limit, stated.reviews, known.reviews):
+                    yield owner, who, described(limit, "Review")
+            for score in approval.scores:
+                if takes_place_of_score(score, stated.scores, known.scores):
+                    yield owner, who, described_score(score)
+
     def _unstated(self, owner: str, approval: Approval) -> Iterator[str]:
-        own = self._stated.get(owner, _NOTHING)
+        own = self._stated.get(owner, STATES_NOTHING)
         for limit in approval.limits:
             if self._is_gone(limit, is_stated, own.limits, self._limits):
                 yield described(limit)
@@ -114,10 +125,10 @@ class ApprovedLimits:
 
     def _is_gone(
         self,
-        approved: Stated,
-        is_there: Callable[[Stated, Iterable[Stated]], bool],
-        own: Iterable[Stated],
-        every: Iterable[Stated],
+        approved: Item,
+        is_there: Callable[[Item, Iterable[Item]], bool],
+        own: Iterable[Item],
+        every: Iterable[Item],
     ) -> bool:
         # What the owner states itself, as most do, need not be looked for among all.
         return not (
@@ -137,15 +148,35 @@ class ApprovedLimits:
             yield f"blocks {', '.join(gone[:_SHOWN])}{more}"
 
     def _responsible(self, owner: str) -> str | None:
-        ruling = self._evidence.rulings.get(owner)
-        if ruling is None or ruling.identity.kind != _KIND:
+        if not self._is_threshold(owner):
             return None
+        ruling = self._evidence.rulings[owner]
         if ruling.reason is Reason.CONFLICTED:
-            return self._evidence.uids.get(ruling.winner or "")
+            return self._who_made_it_lose(owner, self._evidence.uids.get(ruling.winner or ""))
         if ruling.reason is Reason.TOO_LARGE:
             return self._newcomer
-        brake = self._evidence.specs.get(owner, {}).get("mode") == "Shadow"
-        return owner if ruling.reason in _ITS_OWN and not brake else None
+        return owner if ruling.reason in _ITS_OWN and not self._is_braked(owner) else None
+
+    def _who_made_it_lose(self, owner: str, winner: str | None) -> str | None:
+        """Return whose edit it was that one of two lost to the other, or None if it was nobody's.
+
+        One that was not in force before, and comes back as the loser, loosens nothing.
+        """
+        if winner is None or self._evidence.is_changed(winner):
+            return winner
+        if not self._evidence.is_changed(owner):
+            return winner
+        return owner if self._evidence.has_stood(owner) else None
+
+    def _is_threshold(self, uid: str) -> bool:
+        ruling = self._evidence.rulings.get(uid)
+        return ruling is not None and ruling.identity.kind == _KIND
+
+    def _is_braked(self, uid: str) -> bool:
+        if not self._is_threshold(uid):
+            return False
+        shadow = self._evidence.specs.get(uid, {}).get("mode") == "Shadow"
+        return shadow or self._evidence.rulings[uid].reason is Reason.SUSPENDED
 
     def _excused(self, who: str, owner: str) -> bool:
         approvals = self._evidence.approvals
@@ -154,7 +185,7 @@ class ApprovedLimits:
             return True
         return self._evidence.new_ticket(who, approvals[owner].tickets) is not None
 
-    def _approved(self, uid: str, stated: _Stated, displaced: set[str]) -> Approval:
+    def _approved(self, uid: str, stated: Stated, displaced: set[str]) -> Approval:
         before, ticket = self._evidence.approvals.get(uid), self._evidence.new_ticket(uid)
         if before is None or ticket is not None:
             overrides = {*(before.overrides if before else ()), *displaced} if ticket else set()
@@ -162,7 +193,7 @@ class ApprovedLimits:
                 tickets=self._evidence.tickets(uid),
                 overrides=tuple(sorted(overrides))[:MAX_APPROVED],
                 limits=stated.limits[:MAX_APPROVED],
-                reviews=stated.reviews[:MAX_APPROVED],
+                reviews=stated.only_reviews[:MAX_APPROVED],
                 scores=stated.scores,
                 blocklist=stated.blocklist,
             )
@@ -172,7 +203,7 @@ class ApprovedLimits:
         return before.model_copy(
             update={
                 "limits": _added(before.limits, stated.limits),
-                "reviews": _added(before.reviews, stated.reviews),
+                "reviews": _added(before.reviews, stated.only_reviews),
                 "scores": (*before.scores, *scores)[:MAX_APPROVED],
                 "blocklist": blocklist,
             }

@@ -67,6 +67,11 @@ class Evidence:
         generation, _ = self.good.get((identity.kind, identity.name, uid), (-1, {}))
         return generation != identity.generation
 
+    def has_stood(self, uid: str) -> bool:
+        """Tell whether a document held a resource before, so that it can be what it was."""
+        identity = self.rulings[uid].identity
+        return (identity.kind, identity.name, uid) in self.good
+
     def is_coming(self, uid: str) -> bool:
         """Tell whether a resource comes into force later."""
         return self.rulings[uid].reason is Reason.NOT_YET_EFFECTIVE

@@ -59,6 +59,19 @@ def is_stated(approved: ApprovedLimit, stated: Iterable[ApprovedLimit]) -> bool:
     return is_covered(approved.scope, near)
 
 
+def takes_place(
+    approved: ApprovedLimit, stated: Iterable[ApprovedLimit], known: Iterable[ApprovedLimit]
+) -> bool:
+    """Tell whether limits of the same kind and scope that are not `known` are laxer."""
+    alike = [limit for limit in stated if _kind(limit) == _kind(approved)]
+    new = not any(_kind(limit) == _kind(approved) for limit in known)
+    return bool(alike) and new and not is_stated(approved, alike)
+
+
+def _kind(limit: ApprovedLimit) -> tuple[object, ...]:
+    return limit.scope, limit.exposure, limit.window is None
+
+
 def is_known(limit: ApprovedLimit, approved: Iterable[ApprovedLimit]) -> bool:
     """Tell whether there is an approval, of whatever bound, for all that a limit is about."""
     alike = [known.scope for known in approved if _subject(known) == _subject(limit)]

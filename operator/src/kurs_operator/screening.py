@@ -48,6 +48,19 @@ def is_known_score(score: ApprovedScore, approved: Iterable[ApprovedScore]) -> b
     return is_covered(score.scope, alike)
 
 
+def takes_place_of_score(
+    approved: ApprovedScore, stated: Iterable[ApprovedScore], known: Iterable[ApprovedScore]
+) -> bool:
+    """Tell whether a score of the same scope, with points for the young, is laxer and not known."""
+    alike = [score for score in stated if _is_alike(score, approved)]
+    new = not any(_is_alike(score, approved) for score in known)
+    return bool(alike) and new and not is_scored(approved, alike)
+
+
+def _is_alike(score: ApprovedScore, approved: ApprovedScore) -> bool:
+    return score.scope == approved.scope and None not in (score.younger_than, approved.younger_than)
+
+
 def let_through(approved: ApprovedBlocklist, stated: Iterable[ApprovedBlocklist]) -> list[str]:
     """Return the accounts of an approved list that are on none any more, somewhere in its scope."""
     lists = [known for known in stated if lasts(known.until, approved.until)]
