@@ -125,7 +125,8 @@ class ApprovedRates:
         mine, theirs = self._specs[uid], self._specs.get(other)
         if theirs is None:
             return False
-        return (other, uid) in self._order or (mine.http is not None and theirs.http is None)
+        provider = mine.of_type.publishes and not theirs.of_type.publishes
+        return (other, uid) in self._order or provider
 
     def _against(self, other: str, known: ApprovedTerms, laxer: str) -> Iterator[str]:
         what = "is asked before" if (laxer, other) in self._order else "may stand in for"

@@ -71,8 +71,8 @@ class FXRateSourceSpec(OfOneType):
     change_ticket: ChangeTicket | None = None
     """Names the approval of the last loosening: of maxAge, maxDeviationBps,
     maxDeviationFromNextBps, onStale, allowInsecure, of how rates are dated or their base is
-    checked; or to be asked before a source that is held to more, or that was asked before this
-    one. A new one is needed each time."""
+    checked; or to have a pair of a source that is held to more, or to be asked before one that was
+    asked before this one. A new one is needed each time."""
     on_stale: OnStale = "NextSource"
     """What happens without a fresh rate: ask the next source, refuse the payment, or use the
     last known rate."""
