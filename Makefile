@@ -122,7 +122,8 @@ deploy: documents ## install or upgrade an environment: make deploy ENV=dev TAG=
 	@$(HELM) upgrade --install kurs charts/kurs -n kurs-$(ENV) --create-namespace \
 	  -f k8s/environments/$(ENV).yaml --wait --timeout 10m \
 	  --set-file config.documents.fx=var/config/fx/config.json \
-	  --set-file config.documents.risk=var/config/risk/config.json $(CHOSEN_TAG) $(HELM_ARGS)
+	  --set-file config.documents.risk=var/config/risk/config.json \
+	  --set-file config.documents.webhooks=var/config/webhooks/config.json $(CHOSEN_TAG) $(HELM_ARGS)
 
 .PHONY: undeploy
 undeploy: ## uninstall it; docs/operations.md says what stays

@@ -55,7 +55,10 @@ def test_a_ticket_and_the_brakes_ask_for_a_verb_of_their_own(render: Render) -> 
 def test_nobody_who_edits_may_override(render: Render) -> None:
     read, edit = {"get", "list", "watch"}, {"create", "update", "patch", "delete"}
 
-    assert rules(render, "kurs-viewer") == {"fxratesources": read, "riskthresholds": read}
+    every = ("fxratesources", "riskthresholds", "eventdestinations")
+    assert rules(render, "kurs-viewer") == dict.fromkeys(every, read)
+    # Who says where a merchant's events go says nothing about money, and the other way round.
+    assert rules(render, "kurs-destinations-editor") == {"eventdestinations": read | edit}
     assert rules(render, "kurs-rates-editor") == {
         "fxratesources": read | edit,
         "riskthresholds": read,

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from devstack.webhook_listener import Check, destination, make_secret
-from kurs.config.resources import parse_destination
+from kurs.config.resources import parse_resource
 from kurs.kernel.clock import SystemClock
 from webhooks.domain.signing import read_secrets, signed_headers
 
@@ -36,4 +36,4 @@ def test_its_destination_and_secret_are_such_as_webhooks_takes(tmp_path: Path) -
     secret = make_secret(tmp_path)
     assert make_secret(tmp_path) == secret
     assert read_secrets(secret) == [secret]
-    assert parse_destination(destination(8099, "demo")).spec.wants("demo", "payment.captured")
+    assert parse_resource(destination(8099, "demo")).spec.wants("demo", "payment.captured")

@@ -107,7 +107,6 @@ STORIES = {
     "KursWebhookDestinationFailing": level(
         f'kurs_webhooks_destinations{{{N},state="failing"}}', 0, 2
     ),
-    "KursWebhookDestinationUnread": level(f"kurs_webhooks_unread_files{{{N}}}", 0, 1),
     "KursWebhooksLate": level(f"kurs_webhooks_oldest_waiting_seconds{{{N}}}", 5, 400),
     "KursWebhooksEventsUnread": level(f"kurs_webhooks_unread_events{{{N}}}", 0, 1),
     "KursWebhooksFeedUnread": rate(f"kurs_webhooks_feed_failures_total{{{N}}}", 0, 30),

@@ -43,6 +43,16 @@ def threshold(name: str = "limits", *, metadata: Any = None, **spec: Any) -> dic
     return resource("RiskThreshold", name, {"perPayment": bounds, **spec}, metadata)
 
 
+def destination(name: str = "orders", *, metadata: Any = None, **spec: Any) -> dict[str, Any]:
+    """Return a destination of the merchant shop."""
+    content = {
+        "merchant": "shop",
+        "url": "https://shop.example.org/hooks",
+        "secretRef": {"name": "shop-hooks", "key": "secret"},
+    }
+    return resource("EventDestination", name, {**content, **spec}, metadata)
+
+
 def resource(kind: str, name: str, spec: Any, metadata: Any = None) -> dict[str, Any]:
     """Return a resource of any kind."""
     return {

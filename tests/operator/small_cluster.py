@@ -8,7 +8,7 @@ from typing import Any
 
 from structlog.testing import CapturingLogger
 
-from kurs.config.resources import digest_of
+from kurs.config.resources import KINDS, digest_of
 from kurs_operator.asking import Acknowledgements, NoAnswer
 from kurs_operator.cache import Change
 from kurs_operator.cluster import ClusterFault, Gone
@@ -186,7 +186,7 @@ class Operator:
 
     async def step(self, *kinds: str) -> float | None:
         """Look at these kinds anew (all by default) and do one step."""
-        every = kinds or ("FXRateSource", "RiskThreshold", "Pod", "ConfigMap")
+        every = kinds or (*KINDS, "Pod", "ConfigMap")
         return await self.reconciler.step(frozenset(Change(kind, "") for kind in every))
 
     async def asked(self) -> None:

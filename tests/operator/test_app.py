@@ -80,7 +80,7 @@ def test_no_handler_is_of_a_kind_that_leaves_a_finalizer():
     )}  # fmt: skip
 
     assert kinds == {
-        "_watching": 4, "_changing": 0, "_spawning": 0, "_webhooks": 0, "_indexing": 0,
+        "_watching": 5, "_changing": 0, "_spawning": 0, "_webhooks": 0, "_indexing": 0,
     }  # fmt: skip
 
 

@@ -101,14 +101,16 @@ async def test_a_poke_changes_one_annotation():
     assert server.body == {"metadata": {"annotations": {"kurs.dev/config-digest": "d1"}}}
 
 
-async def test_pods_are_those_of_fx_and_risk():
+async def test_pods_are_those_of_the_services_that_have_a_document():
     server = Server({"metadata": {}, "items": [{"metadata": {"name": "fx-1", "uid": "u"}}]})
 
     [pod] = await cluster_of(server).pods()
 
     assert pod["metadata"]["name"] == "fx-1"
     selector = server.last.url.params["labelSelector"]
-    assert selector == "app.kubernetes.io/part-of=kurs,app.kubernetes.io/component in (fx,risk)"
+    assert selector == (
+        "app.kubernetes.io/part-of=kurs,app.kubernetes.io/component in (fx,risk,webhooks)"
+    )
 
 
 async def test_listed_resources_say_of_what_kind_they_are():
@@ -208,8 +210,9 @@ async def test_definitions_are_applied_to_the_whole_cluster():
     assert [request.url.path for request in server.requests] == [
         f"{base}/fxratesources.kurs.dev",
         f"{base}/riskthresholds.kurs.dev",
+        f"{base}/eventdestinations.kurs.dev",
     ]
-    assert server.body == definition(KINDS_DEFINED[1])
+    assert server.body == definition(KINDS_DEFINED[-1])
 
 
 async def test_of_many_calls_what_is_gone_is_no_failure():

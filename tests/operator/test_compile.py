@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.operator.builders import NOW, rate_source, threshold
+from tests.operator.builders import NOW, destination, rate_source, threshold
 
 from kurs.config.resources import FxDocument, RiskDocument
 from kurs_operator.compile import Compilation, compile_resources
@@ -158,12 +158,45 @@ def test_an_edit_of_a_spread_changes_only_the_revision_of_fx():
     assert before.risk == after.risk
 
 
-def test_nothing_gives_two_empty_documents():
+def test_nothing_gives_empty_documents():
     compilation = compile_resources([], now=NOW)
 
-    assert set(compilation.documents) == {"fx", "risk"}
+    assert set(compilation.documents) == {"fx", "risk", "webhooks"}
     assert compilation.rulings == ()
     assert compilation.next_change is None
+
+
+def test_destinations_are_in_their_document_the_suspended_ones_too():
+    # Their events wait in webhooks, which has to know of them.
+    resources = [destination("orders"), destination("books", suspend=True), rate_source("desk")]
+    compilation = compile_resources(resources, now=NOW)
+
+    sent = [(p.name, p.spec.suspend) for p in compilation.webhooks.payload.destinations]
+    assert sent == [("books", True), ("orders", False)]
+    assert {source.kind for source in compilation.webhooks.sources} == {"EventDestination"}
+    assert names_in(compilation.fx) == ["desk"]
+    assert not compilation.refused
+
+
+def test_of_destinations_a_bad_one_is_refused_alone_and_a_name_is_taken_once():
+    twice = [destination("orders", timeout="9s"), destination("orders")]
+    compilation = compile_resources([*twice, destination("bad", url="http://x")], now=NOW)
+
+    reasons = {(r.identity.name, r.reason) for r in compilation.refused}
+    assert reasons == {("bad", Reason.INVALID), ("orders", Reason.CONFLICTED)}
+    assert [part.name for part in compilation.webhooks.payload.destinations] == ["orders"]
+
+
+def test_of_destinations_those_that_do_not_fit_are_left_out():
+    long = "https://shop.example.org/" + "a" * 2000
+    compilation = compile_resources(
+        [destination(f"d-{n:04}", url=long) for n in range(500)], now=NOW
+    )
+
+    assert len(compilation.webhooks.to_json()) <= MAX_DOCUMENT_BYTES
+    left_out = {r.identity.name for r in compilation.refused if r.reason is Reason.TOO_LARGE}
+    assert "d-0499" in left_out
+    assert "d-0000" not in left_out
 
 
 def test_an_invalid_resource_is_told_its_fields_and_leaves_the_others_alone():

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.operator.builders import NOW, rate_source, threshold
+from tests.operator.builders import NOW, destination, rate_source, threshold
 
 from kurs.config.resources import FxDocument, RiskDocument
 from kurs_operator.local import LocalOperator
@@ -23,6 +23,8 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.samples = folder / "samples"
         self.samples.mkdir()
+        self.destinations = folder / "destinations"
+        self.destinations.mkdir()
         self.out = folder / "config"
         self.clock = ManualClock(NOW)
         self.said: list[str] = []
@@ -30,7 +32,7 @@ class Desk:
 
     def restart(self) -> LocalOperator:
         self.operator = LocalOperator(
-            self.samples, self.out, say=self.said.append, clock=self.clock
+            [self.samples, self.destinations], self.out, say=self.said.append, clock=self.clock
         )
         return self.operator
 
@@ -208,6 +210,23 @@ def test_an_unreadable_file_at_the_start_holds_both_documents(desk: Desk):
 
     (desk.samples / "what.yaml").unlink()
     assert step_until(desk, lambda: (desk.out / "fx" / "config.json").exists())
+
+
+def test_destinations_come_from_a_folder_of_their_own_and_a_bad_one_is_told_alone(desk: Desk):
+    desk.write("fx.yaml", spread(25))
+    for name, content in (("good", destination("good")), ("bad", destination("bad", timeout="1h"))):
+        (desk.destinations / f"{name}.yaml").write_text(yaml.safe_dump(content))
+
+    assert desk.step() is False
+    assert desk.heard("bad.yaml", "spec.timeout", "it is not in force")
+    assert desk.heard("webhooks: no document is written until the EventDestination files are right")
+    assert desk.spread() == 25
+
+    (desk.destinations / "bad.yaml").write_text(yaml.safe_dump(destination("bad")))
+    assert desk.step() is True
+    document = json.loads((desk.out / "webhooks" / "config.json").read_text())
+    names = {source["name"]: source["generation"] for source in document["sources"]}
+    assert names == {"good": 1, "bad": 1}
 
 
 def test_a_deleted_file_takes_its_resources_along(desk: Desk):

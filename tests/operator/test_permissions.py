@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from aiohttp import web
-from tests.operator.builders import kubeconfig, rate_source, threshold
+from tests.operator.builders import destination, kubeconfig, rate_source, threshold
 from tests.operator.small_api_server import NAMESPACE, Asked, SmallApiServer, objects
 
 from kurs.kernel.clock import SystemClock, to_rfc3339
@@ -57,6 +57,7 @@ async def test_the_role_allows_just_what_the_operator_asks_for(
         # Of two that claim the same, one is told by an Event that it lost.
         "fxratesources": [_stored(rate_source(name)) for name in ("desk", "rival")],
         "riskthresholds": [_stored(threshold())],
+        "eventdestinations": [_stored(destination())],
     }
     async with SmallApiServer(there).serving() as server, wallet_serving() as wallet:
         file = tmp_path / "config"

@@ -45,7 +45,8 @@ async def test_definitions_come_with_the_release_that_turns_the_operator_on(
 ):
     await prepare(definitions=True, samples=None)
 
-    assert set(definitions(server)) == {DEFINITION, "riskthresholds.kurs.dev"}
+    others = {"riskthresholds.kurs.dev", "eventdestinations.kurs.dev"}
+    assert set(definitions(server)) == {DEFINITION, *others}
 
 
 @pytest.mark.parametrize("older", ["", "0.0.9"])

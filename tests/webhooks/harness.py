@@ -17,9 +17,12 @@ from starlette.routing import Route
 from tests.webhooks.receiver import SECRET
 
 from kurs.calls import Request, Response
+from kurs.config.resources import FILE_NAME
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
 from kurs.kernel.clock import Clock, SystemClock
+from kurs.kernel.files import replace_file
+from kurs_operator.local import main as compile_resources
 from kurs_testing.asgi import AsgiTransport
 from kurs_testing.edges import EdgeSigning, write_keys
 from kurs_testing.parts import part
@@ -116,7 +119,9 @@ class Webhooks:
     def __post_init__(self) -> None:
         self.destinations = self.folder / "destinations"
         self.secrets = self.folder / "secrets"
+        self.config = self.folder / "config" / "webhooks"
         self.destinations.mkdir(parents=True)
+        self.compile()
         self.replicas: list[AsgiTransport] = []
         self.apps: list[FastAPI] = []
         write_keys(self.folder / "edge-keys")
@@ -138,6 +143,16 @@ class Webhooks:
             },
         }
         (self.destinations / f"{name}.yaml").write_text(yaml.safe_dump(content))
+        self.compile()
+
+    def compile(self) -> None:
+        """Let the document be what the files say."""
+        samples, out = str(self.destinations), str(self.config.parent)
+        compile_resources(["--samples", samples, "--out", out, "--once"])
+
+    def break_document(self, text: str = "{") -> None:
+        """Let the document be one that cannot be read."""
+        replace_file(self.config / FILE_NAME, text)
 
     def secret(self, name: str, value: str) -> None:
         """Write a secret."""
@@ -154,7 +169,7 @@ class Webhooks:
             **{
                 "database_url": self.database_url,
                 "payments_url": PAYMENTS,
-                "destinations_dir": self.destinations,
+                "config_dir": self.config,
                 "secrets_dir": self.secrets,
                 "edge_keys_dir": self.folder / "edge-keys",
                 "private_destination_hosts": "127.0.0.1",

@@ -235,28 +235,6 @@ async def test_a_suspended_destination_waits(webhooks: Webhooks, receiver: Recei
     await receiver.until(1)
 
 
-BROKEN = {
-    "no YAML": "kind: [",
-    "no number": 'kind: !!int ""',
-    "a name twice": "kind: EventDestination\nkind: EventDestination\n",
-    "an alias": "kind: &a EventDestination\nmetadata: {name: *a}\n",
-    "too long": "# " + "x" * 70_000,
-    "two of them": "kind: EventDestination\n---\nkind: EventDestination\n",
-}
-
-
-@pytest.mark.parametrize("edit", BROKEN)
-async def test_a_broken_edit_leaves_the_last_good_version_in_force(
-    webhooks: Webhooks, receiver: Receiver, edit: str
-) -> None:
-    webhooks.destination("orders", receiver.url)
-    await begun(webhooks)
-    (webhooks.destinations / "orders.yaml").write_text(BROKEN[edit])
-    await asyncio.sleep(1.5)
-    webhooks.fed.happen("p1")
-    await receiver.until(1)
-
-
 async def test_a_secret_that_is_none_sends_nothing(webhooks: Webhooks, receiver: Receiver) -> None:
     webhooks.destination("orders", receiver.url, secret="whsec_short")
     await begun(webhooks)

@@ -50,7 +50,7 @@ async def replica(made: Webhooks, payments: str) -> asyncio.subprocess.Process:
         "KURS_OPERATIONS_PORT": "0",
         "KURS_DATABASE_URL": made.database_url,
         "KURS_PAYMENTS_URL": payments,
-        "KURS_DESTINATIONS_DIR": str(made.destinations),
+        "KURS_CONFIG_DIR": str(made.config),
         "KURS_SECRETS_DIR": str(made.secrets),
         "KURS_EDGE_KEYS_DIR": str(made.folder / "edge-keys"),
         "KURS_PRIVATE_DESTINATION_HOSTS": "127.0.0.1",

@@ -19,14 +19,14 @@ async def names(webhooks: Webhooks) -> list[str]:
     return [item["name"] for item in items if item["reason"] != "Unknown"]
 
 
-async def test_a_replica_that_does_not_see_a_file_yet_forgets_nothing(
+async def test_a_replica_that_does_not_see_an_edit_yet_forgets_nothing(
     webhooks: Webhooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     webhooks.destination("old", receiver.url)
     await begun(webhooks, replicas=2)
     late = webhooks.apps[1]
     await eventually(lambda: part(late, Destinations).in_force)
-    monkeypatch.setattr(part(late, Destinations)._files, "look", lambda: False)
+    monkeypatch.setattr(part(late, Destinations), "apply", lambda _: None)
     async with Receiver() as second:
         webhooks.destination("fresh", second.url)
 
@@ -50,7 +50,7 @@ async def test_a_wrong_edit_and_then_another_replica_pass_no_event_by(
     webhooks.fed.happen("p1")
     await receiver.until(1)
     await webhooks.stop(webhooks.replicas[0])
-    (webhooks.destinations / "orders.yaml").write_text("kind: [")
+    webhooks.break_document()
     webhooks.fed.happen("p2")
     await webhooks.start()
 

@@ -14,6 +14,7 @@
   {"from": "webhooks", "to": "payments"},
   {"from": "operator", "to": "fx"},
   {"from": "operator", "to": "risk"},
+  {"from": "operator", "to": "webhooks"},
   {"from": "operator", "to": "wallet"}
 ]
 {{- end }}

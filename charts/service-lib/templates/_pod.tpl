@@ -136,8 +136,7 @@ securityContext:
 - name: KURS_SOURCE_SECRET_HOSTS
   value: {{ include "service-lib.secretHosts" . | quote }}
 {{- end }}
-{{- if hasKey .Values "destinations" }}
-- {name: KURS_DESTINATIONS_DIR, value: /etc/kurs/destinations}
+{{- if hasKey .Values "destinationSecrets" }}
 - {name: KURS_SECRETS_DIR, value: /etc/kurs/secrets}
 {{- end }}
 {{- include "service-lib.faultEnv" . }}
@@ -214,9 +213,6 @@ checks quotes never has a key that signs them, and the gateway has no use for an
 {{- range $secret, $_ := .Values.sourceSecrets }}
 - {name: source-{{ $secret }}, mountPath: /etc/kurs/secrets/{{ $secret }}, readOnly: true}
 {{- end }}
-{{- if hasKey .Values "destinations" }}
-- {name: destinations, mountPath: /etc/kurs/destinations, readOnly: true}
-{{- end }}
 {{- range .Values.destinationSecrets }}
 - {name: destination-{{ . }}, mountPath: /etc/kurs/secrets/{{ . }}, readOnly: true}
 {{- end }}
@@ -241,9 +237,6 @@ checks quotes never has a key that signs them, and the gateway has no use for an
 {{- end }}
 {{- range $secret, $_ := .Values.sourceSecrets }}
 - {name: source-{{ $secret }}, secret: {secretName: {{ $secret }}}}
-{{- end }}
-{{- if hasKey .Values "destinations" }}
-- {name: destinations, configMap: {name: {{ .Chart.Name }}-destinations, optional: true}}
 {{- end }}
 {{- range .Values.destinationSecrets }}
 - {name: destination-{{ . }}, secret: {secretName: {{ . }}, optional: true}}

@@ -51,7 +51,7 @@ _JOINING = frozenset(
         *("DATABASE_URL", "DATABASE_SERVICE_ROLE", "LEDGER_SIGNING_KEY_FILE"),
         *("QUOTE_SIGNING_KEYS_FILE", "QUOTE_VERIFY_KEYS_FILE", "EDGE_KEYS_DIR", "API_KEYS_FILE"),
         *("PAYMENTS_URL", "FX_URL", "WALLET_URL", "RISK_URL", "WEBHOOKS_URL"),
-        *("DESTINATIONS_DIR", "PRIVATE_DESTINATION_HOSTS"),
+        "PRIVATE_DESTINATION_HOSTS",
     )
 )
 
@@ -90,7 +90,7 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        """The folder of the documents that the operator writes for fx and risk."""
+        """The folder of the documents that the operator writes."""
         return self.path / "config"
 
     @property
@@ -182,7 +182,6 @@ def service_environment(
         "KURS_LEDGER_SIGNING_KEY_FILE": str(folder.ledger_key),
     }
     if service.name == WEBHOOKS:
-        variables["KURS_DESTINATIONS_DIR"] = str(folder.destinations)
         variables["KURS_SECRETS_DIR"] = str(folder.path / "secrets")
         # A receiver on a laptop: make webhook-listen.
         variables["KURS_PRIVATE_DESTINATION_HOSTS"] = LOOPBACK

@@ -312,7 +312,11 @@ CONFIGURATION = (
     alert(
         "ResourceNotReady",
         "warning",
-        'max by (namespace, kind, name) (kurs_resource_condition{type="Ready"}) == 0',
+        # What a receiver does not take is WebhookDestinationFailing.
+        "max by (namespace, kind, name)"
+        ' (kurs_resource_condition{type="Ready",kind!="EventDestination"}) == 0'
+        " or min by (namespace, kind, name)"
+        ' (kurs_resource_condition{type=~"Accepted|Propagated",kind="EventDestination"}) == 0',
         "5m",
         _OPERATOR,
         (

@@ -17,17 +17,6 @@ WEBHOOKS = (
         ),
     ),
     alert(
-        "WebhookDestinationUnread",
-        "warning",
-        "max by (namespace) (kurs_webhooks_unread_files) > 0",
-        "5m",
-        _PAYMENTS,
-        (
-            "An edit of a destination of {{ $labels.namespace }} is not in force",
-            "{{ $value }} files of destinations cannot be read or break a rule.",
-        ),
-    ),
-    alert(
         "WebhooksLate",
         "warning",
         "max by (namespace) (kurs_webhooks_oldest_waiting_seconds) > 300",

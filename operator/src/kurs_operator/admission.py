@@ -13,8 +13,8 @@ def changes(entries: Iterable[Entry], now: int) -> list[int]:
     moments = [
         moment
         for entry in entries
-        if not entry.part.spec.suspend
-        for moment in (entry.part.spec.effective_from, entry.part.spec.effective_until)
+        if not entry.timed.suspend
+        for moment in (entry.timed.effective_from, entry.timed.effective_until)
     ]
     return [moment for moment in moments if moment is not None and moment > now]
 
@@ -28,8 +28,8 @@ def admit(entries: Sequence[Entry], now: int, rulings: list[Ruling]) -> list[Ent
     """
     admitted: list[Entry] = []
     coming: list[Entry] = []
-    for entry in _first_of_each_name(sorted(entries, key=lambda e: e.rank), rulings):
-        spec = entry.part.spec
+    for entry in first_of_each_name(sorted(entries, key=lambda e: e.rank), rulings):
+        spec = entry.timed
         if spec.suspend:
             rulings.append(Ruling(entry.identity, Reason.SUSPENDED, "spec.suspend is true"))
         elif spec.effective_until is not None and now >= spec.effective_until:
@@ -45,7 +45,8 @@ def admit(entries: Sequence[Entry], now: int, rulings: list[Ruling]) -> list[Ent
     return admitted + [entry.with_ruling(_announced(entry, both)) for entry in coming]
 
 
-def _first_of_each_name(ranked: Iterable[Entry], rulings: list[Ruling]) -> Iterator[Entry]:
+def first_of_each_name(ranked: Iterable[Entry], rulings: list[Ruling]) -> Iterator[Entry]:
+    """Yield the entries whose names are not taken; append the rulings on the others."""
     named: set[tuple[str, str, str]] = set()
     for entry in ranked:
         if entry.identity.key in named:
@@ -70,14 +71,14 @@ def _lost(entry: Entry, earlier: Iterable[Entry]) -> Ruling | None:
 
 def _announced(entry: Entry, others: Iterable[Entry]) -> Ruling:
     """Return the ruling on an entry that is not yet effective, with the conflict it will meet."""
-    start = entry.part.spec.effective_from
+    start = entry.timed.effective_from
     assert start is not None
     then = (
         other
         for other in others
         if other.rank < entry.rank
-        and (other.part.spec.effective_from or 0) <= start
-        and (other.part.spec.effective_until is None or other.part.spec.effective_until > start)
+        and (other.timed.effective_from or 0) <= start
+        and (other.timed.effective_until is None or other.timed.effective_until > start)
     )
     lost = _lost(entry, then)
     message = f"comes into force at {to_rfc3339(start)}"
@@ -87,7 +88,7 @@ def _announced(entry: Entry, others: Iterable[Entry]) -> Ruling:
 
 
 def _precedence(winner: Entry, loser: Entry) -> str:
-    if winner.part.spec.priority != loser.part.spec.priority:
+    if winner.priority != loser.priority:
         return "its priority is higher"
     if winner.created != loser.created:
         return "it is older"

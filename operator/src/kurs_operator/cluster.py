@@ -33,7 +33,11 @@ LABELS: Mapping[str, str] = {
     "app.kubernetes.io/managed-by": NAME,
 }
 GROUP, VERSION = API_VERSION.split("/")
-PLURALS: Mapping[str, str] = {"FXRateSource": "fxratesources", "RiskThreshold": "riskthresholds"}
+PLURALS: Mapping[str, str] = {
+    "FXRateSource": "fxratesources",
+    "RiskThreshold": "riskthresholds",
+    "EventDestination": "eventdestinations",
+}
 _FX_CONFIG = SERVICES["fx"].config_map
 HEADS, HEADS_KEY = "kurs-ledger-heads", "heads"
 """The ConfigMap of the ledger's signed heads, and the key of their text in it."""
@@ -63,7 +67,7 @@ class ClusterPort(Protocol):
         ...
 
     async def pods(self) -> list[Content]:
-        """Return the pods of fx and risk."""
+        """Return the pods of the services that have a document."""
         ...
 
     async def documents(self) -> Mapping[str, str]:
@@ -122,10 +126,10 @@ class Cluster:
         return await _asked(f"list {kind}", listed())
 
     async def pods(self) -> list[Content]:
-        """Return the pods of fx and risk."""
+        """Return the pods of the services that have a document."""
 
         async def listed() -> list[Content]:
-            found = self._client.list(Pod, labels={PART_OF: "kurs", COMPONENT: ["fx", "risk"]})
+            found = self._client.list(Pod, labels={PART_OF: "kurs", COMPONENT: list(SERVICES)})
             return [pod.to_dict() async for pod in found]
 
         return await _asked("list pods", listed())
@@ -276,7 +280,7 @@ async def apply_definition(client: AsyncClient, content: Content) -> None:
 
 
 async def wait_until_served(cluster: ClusterPort, say: Callable[[str], None]) -> None:
-    """Return once the API server knows both kinds.
+    """Return once the API server knows all kinds.
 
     Without its kinds a cluster looks like one whose resources were all deleted, and to act on that
     would take every rate out of force.

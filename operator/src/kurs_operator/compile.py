@@ -10,14 +10,18 @@ from functools import partial
 from itertools import islice
 
 from kurs.config.resources import (
+    KINDS,
+    ConfiguredDestination,
     Document,
     FxDocument,
     FxPayload,
     OpenQuotesLimit,
     RiskDocument,
     RiskPayload,
+    WebhooksDocument,
+    WebhooksPayload,
 )
-from kurs_operator.admission import admit, changes
+from kurs_operator.admission import admit, changes, first_of_each_name
 from kurs_operator.conflicts import RateClaim, shared_pair
 from kurs_operator.entries import Entry, read_entry
 from kurs_operator.fitting import within_size, within_windows
@@ -38,13 +42,14 @@ class Compilation:
 
     fx: FxDocument
     risk: RiskDocument
+    webhooks: WebhooksDocument
     rulings: tuple[Ruling, ...]
     next_change: int | None
 
     @property
     def documents(self) -> dict[str, Document]:
         """The documents by service."""
-        return {"fx": self.fx, "risk": self.risk}
+        return {"fx": self.fx, "risk": self.risk, "webhooks": self.webhooks}
 
     @property
     def refused(self) -> tuple[Ruling, ...]:
@@ -60,14 +65,14 @@ def compile_resources(resources: Iterable[object], *, now: int) -> Compilation:
     cannot be read, or does not fit, is refused alone.
     """
     rulings: list[Ruling] = []
-    entries: dict[str, list[Entry]] = {"FXRateSource": [], "RiskThreshold": []}
+    entries: dict[str, list[Entry]] = {kind: [] for kind in KINDS}
     for content in resources:
         read = read_entry(content)
         if isinstance(read, Ruling):
             rulings.append(read)
         else:
             entries[read.identity.kind].append(read)
-    rates, limits = entries.values()
+    rates, limits, destinations = entries.values()
     next_change = min(changes([*rates, *limits], now), default=None)
     admitted = within_windows(admit(limits, now, rulings), rulings)
     risk, judging = within_size(admitted, _risk_document, rulings)
@@ -75,8 +80,11 @@ def compile_resources(resources: Iterable[object], *, now: int) -> Compilation:
     build = partial(_fx_document, tuple(open_quotes(judging)) or None)
     fx, asked = within_size(admit(rates, now, rulings), build, rulings)
     rulings += [entry.ruling or _asked_after(entry, asked) for entry in asked]
+    named = list(first_of_each_name(sorted(destinations, key=lambda e: e.rank), rulings))
+    webhooks, sent = within_size(named, _webhooks_document, rulings)
+    rulings += map(_in_force, sent)
     ordered = sorted(rulings, key=lambda v: (v.identity, v.reason, v.message))
-    return Compilation(fx, risk, tuple(ordered), next_change)
+    return Compilation(fx, risk, webhooks, tuple(ordered), next_change)
 
 
 def _fx_document(
@@ -91,6 +99,13 @@ def _risk_document(entries: Sequence[Entry]) -> RiskDocument:
     placed = sorted(entries, key=lambda e: e.place)
     payload = RiskPayload(thresholds=tuple(entry.part for entry in placed))
     return RiskDocument.build(payload, [entry.reference for entry in placed])
+
+
+def _webhooks_document(entries: Sequence[Entry]) -> WebhooksDocument:
+    placed = sorted(entries, key=lambda e: e.place)
+    parts = tuple(entry.part for entry in placed if isinstance(entry.part, ConfiguredDestination))
+    payload = WebhooksPayload(destinations=parts)
+    return WebhooksDocument.build(payload, [entry.reference for entry in placed])
 
 
 def _in_force(entry: Entry) -> Ruling:

@@ -46,7 +46,10 @@ class ConditionType(StrEnum):
 
 
 class Progress(StrEnum):
-    """Reasons of the conditions `Propagated`, `SourceHealthy` and `Ready`, beside the ruling's."""
+    """Reasons of the conditions beside `Accepted`, whose are those of a ruling.
+
+    Why a destination does not get its events says webhooks, in a word of its own.
+    """
 
     PROPAGATED = "Propagated"
     PROPAGATING = "Propagating"
@@ -200,26 +203,45 @@ class Approval(StatusModel):
 
 
 class ResourceStatus(StatusModel):
-    """What both kinds tell."""
+    """What all kinds tell."""
 
     observed_generation: Count
     revision: Short | None = None
     conditions: Annotated[tuple[Condition, ...], Field(max_length=8)] = ()
     propagation: Propagation | None = None
-    approved: Approval | None = None
 
     def condition(self, kind: ConditionType) -> Condition | None:
         """Return one condition, or None while it does not stand."""
         return next((c for c in self.conditions if c.type == kind), None)
 
 
-class RateSourceStatus(ResourceStatus):
+class ApprovedStatus(ResourceStatus):
+    """What the kinds tell whose loosening needs an approval."""
+
+    approved: Approval | None = None
+
+
+class RateSourceStatus(ApprovedStatus):
     """The status of an FXRateSource. `lastRateAt` is the date of its oldest rate on any pod."""
 
     last_rate_at: Stamp | None = None
 
 
-class ThresholdStatus(ResourceStatus):
+class ThresholdStatus(ApprovedStatus):
     """The status of a RiskThreshold. `shadow` stands while the mode is Shadow."""
 
     shadow: ShadowCounts | None = None
+
+
+class DestinationStatus(ResourceStatus):
+    """The status of an EventDestination: what webhooks says of it.
+
+    `deliveredSequence` is the last event that it took, `waiting` how many it is still to get, the
+    oldest since `oldestWaitingAt`. `lastError` says why it did not take one, at `lastErrorAt`.
+    """
+
+    delivered_sequence: Count | None = None
+    waiting: Count | None = None
+    oldest_waiting_at: Stamp | None = None
+    last_error: Text | None = None
+    last_error_at: Stamp | None = None

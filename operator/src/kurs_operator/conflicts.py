@@ -53,7 +53,7 @@ def claim_of(spec: FXRateSourceSpec | RiskThresholdSpec) -> Claim:
     return RateClaim(spec.base_currency, spec.priority, frozenset(quotes), is_open and not inline)
 
 
-def conflict(first: Claim, second: Claim) -> str | None:
+def conflict(first: Claim | None, second: Claim | None) -> str | None:
     """Say on what `second` contradicts `first`, which comes before it; None when it does not."""
     if isinstance(first, RateClaim) and isinstance(second, RateClaim):
         return _rate_source_conflict(first, second)

@@ -3,8 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kurs.config.resources import Document, FxDocument, RiskDocument, digest_of
-from kurs_operator.conditions import RateSourceStatus, ResourceStatus, ThresholdStatus
+from kurs.config.resources import (
+    Document,
+    FxDocument,
+    RiskDocument,
+    WebhooksDocument,
+    digest_of,
+)
+from kurs_operator.conditions import (
+    DestinationStatus,
+    RateSourceStatus,
+    ResourceStatus,
+    ThresholdStatus,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +25,16 @@ class Service:
     name: str
     kind: str
     config_map: str
-    model: type[FxDocument] | type[RiskDocument]
+    model: type[FxDocument] | type[RiskDocument] | type[WebhooksDocument]
     status: type[ResourceStatus]
 
 
 SERVICES: Mapping[str, Service] = {
     "fx": Service("fx", "FXRateSource", "kurs-fx-config", FxDocument, RateSourceStatus),
     "risk": Service("risk", "RiskThreshold", "kurs-risk-config", RiskDocument, ThresholdStatus),
+    "webhooks": Service(
+        "webhooks", "EventDestination", "kurs-webhooks-config", WebhooksDocument, DestinationStatus
+    ),
 }
 SERVICE_OF: Mapping[str, Service] = {service.kind: service for service in SERVICES.values()}
 """The service that takes each kind of resource."""

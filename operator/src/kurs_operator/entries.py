@@ -9,11 +9,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from kurs.config.resources import (
+    ConfiguredDestination,
     ConfiguredSource,
     ConfiguredThreshold,
+    EventDestinationSpec,
     FXRateSource,
+    FXRateSourceSpec,
     InvalidResource,
     Resource,
+    RiskThreshold,
+    RiskThresholdSpec,
     SourceRef,
     parse_resource,
     reading,
@@ -22,6 +27,8 @@ from kurs.kernel.clock import to_rfc3339
 from kurs_operator.conflicts import Claim, claim_of
 from kurs_operator.edits import last_edit
 from kurs_operator.ruling import Identity, Ruling, refused
+
+Part = ConfiguredSource | ConfiguredThreshold | ConfiguredDestination
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,25 @@ class Entry:
     """
 
     identity: Identity
-    part: ConfiguredSource | ConfiguredThreshold
+    part: Part
     reference: SourceRef
     created: float
     text: str
-    claim: Claim
+    claim: Claim | None
     ruling: Ruling | None = None
     """What to say of it when it stands in the document, if not that it is in force."""
+
+    @property
+    def timed(self) -> FXRateSourceSpec | RiskThresholdSpec:
+        """The spec of what has a priority and a window of time: all but a destination."""
+        spec = self.part.spec
+        assert not isinstance(spec, EventDestinationSpec)
+        return spec
+
+    @property
+    def priority(self) -> int:
+        """The higher one comes first; destinations are all alike."""
+        return 0 if isinstance(self.part, ConfiguredDestination) else self.part.spec.priority
 
     @cached_property
     def rank(self) -> tuple[int, float, tuple[str, str, str], int, str, str]:
@@ -48,7 +67,7 @@ class Entry:
         """
         identity = self.identity
         return (
-            -self.part.spec.priority,
+            -self.priority,
             self.created,
             identity.key,
             -identity.generation,
@@ -59,7 +78,7 @@ class Entry:
     @property
     def place(self) -> tuple[int, str, str]:
         """The place in the document: by content alone, so that age does not change the revision."""
-        return (-self.part.spec.priority, self.identity.namespace, self.identity.name)
+        return (-self.priority, self.identity.namespace, self.identity.name)
 
     def with_ruling(self, ruling: Ruling) -> "Entry":
         """Return the entry with what to say of it."""
@@ -81,11 +100,14 @@ def _entry(identity: Identity, resource: Resource, content: object) -> Entry:
     assert isinstance(content, Mapping), "what was parsed is a mapping"
     metadata, edit = resource.metadata, last_edit(content)
     owner = {"name": metadata.name, "namespace": metadata.namespace}
-    part: ConfiguredSource | ConfiguredThreshold
+    part: Part
+    claim: Claim | None = None
     if isinstance(resource, FXRateSource):
-        part = ConfiguredSource(**owner, spec=resource.spec)
+        part, claim = ConfiguredSource(**owner, spec=resource.spec), claim_of(resource.spec)
+    elif isinstance(resource, RiskThreshold):
+        part, claim = ConfiguredThreshold(**owner, spec=resource.spec), claim_of(resource.spec)
     else:
-        part = ConfiguredThreshold(**owner, spec=resource.spec)
+        part = ConfiguredDestination(**owner, spec=resource.spec)
     values = part.model_dump(mode="json", by_alias=True, exclude_none=True)
     # A service reads what was written, which must be what was judged.
     if type(part).model_validate(values) != part:
@@ -104,5 +126,5 @@ def _entry(identity: Identity, resource: Resource, content: object) -> Entry:
         ),
         float("inf") if created is None else created,
         json.dumps(values, sort_keys=True),
-        claim_of(resource.spec),
+        claim,
     )

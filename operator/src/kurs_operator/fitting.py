@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate, takewhile
 from typing import TypeVar
 
-from kurs.config.resources import MAX_WINDOWS, ConfiguredSource, Document
+from kurs.config.resources import MAX_WINDOWS, ConfiguredThreshold, Document
 from kurs_operator.entries import Entry
 from kurs_operator.ruling import Reason, Ruling
 
@@ -23,7 +23,7 @@ def within_windows(entries: Sequence[Entry], rulings: list[Ruling]) -> list[Entr
     kept: list[Entry] = []
     for entry in sorted(entries, key=lambda e: e.rank):
         part = entry.part
-        rules = () if isinstance(part, ConfiguredSource) else part.spec.velocity
+        rules = part.spec.velocity if isinstance(part, ConfiguredThreshold) else ()
         wanted = known | {rule.window for rule in rules}
         if len(wanted) <= MAX_WINDOWS:
             known = wanted

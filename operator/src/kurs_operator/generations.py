@@ -5,14 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kurs.config.resources import (
-    Document,
-    FxDocument,
-    FXRateSourceSpec,
-    RiskDocument,
-    RiskThresholdSpec,
-    parse_resource,
-)
+from kurs.config.resources import Document, parse_resource
+from kurs.config.resources.scalars import StrictModel
+from kurs_operator.last_good import parts_of
 
 Key = tuple[str, str, str]
 
@@ -28,12 +23,11 @@ class Generations:
 
     def resume(self, document: Document) -> None:
         """Go on from the numbers of an earlier run's document."""
-        if isinstance(document, FxDocument):
-            for source in document.payload.rate_sources:
-                self._resume(document, "FXRateSource", source.namespace, source.name, source.spec)
-        if isinstance(document, RiskDocument):
-            for limit in document.payload.thresholds:
-                self._resume(document, "RiskThreshold", limit.namespace, limit.name, limit.spec)
+        parts = {part.name: part for part in parts_of(document)}
+        for source in document.sources:
+            part = parts[source.name]
+            key = (source.kind, part.namespace or "", source.name)
+            self._known[key] = (source.generation, _fingerprint(part.spec))
 
     def number(self, contents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Return valid resources with a generation each; raises InvalidResource for another."""
@@ -51,19 +45,6 @@ class Generations:
             self._known[key] = (generation, current)
         return {**content, "metadata": {**content["metadata"], "generation": generation}}
 
-    def _resume(
-        self,
-        document: Document,
-        kind: str,
-        namespace: str | None,
-        name: str,
-        spec: FXRateSourceSpec | RiskThresholdSpec,
-    ) -> None:
-        for source in document.sources:
-            if (source.kind, source.name) == (kind, name):
-                key = (kind, namespace or "", name)
-                self._known[key] = (source.generation, _fingerprint(spec))
 
-
-def _fingerprint(spec: FXRateSourceSpec | RiskThresholdSpec) -> str:
+def _fingerprint(spec: StrictModel) -> str:
     return json.dumps(spec.model_dump(mode="json"), sort_keys=True)

@@ -12,6 +12,7 @@ import kopf
 from kurs_operator.cache import Change
 from kurs_operator.cluster import GROUP, NAME, PLURALS, VERSION
 from kurs_operator.connection import login
+from kurs_operator.documents import SERVICES
 from kurs_operator.fleet import COMPONENT, PART_OF
 
 REQUEST_SECONDS = 30
@@ -34,7 +35,8 @@ def registry(wake: Callable[[Hashable], None]) -> kopf.OperatorRegistry:
         settings.networking.request_timeout = REQUEST_SECONDS
         settings.networking.error_backoffs = RETRY_SECONDS
         settings.watching.reconnect_backoff = RECONNECT_SECONDS
-        settings.watching.label_selectors["pods"] = f"{PART_OF}=kurs,{COMPONENT} in (fx,risk)"
+        services = ",".join(SERVICES)
+        settings.watching.label_selectors["pods"] = f"{PART_OF}=kurs,{COMPONENT} in ({services})"
         settings.watching.label_selectors["configmaps"] = f"app.kubernetes.io/managed-by={NAME}"
 
     kopf.on.startup(registry=made)(configure)

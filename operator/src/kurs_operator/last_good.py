@@ -14,6 +14,7 @@ from kurs.config.resources import (
     FxDocument,
     InvalidResource,
     RiskDocument,
+    WebhooksDocument,
     parse_resource,
 )
 from kurs_operator.ruling import Identity, Ruling, refused
@@ -70,7 +71,7 @@ def in_force(
     """Return generation and spec of all that documents hold, by kind, name and uid."""
     found: dict[tuple[str, str, str], tuple[int, Content]] = {}
     for document in documents:
-        specs = {part.name: part.spec for part in _parts(document)}
+        specs = {part.name: part.spec for part in parts_of(document)}
         for source in document.sources:
             spec = specs[source.name].model_dump(mode="json", by_alias=True, exclude_none=True)
             key = (source.kind, source.name, source.uid)
@@ -79,7 +80,10 @@ def in_force(
     return found
 
 
-def _parts(document: Document) -> tuple[Any, ...]:
+def parts_of(document: Document) -> tuple[Any, ...]:
+    """Return what the resources of a document became in it."""
     if isinstance(document, FxDocument):
         return document.payload.rate_sources
+    if isinstance(document, WebhooksDocument):
+        return document.payload.destinations
     return document.payload.thresholds if isinstance(document, RiskDocument) else ()

@@ -1,6 +1,6 @@
 """The operator without a cluster: `python -m kurs_operator.local` over a folder of YAML files.
 
-It writes `<out>/fx/config.json` and `<out>/risk/config.json`, which the services watch. A broken
+It writes `<out>/<service>/config.json` for fx, risk and webhooks, which watch it. A broken
 edit changes nothing and is reported in one line per finding; a document that someone edits or
 deletes is restored.
 """
@@ -29,7 +29,9 @@ Say = Callable[[str], None]
 class LocalOperator:
     """Keeps the documents under `out` equal to what the samples say; `say` gets each line."""
 
-    def __init__(self, samples: Path, out: Path, *, say: Say, clock: Clock | None = None) -> None:
+    def __init__(
+        self, samples: Sequence[Path], out: Path, *, say: Say, clock: Clock | None = None
+    ) -> None:
         self._folder = SampleFolder(samples)
         self._out = out
         self._say = say
@@ -46,7 +48,7 @@ class LocalOperator:
         try:
             changed = self._folder.scan()
         except OSError as error:
-            self._report("folder", f"{self._folder.root}: cannot be listed: {error.strerror}")
+            self._report("folder", f"{error.filename}: cannot be listed: {error.strerror}")
             return False
         self._report("folder", "")
         for path in changed:
@@ -144,14 +146,16 @@ class _Stop:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until a signal, or once; return the exit code: 0 right, 1 something refused, 2 usage."""
     options = _parser().parse_args(arguments)
-    if not options.samples.is_dir():
-        _print(f"{options.samples}: is no folder; name one with --samples")
-        return 2
+    for folder in options.samples:
+        if not folder.is_dir():
+            _print(f"{folder}: is no folder; name one with --samples")
+            return 2
     operator = LocalOperator(options.samples, options.out, say=_print)
     if options.once:
         return 0 if operator.step() else 1
     stop = _Stop()
-    _print(f"watching {options.samples}, writing {options.out}")
+    watched = ", ".join(map(str, options.samples))
+    _print(f"watching {watched}, writing {options.out}")
     while not stop.asked:
         operator.step()
         time.sleep(POLL_SECONDS)
@@ -161,13 +165,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m kurs_operator.local",
-        description="Compile FXRateSource and RiskThreshold files into the services' documents.",
+        description="Compile files of resources into the documents of the services.",
     )
     parser.add_argument(
         *("--samples", "--resources"),
         type=Path,
-        default=Path("k8s/samples"),
-        help="folder of YAML files (default k8s/samples)",
+        nargs="+",
+        default=[Path("k8s/samples")],
+        help="folders of YAML files (default k8s/samples)",
     )
     parser.add_argument(
         *("--out", "--output"),

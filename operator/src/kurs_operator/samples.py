@@ -5,7 +5,7 @@ The API server refuses a broken edit and keeps the stored resource; so does this
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,9 +48,9 @@ class _File:
 
 @dataclass(slots=True)
 class SampleFolder:
-    """Scans `root` for `*.yaml` and `*.yml`, not below it and not hidden ones."""
+    """Scans `roots` for `*.yaml` and `*.yml`, not below them and not hidden ones."""
 
-    root: Path
+    roots: Sequence[Path]
     settle_seconds: float = _SETTLE_SECONDS
     _files: dict[Path, _File] = field(default_factory=dict)
     _started: bool = False
@@ -58,7 +58,7 @@ class SampleFolder:
     def scan(self) -> list[Path]:
         """Read what changed; return the files whose content or problems may be new.
 
-        Raises OSError when the folder cannot be listed; what was read stays.
+        Raises OSError when a folder cannot be listed; what was read stays.
         """
         stamps = dict(self._stamps())
         changed = [path for path, stamp in stamps.items() if self._is_new(path, stamp)]
@@ -103,7 +103,7 @@ class SampleFolder:
         return frozenset(kind for kinds in unknown for kind in kinds)
 
     def _stamps(self) -> Iterator[tuple[Path, Stamp]]:
-        for path in sorted(self.root.iterdir()):
+        for path in (path for root in self.roots for path in sorted(root.iterdir())):
             if path.suffix not in _SUFFIXES or path.name.startswith("."):
                 continue
             try:

@@ -10,6 +10,8 @@ from typing import Literal
 from kurs.kernel.clock import MICROS, from_rfc3339, to_rfc3339
 from kurs_operator.conditions import (
     MAX_MESSAGE,
+    Approval,
+    ApprovedStatus,
     Condition,
     ConditionType,
     Progress,
@@ -46,7 +48,7 @@ def status_of(judged: Judged, pods: Fleet, now: int) -> ResourceStatus:
         "revision": rollout.revision if rollout else None,
         "conditions": tuple(_dated(judged, kind, finding, now) for kind, finding in found.items()),
         "propagation": rollout,
-        "approved": judged.approval or (judged.previous and judged.previous.approved),
+        "approved": judged.approval or _approved(judged.previous),
     }
     model = SERVICE_OF[judged.identity.kind].status
     return model.model_validate(common | _of_kind(judged, pods.reports(judged.identity)))
@@ -78,6 +80,10 @@ def _dated(judged: Judged, kind: ConditionType, finding: Finding, now: int) -> C
         reason=finding.reason,
         message=finding.message[:MAX_MESSAGE],
     )
+
+
+def _approved(previous: ResourceStatus | None) -> Approval | None:
+    return previous.approved if isinstance(previous, ApprovedStatus) else None
 
 
 def _of_kind(judged: Judged, reports: list[tuple[Pod, Report]]) -> dict[str, object]:

@@ -14,7 +14,7 @@ from kurs.telemetry import Telemetry
 from kurs.telemetry.audit_log import audit
 from kurs_operator.cache import RESYNC_SECONDS, NamespaceCache
 from kurs_operator.cluster import ClusterFault, ClusterPort, Content, each
-from kurs_operator.conditions import ConditionType, ResourceStatus
+from kurs_operator.conditions import ApprovedStatus, ConditionType, ResourceStatus
 from kurs_operator.documents import SERVICE_OF
 from kurs_operator.edits import last_edit
 from kurs_operator.judged import Judged
@@ -62,7 +62,8 @@ class StatusWriter:
         """Return as what each resource was approved, as its status has it."""
         bodies = {Identity.of(body): body for body in self._cache.resources()}
         known = {identity.uid: _previous(identity, body) for identity, body in bodies.items()}
-        return {uid: s.approved for uid, s in known.items() if s is not None and s.approved}
+        judged = {uid: s for uid, s in known.items() if isinstance(s, ApprovedStatus)}
+        return {uid: s.approved for uid, s in judged.items() if s.approved}
 
     async def tell(
         self,
@@ -175,4 +176,5 @@ def _turning_points(status: ResourceStatus) -> list[tuple[object, ...]]:
     turns: list[tuple[object, ...]] = [(c.type, c.status, c.reason) for c in status.conditions]
     rollout = status.propagation
     completed = rollout.completed_at if rollout else None
-    return [*turns, (status.observed_generation, completed, status.approved)]
+    approved = status.approved if isinstance(status, ApprovedStatus) else None
+    return [*turns, (status.observed_generation, completed, approved)]

@@ -26,6 +26,16 @@ SHORTEN = 60
 _RATIOS = rules.render(SHORTEN)["slos.yaml"].count("record: slo:error_ratio:")
 _TELEMETRY = "operator.enabled=true,global.telemetry.traceRatio=1"
 _OTLP = "global.telemetry.otlpEndpoint=http://tempo.monitoring:4318"
+# Nobody is there: its attempts, what waits and how it does are seen.
+_NOBODY = """
+apiVersion: kurs.dev/v1alpha1
+kind: EventDestination
+metadata: {name: nobody}
+spec:
+  merchant: demo
+  url: https://receiver.invalid/hooks
+  secretRef: {name: kurs-destination-secrets, key: nobody}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +54,10 @@ def installation(
     with borrowed_namespace() as namespace:
         made = Installation(namespace, documents, values)
         secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
-        made.kubectl("create", "secret", "generic", "hooks", f"--from-literal=secret={secret}")
+        name = "kurs-destination-secrets"
+        made.kubectl("create", "secret", "generic", name, f"--from-literal=nobody={secret}")
         made.upgrade("--set", f"{_TELEMETRY},{_OTLP}")
+        made.kubectl("apply", "-f", "-", stdin=_NOBODY)
         made.helm("upgrade", "--install", "kurs-observability", str(chart), "--wait")
         yield made
 

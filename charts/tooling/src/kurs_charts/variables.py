@@ -25,13 +25,7 @@ _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "ex
 DECIDED = frozenset(
     (
         *("service", "host", "port", "operations_port", "instance", "config_dir", "secrets_dir"),
-        *(
-            "destinations_dir",
-            "source_secret_hosts",
-            "database_url",
-            "database_url_file",
-            "edge_keys_dir",
-        ),
+        *("source_secret_hosts", "database_url", "database_url_file", "edge_keys_dir"),
         *("database_service_role", "ledger_signing_key_file"),
         *("metrics_enabled", "trace_ratio", "otlp_endpoint", "drain_seconds"),
         *("quote_signing_keys_file", "quote_verify_keys_file", "api_keys_file"),

@@ -64,7 +64,8 @@ class JoinedGateway:
     """Six apps, their databases in `folder` (or at `databases`, by service), one clock.
 
     `async with` starts and stops them. `samples` is the folder of FXRateSource and RiskThreshold
-    files. `overrides` are settings by service.
+    files; `folder/destinations` may have those of EventDestination. `overrides` are settings by
+    service.
     """
 
     folder: Path
@@ -77,7 +78,10 @@ class JoinedGateway:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        compile_samples(["--samples", str(self.samples), "--out", str(self.folder), "--once"])
+        destinations = self.folder / "destinations"
+        destinations.mkdir(exist_ok=True)
+        resources = (str(self.samples), str(destinations))
+        compile_samples(["--samples", *resources, "--out", str(self.folder), "--once"])
         write_keys(self.folder / "edge-keys")
         self.key = ensure_dev_key(self.folder).read_text("ascii").strip()
         names = ("quote-signing-keys.pem", "quote-verify-keys.pem")
@@ -198,7 +202,6 @@ class JoinedGateway:
             "quote_signing_keys_file": self.folder / "quote-signing-keys.pem",
             "quote_verify_keys_file": self.folder / "quote-verify-keys.pem",
             "edge_keys_dir": self.folder / "edge-keys",
-            "destinations_dir": self.folder / "destinations",
             "secrets_dir": self.folder / "secrets",
             # One key does everything here, as on a laptop.
             "four_eyes": False,

@@ -1,4 +1,4 @@
-"""The two CustomResourceDefinitions as plain values, and the files that they are committed as."""
+"""The CustomResourceDefinitions as plain values, and the files that they are committed as."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import BaseModel
 
-from kurs.config.resources import FXRateSourceSpec, RiskThresholdSpec
-from kurs_operator.conditions import RateSourceStatus, ThresholdStatus
+from kurs.config.resources import EventDestinationSpec, FXRateSourceSpec, RiskThresholdSpec
+from kurs_operator.conditions import DestinationStatus, RateSourceStatus, ThresholdStatus
 from kurs_operator.crds.schema import structural
 from kurs_operator.crds.texts import KINDS
 
@@ -28,7 +28,7 @@ class Column(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What tells the two definitions apart."""
+    """What tells one definition from another."""
 
     name: str
     plural: str
@@ -86,6 +86,25 @@ KINDS_DEFINED = (
             _AGE,
         ),
         (".spec.mode",),
+    ),
+    Kind(
+        "EventDestination",
+        "eventdestinations",
+        "evd",
+        EventDestinationSpec,
+        DestinationStatus,
+        (
+            Column("Merchant", ".spec.merchant"),
+            *_LIVE,
+            Column("Delivered", ".status.deliveredSequence", "integer"),
+            Column("Waiting", ".status.waiting", "integer"),
+            Column("Oldest", ".status.oldestWaitingAt", "date"),
+            Column("URL", ".spec.url", priority=1),
+            Column("Revision", ".status.revision", priority=1),
+            Column("Message", f"{_READY}.message", priority=1),
+            _AGE,
+        ),
+        (".spec.merchant",),
     ),
 )
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel
 
+from kurs.config.resources.event_destination import MAX_TIMEOUT_SECONDS
 from kurs.config.resources.fx_rate_source import MAX_DEVIATION_FROM_NEXT_BPS
 from kurs.config.resources.rate_source_types import OfOneType, SourceType
 from kurs.config.resources.rates_path import MAX_OPERATORS, OPERATORS
@@ -114,6 +115,11 @@ _PARTS: Mapping[str, type[BaseModel]] = {
 """The model of each type's part."""
 _INLINE = {name: part for name, part in _PARTS.items() if "rates" in part.model_fields}
 """Those whose rates stand in the spec."""
+_HOST_IS_PLAIN = Rule(
+    f"!self.lowerAscii().matches(r'{_ENDS_IN_A_NUMBER}') || "
+    f"self.lowerAscii().matches(r'{_FOUR_OCTETS}')",
+    "the host is a number: write its name, or its address in the usual form",
+)
 
 MODEL_RULES: Mapping[str, Sequence[Rule]] = {
     "FXRateSourceSpec": (
@@ -226,6 +232,14 @@ MODEL_RULES: Mapping[str, Sequence[Rule]] = {
             ".changeTicket",
         ),
     ),
+    "EventDestinationSpec": (
+        Rule(
+            "self.allowInsecure || self.url.lowerAscii().startsWith('https:')",
+            "everybody on the way reads what goes over plain http: use https, or allowInsecure in "
+            "a test",
+            ".url",
+        ),
+    ),
     "PerPayment": (
         Rule(
             "self.declineAboveMinor >= self.reviewAboveMinor",
@@ -258,12 +272,23 @@ FIELD_RULES: Mapping[str, Sequence[Rule]] = {
             "priority, then delete this one",
         ),
     ),
-    "HttpRates.url": (
+    "EventDestinationSpec.url": (
+        _HOST_IS_PLAIN,
+        Rule("!self.contains('${')", "no secret goes into the URL: what is sent is signed"),
         Rule(
-            f"!self.lowerAscii().matches(r'{_ENDS_IN_A_NUMBER}') || "
-            f"self.lowerAscii().matches(r'{_FOUR_OCTETS}')",
-            "the host is a number: write its name, or its address in the usual form",
+            f"!self.lowerAscii().matches('{KEY_PARAMETER}')",
+            "a key stands in the query, where everybody can read it: what is sent is signed",
         ),
+    ),
+    "EventDestinationSpec.timeout": (
+        Rule(
+            f"duration(self) >= duration('1s') && duration(self) <= "
+            f"duration('{MAX_TIMEOUT_SECONDS}s')",
+            f'write "1s" to "{MAX_TIMEOUT_SECONDS}s"',
+        ),
+    ),
+    "HttpRates.url": (
+        _HOST_IS_PLAIN,
         Rule(
             f"!self.split('?')[0].contains('{PLACEHOLDER}') && "
             f"!self.replace('{PLACEHOLDER}', '').contains('${{')",
@@ -298,6 +323,8 @@ FIELD_RULES: Mapping[str, Sequence[Rule]] = {
 
 FIELD_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "HttpRates.url": {"pattern": URL_PATTERN},
+    "EventDestinationSpec.url": {"pattern": URL_PATTERN},
+    "EventDestinationSpec.merchant": {"maxLength": 64},
     "FXRateSourceSpec.pairs": {
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["quote"],

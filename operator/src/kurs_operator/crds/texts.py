@@ -14,6 +14,7 @@ from kurs.config.resources.scalars import StrictModel
 KINDS: Mapping[str, str] = {
     "FXRateSource": "Where exchange rates come from, what may be quoted, and until when.",
     "RiskThreshold": "From where on a payment is reviewed or declined.",
+    "EventDestination": "Where a merchant's events are sent, which of them, and what signs them.",
 }
 
 FIELDS: Mapping[str, str] = {
@@ -57,6 +58,16 @@ FIELDS: Mapping[str, str] = {
     "Blocklist.accounts": "merchant/account, or a name alone: that account of every merchant.",
     "Score.review": "Score from which a payment is reviewed.",
     "Score.decline": "Score from which a payment is declined.",
+    "EventDestinationSpec.merchant": "Whose events are sent.",
+    "EventDestinationSpec.url": "Absolute address, without credentials. Private addresses and "
+    "plain http only where the installation names the host.",
+    "EventDestinationSpec.types": "Which events; empty, every type, later ones included.",
+    "EventDestinationSpec.secretRef": "The Secret's key that holds a Standard Webhooks secret, "
+    "whsec_ and base64; two, new,old, while one replaces the other. The Secret is mounted into the "
+    "pods of webhooks; its value appears in no status and no log.",
+    "EventDestinationSpec.timeout": 'Until the whole answer: "1s" to "15s".',
+    "EventDestinationSpec.suspend": "Nothing is sent; events wait.",
+    "EventDestinationSpec.allowInsecure": "Allows an http:// address; for tests.",
 }
 
 

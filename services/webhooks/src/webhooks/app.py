@@ -4,18 +4,22 @@ from typing import Unpack
 
 from fastapi import FastAPI
 
+from kurs.config.documents import config_router
+from kurs.config.resources import WebhooksDocument
 from kurs.config.secrets import Secrets
 from kurs.data.database import Database
 from kurs.data.writer import Writer
 from kurs.kernel.batching import BatchMetrics
 from kurs.service import Joined, Service
 from kurs.service.database import keep_database
+from kurs.service.documents import follow_document
 from webhooks.cleanup import Cleanup
 from webhooks.courier import Trade
 from webhooks.destinations import Destinations
 from webhooks.dispatcher import Dispatcher
 from webhooks.feed_client import FeedClient
 from webhooks.intake import Intake
+from webhooks.kept import KeptDocument
 from webhooks.metrics import WebhookMetrics
 from webhooks.migrations import VERSIONS
 from webhooks.routes import routes, sent
@@ -35,9 +39,11 @@ def create_app(settings: WebhooksSettings, **joined: Unpack[Joined]) -> FastAPI:
     service = Service("webhooks", settings, **joined)
     metrics = WebhookMetrics(service.telemetry)
     database = keep_database(service, VERSIONS)
-    logger = service.telemetry.logger
-    destinations = service.add(Destinations(settings.destinations_dir, database, logger))
-    service.beat("destinations", destinations.look, seconds=_LOOK_SECONDS)
+    destinations = service.add(Destinations())
+    memory = KeptDocument(database)
+    watcher = follow_document(
+        service, settings.config_dir, WebhooksDocument, destinations.apply, memory=memory
+    )
     sender = service.add(
         Sender(settings.host_rules(), Secrets(settings.secrets_dir), service.clock)
     )
@@ -65,7 +71,7 @@ def create_app(settings: WebhooksSettings, **joined: Unpack[Joined]) -> FastAPI:
         )
     )
     service.beat("cleanup", cleanup.turn, seconds=_CLEANUP_SECONDS)
-    app = service.app(routes)
+    app = service.app(routes, config_router(watcher))
     app.webhooks.include_router(sent)
     return app
 

@@ -46,10 +46,6 @@ class WebhookMetrics:
             "Destinations of this replica by state: ready, retrying, failing, gone or suspended",
             ("state",),
         )
-        self.unread = telemetry.gauge(
-            "kurs_webhooks_unread_files",
-            "Files of destinations that cannot be read or break a rule; their last versions hold",
-        )
         self.unread_events = telemetry.gauge(
             "kurs_webhooks_unread_events",
             "Events that payments could not read at their turn, and still cannot",

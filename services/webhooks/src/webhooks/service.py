@@ -139,8 +139,7 @@ class WebhookService:
         return answer
 
     async def report(self) -> None:
-        """Publish how the destinations of this replica do, and how many files it cannot read."""
-        self._metrics.unread.set(len(self._destinations.problems))
+        """Publish how the destinations of this replica do."""
         self._metrics.unread_events.set(await self._database.read(unread.count))
         held = await self._database.read(partial(leases.news_of, owner=self._owner))
         specs = {n: s for n, s in self._destinations.in_force.items() if n in held}

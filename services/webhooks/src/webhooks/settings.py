@@ -16,8 +16,8 @@ class WebhooksSettings(DatabaseSettings):
     database_url: str = "sqlite:///var/webhooks.db"
     payments_url: str = "http://127.0.0.1:8081"
     """Where payments is."""
-    destinations_dir: Path = Path("var/destinations")
-    """A folder of YAML files, each an EventDestination; what changes there holds within seconds."""
+    config_dir: Path = Path("var/config/webhooks")
+    """The folder with the document of destinations."""
     secrets_dir: Path = Path("var/secrets")
     """Holds `<name>/<key>` for every secret that a destination may refer to."""
     allowed_destination_hosts: str = ""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
@@ -38,11 +38,24 @@ class _Reading(Generic[DocumentT]):
     """Whether there was nothing to read, so that the next look asks again."""
 
 
+class DocumentMemory(Protocol):
+    """Keeps the last good document where it outlives the process; both may raise."""
+
+    async def keep(self, content: bytes) -> None:
+        """Keep a document, before it is applied."""
+        ...
+
+    async def last(self) -> bytes | None:
+        """Return what was kept last."""
+        ...
+
+
 class DocumentWatcher(Generic[DocumentT]):
     """Watches `<folder>/config.json`, validates it as `model`, and holds the last good document.
 
     A request takes `current` once and keeps it for its whole life; documents are frozen. Reading
-    and validating happen in a thread. The app's readiness is `ready`.
+    and validating happen in a thread. The app's readiness is `ready`. With a `memory` a document is
+    applied once it is kept there, and what is kept stands in for a first one that cannot be read.
     """
 
     def __init__(
@@ -53,8 +66,10 @@ class DocumentWatcher(Generic[DocumentT]):
         telemetry: Telemetry,
         poll_seconds: float = 0.2,
         clock: Clock | None = None,
+        memory: DocumentMemory | None = None,
     ) -> None:
         self._file = WatchedFile(folder / FILE_NAME)
+        self._memory = memory
         self._model = model
         self._poll_seconds = poll_seconds
         self._clock = clock or SystemClock()
@@ -125,11 +140,43 @@ class DocumentWatcher(Generic[DocumentT]):
         if reading.missing:
             self._file.unread()
         if reading.document is None:
-            self._refuse(reading)
+            if await self._recall():
+                self._refuse(reading)
         elif reading.content == self._content:
             self._settle("configuration is good again")
-        else:
+        elif await self._remember(reading.content):
             self._apply(reading.document, reading.content)
+
+    async def _remember(self, content: bytes) -> bool:
+        """Keep a document, if there is a memory; return whether it may be applied."""
+        try:
+            if self._memory is not None:
+                await self._memory.keep(content)
+        except Exception as error:
+            self._ask_again(f"it cannot be kept: {error}")
+            return False
+        return True
+
+    async def _recall(self) -> bool:
+        """Apply what was kept, where nothing is in force; return False if that is to be retried."""
+        if self._memory is None or self.current is not None:
+            return True
+        try:
+            content = await self._memory.last()
+        except Exception as error:
+            self._ask_again(f"what was kept cannot be read: {error}")
+            return False
+        if content is not None:
+            kept = await asyncio.to_thread(_parsed, self._file.path, content, self._model)
+            if kept.document is not None:
+                self._apply(kept.document, kept.content)
+        return True
+
+    def _ask_again(self, error: str) -> None:
+        self._file.unread()
+        if error != self.error:
+            self.error = error
+            self._logger.warning("configuration waits", error=error, in_force=self.revision)
 
     def _apply(self, document: DocumentT, content: bytes) -> None:
         previous = self.current
@@ -274,6 +321,10 @@ def _read(file: Path, model: type[DocumentT]) -> _Reading[DocumentT]:
         return _Reading(error=f"{file}: {error.strerror}", missing=True)
     if len(content) > MAX_BYTES:
         return _Reading(error=f"{file} has more than {MAX_BYTES} bytes")
+    return _parsed(file, content, model)
+
+
+def _parsed(file: Path, content: bytes, model: type[DocumentT]) -> _Reading[DocumentT]:
     try:
         return _Reading(content, model.model_validate_json(content))
     except ValidationError as error:

@@ -169,6 +169,7 @@ EDGES: Final[Mapping[Edge, tuple[Route, ...]]] = {
     (WEBHOOKS, PAYMENTS): (Route("GET", "/events/feed"),),
     (OPERATOR, FX): (Route("GET", "/internal/config"),),
     (OPERATOR, RISK): (Route("GET", "/internal/config"),),
+    (OPERATOR, WEBHOOKS): (Route("GET", "/internal/config"),),
     (OPERATOR, WALLET): (Route("GET", "/internal/head"),),
 }
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from kurs.config.documents import DocumentT, DocumentWatcher
+from kurs.config.documents import DocumentMemory, DocumentT, DocumentWatcher
 from kurs.service.composition import Service, SettingsT
 
 
@@ -12,13 +12,16 @@ def follow_document(
     folder: Path,
     model: type[DocumentT],
     *subscribers: Callable[[DocumentT], None],
+    memory: DocumentMemory | None = None,
 ) -> DocumentWatcher[DocumentT]:
     """Return the watcher of the document in `folder`, which tells `subscribers` of each good one.
 
-    The service is ready once it has had one.
+    The service is ready once it has had one; `memory` keeps it for replicas that start later.
     """
     watcher = service.add(
-        DocumentWatcher(folder, model, telemetry=service.telemetry, clock=service.clock)
+        DocumentWatcher(
+            folder, model, telemetry=service.telemetry, clock=service.clock, memory=memory
+        )
     )
     service.at_end(watcher.close)
     for subscriber in subscribers:

@@ -1,30 +1,22 @@
-"""The last good version of each file of destinations: what holds while the file cannot be read."""
+"""The last good document of destinations: what holds while a replica finds none, or a wrong one."""
 
-from collections.abc import Collection, Mapping
+from sqlalchemy import Connection, select
 
-from sqlalchemy import Connection, delete, select
-
-from kurs.data.bulk import insert_rows, is_any_of, update_rows
+from kurs.config.resources import FILE_NAME
+from kurs.data.database import insert
 from webhooks.store.tables import kept_destinations
 
 
-def keep(
-    connection: Connection, good: Mapping[str, str], present: Collection[str] | None
-) -> Mapping[str, str]:
-    """Keep these contents by file, and return all that are kept.
+def keep(connection: Connection, content: str) -> None:
+    """Keep a document in place of the one before."""
+    row = insert(connection, kept_destinations).values(file=FILE_NAME, content=content)
+    new = {"content": content}
+    connection.execute(row.on_conflict_do_update(index_elements=["file"], set_=new))
 
-    Those of files that are not `present` any more are forgotten: they were removed on purpose.
-    None says that nobody knows which there are.
-    """
-    files = kept_destinations.c
-    stored = {r.file: r.content for r in connection.execute(select(files.file, files.content))}
-    gone = [] if present is None else sorted(stored.keys() - set(present))
-    if gone:
-        removed = is_any_of(connection, files.file, gone)
-        connection.execute(delete(kept_destinations).where(removed))
-    added = [(file, good[file]) for file in sorted(good.keys() - stored.keys())]
-    # Another replica may add the same at the same time.
-    insert_rows(connection, kept_destinations, ("file", "content"), added, skip_existing=True)
-    edited = [(file, good[file]) for file in sorted(good) if stored.get(file) != good[file]]
-    update_rows(connection, kept_destinations, ("file",), ("content",), edited)
-    return {file: text for file, text in {**stored, **good}.items() if file not in gone}
+
+def last(connection: Connection) -> str | None:
+    """Return the document that was kept last, None without one."""
+    kept = kept_destinations.c
+    query = select(kept.content).where(kept.file == FILE_NAME)
+    content: str | None = connection.execute(query).scalar()
+    return content

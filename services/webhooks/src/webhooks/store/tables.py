@@ -42,7 +42,7 @@ destinations = Table(
     Column("delivered_at", BigInteger),
 )
 
-# By file, as JSON; what is in force while the file cannot be read.
+# One row: the last good document, as JSON.
 kept_destinations = Table(
     "kept_destinations",
     metadata,

@@ -1,11 +1,12 @@
-"""FXRateSource and RiskThreshold: the one truth about their specs and the compiled documents.
+"""FXRateSource, RiskThreshold, EventDestination: the one truth about specs and documents.
 
-The operator, the local mode, fx and risk all read these models; the CRDs are held to them.
+The operator, the local mode, fx, risk and webhooks read these models; the CRDs are held to them.
 """
 
 from kurs.config.resources.document import (
     FILE_NAME,
     SCHEMA_VERSION,
+    ConfiguredDestination,
     ConfiguredSource,
     ConfiguredThreshold,
     Document,
@@ -16,14 +17,18 @@ from kurs.config.resources.document import (
     RiskDocument,
     RiskPayload,
     SourceRef,
+    WebhooksDocument,
+    WebhooksPayload,
     digest_of,
     revision_of,
 )
 from kurs.config.resources.envelope import (
     API_VERSION,
     KINDS,
+    EventDestination,
     FXRateSource,
     InvalidResource,
+    Kind,
     Metadata,
     Resource,
     RiskThreshold,
@@ -31,12 +36,7 @@ from kurs.config.resources.envelope import (
     parse_resource,
     reading,
 )
-from kurs.config.resources.event_destination import (
-    MAX_TIMEOUT_SECONDS,
-    EventDestination,
-    EventDestinationSpec,
-    parse_destination,
-)
+from kurs.config.resources.event_destination import MAX_TIMEOUT_SECONDS, EventDestinationSpec
 from kurs.config.resources.findings import explain
 from kurs.config.resources.fx_rate_source import FXRateSourceSpec, OnStale, Pair
 from kurs.config.resources.rate_source_types import SourceType
@@ -68,6 +68,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Action",
     "Blocklist",
+    "ConfiguredDestination",
     "ConfiguredSource",
     "ConfiguredThreshold",
     "Corridor",
@@ -79,6 +80,7 @@ __all__ = [
     "FxDocument",
     "FxPayload",
     "InvalidResource",
+    "Kind",
     "LastEdit",
     "Metadata",
     "Mode",
@@ -99,12 +101,13 @@ __all__ = [
     "SourceRef",
     "SourceType",
     "Velocity",
+    "WebhooksDocument",
+    "WebhooksPayload",
     "describe",
     "digest_of",
     "explain",
     "expression_for",
     "is_plain_host",
-    "parse_destination",
     "parse_resource",
     "reading",
     "revision_of",

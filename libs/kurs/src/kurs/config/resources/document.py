@@ -1,4 +1,4 @@
-"""The compiled documents: what fx and risk each read, with a revision that is their content's hash.
+"""The compiled documents: what fx, risk and webhooks each read, with the hash of their content.
 
 `revision` covers `schemaVersion` and `payload`, not `sources` or `traceparent`: applying the old
 resource again gives the old revision, and an unchanged payload under a new generation is the same
@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
+from kurs.config.resources.envelope import Kind
+from kurs.config.resources.event_destination import EventDestinationSpec
 from kurs.config.resources.fx_rate_source import FXRateSourceSpec
 from kurs.config.resources.risk_threshold import (
     Exposure,
@@ -34,7 +36,7 @@ Traceparent = Annotated[
 class SourceRef(StrictModel):
     """A resource that the document was compiled from, and who edited it last, if that is known."""
 
-    kind: Literal["FXRateSource", "RiskThreshold"]
+    kind: Kind
     name: Subdomain
     uid: Annotated[str, StringConstraints(max_length=64)] = ""
     generation: Annotated[int, Field(strict=True, ge=0)] = 0
@@ -71,6 +73,14 @@ class ConfiguredThreshold(StrictModel):
     spec: RiskThresholdSpec
 
 
+class ConfiguredDestination(StrictModel):
+    """Where a merchant's events go, suspended or not. `name` stands on deliveries."""
+
+    name: Subdomain
+    namespace: Label | None = None
+    spec: EventDestinationSpec
+
+
 class OpenQuotesLimit(StrictModel):
     """The exposure of a threshold, for fx: what one merchant may have quoted at once."""
 
@@ -96,12 +106,18 @@ class RiskPayload(StrictModel):
     thresholds: tuple[ConfiguredThreshold, ...] = ()
 
 
-Payload: TypeAlias = FxPayload | RiskPayload
+class WebhooksPayload(StrictModel):
+    """The destinations, by name."""
+
+    destinations: tuple[ConfiguredDestination, ...] = ()
+
+
+Payload: TypeAlias = FxPayload | RiskPayload | WebhooksPayload
 AnyDocument = TypeVar("AnyDocument", bound="Document")
 
 
 class Document(StrictModel):
-    """What both documents have in common. A document whose revision is not its hash is refused."""
+    """What all documents have in common. A document whose revision is not its hash is refused."""
 
     schema_version: Literal[1] = 1
     revision: Revision
@@ -165,6 +181,12 @@ class RiskDocument(Document):
     """The configuration of risk."""
 
     payload: RiskPayload
+
+
+class WebhooksDocument(Document):
+    """The configuration of webhooks."""
+
+    payload: WebhooksPayload
 
 
 def digest_of(content: bytes) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
+from kurs.config.resources.event_destination import EventDestinationSpec
 from kurs.config.resources.findings import explain
 from kurs.config.resources.fx_rate_source import FXRateSourceSpec
 from kurs.config.resources.risk_threshold import RiskThresholdSpec
@@ -52,10 +53,22 @@ class RiskThreshold(StrictModel):
     status: Mapping[str, Any] | None = Field(default=None, repr=False)
 
 
-Resource: TypeAlias = FXRateSource | RiskThreshold
-KINDS: Mapping[str, type[FXRateSource] | type[RiskThreshold]] = {
+class EventDestination(StrictModel):
+    """Where a merchant's events go."""
+
+    api_version: Literal["kurs.dev/v1alpha1"]
+    kind: Literal["EventDestination"]
+    metadata: Metadata
+    spec: EventDestinationSpec
+    status: Mapping[str, Any] | None = Field(default=None, repr=False)
+
+
+Resource: TypeAlias = FXRateSource | RiskThreshold | EventDestination
+Kind: TypeAlias = Literal["FXRateSource", "RiskThreshold", "EventDestination"]
+KINDS: Mapping[str, type[FXRateSource] | type[RiskThreshold] | type[EventDestination]] = {
     "FXRateSource": FXRateSource,
     "RiskThreshold": RiskThreshold,
+    "EventDestination": EventDestination,
 }
 
 

@@ -2,12 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from kurs.config.resources.envelope import InvalidResource, Metadata, reading
-from kurs.config.resources.findings import explain
 from kurs.config.resources.scalars import Flag, Seconds, SecretKey, StrictModel, wrong
-from kurs.config.resources.source_url import check_source_url
+from kurs.config.resources.source_url import check_destination_url
 from kurs.kernel.ids import MerchantId
 
 MAX_TIMEOUT_SECONDS = 15
@@ -33,7 +31,7 @@ class EventDestinationSpec(StrictModel):
     """
 
     merchant: MerchantId
-    url: Annotated[str, Field(min_length=8, max_length=2048)]
+    url: Annotated[str, StringConstraints(min_length=8, max_length=2048)]
     types: Annotated[tuple[SentType, ...], Field(max_length=20)] = ()
     secret_ref: SecretKey
     timeout: Seconds = 10
@@ -43,9 +41,7 @@ class EventDestinationSpec(StrictModel):
     @field_validator("url")
     @classmethod
     def _safe(cls, url: str) -> str:
-        if "${" in url:
-            raise wrong("no secret goes into the URL", "what is sent is signed; see secretRef")
-        return check_source_url(url)
+        return check_destination_url(url)
 
     @field_validator("timeout")
     @classmethod
@@ -64,21 +60,3 @@ class EventDestinationSpec(StrictModel):
     def wants(self, merchant: str, event_type: str) -> bool:
         """Tell whether an event goes there."""
         return merchant == self.merchant and (not self.types or event_type in self.types)
-
-
-class EventDestination(StrictModel):
-    """Where a merchant's events go."""
-
-    api_version: Literal["kurs.dev/v1alpha1"]
-    kind: Literal["EventDestination"]
-    metadata: Metadata
-    spec: EventDestinationSpec
-
-
-@reading()
-def parse_destination(content: object) -> EventDestination:
-    """Read a destination from plain values (parsed YAML or JSON). Raises InvalidResource alone."""
-    try:
-        return EventDestination.model_validate(content)
-    except ValidationError as error:
-        raise InvalidResource(explain(error, EventDestination)) from None

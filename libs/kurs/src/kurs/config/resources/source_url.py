@@ -1,4 +1,4 @@
-"""The address that a rate source is fetched from: what it may look like, and where a key goes.
+"""The address of a rate source or a destination: what it may look like, and where a key goes.
 
 A host is a name or an address in its one usual form. What else resolvers take for an address
 (`2130706433`, `0x7f.1`, `0177.0.0.1`) is refused here and does not depend on what a client makes
@@ -22,11 +22,29 @@ _NAME = re.compile(rf"({_LABEL}\.)*{_LABEL}\.?")
 _LONGEST_NAME = 253
 _NUMBER = re.compile(r"(0[xX][0-9A-Fa-f]*|[0-9]+)\.?")
 _KEY = re.compile(KEY_PARAMETER)
-_HINT = "write an absolute URL such as https://rates.example.org/latest.json"
+_HINT = "write an absolute URL such as https://example.org/path"
 
 
 def check_source_url(url: str) -> str:
-    """Return `url`; raises a finding that does not repeat it, since it may hold a password."""
+    """Return the `url` of a rate source; raises a finding that does not repeat it."""
+    _check_address(url)
+    _check_placeholder(url)
+    hint = f"write {PLACEHOLDER} in its place, and the Secret in secretRef"
+    _refuse_keys(url.replace("=" + PLACEHOLDER, ""), hint)
+    return url
+
+
+def check_destination_url(url: str) -> str:
+    """Return the `url` of a destination; raises a finding that does not repeat it."""
+    _check_address(url)
+    if "${" in url:
+        raise wrong("no secret goes into the URL", "what is sent is signed; see secretRef")
+    _refuse_keys(url, "remove it: what is sent is signed; see secretRef")
+    return url
+
+
+def _check_address(url: str) -> None:
+    """Raise a finding unless `url` is an address that all read alike; it may hold a password."""
     if not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
         raise wrong("a URL has no spaces, control or non-ASCII characters", _HINT)
     try:
@@ -42,9 +60,7 @@ def check_source_url(url: str) -> str:
         hint = "write its name, or its address in the usual form, such as 192.0.2.7"
         raise wrong("the host is neither a name nor an address", hint)
     if parts.fragment:
-        raise wrong("a URL to fetch has no #fragment", _HINT)
-    _check_keys(url)
-    return url
+        raise wrong("the URL has a #fragment, which is never sent", _HINT)
 
 
 def is_plain_host(host: str) -> bool:
@@ -65,11 +81,13 @@ def takes_secret(url: str) -> bool:
     return PLACEHOLDER in url
 
 
-def _check_keys(url: str) -> None:
-    hint = f"write {PLACEHOLDER} in its place, and the Secret in secretRef"
+def _check_placeholder(url: str) -> None:
     if PLACEHOLDER in url.split("?", maxsplit=1)[0]:
         raise wrong(f"{PLACEHOLDER} stands outside of the query", "write it after the ?")
     if "${" in url.replace(PLACEHOLDER, ""):
         raise wrong("an unknown placeholder stands in the URL", f"the only one is {PLACEHOLDER}")
-    if _KEY.search(url.replace("=" + PLACEHOLDER, "").lower()):
+
+
+def _refuse_keys(url: str, hint: str) -> None:
+    if _KEY.search(url.lower()):
         raise wrong("a key stands in the query, where everybody can read it", hint)
