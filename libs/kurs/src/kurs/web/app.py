@@ -65,8 +65,6 @@ def create_app(
     app = ServiceApp(
         title=title,
         lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
         layers=_layers(settings, tracing, front, guard),
         answer_error=answer_error,
     )
@@ -101,8 +99,6 @@ def _add_operations(
         apart = ServiceApp(
             title=app.title,
             openapi_url=None,
-            docs_url=None,
-            redoc_url=None,
             layers=_faults(settings),
             answer_error=answer_error,
         )

@@ -38,7 +38,7 @@ class ServiceApp(FastAPI):
         self._answer_error = answer_error
         self._direct: Direct = {}
         # The Location of such a redirect would repeat whatever Host the client sent.
-        super().__init__(redirect_slashes=False, **options)
+        super().__init__(redirect_slashes=False, docs_url=None, redoc_url=None, **options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request; FastAPI's own entry looks for instrumentation every time (7 µs)."""
