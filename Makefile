@@ -194,7 +194,7 @@ test-domains: $(ENVIRONMENT) ## the pure rules by their own tests, which go ever
 
 .PHONY: coverage
 coverage: $(ENVIRONMENT) ## every test, and which branches none of them takes: var/coverage/index.html
-	@mkdir -p var && COVERAGE_FILE=var/.coverage $(BIN)/pytest -q -m "not long" --cov --cov-report= $(TEST)
+	@mkdir -p var && COVERAGE_FILE=$(CURDIR)/var/.coverage $(BIN)/pytest -q -m "not long" --cov --cov-report= $(TEST)
 	@COVERAGE_FILE=var/.coverage $(BIN)/coverage html -q -d var/coverage
 	@COVERAGE_FILE=var/.coverage $(BIN)/coverage report --skip-covered --sort=cover --fail-under=$(COVERED)
 

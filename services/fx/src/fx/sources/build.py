@@ -1,7 +1,5 @@
 """From a rate source's spec to its terms and to the thing that answers."""
 
-from typing import assert_never
-
 from fx.domain.rates import FOREVER, OnStale, PairTerms, SourceTerms
 from fx.sources.base import RateSource
 from fx.sources.http import HttpSource
@@ -61,5 +59,3 @@ def source_of(spec: FXRateSourceSpec, policy: FetchPolicy, secrets: Secrets) -> 
                 policy=policy,
                 secrets=secrets,
             )
-        case other:
-            assert_never(other)
