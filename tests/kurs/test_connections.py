@@ -5,7 +5,8 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManagedProcess
 def open_connection(service: ManagedProcess) -> Iterator["Opener"]:
     opener = Opener(service.port)
     yield opener
-    for connection in opener.opened:
-        connection.close()
+    opener.close()
 
 
 class Opener:
@@ -69,12 +69,19 @@ class Opener:
         self.opened.append(connection)
         return connection
 
+    def close(self) -> None:
+        for connection in self.opened:
+            connection.close()
+
     def converse(self, *pieces: bytes) -> bytes:
         """Send bytes on a new connection, and return all that comes until it ends."""
         connection = self()
         for piece in pieces:
             connection.sendall(piece)
         return until_end(connection)
+
+
+Conversation = Callable[[Opener], bytes]
 
 
 def until_end(connection: socket.socket) -> bytes:
@@ -238,64 +245,111 @@ def test_a_refusal_waits_for_the_answers_before_it(open_connection: Opener) -> N
 # Times.
 
 
-def test_a_connection_must_bring_its_first_byte(open_connection: Opener) -> None:
-    assert until_end(open_connection()) == b""
+def say(*pieces: bytes) -> Conversation:
+    """Return a conversation that sends pieces, and waits for the end."""
+    return lambda opener: opener.converse(*pieces)
 
 
-@pytest.mark.parametrize("begin", [b"G", b"\r\n", b"GET / HTTP/1.1\r\nHost: test\r\nX: y"])
-def test_half_a_head_is_not_waited_for(open_connection: Opener, begin: bytes) -> None:
-    answer = open_connection.converse(begin)
-    assert is_problem(answer, 408, "request_timeout")
+def say_slowly(pieces: bytes, *, after: bytes = b"", answered: bool = False) -> Conversation:
+    """Return a conversation that sends one byte after the other, once the others are sent.
+
+    With `answered` they are a request whose answer is read before.
+    """
+
+    def converse(opener: Opener) -> bytes:
+        connection = opener()
+        connection.sendall(after)
+        assert not answered or status(connection) == 200
+        drip(connection, pieces)
+        return until_end(connection)
+
+    return converse
 
 
-def test_a_dripping_head_is_not_waited_for(open_connection: Opener) -> None:
-    connection = open_connection()
-    drip(connection, request("GET /healthz", "X-Drip: " + "x" * 2_000))
-    assert is_problem(until_end(connection), 408, "request_timeout")
+_HALVES = {"letter": b"G", "empty_line": b"\r\n", "field": b"GET / HTTP/1.1\r\nHost: test\r\nX: y"}
+_BODIES = {
+    (path, fields): say_slowly(b"1\r\nx\r\n" * 300, after=request(f"POST {path}", fields))
+    for path in ("/echo", "/nowhere")
+    for fields in ("Content-Length: 2000", "Transfer-Encoding: chunked")
+}
+_CONVERSATIONS: Mapping[object, Conversation] = {
+    "nothing": say(),
+    **{f"half_{name}": say(begin) for name, begin in _HALVES.items()},
+    "head": say_slowly(request("GET /healthz", "X-Drip: " + "x" * 2_000)),
+    "later_letters": say_slowly(b"G" * 2_000, after=request("GET /healthz"), answered=True),
+    "later_lines": say_slowly(b"\r\n" * 2_000, after=request("GET /healthz"), answered=True),
+    "half_behind": say(request("GET /healthz") + b"GET /heal"),
+    **_BODIES,
+    "body": say(request("POST /echo", "Content-Length: 1")),
+    "idle": say(request("GET /healthz")),
+    "long": say(request("GET /sleep?seconds=2.5", "Connection: close")),
+}
 
 
-def test_a_later_head_is_not_waited_for_either(open_connection: Opener) -> None:
-    for begin in (b"G", b"\r\n"):
-        connection = open_connection()
-        connection.sendall(request("GET /healthz"))
-        assert status(connection) == 200
-        drip(connection, begin * 2_000)
-        assert is_problem(until_end(connection), 408, "request_timeout") or begin == b"G"
+Ends = Mapping[object, tuple[bytes, float]]
 
 
-def test_half_a_head_behind_a_request_is_not_waited_for(open_connection: Opener) -> None:
-    answer = open_connection.converse(request("GET /healthz") + b"GET /heal")
+@pytest.fixture(scope="module")
+def ends(service: ManagedProcess) -> Ends:
+    """Have all conversations that wait for a time to be over, and all at once.
+
+    Returns what came, and after how many seconds.
+    """
+
+    def timed(converse: Conversation) -> tuple[bytes, float]:
+        opener, began = Opener(service.port), time.monotonic()
+        try:
+            return converse(opener), time.monotonic() - began
+        finally:
+            opener.close()
+
+    with ThreadPoolExecutor(len(_CONVERSATIONS)) as threads:
+        return dict(zip(_CONVERSATIONS, threads.map(timed, _CONVERSATIONS.values()), strict=True))
+
+
+def test_a_connection_must_bring_its_first_byte(ends: Ends) -> None:
+    assert ends["nothing"][0] == b""
+
+
+@pytest.mark.parametrize("name", _HALVES)
+def test_half_a_head_is_not_waited_for(ends: Ends, name: str) -> None:
+    assert is_problem(ends[f"half_{name}"][0], 408, "request_timeout")
+
+
+def test_a_dripping_head_is_not_waited_for(ends: Ends) -> None:
+    assert is_problem(ends["head"][0], 408, "request_timeout")
+
+
+def test_a_later_head_is_not_waited_for_either(ends: Ends) -> None:
+    assert "later_letters" in ends
+    assert is_problem(ends["later_lines"][0], 408, "request_timeout")
+
+
+def test_half_a_head_behind_a_request_is_not_waited_for(ends: Ends) -> None:
+    answer, _ = ends["half_behind"]
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert is_problem(answer, 408, "request_timeout")
 
 
 @pytest.mark.parametrize("fields", ["Content-Length: 2000", "Transfer-Encoding: chunked"])
 @pytest.mark.parametrize("path", ["/echo", "/nowhere"])
-def test_a_dripping_body_is_not_waited_for(open_connection: Opener, fields: str, path: str) -> None:
-    connection = open_connection()
-    connection.sendall(request(f"POST {path}", fields))
-    drip(connection, b"1\r\nx\r\n" * 300)
-    answer = until_end(connection)
+def test_a_dripping_body_is_not_waited_for(ends: Ends, fields: str, path: str) -> None:
+    answer, _ = ends[path, fields]
     assert path != "/echo" or is_problem(answer, 408, "request_timeout")
 
 
-def test_a_body_that_never_begins_is_not_waited_for(open_connection: Opener) -> None:
-    answer = open_connection.converse(request("POST /echo", "Content-Length: 1"))
-    assert is_problem(answer, 408, "request_timeout")
+def test_a_body_that_never_begins_is_not_waited_for(ends: Ends) -> None:
+    assert is_problem(ends["body"][0], 408, "request_timeout")
 
 
-def test_an_idle_connection_ends_with_the_setting(open_connection: Opener) -> None:
-    started = time.monotonic()
-    answer = open_connection.converse(request("GET /healthz"))
+def test_an_idle_connection_ends_with_the_setting(ends: Ends) -> None:
+    answer, seconds = ends["idle"]
     assert answer.startswith(b"HTTP/1.1 200 ")
-    assert time.monotonic() - started > 1.5
+    assert seconds > 1.5
 
 
-def test_a_request_may_take_longer_than_its_head(open_connection: Opener) -> None:
-    answer = open_connection.converse(
-        request("GET /sleep?seconds=2.5", "Connection: close"),
-    )
-    assert answer.startswith(b"HTTP/1.1 200 ")
+def test_a_request_may_take_longer_than_its_head(ends: Ends) -> None:
+    assert ends["long"][0].startswith(b"HTTP/1.1 200 ")
 
 
 # Readers.

@@ -87,9 +87,9 @@ def test_a_call_into_c_that_lets_nothing_run_is_ended_and_named(
 
 def test_a_process_that_did_not_run_goes_on(start: Start) -> None:
     process = start()
-    for _ in range(3):
+    for _ in range(2):
         process.signal(signal.SIGSTOP)
-        time.sleep(1.5)
+        time.sleep(1)
         process.signal(signal.SIGCONT)
         with ask(process, "/healthz") as connection:
             assert b" 200 " in connection.recv(65_536)
@@ -97,12 +97,12 @@ def test_a_process_that_did_not_run_goes_on(start: Start) -> None:
 
 
 def test_a_slow_start_is_no_standing_still(start: Start) -> None:
-    with ask(start(KURS_TEST_START_SECONDS="2"), "/healthz") as connection:
+    with ask(start(KURS_TEST_START_SECONDS="1"), "/healthz") as connection:
         assert b" 200 " in connection.recv(65_536)
 
 
 def test_it_can_be_turned_off(start: Start) -> None:
     process = start(KURS_WATCHDOG_SECONDS="0")
     with ask(process, "/stand?how=waits"):
-        assert not process.wait(2)
+        assert not process.wait(1)
     process.signal(signal.SIGKILL)
