@@ -141,7 +141,10 @@ async def test_a_reader_is_told_how_far_it_has_passed_over_what_it_does_not_want
     end = (await fed(gateway)).next_after
     monkeypatch.setattr("payments.store.events.LOOKED_AT", 2)
 
-    first = await fed(gateway, wanted_by="")
+    first = await fed(gateway, wanted_by="other")
+    nobody = await fed(gateway, wanted_by="")
+    waited = await part(gateway.apps["payments"], EventFeed).next_page(0, 200, 0.5, ["other"])
+
     assert (first.events, first.next_after) == ([], 2)
-    waited = await part(gateway.apps["payments"], EventFeed).next_page(0, 200, 0.5, [])
+    assert (nobody.events, nobody.next_after) == ([], end)
     assert (waited.items, waited.next_after) == ([], end)

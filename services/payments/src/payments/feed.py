@@ -75,12 +75,7 @@ class EventFeed:
             if page.items or monotonic() >= deadline or self._draining():
                 return page
             after = page.next_after
-            if page.has_more:
-                continue
-            if wanted_by == []:
-                # No news will be for them: how far the feed is by then is all they ask.
-                await asyncio.sleep(min(_POLL_SECONDS, max(0.0, deadline - monotonic())))
-            else:
+            if not page.has_more:
                 await self._wait()
 
     async def follow(

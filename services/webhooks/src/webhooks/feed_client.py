@@ -6,7 +6,7 @@ from kurs.calls import ServiceClient
 from kurs.contracts.payments import MAX_WANTED_BY, FeedAnswer
 
 PAGE = 200
-_WAIT_SECONDS = 2.0
+WAIT_SECONDS = 2.0
 
 
 class FeedUnreadable(Exception):
@@ -28,7 +28,7 @@ class FeedClient:
         after: int,
         *,
         limit: int = PAGE,
-        wait_seconds: float = _WAIT_SECONDS,
+        wait_seconds: float,
         wanted_by: Collection[str] | None = None,
     ) -> FeedAnswer:
         """Return what comes after a sequence, waiting for it as long as is said.

@@ -14,7 +14,7 @@ from kurs.kernel.errors import Problem
 from webhooks.common_past import common_past
 from webhooks.destinations import Destinations
 from webhooks.domain.cursor import Cursor
-from webhooks.feed_client import FeedClient, FeedUnreadable
+from webhooks.feed_client import WAIT_SECONDS, FeedClient, FeedUnreadable
 from webhooks.late_events import LateEvents
 from webhooks.metrics import WebhookMetrics
 from webhooks.store import intake
@@ -83,7 +83,8 @@ class Intake:
             self.taken_in.set()
         in_force = self._destinations.in_force
         merchants = {spec.merchant for spec in in_force.values()}
-        page = await self._feed.page(cursor.sequence, wanted_by=merchants)
+        wait = WAIT_SECONDS if merchants else 0.0
+        page = await self._feed.page(cursor.sequence, wait_seconds=wait, wanted_by=merchants)
         self._metrics.looks.inc()
         if self._destinations.in_force is not in_force:
             # What was passed over may be wanted by now.
@@ -93,7 +94,7 @@ class Intake:
             return True
         if page.next_after == cursor.sequence:
             await self._mark(cursor, page.next_id)
-            return True
+            return bool(merchants)
         stored = await self._database.write(
             partial(
                 intake.take_in,
@@ -108,7 +109,7 @@ class Intake:
         if stored:
             self._metrics.taken_in.inc(len(page.events))
             self.taken_in.set()
-        return stored
+        return stored and bool(merchants)
 
     async def close(self) -> None:
         """Let another replica read on at once."""

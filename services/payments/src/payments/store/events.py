@@ -135,6 +135,8 @@ def feed_page(
     With `wanted_by` only those of these merchants, and no requests. As of `event_page`, at most
     LOOKED_AT are looked at; those that are passed over cost next to nothing.
     """
+    if wanted_by == []:
+        return EventPage([], max(sequence, last_sequence(connection)), False)
     wanted = events.c.sequence > sequence
     ahead = select(events.c.sequence).where(wanted).order_by(events.c.sequence).limit(LOOKED_AT)
     seen = ahead.subquery()
@@ -146,7 +148,7 @@ def feed_page(
         of_these = is_any_of(connection, events.c.merchant, list(wanted_by))
         wanted &= events.c.from_status.is_not(None) & of_these
     query = select(events).where(wanted).order_by(events.c.sequence).limit(limit)
-    rows = connection.execute(query).mappings().all() if wanted_by != [] else []
+    rows = connection.execute(query).mappings().all()
     if len(rows) == limit:
         end = rows[-1]["sequence"]
     return EventPage(_told(connection, rows), end, len(rows) == limit or count == LOOKED_AT)
