@@ -23,6 +23,7 @@ GET  /payments/{payment_id}/explain payments read
 POST /payments/{payment_id}/approve payments review
 POST /payments/{payment_id}/refuse  payments review
 GET  /events                        payments read
+GET  /figures                       payments read
 GET  /rate                          fx       read
 GET  /convert                       fx       read
 GET  /rates                         fx       read

@@ -27,6 +27,7 @@ from kurs.edges import PUBLIC_ROUTES, PublicRoute
 from kurs_testing.joined import GATEWAY, JoinedGateway
 from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
+from payments.figures import Figures
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "api.md"
@@ -92,6 +93,8 @@ class Player:
         given = {k.lower(): v for k, v in (header.split(": ", 1) for header in headers)}
         if path.startswith(("/event-destinations", "/deliveries")):
             await eventually(self._all_sent)
+        if path.startswith("/figures"):
+            await part(self.gateway.apps["payments"], Figures).count()
         if path.startswith("/payments/events"):
             return f"200\n\n{await self._first_event(path)}\n"
         sent = self._whole(json.loads(body)) if body.strip() else None

@@ -20,6 +20,7 @@ from payments.event_document import webhooks
 from payments.explanation import Explanations
 from payments.exposure import Exposure
 from payments.feed import EventFeed
+from payments.figures import Figures
 from payments.flow import Flow
 from payments.metrics import PaymentMetrics
 from payments.migrations import VERSIONS
@@ -35,6 +36,8 @@ from payments.steps import Steps
 from payments.store.event_order import append_late_events
 from payments.strangers import Strangers
 from payments.sweeper import Sweeper
+
+_FORGOTTEN_EVERY = 3600.0
 
 
 def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
@@ -70,6 +73,7 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     _add_comparisons(service, database, dependencies.accounts, metrics)
     service.add(PaymentReads(database, LongReads(database)))
     service.add(_explanations(service, database))
+    _add_figures(service, database)
     app = service.app(routes, read_routes, service_routes)
     app.webhooks.include_router(webhooks())
     return app
@@ -160,6 +164,15 @@ def _explanations(service: Service[PaymentsSettings], database: Database) -> Exp
         client("wallet", settings.wallet_url, name="wallet-transfers"),
         client("risk", settings.risk_url, name="risk-decisions"),
     )
+
+
+def _add_figures(service: Service[PaymentsSettings], database: Database) -> None:
+    """Count what happens to payments, apart from them, and forget what is too old."""
+    settings = service.settings
+    fx = service.client("fx", settings.fx_url, name="fx-rates")
+    figures = service.add(Figures(database, fx, settings, service.clock))
+    service.beat("figures", figures.count, seconds=settings.figures_seconds)
+    service.beat("old figures", figures.forget, seconds=_FORGOTTEN_EVERY)
 
 
 def _add_comparisons(

@@ -21,8 +21,12 @@ from kurs.web.parts import from_app
 from kurs.web.routing import router
 from payments.answers import payment_answer
 from payments.cursors import read_cursor, write_cursor
+from payments.domain.figures import EVERYBODY
 from payments.errors import PaymentNotFound
 from payments.explanation import Explanations
+from payments.figure_answers import figures_answer
+from payments.figure_schemas import FiguresAnswer, FiguresQuery
+from payments.figures import Figures
 from payments.payment_reads import PaymentReads
 from payments.read_answers import COLUMNS, csv_row, explain_answer, refund_entry
 from payments.read_schemas import (
@@ -114,6 +118,19 @@ async def explain_payment(
 ) -> ExplainAnswer:
     """Tell a payment's whole story: what it waits for, who did what when, and what it moved."""
     return explain_answer(await explanations.explain(caller, payment_id), caller)
+
+
+@read_routes.get("/figures", summary="Read figures of money over time")
+async def read_figures(
+    caller: CallerDep,
+    figures: Annotated[Figures, from_app(Figures)],
+    query: Annotated[FiguresQuery, Query()],
+) -> FiguresAnswer:
+    """Tell volume, success, times and spread of the last hour, day or week, by corridor."""
+    if query.of == "all":
+        caller.require("audit")
+    whose = EVERYBODY if query.of == "all" else caller.merchant
+    return figures_answer(await figures.read(whose, query.period), query.of)
 
 
 def _filter(caller: Caller, query: PaymentFilter) -> Filter:

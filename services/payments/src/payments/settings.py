@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from kurs.data.limits import DatabaseSettings
+from kurs.kernel.ids import CurrencyCode
 from kurs.kernel.settings import MEBIBYTE
 
 
@@ -51,6 +52,10 @@ class PaymentsSettings(DatabaseSettings):
     """Whether such a refund returns the spread."""
     reconcile_seconds: float = 30.0
     """Between two comparisons with the ledger of the wallet."""
+    reference_currency: CurrencyCode = "USD"
+    """What figures over time are told in; after a change they begin anew."""
+    figures_seconds: float = Field(default=10.0, gt=0)
+    """Between two countings of what happened, for figures over time."""
     four_eyes: bool = True
     """Whether a payment under review is approved or refused by another key than the one that made
     it."""

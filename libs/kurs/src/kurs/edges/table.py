@@ -95,6 +95,7 @@ def _payments() -> tuple[PublicRoute, ...]:
 PUBLIC_ROUTES: Final[tuple[PublicRoute, ...]] = (
     *_payments(),
     PublicRoute("GET", "/events", PAYMENTS, "read", "List events, oldest first"),
+    PublicRoute("GET", "/figures", PAYMENTS, "read", "Read figures of money over time"),
     PublicRoute("GET", "/rate", FX, "read", "Read the rate of a pair"),
     PublicRoute("GET", "/convert", FX, "read", "Convert an amount at the present rate"),
     PublicRoute("GET", "/rates", FX, "read", "List rates and their sources"),
@@ -157,7 +158,7 @@ EDGES: Final[Mapping[Edge, tuple[Route, ...]]] = {
         Route("POST", "/exposure/batch"),
         Route("GET", "/decisions/{payment_id}"),
     ),
-    (PAYMENTS, FX): (Route("POST", "/quotes/batch"),),
+    (PAYMENTS, FX): (Route("POST", "/quotes/batch"), Route("GET", "/rates")),
     (PAYMENTS, WALLET): (
         Route("POST", "/transfers/batch"),
         Route("POST", "/accounts/lookup"),

@@ -16,5 +16,7 @@ GRANTS = {
     "ledger_cursors": "SELECT, INSERT, UPDATE (link)",
     "unknown_transfers": "SELECT, INSERT, DELETE",
     "old_rate_refunds": "SELECT, INSERT",
+    "figures": "SELECT, INSERT, UPDATE (sums), DELETE",
+    "figures_cursor": "SELECT, INSERT, UPDATE (sequence)",
 }
 """What payments' own role may do, by table."""

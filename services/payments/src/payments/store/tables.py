@@ -122,6 +122,25 @@ old_rate_refunds = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+# Money over time: sums by corridor of a span of time, of a merchant or of all.
+figures = Table(
+    "figures",
+    metadata,
+    Column("merchant", String, primary_key=True),
+    Column("period", String, primary_key=True),
+    Column("currency", String, primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("sums", JSON, nullable=False),
+)
+
+# How far events are counted; one row once anybody has.
+figures_cursor = Table(
+    "figures_cursor",
+    metadata,
+    Column("number", SmallInteger, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+)
+
 _FIXED_COLUMNS = (
     "uid", "merchant", "payment_id", "amount", "currency", "source_account",
     "destination_account", "capture", "description", "metadata", "trace_id", "version",

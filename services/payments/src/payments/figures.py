@@ -1,0 +1,117 @@
+"""Money over time, counted from events by a heartbeat: no payment waits for it, no read sums.
+
+What a captured amount is worth is asked of fx once for some events together. While fx does not
+answer nothing is counted, and all of it is later: figures are late, never wrong.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kurs.calls import ServiceClient
+from kurs.data.database import Database
+from kurs.kernel.clock import Clock
+from kurs.kernel.errors import Unavailable
+from kurs.quotes.rate_table import NO_RATES, RateTable, published_mids
+from payments.domain.figures import (
+    EVERYBODY,
+    SPANS,
+    Corridors,
+    Period,
+    Seen,
+    Worth,
+    corridor,
+    joined,
+)
+from payments.settings import PaymentsSettings
+from payments.store.figures import (
+    Events,
+    Key,
+    add_figures,
+    forget_old,
+    read_figures,
+    uncounted,
+)
+
+_AT_ONCE = 250
+"""Events that one step counts: few milliseconds of the event loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Sums by span and corridor of the period that ends now; `waiting` events are not in them."""
+
+    period: Period
+    currency: str
+    now: int
+    spans: Mapping[int, Corridors]
+    waiting: int
+
+
+class Figures:
+    """Counts what happened to payments, and tells it by period."""
+
+    def __init__(
+        self, database: Database, fx: ServiceClient, settings: PaymentsSettings, clock: Clock
+    ) -> None:
+        self._database = database
+        self._fx = fx
+        self._currency = settings.reference_currency
+        self._clock = clock
+
+    async def read(self, merchant: str, period: Period) -> Told:
+        """Return what is counted of a merchant, or of EVERYBODY."""
+        now = self._clock.now()
+        spans, waiting = await self._database.read(
+            lambda c: read_figures(c, merchant, period, self._currency, now)
+        )
+        return Told(period, self._currency, now, spans, waiting)
+
+    async def count(self) -> None:
+        """Count what nobody counted yet; raises Unavailable or TransportError without rates."""
+        while True:
+            found = await self._database.read(lambda c: uncounted(c, _AT_ONCE))
+            if found.until == found.cursor or not await self._add(found) or not found.more:
+                return
+
+    async def forget(self) -> None:
+        """Forget what no period reaches back to."""
+        now = self._clock.now()
+        await self._database.write(lambda c: forget_old(c, now))
+
+    async def _add(self, found: Events) -> bool:
+        rates = await self._rates() if any(seen.captured for seen in found.seen) else NO_RATES
+        shortest: dict[tuple[str, int], Corridors] = {}
+        for seen in found.seen:
+            own = shortest.setdefault((seen.merchant, SPANS[Period.HOUR].start(seen.at)), {})
+            sums = corridor(own, f"{seen.currency}/{seen.bought}")
+            sums.see(seen, self._worth(seen, rates))
+        more = self._by_period(shortest)
+        return await self._database.write(lambda c: add_figures(c, found, more))
+
+    def _by_period(self, shortest: Mapping[tuple[str, int], Corridors]) -> Mapping[Key, Corridors]:
+        """Return the same for each period that reaches back to it, of each merchant and of all."""
+        now = self._clock.now()
+        more: dict[Key, Corridors] = {}
+        for (merchant, at), corridors in shortest.items():
+            for period, spans in SPANS.items():
+                start = spans.start(at)
+                if start >= spans.starts(now)[0]:
+                    for whose in (merchant, EVERYBODY):
+                        key = (whose, period.value, self._currency, start)
+                        joined(more.setdefault(key, {}), corridors)
+        return more
+
+    def _worth(self, seen: Seen, rates: RateTable) -> Worth:
+        captured = self._converted(seen.captured, seen.currency, rates)
+        spread = self._converted(seen.spread, seen.bought, rates) if seen.spread else 0
+        return Worth(captured, spread)
+
+    def _converted(self, minor: int, currency: str, rates: RateTable) -> int | None:
+        factor = rates.factor(currency, self._currency)
+        return None if factor is None else minor * factor.numerator // factor.denominator
+
+    async def _rates(self) -> RateTable:
+        answer = await self._fx.request("GET", "/rates", retryable=True)
+        if answer.status != 200:
+            raise Unavailable(f"fx answered {answer.status} when asked for its rates")
+        return RateTable(published_mids(answer.body))
