@@ -3,7 +3,7 @@
 SQLite migrates itself when its service starts; on PostgreSQL a service never changes the schema,
 `python -m <service> migrate` does (a Job in the charts). The server, the Job and the service may
 start in any order: each waits for the one before it. A migration waits for a lock only so long as
-requests behind it can, and begins again.
+requests behind it can, and begins again. Indexes of large tables come after it (kurs.data.indexes).
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from kurs.data.address import read_address
 from kurs.data.database import Database
 from kurs.data.failures import DatabaseUnavailable, Trouble, trouble_of
 from kurs.data.grants import Grants, grant
+from kurs.data.indexes import build_beside, build_within
 from kurs.data.limits import Limits
 from kurs.data.postgresql import postgresql_engine
 from kurs.data.sqlite import sqlite_engine
@@ -95,7 +96,9 @@ def migrate(
     _try_until(
         deadline,
         address.place,
-        lambda: asyncio.run(_migrate_postgresql(postgresql_engine(address, Limits()), work)),
+        lambda: asyncio.run(
+            _migrate_postgresql(postgresql_engine(address, Limits()), work, versions)
+        ),
     )
 
 
@@ -175,32 +178,40 @@ async def _obstacle(database: Database, versions: Path) -> str | None:
     return None
 
 
-async def _migrate_postgresql(engine: AsyncEngine, work: Callable[[Connection], None]) -> None:
+async def _migrate_postgresql(
+    engine: AsyncEngine, work: Callable[[Connection], bool], versions: Path
+) -> None:
     try:
         async with engine.begin() as connection:
             limit = f"{round(_LOCK_SECONDS * 1000)}"
             await connection.execute(_LIMIT_LOCKS, {"limit": limit})
             lock = zlib.crc32(b"kurs-migrations")
             await connection.execute(_ALONE, {"lock": lock})
-            await connection.run_sync(work)
+            is_ours = await connection.run_sync(work)
+        if is_ours:
+            await build_beside(engine, versions)
     finally:
         await engine.dispose()
 
 
 def _upgrade(
     connection: Connection, versions: Path, grants: Grants | None = None, role: str = ""
-) -> None:
+) -> bool:
+    """Return whether the schema is now the newest of `versions`, and not newer."""
     config = migration_config(versions)
     current = current_revision(connection, versions)
     if current is not None and current not in _known(ScriptDirectory.from_config(config)):
         sys.stderr.write(f"the schema is at {current}, newer than this program: left as it is\n")
-        return
+        return False
     take_over(connection, versions, current)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    if current is None or connection.dialect.name == "sqlite":
+        build_within(connection, versions)
     keep_for_release_before(connection, versions)
     if role:
         grant(connection, role, grants or {}, versions)
+    return True
 
 
 def _known(scripts: ScriptDirectory) -> frozenset[str]:
