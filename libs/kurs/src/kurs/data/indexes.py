@@ -56,7 +56,7 @@ async def build_beside(engine: AsyncEngine, versions: Path) -> None:
 
 
 def _build(connection: Connection, wanted: dict[str, str]) -> None:
-    validity = dict(connection.execute(_VALIDITY).tuples().all())
+    validity = {str(row.relname): bool(row.indisvalid) for row in connection.execute(_VALIDITY)}
     missing = {name: found for name, found in wanted.items() if not validity.get(name)}
     if missing:
         connection.exec_driver_sql(_PATIENT)
