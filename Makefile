@@ -91,8 +91,8 @@ api-keys: $(ENVIRONMENT) ## list the API keys of var/api-keys.json
 	@$(BIN)/python -m api_gateway.keys list --file var/api-keys.json
 
 .PHONY: bench
-bench: $(ENVIRONMENT) ## measure payments/s, latency and CPU per payment, beside a naive chain
-	@$(BIN)/python -m loadtest.bench $(BENCH)
+bench: $(ENVIRONMENT) ## measure payments/s, latency and CPU per payment, beside a naive chain: BASE= SAVE= files
+	@$(BIN)/python -m loadtest.bench $(if $(BASE),--base $(BASE)) $(if $(SAVE),--save $(SAVE)) $(BENCH)
 
 .PHONY: bench-faults
 bench-faults: $(ENVIRONMENT) ## measure what a locked row or a stopped backend costs other payments

@@ -2,13 +2,17 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from loadtest.bench.__main__ import _parser
+from loadtest.bench.baseline import BaselineError, changes, read_baseline
 from loadtest.bench.case import NAIVE, Case, yardstick
 from loadtest.bench.counters import Counters
 from loadtest.bench.load import Load, LoadError, choose_driver, read_k6_summary
+from loadtest.bench.picture import picture
 from loadtest.bench.report import COLUMNS, cells, conditions, details, document, markdown
 from loadtest.dummygen import generate
 from loadtest.measures import Latency
@@ -136,3 +140,46 @@ def test_a_missing_k6_is_a_sentence_and_auto_does_without(monkeypatch: pytest.Mo
 def test_unbounded_or_senseless_arguments_are_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit):
         _parser().parse_args(arguments)
+
+
+def test_a_change_is_told_without_what_the_machine_became(tmp_path: Path) -> None:
+    file = tmp_path / "before.json"
+    file.write_text(document([CHAIN, KURS], []))
+    slower = replace(CHAIN, cpu_seconds={"gateway": 16.0})
+    dearer = replace(KURS, cpu_seconds={"payments": 12.0})
+
+    same = changes([CHAIN, KURS, NOTHING], read_baseline(file))
+    [steadied] = changes([slower, dearer], read_baseline(file))
+    [measured] = changes([dearer], read_baseline(file))
+
+    assert [str(change) for change in same] == [
+        "Kurs SQLite, 64 clients: CPU the same, p95 the same (against the naive chain of each run)"
+    ]
+    assert str(steadied).startswith("Kurs SQLite, 64 clients: CPU 25% better, p95 the same")
+    assert str(measured).endswith("CPU 50% worse, p95 the same (as measured)")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"cases": [{"system": 1}]}', "[" * 100_000])
+def test_a_file_of_something_else_is_no_baseline(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "before.json"
+    file.write_text(content)
+
+    with pytest.raises(BaselineError, match=r"before\.json"):
+        read_baseline(file)
+
+
+def test_the_picture_has_a_bar_for_each_process_of_each_case() -> None:
+    drawn = ET.fromstring(picture([CHAIN, KURS, NOTHING]))
+    texts = [text.text for text in drawn.iter() if text.tag.endswith("text")]
+    widths = [float(r.get("width", "")) for r in drawn.iter() if r.get("fill") == "#ee6677"]
+
+    assert "Kurs SQLite, 64 clients" in texts
+    assert "1.00 ms" in texts
+    assert "8.00 ms …" not in texts
+    assert len(widths) == 2  # the legend's, and that of payments
+
+
+def test_a_bar_that_is_too_long_is_cut_and_says_so() -> None:
+    long = replace(CHAIN, cpu_seconds={"gateway": 80.0})
+
+    assert "80.00 ms …" in picture([KURS, KURS, long])

@@ -7,13 +7,16 @@ sum to zero: a fast ledger that loses money is not worth a figure.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.console import Console
 
 from devstack import StackError
 from devstack.interrupts import Interrupted, raise_on_signals
+from loadtest.bench.baseline import BaselineError, changes, read_baseline
 from loadtest.bench.case import Case
 from loadtest.bench.load import Driver, LoadError, choose_driver
+from loadtest.bench.picture import picture
 from loadtest.bench.report import conditions, document, markdown, print_table
 from loadtest.bench.systems import Kurs, NaiveChain, System
 from loadtest.bench.telemetry import TEXT, collector, variants
@@ -35,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Progress goes to standard error, so that --json and --markdown can be redirected.
     console = Console(stderr=chosen.json or chosen.markdown)
     try:
+        base = read_baseline(chosen.base) if chosen.base else {}
         rows = _payments(chosen.payers)
         driver = choose_driver(chosen.driver, rows)
         cases: list[Case] = []
@@ -44,13 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 measured, wrong = _measure(console, system, driver, chosen)
                 cases += measured
                 complaints += wrong
-    except (StackError, LoadError, GatewayError, OSError) as error:
+    except (BaselineError, StackError, LoadError, GatewayError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     except Interrupted as interrupted:
         print("bench: interrupted; everything is stopped", file=sys.stderr)
         return interrupted.exit_code
     _report(console, chosen, rows, driver, cases)
+    for change in changes(cases, base):
+        console.print(f"- {change}", highlight=False, soft_wrap=True)
     for complaint in complaints:
         print(f"bench: {complaint}", file=sys.stderr)
     return 1 if complaints else 0
@@ -115,6 +121,10 @@ def _report(
     cases: list[Case],
 ) -> None:
     known = conditions(rows, driver.name, chosen.seconds, TEXT[chosen.telemetry])
+    if chosen.save:
+        chosen.save.write_text(document(cases, known), "utf-8")
+    if chosen.picture:
+        chosen.picture.write_text(picture(cases), "utf-8")
     if chosen.json:
         print(document(cases, known))
     elif chosen.markdown:
@@ -135,6 +145,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--driver", choices=("auto", "k6", "python"), default="auto")
     parser.add_argument("--telemetry", choices=tuple(TEXT), default="on")
     parser.add_argument("--no-naive", dest="naive", action="store_false", help="no yardstick")
+    parser.add_argument("--base", type=Path, help="what an earlier run saved, to compare with")
+    parser.add_argument("--save", type=Path, help="write the figures there, for a later --base")
+    parser.add_argument("--picture", type=Path, help="draw the CPU by process there, as SVG")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--markdown", action="store_true")
     output.add_argument("--json", action="store_true")

@@ -16,7 +16,7 @@ from loadtest.catalogue import settlement_currency
 from loadtest.rows import Row
 
 COLUMNS = (
-    "system", "clients", "paid/s", "p50", "p95", "p99", "CPU", "SQL", "HTTP", "ratio",
+    "system", "clients", "ratio", "CPU", "paid/s", "p50", "p95", "p99", "SQL", "HTTP",
 )  # fmt: skip
 LEGEND = (
     "Latencies and CPU in milliseconds. CPU, SQL transactions and internal HTTP requests are per "
@@ -31,14 +31,14 @@ def cells(case: Case, cases: list[Case]) -> tuple[str, ...]:
     return (
         case.system,
         str(case.clients),
+        f"{ratio(naive, case):.1f}x" if naive else "",
+        f"{case.cpu_ms:.2f}",
         f"{case.per_second:.0f}",
         _milliseconds(times.p50),
         _milliseconds(times.p95),
         _milliseconds(times.p99),
-        f"{case.cpu_ms:.2f}",
         f"{case.transactions:.2f}" if case.transactions else "",
         f"{case.requests:.2f}" if case.requests else "",
-        f"{ratio(naive, case):.1f}x" if naive else "",
     )
 
 
