@@ -18,11 +18,13 @@ from kurs.kernel.clock import Clock, SystemClock
 from kurs_operator.fleet import Ack, Answer, Pod
 
 AUDIT_SECONDS = 10.0
+DELIVERY_SECONDS = 5.0
+"""How often pods are asked that say whether events arrive, which changes by itself."""
 FIRST_SECONDS = 0.1
 SLOWER = 1.3
 SLOWEST_SECONDS = 5.0
 TIMEOUT_SECONDS = 1.0
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 _AT_ONCE = 10
 _PATH = "/internal/config"
 
@@ -111,7 +113,8 @@ class Acknowledgements:
         while True:
             await self._question(pod)
             if self._agrees(pod):
-                pause, delay = FIRST_SECONDS, AUDIT_SECONDS
+                audit = DELIVERY_SECONDS if pod.service == "webhooks" else AUDIT_SECONDS
+                pause, delay = FIRST_SECONDS, audit
             else:
                 pause, delay = min(pause * SLOWER, SLOWEST_SECONDS), pause
             # Not wait_for, which loses a cancellation that comes together with what it waits for.

@@ -39,6 +39,7 @@ class ConditionType(StrEnum):
 
     ACCEPTED = "Accepted"
     SOURCE_HEALTHY = "SourceHealthy"
+    DELIVERING = "Delivering"
     PROPAGATED = "Propagated"
     READY = "Ready"
     RECONCILING = "Reconciling"
@@ -62,6 +63,7 @@ class Progress(StrEnum):
     UNHEALTHY = "Unhealthy"
     PENDING = "Pending"
     NOT_ASKED = "NotAsked"
+    SILENT = "Silent"
     IN_FORCE = "InForce"
 
 

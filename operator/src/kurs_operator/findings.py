@@ -11,6 +11,9 @@ from kurs_operator.judged import Judged
 from kurs_operator.rollout import DEADLINE
 from kurs_operator.ruling import Reason, Ruling
 
+FRESH = 30 * MICROS
+"""For how long it is believed what pods said of how a destination does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -34,6 +37,8 @@ def findings(
     if judged.identity.kind == "FXRateSource":
         reports = pods.reports(judged.identity)
         found[ConditionType.SOURCE_HEALTHY] = _source_healthy(ruling.live, reports)
+    if judged.identity.kind == "EventDestination":
+        found[ConditionType.DELIVERING] = _delivering(judged, pods, now)
     found[ConditionType.READY] = ready = _ready(ruling, found)
     return found | _progress(ready)
 
@@ -81,6 +86,23 @@ def _source_healthy(live: Ruling | None, reports: list[tuple[Pod, Report]]) -> F
     return Finding("True", Progress.HEALTHY, f"gives every rate to {_pods(len(reports))}")
 
 
+def _delivering(judged: Judged, pods: Fleet, now: int) -> Finding:
+    if judged.ruling.live is None:
+        return Finding("Unknown", Progress.NOT_ASKED, "it is in no document: nothing is sent there")
+    report = pods.newest_report(judged.identity, now - FRESH)
+    if report is None:
+        if not pods.reports(judged.identity):
+            return Finding("Unknown", Progress.PENDING, "webhooks has not said yet how it does")
+        nobody = f"no pod of webhooks has said for {FRESH // MICROS} s how it does"
+        return Finding("Unknown", Progress.SILENT, nobody)
+    message = report.error or "webhooks says no more"
+    if report.healthy is None:
+        silent = report.reason == Progress.SILENT
+        return Finding("Unknown", Progress.SILENT if silent else Progress.PENDING, message)
+    state: State = "True" if report.healthy else "False"
+    return Finding(state, report.reason or Progress.UNHEALTHY, message)
+
+
 def _pods(count: int | str, service: str = "") -> str:
     """Return how many pods, of how many if it is a share: `1 pod`, `3/3 fx pods`."""
     noun = "pod" if str(count).rpartition("/")[2] == "1" else "pods"
@@ -106,6 +128,9 @@ def _ready(ruling: Ruling, found: dict[ConditionType, Finding]) -> Finding:
         ill = healthy.state == "False"
         reason = Progress.UNHEALTHY if ill else healthy.reason
         return Finding("False", reason, healthy.message)
+    delivering = found.get(ConditionType.DELIVERING)
+    if delivering is not None and delivering.state != "True":
+        return Finding("False", delivering.reason, delivering.message)
     return Finding("True", Progress.IN_FORCE, propagated.message)
 
 

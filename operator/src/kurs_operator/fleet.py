@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from kurs.config.documents import ResourceReport
+from kurs.config.documents import DeliveryReport, ResourceReport
 from kurs.config.resources import SourceRef
-from kurs_operator.conditions import Count, Stamp
+from kurs_operator.conditions import Count, Stamp, Text
 from kurs_operator.ruling import Identity
 
 COMPONENT = "app.kubernetes.io/component"
@@ -23,6 +23,18 @@ PORT_NAME = "http"
 _Word = Annotated[str, StringConstraints(max_length=64)]
 
 
+class Delivery(DeliveryReport):
+    """What a pod says of the events of a destination."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    delivered_sequence: Count | None = None
+    waiting: Count = 0
+    oldest_waiting_at: Stamp | None = None
+    last_error: Text | None = None
+    last_error_at: Stamp | None = None
+
+
 class Report(ResourceReport):
     """What a pod says of one resource, as much of it as this operator knows."""
 
@@ -31,6 +43,7 @@ class Report(ResourceReport):
     reason: _Word | None = None
     observed_at: Stamp | None = None
     decisions: dict[str, Count] = Field(default_factory=dict)
+    delivery: Delivery | None = None
 
 
 class Answer(BaseModel):
@@ -60,11 +73,14 @@ class Ack:
     answer: Answer = NO_ANSWER
     silence: str | None = None
     runs: Mapping[tuple[str, str], SourceRef] = field(default_factory=dict)
+    reports: Mapping[tuple[str, str], Report] = field(default_factory=dict)
 
     @classmethod
     def of(cls, answer: Answer, asked_at: int) -> "Ack":
         """Return the acknowledgement in an answer."""
-        return cls(asked_at, answer, None, {(s.kind, s.name): s for s in answer.sources})
+        runs = {(source.kind, source.name): source for source in answer.sources}
+        reports = {(report.kind, report.name): report for report in answer.reports}
+        return cls(asked_at, answer, None, runs, reports)
 
     @property
     def error(self) -> str | None:
@@ -149,13 +165,21 @@ class Fleet:
 
     def reports(self, identity: Identity) -> list[tuple[Pod, Report]]:
         """Return what each pod says of a resource."""
-        return [
-            (pod, report)
-            for pod in self.pods
-            if pod.uid in self.acks
-            for report in self.acks[pod.uid].answer.reports
-            if (report.kind, report.name) == (identity.kind, identity.name)
+        key = (identity.kind, identity.name)
+        known = [(pod, self.acks[pod.uid]) for pod in self.pods if pod.uid in self.acks]
+        return [(pod, ack.reports[key]) for pod, ack in known if key in ack.reports]
+
+    def newest_report(self, identity: Identity, since: int) -> Report | None:
+        """Return what was said last of a resource, of pods that know and were asked since then.
+
+        `since` is in microseconds. Of those that do not know it is the newest, too.
+        """
+        told = [
+            (report.healthy is not None, self.acks[pod.uid].asked_at, pod.name, report)
+            for pod, report in self.reports(identity)
+            if self.acks[pod.uid].asked_at >= since
         ]
+        return max(told, key=lambda t: t[:3])[3] if told else None
 
 
 def fleet(service: str, pods: Iterable[Pod], acks: Mapping[str, Ack], since: int) -> Fleet:

@@ -14,19 +14,21 @@ from kurs_operator.conditions import (
     ApprovedStatus,
     Condition,
     ConditionType,
+    DestinationStatus,
     Progress,
     RateSourceStatus,
     ResourceStatus,
     ShadowCounts,
 )
 from kurs_operator.documents import SERVICE_OF
-from kurs_operator.findings import Finding, findings
+from kurs_operator.findings import FRESH, Finding, findings
 from kurs_operator.fleet import Fleet, Pod, Report
 from kurs_operator.judged import Judged
 from kurs_operator.rollout import propagation
 
 LAST_RATE_STEP = 30 * MICROS
 """The date of the last rate is written no more often than this: status is not a metric."""
+_DELIVERY = {"delivered_sequence", "waiting", "oldest_waiting_at", "last_error", "last_error_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def status_of(judged: Judged, pods: Fleet, now: int) -> ResourceStatus:
         "approved": judged.approval or _approved(judged.previous),
     }
     model = SERVICE_OF[judged.identity.kind].status
-    return model.model_validate(common | _of_kind(judged, pods.reports(judged.identity)))
+    return model.model_validate(common | _of_kind(judged, pods, now))
 
 
 def notes(previous: ResourceStatus | None, current: ResourceStatus) -> list[Note]:
@@ -86,11 +88,25 @@ def _approved(previous: ResourceStatus | None) -> Approval | None:
     return previous.approved if isinstance(previous, ApprovedStatus) else None
 
 
-def _of_kind(judged: Judged, reports: list[tuple[Pod, Report]]) -> dict[str, object]:
+def _of_kind(judged: Judged, pods: Fleet, now: int) -> dict[str, object]:
     """Return what only the status of this kind has."""
+    reports = pods.reports(judged.identity)
+    if judged.identity.kind == "EventDestination":
+        return _delivery(judged.previous, pods.newest_report(judged.identity, now - FRESH))
     if judged.identity.kind == "FXRateSource":
         return {"last_rate_at": _last_rate(judged.previous, reports)}
     return {"shadow": _shadow(reports) if judged.shadow else None}
+
+
+def _delivery(previous: ResourceStatus | None, report: Report | None) -> dict[str, object]:
+    """Return what was said last; what was known before, while nobody says anything."""
+    if report is None or report.delivery is None:
+        known = previous if isinstance(previous, DestinationStatus) else None
+        return known.model_dump(include=_DELIVERY) if known else {}
+    told = report.delivery
+    moments = {"oldest_waiting_at": told.oldest_waiting_at, "last_error_at": told.last_error_at}
+    whole = {name: text and _whole(from_rfc3339(text)) for name, text in moments.items()}
+    return told.model_dump() | whole
 
 
 def _last_rate(

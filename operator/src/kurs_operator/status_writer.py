@@ -3,6 +3,7 @@
 An Event is posted and an edit logged where a status was written that tells of it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,10 +24,14 @@ from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.publishing import Published
 from kurs_operator.rollout import deadline_of, seconds_to_end
 from kurs_operator.ruling import Identity, Ruling
-from kurs_operator.status import notes, status_of
+from kurs_operator.status import Note, notes, status_of
 
 MINOR_SECONDS = 2.0
 """A status in which no condition turned is written no more often than this."""
+MINOR_WRITES = 10
+"""And of one kind no more of them a second: a thousand destinations are no load."""
+NOTE_SECONDS = 600.0
+"""A receiver that fails now and then is told of by an Event no more often than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ class StatusWriter:
         self._logger = telemetry.logger
         self._clock = clock
         self._told_at: dict[str, int] = {}
+        self._noted_at: dict[tuple[str, int, str], int] = {}
 
     def approvals(self) -> Approvals:
         """Return as what each resource was approved, as its status has it."""
@@ -82,10 +88,11 @@ class StatusWriter:
         ]
         self._metrics.show((turn.identity, turn.status) for turn in turns)
         again, due = RESYNC_SECONDS, []
+        many = Counter(turn.identity.kind for turn in turns)
         for turn in turns:
             if turn.status == turn.previous:
                 self._metrics.reconciles.labels(turn.identity.kind, "unchanged").inc()
-            elif (wait := self._postponed(turn)) > 0:
+            elif (wait := self._postponed(turn, many[turn.identity.kind])) > 0:
                 again = min(again, wait)
             else:
                 due.append(turn)
@@ -110,13 +117,14 @@ class StatusWriter:
         )
         return _Turn(identity, previous, status_of(judged, published.fleet, now), now)
 
-    def _postponed(self, turn: _Turn) -> float:
-        """Return for how many seconds a mere count can wait."""
+    def _postponed(self, turn: _Turn, many: int) -> float:
+        """Return for how many seconds a mere count of one of `many` resources can wait."""
         before = turn.previous
         if before is None or _turning_points(before) != _turning_points(turn.status):
             return 0.0
         told_at = self._told_at.get(turn.identity.uid, 0)
-        return MINOR_SECONDS - (self._clock.now() - told_at) / MICROS
+        pause = max(MINOR_SECONDS, many / MINOR_WRITES)
+        return pause - (self._clock.now() - told_at) / MICROS
 
     def _audit(self, turn: _Turn, body: Mapping[str, Any]) -> None:
         """Log who edited a resource, once for each generation that is seen."""
@@ -153,7 +161,23 @@ class StatusWriter:
         if seconds is not None:
             self._metrics.propagation.labels(identity.kind).observe(seconds)
         for note in notes(turn.previous, turn.status):
-            await self._cluster.post_event(identity, note)
+            if self._is_news(turn, note):
+                await self._cluster.post_event(identity, note)
+
+    def _is_news(self, turn: _Turn, note: Note) -> bool:
+        """Tell whether to post an Event: not of each event that a receiver did not take at once."""
+        if turn.identity.kind != "EventDestination":
+            return True
+        subject = (turn.identity.uid, turn.identity.generation, note.reason)
+        noted_at = self._noted_at.get(subject)
+        if noted_at is not None and turn.now - noted_at < NOTE_SECONDS * MICROS:
+            return False
+        # Those of long ago say nothing any more.
+        recent = {
+            s: at for s, at in self._noted_at.items() if turn.now - at < NOTE_SECONDS * MICROS
+        }
+        self._noted_at = {**recent, subject: turn.now}
+        return True
 
 
 def _spec(body: Mapping[str, Any]) -> Mapping[str, Any]:

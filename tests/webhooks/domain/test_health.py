@@ -5,7 +5,7 @@ import pytest
 from kurs.kernel.clock import MICROS
 from webhooks.domain.backoff import MANY
 from webhooks.domain.delivery import Attempt, Delivery
-from webhooks.domain.health import Health, Standing, Tried, after_round, reason_of
+from webhooks.domain.health import Health, Standing, Tried, after_round, ready_or_why, reason_of
 
 NOW = 1_800_000_000_000_000
 DAY = 86_400
@@ -91,3 +91,40 @@ def test_how_it_does_is_a_word_and_a_sentence(
     found, sentence = reason_of(suspended, standing, NOW, 3 * DAY)
     assert found == word
     assert says in sentence
+
+
+FINE = ("Delivering", "nothing that it was sent waits to be sent again")
+LONG_AGO = NOW - 31 * MICROS
+
+
+@pytest.mark.parametrize(
+    ("standing", "hindrance", "read_at", "word"),
+    [
+        (Standing(), "", NOW, "Delivering"),
+        (Standing(), "its secret is not there", NOW, "Refused"),
+        (Standing(), "", LONG_AGO, "FeedUnread"),
+        (Standing(), "", None, "FeedUnread"),
+        (Standing(due_at=LONG_AGO), "", NOW, "Waiting"),
+        (Standing(due_at=LONG_AGO, delivered_at=LONG_AGO), "", NOW, "Waiting"),
+        # A backlog that goes down, a replay, and one that is sent just now.
+        (Standing(due_at=LONG_AGO, delivered_at=NOW), "", NOW, "Delivering"),
+        (Standing(due_at=NOW, delivered_at=LONG_AGO), "", NOW, "Delivering"),
+    ],
+)
+def test_it_is_not_called_well_while_nothing_gets_there(
+    standing: Standing, hindrance: str, read_at: int | None, word: str
+) -> None:
+    found, _ = ready_or_why(FINE, standing, NOW, hindrance=hindrance, feed_read_at=read_at)  # type: ignore[arg-type]
+    assert found == word
+
+
+def test_what_is_known_of_the_receiver_comes_first_but_for_what_is_ours_to_mend() -> None:
+    for word, hindered in (("Gone", "Gone"), ("Suspended", "Suspended"), ("Retrying", "Refused")):
+        found, _ = ready_or_why(
+            (word, ""),  # type: ignore[arg-type]
+            Standing(),
+            NOW,
+            hindrance="its secret is not there",
+            feed_read_at=None,
+        )
+        assert found == hindered

@@ -7,27 +7,26 @@ from sqlalchemy import RowMapping
 from kurs.config.resources import EventDestinationSpec
 from kurs.kernel.clock import to_rfc3339
 from webhooks.domain.delivery import State
-from webhooks.domain.health import Reason, Standing
+from webhooks.domain.health import Standing
 from webhooks.schemas import DeliveriesAnswer, DeliveryAnswer, DestinationAnswer
+from webhooks.standings import Told
 
 
 def destination_answer(
     name: str,
     spec: EventDestinationSpec,
-    standing: Standing | None,
-    reason: tuple[Reason, str],
+    told: Told,
 ) -> DestinationAnswer:
     """Return a destination as its merchant sees it."""
-    word, message = reason
-    found = standing or Standing()
+    found = told.standing or Standing()
     return DestinationAnswer(
         name=name,
         url=spec.url,
         types=list(spec.types),
         suspended=spec.suspend,
-        ready=word == "Delivering",
-        reason=word,
-        message=message,
+        ready=told.ready,
+        reason=told.reason,
+        message=told.message,
         delivered_sequence=found.delivered_sequence,
         last_sequence=found.last_sequence,
         waiting=found.waiting,

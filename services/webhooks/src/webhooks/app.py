@@ -22,10 +22,12 @@ from webhooks.intake import Intake
 from webhooks.kept import KeptDocument
 from webhooks.metrics import WebhookMetrics
 from webhooks.migrations import VERSIONS
+from webhooks.reports import Reports
 from webhooks.routes import routes, sent
 from webhooks.sender import Sender
 from webhooks.service import WebhookService
 from webhooks.settings import WebhooksSettings
+from webhooks.standings import Standings
 from webhooks.store.sending import record
 from webhooks.trial import Trial
 
@@ -48,13 +50,18 @@ def create_app(settings: WebhooksSettings, **joined: Unpack[Joined]) -> FastAPI:
         Sender(settings.host_rules(), Secrets(settings.secrets_dir), service.clock)
     )
     _send(service, database, destinations, sender, metrics)
+    standings = Standings(
+        database, sender, service.clock, failing_after_days=settings.failing_after_days
+    )
+    reports = Reports(destinations, standings)
+    service.at_end(reports.close)
     answering = service.add(
         WebhookService(
             database,
             destinations,
+            standings,
             Trial(sender, service.clock),
             metrics=metrics,
-            failing_after_days=settings.failing_after_days,
             owner=settings.instance_name(),
             clock=service.clock,
             logger=service.telemetry.logger,
@@ -71,7 +78,7 @@ def create_app(settings: WebhooksSettings, **joined: Unpack[Joined]) -> FastAPI:
         )
     )
     service.beat("cleanup", cleanup.turn, seconds=_CLEANUP_SECONDS)
-    app = service.app(routes, config_router(watcher))
+    app = service.app(routes, config_router(watcher, reports.of_all))
     app.webhooks.include_router(sent)
     return app
 

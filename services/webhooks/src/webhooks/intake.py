@@ -49,6 +49,7 @@ class Intake:
         self._renew_at = 0.0
         self._registered: object = None
         self._failed = False
+        self._read_at: int | None = None
         self.taken_in = asyncio.Event()
 
     async def run(self) -> None:
@@ -85,7 +86,7 @@ class Intake:
         merchants = {spec.merchant for spec in in_force.values()}
         wait = WAIT_SECONDS if merchants else 0.0
         page = await self._feed.page(cursor.sequence, wait_seconds=wait, wanted_by=merchants)
-        self._metrics.looks.inc()
+        self._was_read()
         if self._destinations.in_force is not in_force:
             # What was passed over may be wanted by now.
             return True
@@ -128,11 +129,20 @@ class Intake:
             return True
         now = self._clock.now()
         until = now + round(_LEASE_SECONDS * MICROS)
-        take = partial(intake.take_feed, owner=self._owner, now=now, until=until)
+        take = partial(
+            intake.take_feed, owner=self._owner, now=now, until=until, read_at=self._read_at
+        )
         if not await self._database.write(take):
             return False
         self._renew_at = monotonic() + _RENEW_SECONDS
         return True
+
+    def _was_read(self) -> None:
+        """Note that the feed answers; the first time all are to know of it at once."""
+        self._metrics.looks.inc()
+        if self._read_at is None:
+            self._renew_at = 0.0
+        self._read_at = self._clock.now()
 
     async def _register(self) -> None:
         if self._destinations.in_force is self._registered:

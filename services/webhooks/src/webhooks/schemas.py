@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from webhooks.domain.delivery import State
+from webhooks.domain.health import Reason
 
 Sequence = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
@@ -37,14 +38,14 @@ class TestRequest(_Body):
 
 
 class DestinationAnswer(BaseModel):
-    """Where events go, and how that does. Ready is true while nothing waits that was not taken."""
+    """Where events go, and how that does. Ready is true while all that it is to get gets there."""
 
     name: str
     url: str
     types: list[str]
     suspended: bool
     ready: bool
-    reason: Literal["Delivering", "Suspended", "Gone", "Failing", "Retrying", "Unknown"]
+    reason: Reason
     message: str
     delivered_sequence: int | None
     last_sequence: int | None

@@ -6,8 +6,10 @@ Connections stay open between requests; each goes to an address that was checked
 import asyncio
 import re
 import ssl
+from collections.abc import Sequence
 
 import aiohttp
+from yarl import URL
 
 from kurs.calls.addresses import (
     AddressRefused,
@@ -60,12 +62,18 @@ class Sender:
             return Attempt(None, f"did not answer within {spec.timeout} seconds")
         except (AddressRefused, UrlRefused, SecretUnusable) as refused:
             return Attempt(None, str(refused))
-        except SecretMalformed as malformed:
-            ref = spec.secret_ref
-            return Attempt(None, f"the key {ref.key} of secret {ref.name}: {malformed}")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # The class says what happened; the text could quote what the other side sent.
             return Attempt(None, f"cannot be reached: {type(error).__name__}")
+
+    async def hindrance(self, spec: EventDestinationSpec) -> str:
+        """Return why nothing could be sent there, whatever the receiver does; empty if it could."""
+        try:
+            self._target(spec)
+            await self._secrets_of(spec)
+        except (AddressRefused, UrlRefused, SecretUnusable) as refused:
+            return str(refused)
+        return ""
 
     async def close(self) -> None:
         """End every connection."""
@@ -73,17 +81,13 @@ class Sender:
             await session.close()
 
     async def _send(self, spec: EventDestinationSpec, delivery: Delivery) -> Attempt:
-        insecure = "" if spec.allow_insecure else "allowInsecure is not set"
-        target = check_url(spec.url, self._rules, insecure=insecure)
+        target = self._target(spec)
         private = target.raw_host in self._rules.private
-        if target.scheme == "http" and not private:
-            raise AddressRefused("plain http goes to private hosts only")
-        ref = spec.secret_ref
-        secret = await self._secrets.fetch(ref.name, ref.key)
+        secrets = await self._secrets_of(spec)
         body, now = delivery.body, self._clock.now()
         headers = {
             **_HEADERS,
-            **signed_headers(read_secrets(secret.value), delivery.event_id, body, now),
+            **signed_headers(secrets, delivery.event_id, body, now),
             "kurs-attempt": str(delivery.attempts + 1),
         }
         if delivery.replays:
@@ -95,6 +99,24 @@ class Sender:
             wait = wait_asked(response.headers.get("retry-after"), now)
             wish = None if wait is None else wait / MICROS
             return Attempt(response.status, answer=answer, retry_after=wish)
+
+    def _target(self, spec: EventDestinationSpec) -> URL:
+        """Return where to send, as far as that is known before its name is resolved."""
+        insecure = "" if spec.allow_insecure else "allowInsecure is not set"
+        target = check_url(spec.url, self._rules, insecure=insecure)
+        if target.scheme == "http" and target.raw_host not in self._rules.private:
+            raise AddressRefused("plain http goes to private hosts only")
+        return target
+
+    async def _secrets_of(self, spec: EventDestinationSpec) -> Sequence[str]:
+        """Return the secrets to sign with; raises SecretUnusable."""
+        ref = spec.secret_ref
+        secret = await self._secrets.fetch(ref.name, ref.key)
+        try:
+            return read_secrets(secret.value)
+        except SecretMalformed as malformed:
+            said = f"the key {ref.key} of secret {ref.name}: {malformed}"
+            raise SecretUnusable(said) from None
 
     def _session(self, *, private: bool) -> aiohttp.ClientSession:
         session = self._sessions.get(private)

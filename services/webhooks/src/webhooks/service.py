@@ -5,7 +5,6 @@ from functools import partial
 
 from structlog.typing import FilteringBoundLogger
 
-from kurs.config.resources import EventDestinationSpec
 from kurs.data.database import Database
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import MICROS, Clock
@@ -16,7 +15,7 @@ from webhooks.answers import (
     read_delivery_id,
 )
 from webhooks.destinations import Destinations
-from webhooks.domain.health import Standing, reason_of
+from webhooks.domain.health import Reason
 from webhooks.errors import DeliveryNotFound, DestinationNotFound
 from webhooks.metrics import WebhookMetrics
 from webhooks.schemas import (
@@ -26,17 +25,19 @@ from webhooks.schemas import (
     ReplayAnswer,
     TestAnswer,
 )
+from webhooks.standings import Standings, Told
 from webhooks.store import leases, reads, unread
 from webhooks.trial import Trial
 
-_DAY_SECONDS = 86_400
-_STATES = {
-    "Delivering": "ready",
+_STATES = ("ready", "retrying", "failing", "gone", "suspended")
+_STATE_OF: Mapping[Reason, str] = {
     "Retrying": "retrying",
+    "Refused": "retrying",
     "Failing": "failing",
     "Gone": "gone",
     "Suspended": "suspended",
 }
+_OURS = frozenset[Reason]({"Delivering", "Waiting", "FeedUnread"})
 
 
 class WebhookService:
@@ -46,19 +47,19 @@ class WebhookService:
         self,
         database: Database,
         destinations: Destinations,
+        standings: Standings,
         trial: Trial,
         *,
         metrics: WebhookMetrics,
-        failing_after_days: float,
         owner: str,
         clock: Clock,
         logger: FilteringBoundLogger,
     ) -> None:
         self._database = database
         self._destinations = destinations
+        self._standings = standings
         self._trial = trial
         self._metrics = metrics
-        self._failing_after = round(failing_after_days * _DAY_SECONDS)
         self._owner = owner
         self._clock = clock
         self._log = logger
@@ -66,19 +67,8 @@ class WebhookService:
     async def list_destinations(self, caller: Caller) -> list[DestinationAnswer]:
         """Return the merchant's destinations, by name."""
         specs = self._destinations.of(caller.merchant)
-        found = await self._database.read(
-            partial(reads.standings, merchants={n: s.merchant for n, s in specs.items()})
-        )
-        now = self._clock.now()
-        return [
-            destination_answer(
-                name,
-                spec,
-                found.get(name),
-                reason_of(spec.suspend, found.get(name), now, self._failing_after),
-            )
-            for name, spec in sorted(specs.items())
-        ]
+        told = await self._standings.of(specs)
+        return [destination_answer(name, spec, told[name]) for name, spec in sorted(specs.items())]
 
     async def list_deliveries(self, caller: Caller, query: DeliveryQuery) -> DeliveriesAnswer:
         """Return deliveries to the merchant's destinations; raises DestinationNotFound."""
@@ -143,23 +133,22 @@ class WebhookService:
         self._metrics.unread_events.set(await self._database.read(unread.count))
         held = await self._database.read(partial(leases.news_of, owner=self._owner))
         specs = {n: s for n, s in self._destinations.in_force.items() if n in held}
-        found = await self._database.read(
-            partial(reads.standings, merchants={n: s.merchant for n, s in specs.items()})
-        )
-        self._publish(specs, found)
+        self._publish(await self._standings.of(specs))
 
-    def _publish(
-        self, specs: Mapping[str, EventDestinationSpec], found: Mapping[str, Standing]
-    ) -> None:
+    def _publish(self, told: Mapping[str, Told]) -> None:
         now = self._clock.now()
-        counts = dict.fromkeys(_STATES.values(), 0)
-        oldest = 0
-        for name, standing in found.items():
-            word, _ = reason_of(specs[name].suspend, standing, now, self._failing_after)
-            counts[_STATES[word]] += 1
-            if word == "Delivering" and standing.oldest_waiting_at is not None:
-                oldest = max(oldest, now - standing.oldest_waiting_at)
-        self._metrics.waiting.set(sum(standing.waiting for standing in found.values()))
+        counts = dict.fromkeys(_STATES, 0)
+        waiting = oldest = 0
+        for each in told.values():
+            if each.standing is None:
+                continue
+            counts[_STATE_OF.get(each.reason, "ready")] += 1
+            waiting += each.standing.waiting
+            since = each.standing.oldest_waiting_at
+            # What its receiver does not take is told by its state.
+            if each.reason in _OURS and since is not None:
+                oldest = max(oldest, now - since)
+        self._metrics.waiting.set(waiting)
         self._metrics.oldest.set(oldest / MICROS)
         for state, count in counts.items():
             self._metrics.unhealthy.labels(state).set(count)

@@ -8,7 +8,19 @@ from kurs.kernel.clock import MICROS, to_rfc3339
 from webhooks.domain.backoff import next_probe
 from webhooks.domain.delivery import GONE, Attempt, Delivery
 
-Reason = Literal["Delivering", "Suspended", "Gone", "Failing", "Retrying", "Unknown"]
+Reason = Literal[
+    "Delivering",
+    "Suspended",
+    "Gone",
+    "Failing",
+    "Retrying",
+    "Refused",
+    "Waiting",
+    "FeedUnread",
+    "Unknown",
+]
+_PATIENCE = 30 * MICROS
+"""For how long nothing may happen though it should: until then a dead replica is replaced."""
 
 
 class Health(NamedTuple):
@@ -48,6 +60,8 @@ class Standing:
     failures: int = 0
     last_error: str | None = None
     last_error_at: int | None = None
+    due_at: int | None = None
+    delivered_at: int | None = None
 
 
 def after_round(before: Health, tried: Sequence[Tried], now: int, failing_after: int) -> Health:
@@ -89,3 +103,31 @@ def reason_of(
     if failed is not None and now - failed > failing_after * MICROS:
         return "Failing", f"{error}; events wait since {to_rfc3339(failed)}"
     return "Retrying", error
+
+
+def ready_or_why(
+    reason: tuple[Reason, str],
+    standing: Standing,
+    now: int,
+    *,
+    hindrance: str,
+    feed_read_at: int | None,
+) -> tuple[Reason, str]:
+    """Return the `reason` of a destination, or why nothing gets there all the same.
+
+    `hindrance` is what keeps us from sending there at all, `feed_read_at` when payments told last
+    what happened.
+    """
+    word, _ = reason
+    if hindrance and word in ("Delivering", "Retrying", "Unknown"):
+        return "Refused", hindrance
+    if word != "Delivering":
+        return reason
+    due, taken = standing.due_at, standing.delivered_at or 0
+    if due is not None and now - max(due, taken) > _PATIENCE:
+        return "Waiting", f"events are due since {to_rfc3339(due)}, and nobody sends them"
+    if feed_read_at is None:
+        return "FeedUnread", "payments has not told yet what happened"
+    if now - feed_read_at > _PATIENCE:
+        return "FeedUnread", f"payments tells nothing since {to_rfc3339(feed_read_at)}"
+    return reason

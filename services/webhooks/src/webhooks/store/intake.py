@@ -30,11 +30,17 @@ Fingerprints = Callable[[], Mapping[str, str]]
 """Returns the fingerprint of each destination in force, by name."""
 
 
-def take_feed(connection: Connection, owner: str, now: int, until: int) -> bool:
-    """Take or keep the reading of the feed until then; return whether it is ours."""
+def take_feed(
+    connection: Connection, owner: str, now: int, until: int, read_at: int | None
+) -> bool:
+    """Take or keep the reading of the feed until then; return whether it is ours.
+
+    `read_at` is when we read it last, None before the first time.
+    """
     insert_rows(connection, feed, _FEED_COLUMNS, [(_ROW, None, None, 0)], skip_existing=True)
     free = (feed.c.owner == owner) | (feed.c.lease_until < now)
-    taken = update(feed).where(free).values(owner=owner, lease_until=until)
+    seen = feed.c.read_at if read_at is None else read_at
+    taken = update(feed).where(free).values(owner=owner, lease_until=until, read_at=seen)
     return bool(connection.execute(taken).rowcount)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Update, exists, fu
 from kurs.data.bulk import is_any_of
 from webhooks.domain.delivery import State
 from webhooks.domain.health import Standing
-from webhooks.store.tables import deliveries, destinations, events
+from webhooks.store.tables import deliveries, destinations, events, feed
 
 MOST_REPLAYED = 10_000
 """Events that one replay sends again."""
@@ -21,9 +21,12 @@ class Replayed(NamedTuple):
     until: int | None
 
 
-def standings(connection: Connection, merchants: Mapping[str, str]) -> Mapping[str, Standing]:
-    """Return how these destinations do, each with its merchant; one that nothing is known of yet
-    is left out.
+def standings(
+    connection: Connection, merchants: Mapping[str, str]
+) -> tuple[Mapping[str, Standing], int | None]:
+    """Return how these destinations do, each with its merchant, and when the feed was read last.
+
+    One that nothing is known of yet is left out.
     """
     known, names = destinations.c.name, list(merchants)
     d = deliveries.c
@@ -36,6 +39,7 @@ def standings(connection: Connection, merchants: Mapping[str, str]) -> Mapping[s
                 func.count().label("waiting"),
                 func.min(d.created_at).label("oldest"),
                 func.min(d.failed_at).label("failed"),
+                func.min(d.next_at).label("due"),
             )
             .join(events, events.c.sequence == d.sequence)
             .where(d.state == State.WAITING.value, is_any_of(connection, d.destination, names))
@@ -52,13 +56,15 @@ def standings(connection: Connection, merchants: Mapping[str, str]) -> Mapping[s
             waiting=waits.waiting if waits else 0,
             oldest_waiting_at=waits.oldest if waits else None,
             first_failed_at=waits.failed if waits else None,
+            due_at=waits.due if waits else None,
+            delivered_at=row.delivered_at,
             gone_at=row.gone_at,
             retry_at=row.retry_at,
             failures=row.failures,
             last_error=row.last_error,
             last_error_at=row.last_error_at,
         )
-    return found
+    return found, connection.execute(select(feed.c.read_at)).scalar()
 
 
 def list_deliveries(

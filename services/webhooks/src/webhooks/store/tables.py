@@ -13,6 +13,7 @@ feed = Table(
     Column("owner", String),
     Column("lease_until", BigInteger, nullable=False),
     Column("mark", String),
+    Column("read_at", BigInteger),
 )
 
 workers = Table(
