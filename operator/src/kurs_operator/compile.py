@@ -5,7 +5,7 @@ the operator and the local mode call it, so what a laptop does is what a cluster
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
@@ -50,6 +50,11 @@ class Compilation:
     def documents(self) -> dict[str, Document]:
         """The documents by service."""
         return {"fx": self.fx, "risk": self.risk, "webhooks": self.webhooks}
+
+    def with_destinations(self, other: "Compilation") -> "Compilation":
+        """Return this compilation with the destinations of another, and the rulings on them."""
+        rulings = (*self.rulings, *other.rulings)
+        return replace(self, webhooks=other.webhooks, rulings=rulings)
 
     @property
     def refused(self) -> tuple[Ruling, ...]:

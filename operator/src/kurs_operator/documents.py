@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kurs.config.resources import (
     Document,
@@ -53,6 +54,7 @@ class Written:
         return digest_of(self.text.encode())
 
 
+@lru_cache(maxsize=8)
 def read(service: Service, text: str | None) -> Written | None:
     """Return the document in a ConfigMap, or None when there is none or someone broke it."""
     if text is None:

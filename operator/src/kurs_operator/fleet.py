@@ -78,7 +78,7 @@ class Ack:
     @classmethod
     def of(cls, answer: Answer, asked_at: int) -> "Ack":
         """Return the acknowledgement in an answer."""
-        runs = {(source.kind, source.name): source for source in answer.sources}
+        runs: dict[tuple[str, str], SourceRef] = {(s.kind, s.name): s for s in answer.sources}
         reports = {(report.kind, report.name): report for report in answer.reports}
         return cls(asked_at, answer, None, runs, reports)
 

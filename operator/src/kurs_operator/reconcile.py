@@ -13,6 +13,7 @@ from kurs_operator.approvals import compile_approved
 from kurs_operator.asking import Acknowledgements
 from kurs_operator.cache import RESYNC_SECONDS, NamespaceCache
 from kurs_operator.cluster import ClusterPort
+from kurs_operator.compile import compile_resources
 from kurs_operator.last_good import hold_last_good, with_refused
 from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.pokes import Pokes
@@ -59,8 +60,12 @@ class Reconciler:
         now = self._clock.now()
         documents, known = self._publisher.documents(), self._statuses.approvals()
         resources, refused_edits = hold_last_good(self._cache.resources(), documents)
-        approved = compile_approved(resources, known, documents, now=now, ticket=self._ticket)
-        compilation = approved.compilation
+        # No edit of a destination loosens a limit or a rate, and there may be many of them.
+        sent = [content for content in resources if content["kind"] == "EventDestination"]
+        judged = [content for content in resources if content["kind"] != "EventDestination"]
+        approved = compile_approved(judged, known, documents, now=now, ticket=self._ticket)
+        destinations = compile_resources(sent, now=now)
+        compilation = approved.compilation.with_destinations(destinations)
         await self._publisher.publish(compilation.documents)
         digests = self._publisher.digests
         self._acks.follow(self._cache.pods, digests)
