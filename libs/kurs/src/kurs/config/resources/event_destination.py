@@ -31,12 +31,22 @@ class EventDestinationSpec(StrictModel):
     """
 
     merchant: MerchantId
+    """Whose events are sent."""
     url: Annotated[str, StringConstraints(min_length=8, max_length=2048)]
+    """Absolute address, without credentials. Private addresses and plain http only where the
+    installation names the host."""
     types: Annotated[tuple[SentType, ...], Field(max_length=20)] = ()
+    """Which events; empty, every type, later ones included."""
     secret_ref: SecretKey
+    """The Secret's key that holds a Standard Webhooks secret, whsec_ and base64; two, new,old,
+    while one replaces the other. The Secret is mounted into the pods of webhooks; its value
+    appears in no status and no log."""
     timeout: Seconds = 10
+    """Until the whole answer: "1s" to "15s"."""
     suspend: Flag = False
+    """Nothing is sent; events wait."""
     allow_insecure: Flag = False
+    """Allows an http:// address; for tests."""
 
     @field_validator("url")
     @classmethod

@@ -54,7 +54,9 @@ class Corridor(StrictModel):
     """A way of money: paid in `from`, received in `to`."""
 
     source: Currency = Field(alias="from")
+    """Currency paid in."""
     destination: Currency = Field(alias="to")
+    """Currency received."""
 
 
 class Scope(StrictModel):
@@ -65,7 +67,9 @@ class Scope(StrictModel):
     """
 
     currencies: Annotated[tuple[Currency, ...], Field(max_length=200)] = ()
+    """Currencies paid in."""
     corridors: Annotated[tuple[Corridor, ...], Field(max_length=500)] = ()
+    """Ways of money."""
 
     @model_validator(mode="after")
     def _no_repeats(self) -> "Scope":
@@ -81,8 +85,11 @@ class PerPayment(StrictModel):
     """Bounds of one payment, in minor units of `currency`, the reference currency."""
 
     currency: Currency
+    """Reference currency of the bounds."""
     review_above_minor: Minor
+    """Minor units above which a payment is reviewed."""
     decline_above_minor: Minor
+    """Minor units above which a payment is declined."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "PerPayment":
@@ -99,11 +106,17 @@ class Velocity(StrictModel):
     """
 
     name: Label
+    """Name of the rule; it stands on decisions."""
     window: Seconds
+    """Length of the sliding window, "1s" to "744h"."""
     max_count: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = None
+    """How many payments it may hold."""
     max_amount_minor: Annotated[Minor, Field(ge=1)] | None = None
+    """How much they may be worth, in minor units."""
     currency: Currency | None = None
+    """What maxAmountMinor counts in; perPayment.currency when absent."""
     action: Action
+    """What happens to a payment beyond it."""
 
     @model_validator(mode="after")
     def _bounded(self) -> "Velocity":
@@ -127,27 +140,34 @@ class Exposure(StrictModel):
     """
 
     currency: Currency
+    """What maxMinor counts in, the reference currency."""
     max_minor: Annotated[Minor, Field(ge=1)]
+    """A payment whose merchant would hold more than this open is declined."""
 
 
 class NewAccount(StrictModel):
     """Points for a payment from an account that was opened less than `maxAge` ago."""
 
     max_age: Seconds
+    """Accounts younger than this are new."""
     points: Points
+    """What is added to the score."""
 
 
 class Blocklist(StrictModel):
     """Accounts that neither pay nor are paid."""
 
     accounts: Annotated[tuple[_BlockedAccount, ...], Field(min_length=1, max_length=2000)]
+    """merchant/account, or a name alone: that account of every merchant."""
 
 
 class Score(StrictModel):
     """From which score (0 to 100) a payment is reviewed, and from which declined."""
 
     review: Points = 50
+    """Score from which a payment is reviewed."""
     decline: Points = 80
+    """Score from which a payment is declined."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "Score":
@@ -165,19 +185,35 @@ class RiskThresholdSpec(StrictModel):
     """
 
     mode: Mode = "Enforce"
+    """Enforce decides; Shadow is evaluated and counted, and decides nothing."""
     scope: Scope = Scope()
+    """The payments that it judges; empty, all of them."""
     priority: Priority = DEFAULT_PRIORITY
+    """Of two that state the same limit for the same scope, the higher is in force."""
     per_payment: PerPayment | None = None
+    """Bounds of one payment."""
     velocity: Annotated[tuple[Velocity, ...], Field(max_length=20)] = ()
+    """Bounds of what one account pays within a sliding window."""
     exposure: Exposure | None = None
+    """Bound of what one merchant holds open across currencies."""
     new_account: NewAccount | None = None
+    """Points for payments from young accounts."""
     blocklist: Blocklist | None = None
+    """Accounts that neither pay nor are paid."""
     score: Score = Score()
+    """From which score a payment is reviewed, and from which declined."""
     on_missing_data: OnMissingData = "Review"
+    """Decides when a limit cannot be evaluated, for want of a rate."""
     effective_from: Moment | None = None
+    """Comes into force at this moment, by itself."""
     effective_until: Moment | None = None
+    """Is out of force from this moment on, by itself."""
     change_ticket: ChangeTicket | None = None
+    """Names the approval of the last loosening; a new one is needed to more than double a limit
+    that declines or reviews, to count it in another currency, to remove it, and to loosen
+    scores, points or onMissingData or to take an account from a blocklist."""
     suspend: Flag = False
+    """Takes the threshold out of use."""
 
     @model_validator(mode="after")
     def _velocity_is_clear(self) -> "RiskThresholdSpec":
