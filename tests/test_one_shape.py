@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from kurs.kernel.settings import ServiceSettings
+from kurs.kernel.validation import RequestModel
 from kurs.web.routing import JsonRoute
 
 ROOT = Path(__file__).parents[1]
@@ -111,6 +112,7 @@ def test_requests_and_answers_are_named_as_such(service: str) -> None:
         if route.body_field is not None:
             for model in _models(route.body_field.field_info.annotation):
                 assert model.__name__.endswith("Request"), (route.path, model)
+                assert issubclass(model, RequestModel), (route.path, model)
 
 
 @pytest.mark.parametrize("service", [*SERVICES, "api_gateway"])

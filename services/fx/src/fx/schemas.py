@@ -8,20 +8,17 @@ from kurs.config.resources import LastEdit
 from kurs.contracts.batch import MAX_ITEMS
 from kurs.contracts.fx import QuoteItem, QuoteResult
 from kurs.kernel.ids import AmountIn, CurrencyCode, PayableCurrency
+from kurs.kernel.validation import RequestModel
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RateQuery(_Request):
+class RateQuery(RequestModel):
     """Which pair: how much of `quote` is one `base`?"""
 
     base: CurrencyCode
     quote: CurrencyCode
 
 
-class ConvertQuery(_Request):
+class ConvertQuery(RequestModel):
     """What to convert."""
 
     from_: Annotated[PayableCurrency, Field(alias="from")]
@@ -29,7 +26,7 @@ class ConvertQuery(_Request):
     amount: Annotated[str, Field(min_length=1, max_length=64, examples=["100.00"])]
 
 
-class QuoteRequest(_Request):
+class QuoteRequest(RequestModel):
     """What to quote; exactly one of the two amounts is fixed by the caller."""
 
     source_currency: CurrencyCode
@@ -38,7 +35,7 @@ class QuoteRequest(_Request):
     destination_amount: AmountIn | None = None
 
 
-class QuoteBatch(_Request):
+class QuoteBatch(RequestModel):
     """Quotes for many payments at once."""
 
     items: Annotated[list[QuoteItem], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)]

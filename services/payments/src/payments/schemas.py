@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     RootModel,
     StringConstraints,
@@ -16,6 +15,7 @@ from pydantic import (
 from kurs.contracts.fx import MAX_TOKEN_LENGTH
 from kurs.contracts.payments import MAX_PAYMENTS, MAX_WANTED_BY, EventType, PayItem, PayResult
 from kurs.kernel.ids import AccountRef, AmountIn, NewPaymentId, PayableCurrency
+from kurs.kernel.validation import RequestModel
 from payments.domain.failure import FailureCode
 from payments.domain.moves import Status
 
@@ -44,11 +44,7 @@ def _one_of(*words: str, description: str = "") -> Any:
     return Field(description=description or None, json_schema_extra={"enum": list(words)})
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class PaymentRequest(_Body):
+class PaymentRequest(RequestModel):
     """A payment to make. Without `destination_currency` the destination's settlement currency
     holds, or, if it has none, the paid one."""
 
@@ -75,13 +71,13 @@ class PaymentRequest(_Body):
 PAYMENT = TypeAdapter(PaymentRequest)
 
 
-class PaymentBatch(_Body):
+class PaymentBatch(RequestModel):
     """Payments of many callers, each read and answered alone."""
 
     items: Annotated[list[PayItem], Field(min_length=1, max_length=MAX_PAYMENTS, fail_fast=True)]
 
 
-class CaptureRequest(_Body):
+class CaptureRequest(RequestModel):
     """How much of an authorized payment to capture; without an amount all of it.
 
     `null` is refused: whoever sends it meant an amount and has none.
@@ -90,11 +86,11 @@ class CaptureRequest(_Body):
     amount: Annotated[AmountIn, Field(default=None)]
 
 
-class ActionRequest(_Body):
+class ActionRequest(RequestModel):
     """An action without options."""
 
 
-class RefundRequest(_Body):
+class RefundRequest(RequestModel):
     """How much to give back, in the payment's currency."""
 
     amount: AmountIn
@@ -109,13 +105,13 @@ def _absent_if_empty(text: object) -> object:
     return text or None if isinstance(text, str) else text
 
 
-class EventQuery(_Body):
+class EventQuery(RequestModel):
     """Where to begin: after this event; without it, with what happens from now on."""
 
     after: Annotated[Position | None, BeforeValidator(_absent_if_empty)] = None
 
 
-class EventListQuery(_Body):
+class EventListQuery(RequestModel):
     """Which events to list: those after this one, of this type if one is named."""
 
     after: Position = 0
@@ -123,7 +119,7 @@ class EventListQuery(_Body):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
-class FeedQuery(_Body):
+class FeedQuery(RequestModel):
     """Which events of all merchants webhooks wants, and how long it waits for the next one.
 
     `wanted_by` names merchants, separated by commas: what is of others is passed over.

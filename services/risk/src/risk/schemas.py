@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     WithJsonSchema,
 )
@@ -26,6 +25,7 @@ from kurs.contracts.risk import (
 )
 from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, PaymentId
 from kurs.kernel.moments import read_moment
+from kurs.kernel.validation import RequestModel
 
 Moment = Annotated[
     Micros,
@@ -44,11 +44,7 @@ Opened = "When the source account was opened; absent: not known."
 Received = "What the destination receives; absent: not known, so every corridor is meant."
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ScoreRequest(_Request):
+class ScoreRequest(RequestModel):
     """A payment to be scored."""
 
     payment_id: PaymentId
@@ -60,13 +56,13 @@ class ScoreRequest(_Request):
     source_opened_at: Moment | None = Field(None, description=Opened)
 
 
-class ScoreBatch(_Request):
+class ScoreBatch(RequestModel):
     """Payments, each scored or refused alone, in order."""
 
     items: Annotated[list[ScoreItem], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)]
 
 
-class ExposureBatch(_Request):
+class ExposureBatch(RequestModel):
     """What merchants hold open, each judged alone, in order."""
 
     items: Annotated[list[ExposureItem], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)]

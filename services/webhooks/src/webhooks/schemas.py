@@ -2,19 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from kurs.kernel.validation import RequestModel
 from webhooks.domain.delivery import State
 from webhooks.domain.health import Reason
 
 Sequence = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class DeliveryQuery(_Body):
+class DeliveryQuery(RequestModel):
     """Which deliveries to list: before this sequence, of this destination and state."""
 
     destination: Annotated[str, Field(max_length=253)] | None = None
@@ -23,17 +20,17 @@ class DeliveryQuery(_Body):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
-class ReplayRequest(_Body):
+class ReplayRequest(RequestModel):
     """From where on events are sent again."""
 
     after: Sequence
 
 
-class RedeliverRequest(_Body):
+class RedeliverRequest(RequestModel):
     """A delivery to make again; it has no options."""
 
 
-class TestRequest(_Body):
+class TestRequest(RequestModel):
     """A test event to send; it has no options."""
 
 

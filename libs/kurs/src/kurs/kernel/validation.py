@@ -1,13 +1,20 @@
-"""Turns pydantic's findings into field errors that say what is wrong and what would be right."""
+"""What callers send, and field errors that say what is wrong with it and what would be right."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kurs.kernel.errors import FieldError, MalformedJson, Problem, Unprocessable
 from kurs.kernel.money import InvalidAmount, parse_amount
+
+
+class RequestModel(BaseModel):
+    """What a caller sends, as a body or a query; what nobody knows in it is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
 
 _HINTS: Mapping[str, str] = {
     "missing": "add it",

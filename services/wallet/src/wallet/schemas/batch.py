@@ -22,9 +22,10 @@ from kurs.contracts.wallet import (
     VoidItem,
 )
 from kurs.kernel.ids import LedgerAccountId, MerchantId
+from kurs.kernel.validation import RequestModel
 from kurs.quotes.token import Quote
 from wallet.domain.transfers import HoldTerms, Kind, Posting, Transfer
-from wallet.schemas.public import MAX_ACCOUNTS, Request
+from wallet.schemas.public import MAX_ACCOUNTS
 
 # Of a quote the content has the id: transfers of releases without tokens stay what they are.
 _NOT_CONTENT = {
@@ -32,7 +33,7 @@ _NOT_CONTENT = {
 }  # fmt: skip
 
 
-class TransferBatch(Request):
+class TransferBatch(RequestModel):
     """Transfers, each applied or refused alone, in order."""
 
     items: list[TransferItem] = Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)
@@ -44,7 +45,7 @@ class BatchAnswer(BaseModel):
     results: list[TransferResult]
 
 
-class AccountLookup(Request):
+class AccountLookup(RequestModel):
     """Accounts to look up, whoever owns them, as merchants name them.
 
     Without `merchants`, or with null, it is the id that the ledger has.

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, Discriminator, Field, Tag
 
 from kurs.kernel.ids import (
     AccountId,
@@ -13,6 +13,7 @@ from kurs.kernel.ids import (
     PayableCurrency,
 )
 from kurs.kernel.moments import MomentIn
+from kurs.kernel.validation import RequestModel
 
 MAX_ACCOUNTS = 1_000
 """How many accounts one request may open or look up."""
@@ -23,20 +24,14 @@ _Moment = Annotated[
 ]
 
 
-class Request(BaseModel):
-    """A request body; unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class OverdraftRequest(Request):
+class OverdraftRequest(RequestModel):
     """How far an account may go below zero in one currency."""
 
     currency: PayableCurrency
     amount: AmountIn
 
 
-class AccountRequest(Request):
+class AccountRequest(RequestModel):
     """An account to open. Opening it again with the same content changes nothing."""
 
     account_id: NewAccountId
@@ -66,7 +61,7 @@ AccountsRequest = Annotated[
 ]
 
 
-class DepositRequest(Request):
+class DepositRequest(RequestModel):
     """Money that enters an account from the outside world."""
 
     deposit_id: DepositId
@@ -123,7 +118,7 @@ class AccountsAnswer(BaseModel):
     next_cursor: str | None
 
 
-class AccountQuery(Request):
+class AccountQuery(RequestModel):
     """Which accounts to list."""
 
     prefix: AccountId | None = Field(None, description="How the names begin.")
@@ -149,14 +144,14 @@ class EntryAnswer(BaseModel):
     created_at: _Moment
 
 
-class StatementQuery(Request):
+class StatementQuery(RequestModel):
     """Which period a statement is of."""
 
     created_after: MomentIn | None = Field(None, description="At this moment or later.")
     created_before: MomentIn | None = Field(None, description="Before this moment.")
 
 
-class EntryQuery(Request):
+class EntryQuery(RequestModel):
     """Which entries of an account to list."""
 
     cursor: (
