@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tests.browser.fake_figures import FakeFigures
 from tests.browser.fake_webhooks import FakeWebhooks
 
 from kurs.kernel.roles import ROLES
@@ -34,6 +35,7 @@ class FakeGateway:
         self.requests: list[tuple[str, str, dict[str, str], Any]] = []
         self.by_key: dict[str, str] = {}
         self.webhooks = FakeWebhooks()
+        self.figures = FakeFigures()
         self.accounts = {"alice": {"USD": "900.00", "JPY": "12000"}, "bob": {"IDR": "5000.00"}}
         self.sums: dict[str, str] = {"USD": "0.00", "IDR": "0.00", "JPY": "0", "BHD": "0.000"}
         self.stale: set[str] = set()

@@ -50,6 +50,7 @@ def create_app(gateway: FakeGateway) -> ASGIApp:
             Route("/deposits", routes.deposit, methods=["POST"]),
             Route("/ledger/trial-balance", routes.trial_balance),
             *gateway.webhooks.routes(),
+            *gateway.figures.routes(),
         ]
     )
     return Guard(app, gateway)

@@ -9,6 +9,7 @@ import { Destinations } from "./destinations.js";
 import { Details } from "./details.js";
 import { find, setClass, setText } from "./dom.js";
 import { Feed } from "./feed.js";
+import { Figures } from "./figures.js";
 import { Ledger } from "./ledger.js";
 import { followLimits } from "./limits.js";
 import { loadLinks } from "./links.js";
@@ -72,6 +73,7 @@ async function join(session, feed) {
     new Ledger(find("#ledger"), { api, signal, tile: find("#tile-ledger") });
     followLimits(find("#limits"), api, signal);
   }
+  new Figures(find("#figures"), session);
   new Rates(find("#rates"), { api, signal, onRates: showRates });
   suggestAccounts(find("#known-accounts"), feed);
   listenFind(onOpen);
