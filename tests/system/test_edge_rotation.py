@@ -1,4 +1,4 @@
-"""The keys of edges are rotated, and no payment fails, whichever end learns of a key first."""
+"""Keys of edges and merchants are rotated, and no payment fails, whoever learns of one first."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,10 +9,14 @@ from typing import Any
 import aiohttp
 import pytest
 
+from api_gateway.key_entry import read_entries, render_entries
+from api_gateway.keys import DEV_MERCHANT, issue
 from devstack.stack import Stack
+from devstack.topology import RunFolder
 from kurs.edges import EDGES
 from kurs.edges.keys import file_name
 from kurs.edges.table import edges_of
+from kurs.kernel.roles import ROLES
 from kurs_testing.edges import write_keys
 from kurs_testing.joined import JoinedGateway
 from kurs_testing.waiting import eventually
@@ -68,13 +72,13 @@ async def test_under_load_no_payment_fails(payment: Callable[..., dict[str, Any]
 async def rotate_under_load(
     stack: Stack, payment: Callable[..., dict[str, Any]]
 ) -> list[tuple[int, str]]:
-    """Pay from eight sides through a real stack while every edge's key is replaced twice."""
-    headers = {"Authorization": f"Bearer {stack.api_key()}"}
-    rotated, outcomes = asyncio.Event(), []
-    async with aiohttp.ClientSession(stack.url("api-gateway"), headers=headers) as session:
+    """Pay from eight sides through a real stack while every edge's and the API key change twice."""
+    rotated, outcomes, keys = asyncio.Event(), [], [stack.api_key()]
+    async with aiohttp.ClientSession(stack.url("api-gateway")) as session:
 
         async def call(path: str, body: Any) -> tuple[int, Any]:
-            async with session.post(path, json=body) as answer:
+            headers = {"Authorization": f"Bearer {keys[-1]}"}
+            async with session.post(path, json=body, headers=headers) as answer:
                 return answer.status, await answer.json()
 
         async def payer(name: str) -> None:
@@ -88,21 +92,30 @@ async def rotate_under_load(
         await call("/accounts", [{"account_id": "alice"}, {"account_id": "ibu"}])
         deposit = {"deposit_id": "d", "account_id": "alice", "currency": "USD", "amount": "9000"}
         assert (await call("/deposits", deposit))[0] == 200
-        await asyncio.gather(rotate(stack.folder.edge_keys, rotated), *map(payer, "abcdefgh"))
+        await asyncio.gather(rotate(stack.folder, keys, rotated), *map(payer, "abcdefgh"))
+        assert len(keys) == 3
+        revoked = {"Authorization": f"Bearer {keys[0]}"}
+        assert (await session.get("/rates", headers=revoked)).status == 401
     return outcomes
 
 
-async def rotate(folder: Path, rotated: asyncio.Event) -> None:
-    """Give every edge `new,old` and then `new`, twice, one file at a time."""
+async def rotate(folder: RunFolder, keys: list[str], rotated: asyncio.Event) -> None:
+    """Give all `new,old`, tell the payers their new key, and then give all `new`; twice."""
     try:
         for _ in range(2):
-            for step in ("{new},{old}", "{new}"):
+            old = read_entries(folder.api_keys)
+            key, entry = issue(old, merchant=DEV_MERCHANT, roles=ROLES, environment="dev")
+            entry = entry.model_copy(update={"rate": old[0].rate})
+            for step, entries in (("{new},{old}", [*old, entry]), ("{new}", [entry])):
+                put(folder.api_keys, render_entries(entries))
                 for edge in EDGES:
-                    file = folder / file_name(edge)
+                    file = folder.edge_keys / file_name(edge)
                     now = file.read_text().strip()
                     new = token_hex(32) if "," not in now else now.split(",")[0]
                     put(file, step.format(new=new, old=now))
                 await asyncio.sleep(SEEN)
+                if len(entries) > 1:
+                    keys.append(key)
     finally:
         rotated.set()
 
