@@ -1,6 +1,8 @@
 """Money from the outside world: repeatable, and only to one's own account."""
 
 import asyncio
+import json
+from io import StringIO
 
 import pytest
 from tests.wallet.harness import WalletApp, count_rows, deposit, wallet_app
@@ -122,3 +124,26 @@ async def test_two_processes_do_not_both_take_what_is_left(postgres_ledger: str)
         )
         assert made.count(None) == 25
         assert await two.total("alice", "EUR") == "250.00"
+
+
+async def test_each_deposit_and_overdraft_leaves_an_audit_line_with_its_actor(
+    sqlite_ledger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = StringIO()
+    monkeypatch.setattr("kurs.telemetry.service.standard_output", lambda: log)
+    deep = {"account_id": "deep", "overdrafts": [{"currency": "USD", "amount": "10"}]}
+    async with wallet_app(sqlite_ledger, overdraft_max_minor={"*": 10_00}) as wallet:
+        await wallet.open("alice")
+        for amount in ("1", "1", "2"):
+            await wallet.post("/deposits", deposit("d1", "alice", amount))
+        assert (await wallet.post("/accounts", [deep], roles="pay")).status_code == 403
+        assert (await wallet.post("/accounts", [deep])).status_code == 200
+
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    told = [line for line in lines if line["event"] == "audit"]
+    assert [(line["action"], line["outcome"]) for line in told] == [
+        ("deposit", "done"), ("deposit", "replayed"), ("deposit", "transfer_id_reused"),
+        ("overdraft", "forbidden"), ("overdraft", "done"),
+    ]  # fmt: skip
+    assert {line["actor"] for line in told} == {"demo/k1"}
+    assert told[0]["amount_minor"] == 100

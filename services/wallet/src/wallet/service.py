@@ -139,7 +139,7 @@ class WalletService:
         transfer = _deposit(caller, await self._receiver(caller, deposit), deposit, amount)
         outcome = (await self.ledger.submit([Submission(transfer)]))[0]
         self._audit(
-            "deposit", caller, "replayed" if outcome.replayed else outcome.code or "done",
+            "deposit", caller, outcome.code or ("replayed" if outcome.replayed else "done"),
             deposit_id=deposit.deposit_id, account_id=transfer.postings[1].account_id,
             currency=deposit.currency, amount_minor=amount,
         )  # fmt: skip
