@@ -2,7 +2,7 @@
 
 from tests.cluster.attempts import addresses_of, attempt, pod_address, standing_in
 from tests.cluster.conftest import NewInstallation
-from tests.cluster.installation import Installation
+from tests.cluster.installation import SERVICES, Installation
 from tests.cluster.shell import eventually, get
 
 
@@ -22,7 +22,7 @@ def test_the_operator_reaches_whom_the_design_names_and_nobody_else(
 
     named = {"API server": api_server, "outside": outside, **targets}
     reached = {name for name, at in named.items() if tried[at] == "open"}
-    assert reached == {"API server", "fx", "risk", "wallet"}
+    assert reached == {"API server", "fx", "risk", "wallet", "webhooks"}
 
 
 def test_nobody_reaches_the_operator(operated: Installation) -> None:
@@ -31,6 +31,6 @@ def test_nobody_reaches_the_operator(operated: Installation) -> None:
     address = f"{pod_address(operated, operator)}:{port['containerPort']}"
     assert attempt(operated, operator, address) == {address: "open"}, "it listens"
 
-    for caller in ("api-gateway", "payments", "fx", "wallet", "risk"):
+    for caller in SERVICES:
         pod = operated.ready_pods(caller)[0]
         assert attempt(operated, pod, address) == {address: "dropped"}, caller
