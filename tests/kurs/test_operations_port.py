@@ -46,7 +46,7 @@ def started(folder: Path, **environment: str) -> Iterator[ManagedProcess]:
             **os.environ,
             "KURS_PORT": str(port),
             "KURS_OPERATIONS_PORT": str(port + OPERATIONS),
-            "KURS_DRAIN_SECONDS": "1",
+            "KURS_DRAIN_SECONDS": "0",
             "KURS_MAX_CONNECTIONS": str(_CONNECTIONS),
             **environment,
         },
@@ -63,9 +63,9 @@ def started(folder: Path, **environment: str) -> Iterator[ManagedProcess]:
         stop_all([process])
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[ManagedProcess]:
-    with started(tmp_path) as process:
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManagedProcess]:
+    with started(tmp_path_factory.mktemp("served")) as process:
         yield process
 
 
@@ -109,12 +109,13 @@ def test_clients_of_the_main_port_take_no_place_of_the_other(service: ManagedPro
     assert 'http_server_connections_ended_total{code="too_many_connections"} 5.0' in text
 
 
-def test_a_process_that_stops_says_so_there(service: ManagedProcess) -> None:
-    service.signal(signal.SIGTERM)
-    deadline = time.monotonic() + _SECONDS
-    while ask(service.probe_port, "/readyz")[0] != 503:
-        assert time.monotonic() < deadline
-    assert service.wait(_SECONDS)
+def test_a_process_that_stops_says_so_there(tmp_path: Path) -> None:
+    with started(tmp_path, KURS_DRAIN_SECONDS="1") as service:
+        service.signal(signal.SIGTERM)
+        deadline = time.monotonic() + _SECONDS
+        while ask(service.probe_port, "/readyz")[0] != 503:
+            assert time.monotonic() < deadline
+        assert service.wait(_SECONDS)
     assert service.exit_code == 0
 
 

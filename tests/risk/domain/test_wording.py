@@ -74,3 +74,9 @@ def test_what_needs_no_rate_says_nothing_of_one() -> None:
     (said,) = limits_in_words(Threshold("t", velocity=(PER_HOUR,)))
 
     assert not re.search("rate", said)
+
+
+def test_one_account_is_told_as_one() -> None:
+    assert limits_in_words(Threshold("t", blocked=frozenset({"a"}))) == [
+        "1 account neither pays nor is paid."
+    ]
