@@ -53,7 +53,7 @@ def test_the_job_of_the_definitions_may_create_them(render: Render) -> None:
     assert verbs == {"get", "patch", "create"}
 
 
-def test_both_kinds_have_a_health_check_in_both_tools() -> None:
+def test_all_kinds_have_a_health_check_in_both_tools() -> None:
     (argo,) = loaded("argocd-health.yaml")
     flux = next(d for d in loaded("flux.yaml") if d["kind"] == "Kustomization")["spec"]
 
@@ -78,6 +78,7 @@ def test_they_know_the_reasons_of_what_is_under_way() -> None:
     [
         ("True", "InForce", 2, "Healthy"),
         ("True", "Suspended", 2, "Healthy"),
+        ("False", "Suspended", 2, "Suspended"),
         ("False", "Propagating", 2, "Progressing"),
         ("False", "Unhealthy", 2, "Degraded"),
         ("True", "InForce", 1, "Progressing"),

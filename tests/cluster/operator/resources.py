@@ -10,8 +10,11 @@ from tests.cluster.installation import PORTS, Installation
 from tests.cluster.operator.prices import PATH
 from tests.cluster.shell import eventually, get
 
+from kurs.config.resources import KINDS
+from kurs_operator.documents import SERVICES
+
 Content = Mapping[str, Any]
-CONFIG_MAPS = {"fx": "kurs-fx-config", "risk": "kurs-risk-config"}
+CONFIG_MAPS = {service.name: service.config_map for service in SERVICES.values()}
 DESK = ("FXRateSource", "desk")
 """The source that most tests edit."""
 
@@ -102,7 +105,7 @@ class Resources:
 
     def wait_all_ready(self) -> None:
         """Wait until every resource of the namespace is ready."""
-        for kind in ("FXRateSource", "RiskThreshold"):
+        for kind in KINDS:
             for item in get(self.installation.namespace, kind)["items"]:
                 name = item["metadata"]["name"]
                 eventually(

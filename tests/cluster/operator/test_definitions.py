@@ -22,7 +22,7 @@ def namespace(namespaces: Callable[[], str]) -> str:
     """An empty namespace of a cluster that knows the kinds."""
     folder = str(ROOT / "charts" / "kurs-operator" / "crds")
     run("kubectl", "apply", "--server-side", "--force-conflicts", "-f", folder)
-    for plural in ("fxratesources", "riskthresholds"):
+    for plural in ("fxratesources", "riskthresholds", "eventdestinations"):
         run("kubectl", "wait", "--for=condition=Established", f"crd/{plural}.kurs.dev")
     return namespaces()
 
@@ -85,10 +85,10 @@ def test_kubectl_shows_columns_and_finds_by_short_names_categories_and_fields(
     namespace: str,
 ) -> None:
     kubectl(namespace, "delete", "kurs", "--all")
-    for stem in ("fx-static-smallest", "fx-simulated", "risk-shadow"):
+    for stem in ("fx-static-smallest", "fx-simulated", "risk-shadow", "evd-smallest"):
         kubectl(namespace, "create", "-f", str(CORPUS / "good" / f"{stem}.yaml"))
 
-    shown = kubectl(namespace, "get", "fxrs,rth")
+    shown = kubectl(namespace, "get", "fxrs,rth,evd")
     static = get(namespace, "fxrs", "--field-selector", "spec.type=Static")["items"]
     every = get(namespace, "payments")["items"]
 
@@ -101,8 +101,12 @@ def test_kubectl_shows_columns_and_finds_by_short_names_categories_and_fields(
         "MODE",
         "CURRENCY",
         "DECLINE",
+        "MERCHANT",
+        "DELIVERED",
+        "WAITING",
+        "OLDEST",
     ):
         assert column in shown
     assert [item["metadata"]["name"] for item in static] == ["fx-static-smallest"]
-    assert len(every) == 3
+    assert len(every) == 4
     assert "hundredths of a percent" in kubectl(namespace, "explain", "fxrs.spec.pairs.spreadBps")

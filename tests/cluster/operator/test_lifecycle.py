@@ -12,9 +12,10 @@ from tests.cluster.shell import eventually, get, run
 
 from kurs.edges import EDGES
 from kurs.edges.table import OPERATOR
+from kurs_operator.crds.definitions import GROUP, KINDS_DEFINED
 
 CHART = str(ROOT / "charts" / "kurs-operator")
-DEFINITIONS = ("fxratesources.kurs.dev", "riskthresholds.kurs.dev")
+DEFINITIONS = tuple(f"{kind.plural}.{GROUP}" for kind in KINDS_DEFINED)
 
 
 @pytest.fixture
