@@ -14,7 +14,9 @@ from kurs.service.database import keep_database
 from payments.accounts import AccountDirectory
 from payments.assessment import Assessor, Dependencies
 from payments.batches import BatchPaying
+from payments.chains import Chains
 from payments.clients import BatchClient
+from payments.deposits import Deposits
 from payments.event_answers import EventTeller
 from payments.event_document import webhooks
 from payments.explanation import Explanations
@@ -48,9 +50,10 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     database = keep_database(service, VERSIONS)
     dependencies = _dependencies(service, batches)
     exposure = Exposure(database, settings, service.clock)
+    feed = service.add(EventFeed(database, service.draining))
     records = Records(
         database=database,
-        feed=service.add(EventFeed(database, service.draining)),
+        feed=feed,
         metrics=metrics,
         telemetry=service.telemetry,
         batches=batches,
@@ -69,6 +72,8 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
         )
     )
     _add_sweeps(service, database, payments, exposure, metrics)
+    deposits = service.add(Deposits(database, Chains(dependencies.accounts.client), feed))
+    service.beat("deposits", deposits.look, seconds=settings.deposit_seconds)
     service.add(BatchPaying(payments, service.telemetry))
     _add_comparisons(service, database, dependencies.accounts, metrics)
     service.add(PaymentReads(database, LongReads(database)))

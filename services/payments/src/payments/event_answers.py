@@ -11,13 +11,14 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from kurs.kernel.clock import to_rfc3339
+from kurs.kernel.money import format_amount
 from kurs.telemetry import Telemetry
 from payments.answers import payment_answer
 from payments.domain.event_types import REFUND_TYPES
 from payments.domain.moves import Status
 from payments.domain.payment import Payment
 from payments.metrics import PaymentMetrics
-from payments.store.events import Event, EventPage, UnreadableEvent
+from payments.store.events import AnyEvent, DepositEvent, Event, EventPage, UnreadableEvent
 
 _TOLD_MAX = 1_000
 
@@ -30,12 +31,14 @@ class EventTeller:
         self._log = telemetry.logger
         self._told: set[int] = set()
 
-    def tell(self, event: Event | UnreadableEvent, *, full: bool = False) -> bytes | None:
+    def tell(self, event: AnyEvent, *, full: bool = False) -> bytes | None:
         """Return an event as JSON, None if it cannot be read by this release."""
         if isinstance(event, UnreadableEvent):
             self._note(event.sequence, event.reason)
             return None
         try:
+            if isinstance(event, DepositEvent):
+                return deposit_bytes(event)
             return event_bytes(event, full=full)
         except Exception as error:
             # Whatever is stored there: those after it are told.
@@ -83,6 +86,28 @@ def event_bytes(event: Event, *, full: bool = False) -> bytes:
             "is_snapshot": event.from_status is None or event.answer is not None,
             "refund": refund,
             "payment": shown,
+        }
+    )
+
+
+def deposit_bytes(event: DepositEvent) -> bytes:
+    """Return the event of a deposit as JSON; of another merchant's key only whose it is is told."""
+    made = event.deposit
+    depositor, _, _ = (made.actor or "").partition("/")
+    return to_json(
+        {
+            "id": event.id,
+            "type": event.type,
+            "sequence": event.sequence,
+            "payment_id": None,
+            "actor": made.actor if depositor == made.merchant else depositor or None,
+            "at": to_rfc3339(event.at),
+            "deposit": {
+                "deposit_id": made.deposit_id,
+                "account_id": made.account_id,
+                "amount": format_amount(made.amount_minor, made.currency),
+                "currency": made.currency,
+            },
         }
     )
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, create_model
 
 from kurs.contracts.payments import EventType
 from payments.domain.event_types import REFUND_TYPES
-from payments.schemas import EventAnswer, EventRefundAnswer
+from payments.schemas import DepositEventAnswer, EventAnswer, EventRefundAnswer
 
 _SAID = "A webhook of this type was taken; any other status is sent again"
 
@@ -40,6 +40,8 @@ def _receiver(schema: type[BaseModel]) -> Callable[..., Any]:
 
 
 def _schema(sent: EventType) -> type[BaseModel]:
+    if sent is EventType.DEPOSIT_SUCCEEDED:
+        return DepositEventAnswer
     refund: Any = EventRefundAnswer | None if sent in REFUND_TYPES else None
     named: Any = Literal[str(sent)]
     name = "".join(word.capitalize() for word in _words(sent).split())

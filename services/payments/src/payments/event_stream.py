@@ -12,6 +12,7 @@ from pydantic_core import to_json
 
 from payments.event_answers import EventTeller
 from payments.feed import EventFeed
+from payments.store.events import DepositEvent
 
 _IDLE = b": idle\n"
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -51,6 +52,9 @@ async def stream_of(
     async for event in feed.follow(merchant, start):
         if event is None:
             yield _IDLE
+            continue
+        if isinstance(event, DepositEvent):
+            # The stream is of payments.
             continue
         body, place = teller.tell(event, full=full), str(event.sequence)
         if body is None:

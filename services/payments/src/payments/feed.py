@@ -7,9 +7,8 @@ from functools import partial
 from kurs.data.database import Database
 from kurs.kernel.clock import monotonic
 from payments.store.events import (
-    Event,
+    AnyEvent,
     EventPage,
-    UnreadableEvent,
     event_ids,
     event_page,
     events_after,
@@ -78,9 +77,7 @@ class EventFeed:
             if not page.has_more:
                 await self._wait()
 
-    async def follow(
-        self, merchant: str, after: int
-    ) -> AsyncIterator[Event | UnreadableEvent | None]:
+    async def follow(self, merchant: str, after: int) -> AsyncIterator[AnyEvent | None]:
         """Yield the merchant's events after a sequence; None when idle.
 
         Other replicas' events are found by looking once a second.

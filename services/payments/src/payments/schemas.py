@@ -259,6 +259,30 @@ class EventAnswer(BaseModel):
     payment: PaymentAnswer
 
 
+class EventDepositAnswer(BaseModel):
+    """A deposit: what came from outside, and to which account."""
+
+    deposit_id: str
+    account_id: str
+    amount: str
+    currency: str
+
+
+class DepositEventAnswer(BaseModel):
+    """What came to an account from outside, once it was made; its bytes never change.
+
+    Of a deposit that another merchant's key made, `actor` is that merchant.
+    """
+
+    id: str
+    type: Literal["deposit.succeeded"]
+    sequence: int
+    payment_id: None
+    actor: str | None
+    at: Moment
+    deposit: EventDepositAnswer
+
+
 class EventsAnswer(BaseModel):
     """Some events, oldest first. `next_after` is where to go on, also when `items` is empty.
 
@@ -266,7 +290,7 @@ class EventsAnswer(BaseModel):
     left out.
     """
 
-    items: list[EventAnswer]
+    items: list[EventAnswer | DepositEventAnswer]
     next_after: int
     has_more: bool
     unreadable: list[int] = []

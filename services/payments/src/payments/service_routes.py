@@ -17,7 +17,7 @@ from payments.batches import BatchPaying
 from payments.event_answers import EventTeller
 from payments.feed import EventFeed
 from payments.schemas import FeedQuery, PaymentBatch, PayResultAnswer
-from payments.store.events import Event
+from payments.store.events import DepositEvent, Event, UnreadableEvent
 
 
 class Lines(StreamingResponse):
@@ -60,7 +60,11 @@ async def read_feed(
     newest = None if told else await feed.now()
     ids = await feed.ids({query.after, page.next_after})
     return FeedAnswer(
-        events=[_fed(event, body) for event, body in told if isinstance(event, Event) and body],
+        events=[
+            _fed(event, body)
+            for event, body in told
+            if not isinstance(event, UnreadableEvent) and body
+        ],
         unreadable=[event.sequence for event, body in told if body is None],
         next_after=page.next_after,
         newest=newest,
@@ -69,12 +73,12 @@ async def read_feed(
     )
 
 
-def _fed(event: Event, body: bytes) -> FeedEvent:
+def _fed(event: Event | DepositEvent, body: bytes) -> FeedEvent:
     return FeedEvent(
         id=event.id,
         sequence=event.sequence,
-        merchant=event.payment.merchant,
-        payment_id=event.payment.payment_id,
+        merchant=event.merchant,
+        payment_id=event.subject,
         type=event.type,
         at=event.at,
         body=body.decode(),

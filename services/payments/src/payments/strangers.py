@@ -9,16 +9,16 @@ holds are the wallet's own.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kurs.calls import ServiceClient, TransportError
+from kurs.calls import ServiceClient
 from kurs.data.database import Database
 from kurs.kernel.clock import Clock
 from kurs.telemetry import Telemetry
+from payments.chains import Chains
 from payments.domain.identity import named
 from payments.metrics import PaymentMetrics
 from payments.store import ledger_reads
 from payments.store.ledger_reads import Unknown
 
-_PAGE = 500
 _PAGES = 20
 """How many pages, of 500 transfers each, a look reads at most: 333 transfers a second."""
 _OWN = frozenset({"deposit", "expiry"})
@@ -41,7 +41,7 @@ class Strangers:
         clock: Clock,
     ) -> None:
         self._database = database
-        self._wallet = wallet
+        self._chains = Chains(wallet)
         self._metrics = metrics
         self._log = telemetry.logger
         self._clock = clock
@@ -50,7 +50,7 @@ class Strangers:
         """Compare what is new, and count the transfers without a payment."""
         left = _PAGES
         cursors = await self._database.read(ledger_reads.cursors)
-        for chain, end in await self._ends():
+        for chain, end in await self._chains.ends():
             # A ledger that was restored is shorter than it was.
             place = min(cursors.get(chain, 0), end)
             while left and place < end:
@@ -62,15 +62,9 @@ class Strangers:
         unknown = await self._database.write(lambda c: ledger_reads.forget_known(c, _RECHECKED))
         self._metrics.unknown_transfers.set(unknown)
 
-    async def _ends(self) -> list[tuple[int, int]]:
-        """Return the last link of each chain; nothing when the wallet does not answer."""
-        answer = await self._ask("/chains")
-        ends: Mapping[str, int] = {} if answer is None else answer["chains"]
-        return sorted((int(chain), end) for chain, end in ends.items())
-
     async def _compare(self, chain: int, after: int) -> int:
         """Compare the next page of a chain and return the last link; `after` if there is none."""
-        page = await self._ask(f"/chains/{chain}/transfers?after={after}&limit={_PAGE}")
+        page = await self._chains.page(chain, "transfers", after)
         if page is None:
             return after
         until = int(page["until"])
@@ -82,14 +76,6 @@ class Strangers:
         for transfer_id, kind, *_ in unknown:
             self._log.error("transfer without a payment", **named(transfer_id), kind=kind)
         return until
-
-    async def _ask(self, path: str) -> Mapping[str, Any] | None:
-        try:
-            answer = await self._wallet.request("GET", path, retryable=True)
-        except TransportError:
-            return None
-        found: Mapping[str, Any] | None = answer.json() if answer.status == 200 else None
-        return found
 
 
 def _not_own(transfers: Sequence[Mapping[str, Any]]) -> list[Unknown]:

@@ -11,10 +11,16 @@ from kurs.kernel.caller import Caller
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
 from wallet.account_reads import Line, Listed
-from wallet.domain.transfers import Outcome, Record
-from wallet.ledger_reads import CurrencySum
+from wallet.domain.transfers import DEPOSIT, Outcome, Record
+from wallet.ledger_reads import CurrencySum, Deposit
 from wallet.publication import SignedHead
-from wallet.schemas.batch import ChainAnswer, ChainedTransfer, HeadAnswer
+from wallet.schemas.batch import (
+    ChainAnswer,
+    ChainedTransfer,
+    DepositsAnswer,
+    HeadAnswer,
+    MadeDeposit,
+)
 from wallet.schemas.public import (
     AccountAnswer,
     BalanceAnswer,
@@ -194,6 +200,26 @@ def head(latest: SignedHead | None) -> HeadAnswer:
     if latest is None:
         return HeadAnswer()
     return HeadAnswer(at=to_rfc3339(latest.at), head=latest.word)
+
+
+def deposits(made: Iterable[Deposit], until: int) -> DepositsAnswer:
+    """Return deposits of a chain; `until` is the last link that they are of."""
+    return DepositsAnswer(
+        until=until,
+        deposits=[
+            MadeDeposit(
+                transfer_id=record.transfer_id,
+                deposit_id=record.transfer_id.removeprefix(f"{DEPOSIT}{record.merchant}:"),
+                merchant=account.merchant,
+                account_id=shown(account.merchant, account.name),
+                amount_minor=posting.amount,
+                currency=posting.currency,
+                actor=record.actor,
+                created_at=record.created_at,
+            )
+            for record, account, posting in made
+        ],
+    )
 
 
 def chained(records: Iterable[Record], until: int) -> ChainAnswer:

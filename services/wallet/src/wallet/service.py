@@ -19,7 +19,7 @@ from kurs.telemetry.audit_log import audit
 from wallet.directory import AccountDirectory, written_by
 from wallet.domain.content import posting_content
 from wallet.domain.deposits import ByCurrency, most
-from wallet.domain.transfers import Kind, Outcome, Posting, Transfer
+from wallet.domain.transfers import DEPOSIT, Kind, Outcome, Posting, Transfer
 from wallet.errors import (
     AccountNotFound,
     BalanceOverflow,
@@ -170,7 +170,7 @@ def _deposit(caller: Caller, account_id: str, deposit: DepositRequest, amount: i
         "postings": posting_content(postings),
     }  # fmt: skip
     return Transfer(
-        transfer_id=f"dep:{merchant}:{deposit.deposit_id}",
+        transfer_id=f"{DEPOSIT}{merchant}:{deposit.deposit_id}",
         kind=Kind.DEPOSIT,
         merchant=merchant,
         content=json.dumps(content, separators=(",", ":")),

@@ -22,6 +22,9 @@ from wallet.routes import LedgerDep
 from wallet.schemas import batch
 from wallet.store.tables import STRIPES
 
+Chain = Annotated[int, Path(ge=-1, lt=STRIPES)]
+Link = Annotated[int, Query(ge=0, le=2**53, description="A link's number.")]
+Limit = Annotated[int, Query(ge=1, le=1_000)]
 HeadsDep = Annotated[HeadPublisher, from_app(HeadPublisher)]
 
 service_routes = router(tags=["between services"], responses=problem_responses(Unavailable))
@@ -89,10 +92,23 @@ async def chains(ledger: LedgerDep) -> batch.ChainsAnswer:
 )
 async def chained(
     ledger: LedgerDep,
-    chain: Annotated[int, Path(ge=-1, lt=STRIPES)],
-    after: Annotated[int, Query(ge=0, le=2**53, description="A link's number.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 500,
+    chain: Chain,
+    after: Link = 0,
+    limit: Limit = 500,
 ) -> batch.ChainAnswer:
     """Return what was committed after a link, whole links at a time."""
     records, until = await ledger.chained(chain, after, limit)
     return answers.chained(records, until)
+
+
+@service_routes.get(
+    "/chains/{chain}/deposits",
+    summary="Deposits of one chain in the order of their commits",
+    responses=problem_responses(Unprocessable),
+)
+async def deposits(
+    ledger: LedgerDep, chain: Chain, after: Link = 0, limit: Limit = 500
+) -> batch.DepositsAnswer:
+    """Return the deposits that were committed after a link, whole links at a time."""
+    made, until = await ledger.deposits(chain, after, limit)
+    return answers.deposits(made, until)

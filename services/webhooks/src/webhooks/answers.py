@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from sqlalchemy import RowMapping
 
 from kurs.config.resources import EventDestinationSpec
+from kurs.contracts.payments import EventType
 from kurs.kernel.clock import to_rfc3339
 from webhooks.domain.delivery import State
 from webhooks.domain.health import Standing
 from webhooks.schemas import DeliveriesAnswer, DeliveryAnswer, DestinationAnswer
 from webhooks.standings import Told
+
+_OF_NO_PAYMENT = frozenset({EventType.DEPOSIT_SUCCEEDED})
 
 
 def destination_answer(
@@ -69,7 +72,7 @@ def _delivery(row: RowMapping) -> DeliveryAnswer:
         type=row["type"],
         sequence=row["sequence"],
         previous_sequence=row["previous"],
-        payment_id=row["payment_id"],
+        payment_id=None if row["type"] in _OF_NO_PAYMENT else row["payment_id"],
         status=row["state"],
         attempts=row["attempts"],
         replays=row["replays"],

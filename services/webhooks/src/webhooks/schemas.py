@@ -68,7 +68,7 @@ class DeliveryAnswer(BaseModel):
     type: str
     sequence: int
     previous_sequence: int | None
-    payment_id: str
+    payment_id: str | None
     status: State
     attempts: int
     replays: int

@@ -103,8 +103,11 @@ class PaymentOracle:
         return moves
 
     def events(self) -> list[tuple[int, str, str]]:
-        """Return sequence, payment and new status of every event."""
-        query = "SELECT sequence, uid, to_status FROM payment_events ORDER BY sequence"
+        """Return sequence, payment and new status of every event of a payment."""
+        query = (
+            "SELECT sequence, uid, to_status FROM payment_events WHERE cause <> 'deposit' "
+            "ORDER BY sequence"
+        )
         return [
             (row[0], row[1].rpartition(":")[2], row[2]) for row in self._connection.execute(query)
         ]
@@ -164,6 +167,8 @@ class PaymentOracle:
         for number, row in enumerate(rows, start=1):
             if row["sequence"] != number:
                 raise BrokenPromise("events have no gaps", f"{number} is {dict(row)}")
+            if row["cause"] == "deposit":
+                continue
             before = state.get(row["uid"])
             leads = row["to_status"] in MOVES.get(before, ())
             # A refund that failed is told, and leaves the payment as it was.

@@ -61,12 +61,14 @@ class EventType(StrEnum):
     EXPIRED = "payment.expired"
     REFUND_SUCCEEDED = "refund.succeeded"
     REFUND_FAILED = "refund.failed"
+    DEPOSIT_SUCCEEDED = "deposit.succeeded"
 
 
 class FeedEvent(BaseModel):
     """One event: `body` is the JSON that its merchant gets, byte for byte.
 
-    `at` is microseconds since the epoch.
+    Events of one `payment_id` are sent in order; a deposit, which is no payment's, has its
+    transfer's id there. `at` is microseconds since the epoch.
     """
 
     id: str

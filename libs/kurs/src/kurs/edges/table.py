@@ -165,6 +165,7 @@ EDGES: Final[Mapping[Edge, tuple[Route, ...]]] = {
         Route("GET", "/transfers/{transfer_id}"),
         Route("GET", "/chains"),
         Route("GET", "/chains/{chain}/transfers"),
+        Route("GET", "/chains/{chain}/deposits"),
     ),
     (RISK, FX): (Route("GET", "/rates"),),
     (WEBHOOKS, PAYMENTS): (Route("GET", "/events/feed"),),

@@ -67,7 +67,7 @@ class Row {
     const open = { click: () => this.#session.address.set({ payment: item.payment_id, destination: "" }) };
     const seconds = (Date.parse(next) - Date.now()) / 1000;
     return [
-      ["Payment", el("button", { type: "button", class: "link code", on: open }, item.payment_id)],
+      ["Payment", item.payment_id && el("button", { type: "button", class: "link code", on: open }, item.payment_id)],
       ["Before it", item.previous_sequence ?? "nothing"],
       ["Due since", timeElement(item.created_at)],
       ["Tried", item.tried_at && el("span", {}, `${times(attempts)}, last `, timeElement(item.tried_at))],

@@ -7,6 +7,13 @@ from payments.domain.moves import Status
 
 REFUND_TYPES = frozenset({EventType.REFUND_SUCCEEDED, EventType.REFUND_FAILED})
 
+OUTSIDE = "OUTSIDE"
+"""Where a deposit comes from."""
+DEPOSITED = "DEPOSITED"
+"""Where a deposit leads: it has no other status."""
+DEPOSIT = "deposit"
+"""The cause of an event that is no payment's."""
+
 _REACHED: Mapping[str, EventType] = {
     Status.RECEIVED: EventType.REQUESTED,
     Status.CAPTURED: EventType.CAPTURED,
@@ -17,6 +24,7 @@ _REACHED: Mapping[str, EventType] = {
     Status.EXPIRED: EventType.EXPIRED,
     Status.PARTIALLY_REFUNDED: EventType.REFUND_SUCCEEDED,
     Status.REFUNDED: EventType.REFUND_SUCCEEDED,
+    DEPOSITED: EventType.DEPOSIT_SUCCEEDED,
 }
 
 

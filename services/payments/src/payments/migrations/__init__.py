@@ -15,6 +15,8 @@ GRANTS = {
     "late_events": "SELECT, INSERT, DELETE",
     "ledger_cursors": "SELECT, INSERT, UPDATE (link)",
     "unknown_transfers": "SELECT, INSERT, DELETE",
+    "deposits": "SELECT, INSERT",
+    "deposit_cursors": "SELECT, INSERT, UPDATE (link)",
     "old_rate_refunds": "SELECT, INSERT",
     "figures": "SELECT, INSERT, UPDATE (sums), DELETE",
     "figures_cursor": "SELECT, INSERT, UPDATE (sequence)",

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from kurs.contracts.payments import EventType
 from kurs.data.bulk import is_any_of
 from payments.domain.event_identity import event_id
-from payments.domain.event_types import event_type
+from payments.domain.event_types import DEPOSIT, event_type
 from payments.domain.identity import operation_id
 from payments.domain.moves import Kind, Status
 from payments.domain.payment import Payment
+from payments.store.deposits import Deposit, by_transfer
 from payments.store.event_order import append_events
 from payments.store.ops import Claim, Finish
 from payments.store.rows import UNREADABLE, Row, read_payment
@@ -57,6 +59,45 @@ class Event:
         """What it is called."""
         return event_type(self.from_status, self.to_status, self.cause)
 
+    @property
+    def merchant(self) -> str:
+        """Whose it is."""
+        return self.payment.merchant
+
+    @property
+    def subject(self) -> str:
+        """What it is about: events of one subject are sent in order."""
+        return self.payment.payment_id
+
+
+@dataclass(frozen=True, slots=True)
+class DepositEvent:
+    """A deposit that was made."""
+
+    sequence: int
+    id: str
+    deposit: Deposit
+
+    @property
+    def type(self) -> str:
+        """What it is called."""
+        return EventType.DEPOSIT_SUCCEEDED
+
+    @property
+    def at(self) -> int:
+        """When it was made, in microseconds."""
+        return self.deposit.created_at
+
+    @property
+    def merchant(self) -> str:
+        """Whose account it went to."""
+        return self.deposit.merchant
+
+    @property
+    def subject(self) -> str:
+        """What it is about: no other event is."""
+        return self.deposit.transfer_id
+
 
 @dataclass(frozen=True, slots=True)
 class UnreadableEvent:
@@ -66,10 +107,13 @@ class UnreadableEvent:
     reason: str
 
 
+AnyEvent = Event | DepositEvent | UnreadableEvent
+
+
 class EventPage(NamedTuple):
     """Some events, the sequence to go on after, and whether there is more by now."""
 
-    items: Sequence[Event | UnreadableEvent]
+    items: Sequence[AnyEvent]
     next_after: int
     has_more: bool
 
@@ -97,7 +141,7 @@ def record_events(
 
 def events_after(
     connection: Connection, merchant: str, sequence: int, limit: int
-) -> Sequence[Event | UnreadableEvent]:
+) -> Sequence[AnyEvent]:
     """Return the merchant's events after `sequence`, oldest first."""
     return event_page(connection, merchant, sequence, limit).items
 
@@ -166,14 +210,22 @@ def event_ids(connection: Connection, sequences: Collection[int]) -> Mapping[int
     return {row.sequence: event_id(*row) for row in connection.execute(query)}
 
 
-def _told(connection: Connection, rows: Sequence[Row]) -> list[Event | UnreadableEvent]:
+def _told(connection: Connection, rows: Sequence[Row]) -> list[AnyEvent]:
     names = [_operation(row) for row in rows]
     driven = _operations(connection, [name for name in names if name is not None])
-    stored = _payments(connection, {row["uid"] for row in rows})
+    made = by_transfer(connection, [row["uid"] for row in rows if row["cause"] == DEPOSIT])
+    stored = _payments(connection, {row["uid"] for row in rows} - made.keys())
     return [
-        _readable(row, stored.get(row["uid"]), driven.get(name or "", _NOTHING))
+        _deposited(row, made[row["uid"]])
+        if row["uid"] in made
+        else _readable(row, stored.get(row["uid"]), driven.get(name or "", _NOTHING))
         for row, name in zip(rows, names, strict=True)
     ]
+
+
+def _deposited(row: Row, made: Deposit) -> DepositEvent:
+    told = (row["to_status"], row["cause"], row["at"])
+    return DepositEvent(row["sequence"], event_id(row["uid"], row["sequence"], *told), made)
 
 
 def _operations(connection: Connection, names: Sequence[str]) -> dict[str, _Driven]:
@@ -196,7 +248,7 @@ def _payments(connection: Connection, uids: Collection[str]) -> dict[str, Row]:
     return {uid: row for each in uids for uid, row in _payments(connection, [each]).items()}
 
 
-def _readable(row: Row, payment: Row | None, driven: _Driven) -> Event | UnreadableEvent:
+def _readable(row: Row, payment: Row | None, driven: _Driven) -> AnyEvent:
     """Return the event; one that cannot be read must not stop those that come after it."""
     if payment is None:
         return UnreadableEvent(row["sequence"], "its payment is not there, or holds no JSON")

@@ -111,6 +111,27 @@ unknown_transfers = Table(
     Column("found_at", BigInteger, nullable=False),
 )
 
+# Deposits that have an event, and how far the ledger's chains were read for them.
+deposits = Table(
+    "deposits",
+    metadata,
+    Column("transfer_id", String, primary_key=True),
+    Column("deposit_id", String, nullable=False),
+    Column("merchant", String, nullable=False),
+    Column("account_id", String, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("actor", String),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+deposit_cursors = Table(
+    "deposit_cursors",
+    metadata,
+    Column("chain", SmallInteger, primary_key=True),
+    Column("link", BigInteger, nullable=False),
+)
+
 # Refunds across currencies that went at the payment's rate, in what was paid in.
 old_rate_refunds = Table(
     "old_rate_refunds",

@@ -72,6 +72,10 @@ class Transfer:
         return self.kind is not Kind.DEPOSIT and self.kind is not Kind.EXPIRY
 
 
+DEPOSIT = "dep:"
+"""How the id of a deposit's transfer begins; its merchant and the deposit's own id follow."""
+
+
 class Record(NamedTuple):
     """A stored transfer; the fields are the columns of `transfers`, in order."""
 

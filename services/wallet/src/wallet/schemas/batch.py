@@ -104,6 +104,26 @@ class ChainAnswer(BaseModel):
     transfers: list[ChainedTransfer]
 
 
+class MadeDeposit(BaseModel):
+    """A deposit that was made. `merchant` is whose the account is, `account_id` its name there."""
+
+    transfer_id: str
+    deposit_id: str
+    merchant: str
+    account_id: str
+    amount_minor: int
+    currency: str
+    actor: str | None
+    created_at: int = Field(description="Microseconds since the epoch.")
+
+
+class DepositsAnswer(BaseModel):
+    """The deposits in whole links, as many as have `limit` transfers of any kind."""
+
+    until: int = Field(description="The number of the last link; `after`, when there is none.")
+    deposits: list[MadeDeposit]
+
+
 BATCH: TypeAdapter[TransferBatch] = TypeAdapter(TransferBatch)
 ITEM: TypeAdapter[TransferItem] = TypeAdapter(TransferItem)
 LOOKUP: TypeAdapter[AccountLookup] = TypeAdapter(AccountLookup)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from kurs.data.bulk import rows_with
 from wallet.domain.chain import HISTORY, entries_digest, link_hash, read_entries, write_entries
-from wallet.domain.transfers import Record
+from wallet.domain.transfers import DEPOSIT, Record
 from wallet.store.tables import chains, links, transfers
 
 # One round trip; an UPDATE that waited for another process's sees what that one wrote.
@@ -108,8 +108,22 @@ def records_after(
 
     A link is seen only when those before it are: its chain's tip is locked until the commit.
     """
+    return _records(connection, chain, sequence, limit, "")
+
+
+def deposits_after(
+    connection: Connection, chain: int, sequence: int, limit: int
+) -> tuple[list[Record], int]:
+    """Return the deposits among what `records_after` returns, and the last of the links."""
+    return _records(connection, chain, sequence, limit, DEPOSIT)
+
+
+def _records(
+    connection: Connection, chain: int, sequence: int, limit: int, beginning: str
+) -> tuple[list[Record], int]:
     found = links_after(connection, chain, sequence, until=2**53, transfers=limit)
-    ids = [transfer_id for link in found for transfer_id in read_entries(link.entries)]
+    listed = (transfer_id for link in found for transfer_id in read_entries(link.entries))
+    ids = [transfer_id for transfer_id in listed if transfer_id.startswith(beginning)]
     stored = records_by_id(connection, ids) if ids else {}
     until = found[-1].sequence if found else sequence
     return [stored[transfer_id] for transfer_id in ids if transfer_id in stored], until

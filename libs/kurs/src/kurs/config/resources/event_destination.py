@@ -19,6 +19,7 @@ SentType = Literal[
     "payment.expired",
     "refund.succeeded",
     "refund.failed",
+    "deposit.succeeded",
 ]
 
 
