@@ -94,6 +94,10 @@ api-keys: $(ENVIRONMENT) ## list the API keys of var/api-keys.json
 bench: $(ENVIRONMENT) ## measure payments/s, latency and CPU per payment, beside a naive chain: BASE= SAVE= files
 	@$(BIN)/python -m loadtest.bench $(if $(BASE),--base $(BASE)) $(if $(SAVE),--save $(SAVE)) $(BENCH)
 
+.PHONY: bench-webhooks
+bench-webhooks: $(ENVIRONMENT) ## measure deliveries to 1,000 destinations, 100 dead and 20 slow (minutes): DATABASE=postgresql
+	@$(BIN)/python -m loadtest.webhooks $(if $(DATABASE),--database $(DATABASE))
+
 .PHONY: bench-faults
 bench-faults: $(ENVIRONMENT) ## measure what a locked row or a stopped backend costs other payments
 	@$(BIN)/python -m loadtest.faults $(BENCH)

@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     raise_on_signals()
     good = chosen.destinations - chosen.dead - chosen.slow
-    case = Case(good, chosen.dead, chosen.slow, chosen.rate, chosen.seconds, chosen.database)
+    load = (chosen.rate, chosen.seconds, chosen.database, chosen.rest)
+    case = Case(good, chosen.dead, chosen.slow, *load)
     try:
         found = {
             "good ones alone": run_interruptible(measure(without_bad(case))),
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--slow", type=int, default=20, help="answer after five seconds (20)")
     parser.add_argument("--rate", type=float, default=0.05, help="events/s of each (0.05)")
     parser.add_argument("--seconds", type=float, default=40.0, help="of events (40)")
+    parser.add_argument("--rest", type=float, default=4.0, help="seconds at rest before (4)")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser

@@ -1,11 +1,13 @@
-"""One case: so many destinations that take events, that are dead and that are slow, and its cost."""
+"""One case: destinations that take events, that are dead and that are slow, and what it costs."""
 
 import asyncio
 import json
 import random
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,7 +35,7 @@ _PATIENCE_SECONDS = 120.0
 class Case:
     """`good` destinations, `dead` ones (half refuse, half never answer), and `slow` ones.
 
-    Each has `rate` events a second, for so many `seconds`.
+    Each has `rate` events a second, for so many `seconds`; before it is `rest_seconds` at rest.
     """
 
     good: int
@@ -42,6 +44,7 @@ class Case:
     rate: float
     seconds: float
     database: str
+    rest_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,10 @@ async def _run(
         # The first of each: its connection, and whoever sends to it.
         feed.happen(name)
     await _until(process, lambda: all(receivers.ages[name] for name in good))
-    idle = await _spent(process, asyncio.sleep(5.0)) / 5.0
+    # What came of the last ones is stored by then.
+    rest = case.rest_seconds
+    await asyncio.sleep(rest)
+    idle = await _spent(process, asyncio.sleep(rest)) / rest
     receivers.ages.clear()
     draw = random.Random(7)
     spent = await _spent(process, _happen(case, feed, list(names), draw, good, receivers, process))
@@ -119,15 +125,15 @@ async def _happen(
     await _until(process, lambda: sum(len(receivers.ages[name]) for name in good) >= wanted)
 
 
-async def _spent(process: ManagedProcess, work: "asyncio.Future[None] | object") -> float:
+async def _spent(process: ManagedProcess, work: Awaitable[None]) -> float:
     before = process.cpu_seconds()
-    await work  # type: ignore[misc]
+    await work
     return process.cpu_seconds() - before
 
 
-async def _until(process: ManagedProcess, holds: object) -> None:
+async def _until(process: ManagedProcess, holds: Callable[[], bool]) -> None:
     deadline = time.perf_counter() + _PATIENCE_SECONDS
-    while not holds():  # type: ignore[operator]
+    while not holds():
         if not process.running():
             raise StackError(f"webhooks ended:\n{process.log_end()}")
         if time.perf_counter() > deadline:
@@ -159,6 +165,11 @@ def _write_destinations(folder: RunFolder, case: Case, port: int) -> Mapping[str
         }
         # JSON is YAML.
         (folder.destinations / f"{name}.yaml").write_text(json.dumps(content))
+    compiling = [sys.executable, "-m", "kurs_operator.local", "--once"]
+    folders = ["--samples", str(folder.destinations), "--out", str(folder.config)]
+    done = subprocess.run([*compiling, *folders], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StackError(f"the destinations are not compiled:\n{done.stdout}{done.stderr}")
     return names
 
 

@@ -52,15 +52,12 @@ class PaymentsSettings(DatabaseSettings):
     """Whether such a refund returns the spread."""
     reconcile_seconds: float = 30.0
     """Between two comparisons with the ledger of the wallet."""
-<<<<<<< HEAD
     reference_currency: CurrencyCode = "USD"
     """What figures over time are told in; after a change they begin anew."""
     figures_seconds: float = Field(default=10.0, gt=0)
     """Between two countings of what happened, for figures over time."""
-=======
     deposit_seconds: float = 5.0
     """Between two looks for deposits that the wallet made, which become events."""
->>>>>>> 4fdca40 (Tell deposits as events, read from the wallet's chains in the order of their commits)
     four_eyes: bool = True
     """Whether a payment under review is approved or refused by another key than the one that made
     it."""

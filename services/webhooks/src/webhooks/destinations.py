@@ -17,24 +17,29 @@ class Destinations:
     def __init__(self) -> None:
         self.loaded = False
         self.in_force: Mapping[str, EventDestinationSpec] = {}
+        self._of: Mapping[str, Mapping[str, EventDestinationSpec]] = {}
 
     def apply(self, document: WebhooksDocument) -> None:
         """Let hold what a document says."""
         named = {each.name: each.spec for each in document.payload.destinations}
         if named != self.in_force:
             self.in_force = named
+            by_merchant: dict[str, dict[str, EventDestinationSpec]] = {}
+            for name, spec in named.items():
+                by_merchant.setdefault(spec.merchant, {})[name] = spec
+            self._of = by_merchant
         self.loaded = True
 
     def wanting(self, event: FeedEvent) -> Sequence[str]:
         """Return the names of the destinations that an event goes to."""
         if event.type == EventType.REQUESTED:
             return ()
-        specs = self.in_force.items()
+        specs = self.of(event.merchant).items()
         return [name for name, spec in specs if spec.wants(event.merchant, event.type)]
 
     def of(self, merchant: str) -> Mapping[str, EventDestinationSpec]:
         """Return the destinations of a merchant."""
-        return {name: spec for name, spec in self.in_force.items() if spec.merchant == merchant}
+        return self._of.get(merchant, {})
 
     def fingerprints(self) -> Mapping[str, str]:
         """Return what tells one version of each destination from another."""

@@ -7,8 +7,8 @@ read, which stops no other: webhooks asks for it again until a replica of this r
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
