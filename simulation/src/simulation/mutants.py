@@ -67,8 +67,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a follower skips an event": Mutant(
         "payments.store.events",
-        "events.c.sequence > sequence)",
-        "events.c.sequence > sequence + (sequence % 7 == 6))",
+        "events.c.sequence > sequence, ",
+        "events.c.sequence > sequence + (sequence % 7 == 6), ",
     ),
     "overdue holds are left as they are": Mutant(
         "payments.store.reads",
