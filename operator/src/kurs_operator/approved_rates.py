@@ -46,17 +46,18 @@ class ApprovedRates:
     def approvals(self) -> Approvals:
         """Return the approvals of the sources in force, as they are from now on."""
         found = {uid: self._approved(uid, terms) for uid, terms in self._terms.items()}
+        known = {**self._evidence.approvals, **found}
+        behind = {uid: {*known.get(uid, NOTHING).overrides} for pair in self._order for uid in pair}
         for first, second in self._order:
-            mine, theirs = (
-                found.get(uid) or self._evidence.approvals.get(uid, NOTHING)
-                for uid in (first, second)
-            )
-            swapped = self._name(first) in theirs.overrides
+            swapped = self._name(first) in behind[second]
             if swapped and first in self._suspended:
                 continue
-            found[first] = _with_overrides(mine, {*mine.overrides, self._name(second)})
-            if swapped:
-                found[second] = _with_overrides(theirs, {*theirs.overrides} - {self._name(first)})
+            behind[first].add(self._name(second))
+            behind[second].discard(self._name(first))
+        for uid, names in behind.items():
+            approval = known.get(uid, NOTHING)
+            if names != {*approval.overrides}:
+                found[uid] = _with_overrides(approval, names)
         return found
 
     def _laxer(self) -> Iterator[tuple[str, str]]:
@@ -79,7 +80,7 @@ class ApprovedRates:
 
     def _laxer_than_others(self, uid: str) -> Iterator[str]:
         mine, before = self._served.currencies[uid], self._before(uid)
-        if before is None:
+        if before is None or (mine <= before and not self._evidence.is_changed(uid)):
             return
         joints = self._served.joints(uid, before)
         for other, known in self._guards.items():
