@@ -117,3 +117,17 @@ def test_a_score_that_moved_is_held_where_it_went(bench: Bench):
 
     assert bench.apply(screen(90, "other")) is NO
     assert bench.ruling("limits") is YES
+
+
+def test_a_ticket_overrides_what_was_approved_then_and_nothing_later(bench: Bench):
+    bench.apply(limit(100, scope=RUPIAH))
+    over = {"priority": 900, "changeTicket": "CHG-1"}
+    assert bench.apply(limit(10**12, "high", scope=RUPIAH, **over)) is YES
+    bench.apply(limit(10**12, "high", scope=RUPIAH, **over, suspend=True))
+    assert bench.apply(limit(10**12, "high", scope=RUPIAH, **over)) is YES
+    assert bench.ruling("limits") is Reason.CONFLICTED
+    assert bench.apply(limit(100, changeTicket="CHG-2")) is YES
+
+    assert bench.apply(limit(10**12, "high", **over)) is NO
+    assert declines(bench) == {("limits", 100), ("high", 10**12)}
+    assert bench.apply(limit(10**12, "high", **{**over, "changeTicket": "CHG-3"})) is YES

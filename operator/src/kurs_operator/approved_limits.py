@@ -6,6 +6,7 @@ now is approved there (kurs_operator.moving). While a threshold is suspended or 
 is laxer takes its place: it would be in force, or in the way when that one comes back.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import TypeVar
@@ -72,7 +73,7 @@ class ApprovedLimits:
         displaced: dict[str, set[str]] = {}
         for owner, who, _ in self._missing():
             if who != owner:
-                displaced.setdefault(who, set()).add(self._evidence.rulings[owner].identity.name)
+                displaced.setdefault(who, set()).add(self._overridden(owner))
         found = {
             uid: self._approved(uid, stated, displaced.get(uid, set()))
             for uid, stated in self._stated.items()
@@ -181,9 +182,19 @@ class ApprovedLimits:
     def _excused(self, who: str, owner: str) -> bool:
         approvals = self._evidence.approvals
         mine = approvals.get(who, NOTHING)
-        if who != owner and self._evidence.rulings[owner].identity.name in mine.overrides:
+        # Releases before wrote the name alone.
+        known = {self._evidence.rulings[owner].identity.name, self._overridden(owner)}
+        if who != owner and not known.isdisjoint(mine.overrides):
             return True
         return self._evidence.new_ticket(who, approvals[owner].tickets) is not None
+
+    def _overridden(self, owner: str) -> str:
+        """Return what a ticket overrides: what a threshold is approved with now, nothing later."""
+        parts = {"limits", "reviews", "scores", "blocklist"}
+        approval = self._evidence.approvals[owner]
+        text = approval.model_dump_json(include=parts, exclude_defaults=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        return f"{self._evidence.rulings[owner].identity.name[:200]}/{digest}"
 
     def _approved(self, uid: str, stated: Stated, displaced: set[str]) -> Approval:
         before, ticket = self._evidence.approvals.get(uid), self._evidence.new_ticket(uid)

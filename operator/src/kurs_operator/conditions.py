@@ -192,7 +192,8 @@ class Approval(StatusModel):
     """What a resource may be loosened from: as it was at its last ticket, or at its first day.
 
     `tickets` were used, the newest last. `overrides` names the thresholds whose limits the last
-    ticket of a threshold overrode, or the sources that a source is asked before.
+    ticket of a threshold overrode, with a digest of these, or the sources that a source is asked
+    before.
     """
 
     tickets: Annotated[tuple[Short, ...], Field(max_length=MAX_TICKETS)] = ()
