@@ -12,6 +12,8 @@ from tests.cluster.shell import CommandFailed, get
 COLLECTOR = "http://tempo.monitoring:4318"
 PROVIDER, PROVIDER_PORT = "rates", 8000
 """A rate provider within the cluster, that one test has; a Secret of the same name is its key."""
+RECEIVER, RECEIVER_PORT = "receiver", 8001
+"""A receiver of events within the cluster."""
 TOKEN = "value-that-must-not-be-seen"
 # Room for three pods of fx on the smallest node; requests say nothing about what is proven here.
 SMALL = {"resources": {"requests": {"cpu": "10m", "memory": "128Mi"}}}
@@ -28,6 +30,12 @@ VALUES = {
         "settings": {"KURS_PRIVATE_SOURCE_HOSTS": PROVIDER},
         "networkPolicy": {"extraEgress": [{"ports": [{"port": PROVIDER_PORT}]}]},
         "sourceSecrets": {PROVIDER: [PROVIDER]},
+    },
+    "webhooks": {
+        **SMALL,
+        "replicaCount": 2,
+        "settings": {"KURS_PRIVATE_DESTINATION_HOSTS": RECEIVER},
+        "networkPolicy": {"extraEgress": [{"ports": [{"port": RECEIVER_PORT}]}]},
     },
 }
 
