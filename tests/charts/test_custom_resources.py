@@ -7,6 +7,7 @@ github.com/prometheus-operator/prometheus-operator (example/prometheus-operator-
 sigs.k8s.io/gateway-api (config/crd/standard).
 """
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ import jsonschema
 import pytest
 import yaml
 from tests.charts.conftest import CHARTS, ENVIRONMENTS, SERVICES, Document, Render, of_kind
+
+from kurs.config.resources import WebhooksDocument, WebhooksPayload
 
 _FOREIGN = [Path(name) for name in os.environ.get("KURS_CRDS", "").split(":") if name]
 _ROUTE = "httpRoute.enabled=true,httpRoute.parentRefs[0].name=public,httpRoute.hostnames[0]=k.test"
@@ -102,6 +105,19 @@ def test_no_release_holds_what_people_edit(render: Render, environment: str) -> 
     kinds = {document["kind"] for document in render("kurs", environment)}
 
     assert not kinds & {"FXRateSource", "RiskThreshold", "EventDestination"}
+
+
+def test_without_the_operator_webhooks_has_a_document_of_no_destinations_or_the_given_one(
+    render: Render,
+) -> None:
+    def document(*given: str) -> WebhooksDocument:
+        off = ("--set", "operator.enabled=false", *given)
+        found = of_kind(render("kurs", "dev", *off), "ConfigMap")["kurs-webhooks-config"]
+        return WebhooksDocument.model_validate_json(found["data"]["config.json"])
+
+    assert document().payload.destinations == ()
+    own = WebhooksDocument.build(WebhooksPayload())
+    assert document("--set-json", f"config.documents.webhooks={json.dumps(own.to_json())}") == own
 
 
 def test_a_field_that_nobody_defined_is_refused(known: dict[Key, dict[str, Any]]) -> None:

@@ -54,6 +54,7 @@ AGE = f'kurs_fx_rate_age_seconds{{{N},pod="p",base="USD",quote="IDR",source="%s"
 LIMIT = f'kurs_fx_rate_max_age_seconds{{{N},pod="p",base="USD",quote="IDR",source="%s"}}'
 POOL = f'kurs_database_connections{{{N},pod="p",state="%s"}}'
 GENERATION = f'kurs_config_applied_generation{{{N},pod="%s",kind="FXRateSource",name="s"}}'
+UNTAKEN = f'kurs_resource_condition{{{N},kind="EventDestination",name="o",type="Ready"}}'
 CONDITION = f'kurs_resource_condition{{{N},kind="RiskThreshold",name="t",type="Ready"}}'
 BATCHER = f'{N},pod="p",batcher="http-wallet"'
 
@@ -114,7 +115,8 @@ STORIES = {
     "KursApiKeyExpiresSoon": level(f"kurs_gateway_keys_expiring{{{N}}}", 0, 2),
     "KursApiKeysUnreadable": rate(f"kurs_gateway_keys_reload_failures_total{{{N}}}", 0, 1),
     "KursConfigDiverged": together(level(GENERATION % "a", 4, 5), level(GENERATION % "b", 4, 4)),
-    "KursResourceNotReady": level(CONDITION, 1, 0),
+    # A receiver that takes nothing is its merchant's, and never this alert's.
+    "KursResourceNotReady": together(level(CONDITION, 1, 0), level(UNTAKEN, 0, 0)),
     "KursOperatorFailing": rate(f"kurs_operator_faults_total{{{N}}}", 0, 2),
     "KursLedgerHeadsUnkept": rate(
         f'kurs_operator_ledger_heads_total{{{N},result="unreachable"}}', 0, 1
