@@ -9,9 +9,11 @@ const SECONDS = 5;
 const TONES = {
   Delivering: "good",
   Retrying: "warn",
+  Waiting: "warn",
+  FeedUnread: "warn",
   Failing: "bad",
   Gone: "bad",
-  Suspended: "quiet",
+  Refused: "bad",
 };
 
 export class Destinations {
@@ -43,7 +45,7 @@ export class Destinations {
   }
 
   #draw(items) {
-    const broken = items.filter(({ reason }) => TONES[reason] === "warn" || TONES[reason] === "bad").length;
+    const broken = items.filter(({ ready, suspended }) => !ready && !suspended).length;
     setText(this.count, broken ? `${broken} not delivering` : "");
     setClass(this.count, broken ? "chip warn" : "");
     this.empty.hidden = items.length > 0;
@@ -76,5 +78,6 @@ export class Destinations {
 
 /** How a destination does, in a word and a colour, with the sentence on hover. */
 export function standingChip({ reason, message }) {
-  return el("span", { class: `chip ${TONES[reason] ?? "quiet"}`, title: message }, reason);
+  const words = reason.replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return el("span", { class: `chip ${TONES[reason] ?? "quiet"}`, title: message }, words);
 }
