@@ -22,6 +22,7 @@ from devstack.ports import LOOPBACK
 NAME = "listener"
 TEST = "destination.test"
 _MAX_BODY = 1_048_576
+_WAITING = 128
 
 
 class Check:
@@ -74,7 +75,10 @@ def serve(check: Check, port: int) -> HTTPServer:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Print nothing of its own."""
 
-    return HTTPServer((LOOPBACK, port), Handler)
+    server = HTTPServer((LOOPBACK, port), Handler)
+    # By itself it lets 5 wait: the others of a round of events would be dropped, and come late.
+    server.socket.listen(_WAITING)
+    return server
 
 
 def make_secret(folder: Path) -> str:
