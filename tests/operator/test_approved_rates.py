@@ -211,6 +211,16 @@ def test_a_pair_is_not_joined_around_what_holds_it(bench: Bench):
     assert bench.apply(static("there", "XOF", "JPY", "IDR")) is NO
 
 
+def test_a_pair_is_not_joined_with_what_waits_until_it_comes_back(bench: Bench):
+    bench.apply(provider())
+    bench.pass_a_day()
+    assert bench.apply(static("there", "XOF", "IDR")) is YES
+    bench.apply(static("there", "XOF", "IDR", suspend=True))
+
+    assert bench.apply(static("here", "USD", "XOF")) is NO
+    assert bench.apply(static("there", "XOF", "IDR")) is YES
+
+
 def test_currencies_that_were_had_apart_are_not_had_together(bench: Bench):
     bench.apply(provider())
     bench.pass_a_day()

@@ -31,11 +31,10 @@ class ApprovedRates:
         )
         self._terms = {uid: terms_of(spec) for uid, spec in self._specs.items()}
         self._suspended = dict(self._suspended_providers())
-        self._all = self._specs | self._suspended
-        self._served = Served.by(self._all)
-        self._order = dict.fromkeys(self._asked_in_order())
         known = {uid: approval.terms for uid, approval in evidence.approvals.items()}
         self._guards = {uid: terms for uid, terms in known.items() if terms is not None}
+        self._served = Served.by(self._specs, self._guards)
+        self._order = dict.fromkeys(self._asked_in_order())
 
     def loosened(self) -> Iterator[tuple[str, str]]:
         """Yield who is laxer than was approved without a ticket, and in what."""
@@ -111,7 +110,7 @@ class ApprovedRates:
         """Return the currencies that a source was approved for; None if it was before approvals."""
         known = self._known(uid)
         if known is not None:
-            base = frozenset() if known.serves else {self._served.bases[uid]}
+            base = frozenset() if known.serves else self._served.bases[uid]
             return served(known) | base
         announced = self._specs[uid].effective_from is not None
         return frozenset() if self._evidence.is_changed(uid) or announced else None
@@ -131,7 +130,7 @@ class ApprovedRates:
 
     def _against(self, other: str, known: ApprovedTerms, laxer: str) -> Iterator[str]:
         what = "is asked before" if (laxer, other) in self._order else "may stand in for"
-        for why in looser(known, terms_of(self._all[laxer])):
+        for why in looser(known, self._terms.get(laxer) or self._guards[laxer]):
             yield f"{_KIND}/{self._name(laxer)} {what} {self._name(other)}, against which {why}"
 
     def _overtaking(self) -> Iterator[tuple[str, str]]:
@@ -154,7 +153,8 @@ class ApprovedRates:
 
         One of them may be suspended: it is as if it were asked.
         """
-        priorities = {uid: spec.priority for uid, spec in self._all.items()}
+        asked = self._specs | self._suspended
+        priorities = {uid: spec.priority for uid, spec in asked.items()}
         for first, second in permutations(priorities, 2):
             if {first, second} <= self._suspended.keys():
                 continue

@@ -42,16 +42,23 @@ def _meant(names: Iterable[str]) -> Currencies:
 
 @dataclass(frozen=True)
 class Served:
-    """The sources in force: the currencies of each, and its base, by uid."""
+    """The sources in force, and those that may come back: the currencies of each, by uid.
+
+    `bases` are those at which they can be joined: of what may come back, any that it had.
+    """
 
     currencies: Mapping[str, Currencies]
-    bases: Mapping[str, str]
+    bases: Mapping[str, Currencies]
 
     @classmethod
-    def by(cls, specs: Mapping[str, FXRateSourceSpec]) -> "Served":
-        """Return what the sources of these specs serve."""
-        currencies = {uid: _meant(serves(spec)) for uid, spec in specs.items()}
-        return cls(currencies, {uid: spec.base_currency for uid, spec in specs.items()})
+    def by(
+        cls, specs: Mapping[str, FXRateSourceSpec], approved: Mapping[str, ApprovedTerms]
+    ) -> "Served":
+        """Return what the sources of these specs serve, and others were `approved` with."""
+        back = {uid: served(terms) for uid, terms in approved.items() if uid not in specs}
+        now = {uid: _meant(serves(spec)) for uid, spec in specs.items()}
+        bases = {uid: frozenset([spec.base_currency]) for uid, spec in specs.items()}
+        return cls(back | now, back | bases)
 
     def shares(self, first: str, second: str) -> bool:
         """Tell whether two sources have a pair in common."""
@@ -63,7 +70,7 @@ class Served:
         if mine <= before:
             return []
         for other, theirs in self.currencies.items():
-            for base in {self.bases[uid], self.bases[other]} & mine & theirs:
+            for base in (self.bases[uid] | self.bases[other]) & mine & theirs:
                 near = mine - theirs - (before if base in before else frozenset())
                 if near and not theirs <= mine:
                     joints.append(Joint(other, near, theirs - mine))
