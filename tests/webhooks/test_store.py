@@ -34,7 +34,7 @@ async def store(database: Database, payments: list[str]) -> None:
         for n, p in enumerate(payments, 1)
     ]
     page = FeedAnswer(events=events, next_after=len(events))
-    await database.write(lambda c: intake.take_feed(c, "me", NOW, NOW + 1))
+    await database.write(lambda c: intake.take_feed(c, "me", NOW, NOW + 1, None))
     await database.write(lambda c: intake.begin_at(c, "me", Cursor(0)))
     assert await database.write(
         lambda c: intake.take_in(
@@ -60,7 +60,7 @@ async def test_what_waits_behind_its_payments_first_is_not_looked_at_before_it(
 
 async def test_what_is_old_goes_with_its_events_and_no_other(database: Database) -> None:
     await store(database, [f"p{n}" for n in range(10)])
-    update = "update deliveries set state = 'delivered' where sequence < 8"
+    update = f"update deliveries set state = 'delivered', delivered_at = {NOW} where sequence < 8"
     await database.write(lambda c: c.exec_driver_sql(update) and None)
     old = partial(prune, names=["orders"], before=NOW + 1, limit=5)
 
@@ -70,6 +70,22 @@ async def test_what_is_old_goes_with_its_events_and_no_other(database: Database)
         lambda c: [n for (n,) in c.exec_driver_sql("select sequence from events order by 1")]
     )
     assert left == [8, 9, 10]
+
+
+async def test_what_waited_for_long_is_kept_from_when_it_was_delivered(database: Database) -> None:
+    await store(database, ["p1", "p2", "p3"])
+    later = NOW + 9_000_000
+    update = f"update deliveries set state = 'delivered', delivered_at = {later} where sequence = 1"
+    await database.write(lambda c: c.exec_driver_sql(update) and None)
+
+    def old(before: int, name: str = "orders") -> partial[int]:
+        return partial(prune, names=[name], before=before, limit=5)
+
+    assert await database.write(old(later)) == 0
+    assert await database.write(old(later + 1)) == 1
+    # Of a destination that is gone what waits is forgotten by when it was made.
+    assert await database.write(old(NOW, "another")) == 0
+    assert await database.write(old(NOW + 1, "another")) == 2
 
 
 @pytest.mark.parametrize(("sent_to", "kept"), [("f", NOW), ("edited", None)])

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, delete, exists, or_, select, tuple_
+from sqlalchemy import Connection, delete, exists, select, tuple_
 
 from kurs.data.bulk import is_any_of
 from kurs.data.database import for_update
@@ -11,17 +11,20 @@ from webhooks.store.tables import deliveries, destinations, events, feed
 
 
 def prune(connection: Connection, names: Collection[str], before: int, limit: int) -> int:
-    """Remove deliveries made before a moment, up to `limit`, and return how many.
+    """Remove what was delivered before a moment, up to `limit`, and return how much.
 
-    Those that wait stay, but for destinations that are none of `names`; without any name they all
-    do, since a folder that is empty for a while says nothing.
+    What waits stays, but for destinations that are none of `names` when it was made before that;
+    without any name it all does, since a document that is empty for a while says nothing.
     """
     d = deliveries.c
-    over = d.state == State.DELIVERED.value
-    if names:
-        over = or_(over, ~is_any_of(connection, d.destination, list(names)))
-    old = select(d.destination, d.sequence).where(d.created_at < before, over)
-    found = connection.execute(old.order_by(d.created_at).limit(limit)).all()
+    old = (d.delivered_at < before) & (d.state == State.DELIVERED.value)
+    query = select(d.destination, d.sequence)
+    found = connection.execute(query.where(old).order_by(d.delivered_at).limit(limit)).all()
+    if names and len(found) < limit:
+        gone = ~is_any_of(connection, destinations.c.name, list(names))
+        theirs = d.destination.in_(select(destinations.c.name).where(gone))
+        waits = theirs & (d.created_at < before) & (d.state == State.WAITING.value)
+        found = [*found, *connection.execute(query.where(waits).limit(limit - len(found)))]
     if found:
         keys = [(destination, sequence) for destination, sequence in found]
         connection.execute(delete(deliveries).where(tuple_(d.destination, d.sequence).in_(keys)))
