@@ -168,6 +168,8 @@ def test_the_stream_survives_a_restart_of_payments(
         ("fx", "#tile-rates", "Not known"),
         ("wallet", "#tile-ledger", "Not known"),
         ("risk", "#limits", "As of"),
+        ("webhooks", "#webhooks", "As of"),
+        ("payments", "#figures", "As of"),
         ("payments", "#connection", "Silent for"),
         ("api-gateway", "#connection", "Silent for"),
     ],
@@ -178,6 +180,9 @@ def test_a_frozen_service_is_told(
     expect(console.panel("tile-ledger")).to_contain_text("Balanced")
     expect(console.panel("tile-rates")).to_contain_text("Fresh")
     expect(console.panel("limits").locator("code")).not_to_have_text("…")
+    expect(console.panel("webhooks").locator("[data-empty]")).to_be_visible()
+    expect(console.panel("webhooks").locator("[data-empty]")).not_to_contain_text("Reading")
+    expect(console.panel("figures")).to_contain_text("Counted")
     stack.kill(service, signal.SIGSTOP)
     try:
         expect(console.page.locator(place)).to_contain_text(says)
@@ -203,6 +208,24 @@ def test_rates_and_ledger_are_those_of_the_services(
     console.panel("account").get_by_label("Account id").fill("buyer")
     console.page.keyboard.press("Enter")
     expect(console.panel("account").get_by_role("row", name="JPY").first).to_be_visible()
+
+
+def test_the_api_page_sends_what_its_forms_say(console: ConsolePage, api: httpx.Client) -> None:
+    page = console.page
+    page.goto(f"{console.url}/docs")
+    payment = pay(api, destination_currency="USD")
+    # The key is that of the console, which is signed in in this tab.
+    refund = page.locator("#post-payments-payment_id-refunds")
+    refund.locator("summary").click()
+    refund.get_by_label("payment_id").fill(payment["payment_id"])
+    refund.get_by_role("button", name="Send").click()
+    expect(refund.locator("output")).to_contain_text("200 in ")
+    expect(refund.locator(".answer")).to_contain_text('"status": "SUCCEEDED"')
+
+    events = page.locator("#get-payments-events")
+    events.locator("summary").click()
+    events.get_by_role("button", name="Send").click()
+    expect(events.locator("output")).to_contain_text("200 in ")
 
 
 def test_the_overview_is_framed_and_a_payment_leads_to_its_trace(

@@ -10,6 +10,7 @@ from copy import deepcopy
 from typing import Any
 
 from api_gateway.api_clients import fit_for_clients
+from api_gateway.api_examples import add_examples
 from api_gateway.api_schemas import Document, merge_schemas, rename_references
 from api_gateway.errors import (
     BodyTooLarge,
@@ -172,6 +173,7 @@ def _completed(operation: dict[str, Any], route: Route) -> dict[str, Any]:
             "responses": dict(sorted(responses.items())),
         }
     )
+    add_examples(operation, route)
     return operation
 
 

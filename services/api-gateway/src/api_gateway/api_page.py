@@ -1,4 +1,6 @@
-"""The page under `/docs`: the API document as plain HTML, with no script and nothing from afar.
+"""The page under `/docs`: the API document as plain HTML, with nothing from afar.
+
+It is whole without a script; that of the page sends the requests of its forms.
 
 Swagger UI and its kin load megabytes from a content network; a closed network has none, and a
 strict Content-Security-Policy would have to be opened for their inline parts.
@@ -15,6 +17,7 @@ from api_gateway.api_page_schemas import (
     rows_table,
     type_of,
 )
+from api_gateway.api_page_trying import trying
 from api_gateway.markup import Markup, element, join, prose
 
 Operation = Mapping[str, Any]
@@ -22,6 +25,7 @@ Group = tuple[str, str, list[tuple[str, str, Operation]]]
 """A tag, what it is about, and its operations as (method, path, operation)."""
 
 STYLESHEET = "/docs/docs.css"
+SCRIPT = "/docs/docs.js"
 
 
 def render_page(document: Mapping[str, Any]) -> str:
@@ -33,6 +37,7 @@ def render_page(document: Mapping[str, Any]) -> str:
         Markup('<meta charset="utf-8">'),
         Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
         Markup(f'<link rel="stylesheet" href="{STYLESHEET}">'),
+        Markup(f'<script type="module" src="{SCRIPT}"></script>'),
         element("title", f"{info['title']} API"),
     )
     body = element(
@@ -67,7 +72,14 @@ def _header(info: Mapping[str, Any]) -> Markup:
         "`application/problem+json` with a stable `code`. Amounts are decimal strings in major "
         "units. Repeat a request whose outcome you do not know with the same `Idempotency-Key`."
     )
-    return element("header", title, prose(info.get("description", "")), links, key)
+    field = Markup('<input id="key" type="password" autocomplete="off" spellcheck="false">')
+    form = element(
+        "form",
+        element("label", "API key for “Try it”", field),
+        hidden="hidden",
+        data_script="shows",
+    )
+    return element("header", title, prose(info.get("description", "")), links, key, form)
 
 
 def _contents(group: Group) -> Markup:
@@ -98,6 +110,7 @@ def _operation(method: str, path: str, operation: Operation) -> Markup:
         "article",
         title,
         prose(operation.get("description", "")),
+        trying(method, path, operation),
         _parameters(operation),
         _body(operation),
         _responses(operation),
@@ -115,7 +128,7 @@ def _parameters(operation: Operation) -> Markup:
         )
         for p in operation.get("parameters", ())
     ]
-    table = rows_table(("Parameter", "In", "Type", ""), rows)
+    table = rows_table(("Parameter", "In", "Type", "About"), rows)
     return join(element("h4", "Parameters"), table) if rows else Markup()
 
 
@@ -136,7 +149,7 @@ def _responses(operation: Operation) -> Markup:
             for media_type, media in response.get("content", {}).items()
         ]
         rows.append((element("code", _status(status)), join(*types), response["description"]))
-    return join(element("h4", "Answers"), rows_table(("Status", "Body", ""), rows))
+    return join(element("h4", "Answers"), rows_table(("Status", "Body", "About"), rows))
 
 
 def _status(status: str) -> str:

@@ -46,7 +46,7 @@ def properties_table(schema: Schema) -> Markup:
         return element("p", type_of(schema))
     required = schema.get("required", ())
     return rows_table(
-        ("Field", "Type", ""),
+        ("Field", "Type", "About"),
         [
             (_field(name, name in required), type_of(member), description(member))
             for name, member in members.items()
@@ -59,7 +59,7 @@ def rows_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
     titles = element("tr", *(element("th", title, scope="col") for title in head))
     lines = (element("tr", *(element("td", cell) for cell in row)) for row in rows)
     table = element("table", element("thead", titles), element("tbody", *lines))
-    return element("div", table, class_="table")
+    return element("div", table, class_="table", tabindex="0")
 
 
 def description(schema: Schema) -> Markup:

@@ -9,7 +9,7 @@ class Markup(str):
     __slots__ = ()
 
 
-def element(name: str, *children: str, **attributes: str) -> Markup:
+def element(name: str, /, *children: str, **attributes: str) -> Markup:
     """Return an element. `class_` stands for the attribute `class`; children are escaped."""
     written = "".join(f' {_attribute(n)}="{escape(v)}"' for n, v in attributes.items() if v)
     return Markup(f"<{name}{written}>{join(*children)}</{name}>")

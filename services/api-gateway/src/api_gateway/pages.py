@@ -63,7 +63,9 @@ def console_policy(grafana_url: str) -> str:
 def page_routes(settings: GatewaySettings, current: Callable[[], Rendered]) -> list[BaseRoute]:
     """Return the routes of the console and of the API's documentation."""
     console = GuardedFiles(_PACKAGE / "console", console_policy(settings.grafana_url))
-    docs_policy = f"{_NOTHING}; style-src 'self'; img-src data:"
+    docs_policy = (
+        f"{_NOTHING}; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'"
+    )
     links = {"grafana_url": settings.grafana_url, "tempo_url": settings.tempo_url}
 
     async def index(request: Request) -> Response:

@@ -17,7 +17,7 @@ const KINDS = [
     title: "Captured volume",
     words: (figure, currency) => money(figure.volume, currency),
     size: ({ volume }) => Number(volume),
-    note: ({ captures, unpriced }) => `${formatCount(captures)} captures${unpriced ? `, ${formatCount(unpriced)} without a rate` : ""}`,
+    note: ({ captures, unpriced }) => `${formatCount(captures)} ${captures === 1 ? "capture" : "captures"}${unpriced ? `, ${formatCount(unpriced)} without a rate` : ""}`,
   },
   {
     title: "Success rate",
