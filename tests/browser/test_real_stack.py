@@ -169,7 +169,6 @@ def test_the_stream_survives_a_restart_of_payments(
         ("wallet", "#tile-ledger", "Not known"),
         ("risk", "#limits", "As of"),
         ("webhooks", "#webhooks", "As of"),
-        ("payments", "#figures", "As of"),
         ("payments", "#connection", "Silent for"),
         ("api-gateway", "#connection", "Silent for"),
     ],
