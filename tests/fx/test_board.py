@@ -90,6 +90,7 @@ async def test_the_operator_is_told_of_each_source_whether_it_gives_its_rates(
         "observed_at": "2025-12-31T00:00:00.000000Z",
         "decisions": {},
         "accepted": None,
+        "delivery": None,
     }
 
 
