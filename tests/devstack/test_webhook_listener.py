@@ -27,6 +27,10 @@ def test_it_says_what_came_again_what_is_missing_and_what_came_too_late(tmp_path
     assert "OUT OF ORDER" in come(7, 5)
     assert come(8, 7, "p2") == "8 payment.captured p2"
     assert check.line(b"{}", {})[0] == 401
+    made = {"deposit": {"deposit_id": "d-1"}, "payment_id": None, "previous_sequence": 9}
+    body = json.dumps({**made, "sequence": 10, "type": "deposit.succeeded"}).encode()
+    proof = signed_headers([secret], "evt_10", body, SystemClock().now())
+    assert check.line(body, proof) == (204, "10 deposit.succeeded deposit d-1")
     test = b'{"previous_sequence":null,"id":"evt_t","type":"destination.test","sequence":null}'
     proof = signed_headers([secret], "evt_t", test, SystemClock().now())
     assert check.line(test, proof) == (204, "test event evt_t")

@@ -41,22 +41,26 @@ class Check:
             return 401, f"refused: {error}"
         if event["type"] == TEST:
             return 204, f"test event {event['id']}"
-        return 204, f"{event['sequence']} {event['type']} {event['payment_id']}{self._says(event)}"
+        return 204, f"{event['sequence']} {event['type']} {_about(event)}{self._says(event)}"
 
     def _says(self, event: Mapping[str, Any]) -> str:
-        sequence, before, payment = (
-            event[name] for name in ("sequence", "previous_sequence", "payment_id")
-        )
+        sequence, before, about = event["sequence"], event["previous_sequence"], _about(event)
         notes = []
         if sequence in self._came:
             notes.append("again")
-        elif self._last.get(payment, 0) > sequence:
+        elif self._last.get(about, 0) > sequence:
             notes.append("OUT OF ORDER")
         if self._came and before is not None and before not in self._came:
             notes.append(f"{before} has not come yet")
         self._came.add(sequence)
-        self._last[payment] = max(sequence, self._last.get(payment, 0))
+        self._last[about] = max(sequence, self._last.get(about, 0))
         return "".join(f", {note}" for note in notes)
+
+
+def _about(event: Mapping[str, Any]) -> str:
+    """Return what an event is about: events of one payment come in order, deposits in any."""
+    made = event.get("deposit")
+    return f"deposit {made['deposit_id']}" if made else str(event["payment_id"])
 
 
 def serve(check: Check, port: int) -> HTTPServer:
