@@ -14,11 +14,13 @@ from pydantic import (
 
 from kurs.contracts.fx import MAX_TOKEN_LENGTH
 from kurs.contracts.payments import MAX_PAYMENTS, MAX_WANTED_BY, EventType, PayItem, PayResult
-from kurs.kernel.ids import AccountRef, AmountIn, NewPaymentId, PayableCurrency
+from kurs.kernel.ids import CALLER_ID_PATTERN, AccountRef, AmountIn, NewPaymentId, PayableCurrency
 from kurs.kernel.validation import RequestModel
 from payments.domain.failure import FailureCode
 from payments.domain.moves import Status
 
+_NAMES = f"^({CALLER_ID_PATTERN[1:-1]}(,{CALLER_ID_PATTERN[1:-1]})*)?$"
+"""Ids separated by commas; none, too."""
 Text = Annotated[str, StringConstraints(max_length=500)]
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
 
@@ -128,7 +130,7 @@ class FeedQuery(RequestModel):
     after: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 200
     wait_seconds: Annotated[float, Field(ge=0, le=10)] = 0
-    wanted_by: Annotated[str, Field(max_length=MAX_WANTED_BY * 65)] | None = None
+    wanted_by: Annotated[str, Field(max_length=MAX_WANTED_BY * 65, pattern=_NAMES)] | None = None
 
     @property
     def merchants(self) -> list[str] | None:
