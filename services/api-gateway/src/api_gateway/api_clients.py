@@ -14,6 +14,7 @@ NAMES: Final[Mapping[tuple[str, str], str]] = {
     ("GET", "/payments.csv"): "export_payments",
     ("GET", "/payments/events"): "follow_events",
     ("GET", "/events"): "list_events",
+    ("GET", "/figures"): "read_figures",
     ("GET", "/payments/{payment_id}"): "read_payment",
     ("POST", "/payments/{payment_id}/capture"): "capture_payment",
     ("POST", "/payments/{payment_id}/void"): "void_payment",

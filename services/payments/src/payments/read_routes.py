@@ -120,7 +120,7 @@ async def explain_payment(
     return explain_answer(await explanations.explain(caller, payment_id), caller)
 
 
-@read_routes.get("/figures", summary="Read figures of money over time")
+@read_routes.get("/figures", summary="Read figures")
 async def read_figures(
     caller: CallerDep,
     figures: Annotated[Figures, from_app(Figures)],

@@ -95,7 +95,7 @@ def _payments() -> tuple[PublicRoute, ...]:
 PUBLIC_ROUTES: Final[tuple[PublicRoute, ...]] = (
     *_payments(),
     PublicRoute("GET", "/events", PAYMENTS, "read", "List events, oldest first"),
-    PublicRoute("GET", "/figures", PAYMENTS, "read", "Read figures of money over time"),
+    PublicRoute("GET", "/figures", PAYMENTS, "read", "Read figures"),
     PublicRoute("GET", "/rate", FX, "read", "Read the rate of a pair"),
     PublicRoute("GET", "/convert", FX, "read", "Convert an amount at the present rate"),
     PublicRoute("GET", "/rates", FX, "read", "List rates and their sources"),
