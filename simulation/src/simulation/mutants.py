@@ -162,8 +162,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a deposit's id counts with its amount only": Mutant(
         "wallet.service",
-        'transfer_id=f"dep:{merchant}:{deposit.deposit_id}",',
-        'transfer_id=f"dep:{merchant}:{deposit.deposit_id}:{amount}",',
+        'transfer_id=f"{DEPOSIT}{merchant}:{deposit.deposit_id}",',
+        'transfer_id=f"{DEPOSIT}{merchant}:{deposit.deposit_id}:{amount}",',
     ),
     "velocity forgets who asked before": Mutant(
         "risk.domain.batch",
