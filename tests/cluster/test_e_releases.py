@@ -21,6 +21,7 @@ KEPT = {
     "PersistentVolumeClaim/data-postgresql-0",
     "ConfigMap/kurs-fx-config",
     "ConfigMap/kurs-risk-config",
+    "ConfigMap/kurs-webhooks-config",
     "ConfigMap/kurs-ledger-heads",
     "ConfigMap/kurs-samples",
 }
