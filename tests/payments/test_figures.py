@@ -114,3 +114,17 @@ async def test_of_two_that_count_the_same_one_adds_and_what_cannot_be_read_stops
     assert added == [True, False, True, False]
     await asyncio.gather(*(counting(gateway).count() for _ in range(3)))
     assert (await told(gateway))["waiting_events"] == 0
+
+
+async def test_what_takes_many_steps_is_summed_the_same(
+    gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("payments.figures._AT_ONCE", 1)
+    monkeypatch.setattr("payments.figures._STEPS", 2)
+    for number in range(5):
+        await pay(gateway, f"p{number}")
+    await counting(gateway).count()
+
+    figures = await told(gateway)
+    assert (figures["total"]["outcomes"], figures["total"]["volume"]) == (5, "50.00")
+    assert figures["waiting_events"] == 0

@@ -6,6 +6,7 @@ answer nothing is counted, and all of it is later: figures are late, never wrong
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from kurs.calls import ServiceClient
 from kurs.data.database import Database
@@ -34,6 +35,8 @@ from payments.store.figures import (
 
 _AT_ONCE = 250
 """Events that one step counts: few milliseconds of the event loop."""
+_STEPS = 40
+"""How many steps are stored together at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,12 @@ class Figures:
     async def count(self) -> None:
         """Count what nobody counted yet; raises Unavailable or TransportError without rates."""
         while True:
-            found = await self._database.read(lambda c: uncounted(c, _AT_ONCE))
-            if found.until == found.cursor or not await self._add(found) or not found.more:
+            counted, more = await self._counted()
+            if counted.until == counted.cursor or not await self._database.write(
+                partial(add_figures, counted=counted, more=more)
+            ):
+                return
+            if not counted.more:
                 return
 
     async def forget(self) -> None:
@@ -78,15 +85,24 @@ class Figures:
         now = self._clock.now()
         await self._database.write(lambda c: forget_old(c, now))
 
-    async def _add(self, found: Events) -> bool:
-        rates = await self._rates() if any(seen.captured for seen in found.seen) else NO_RATES
+    async def _counted(self) -> tuple[Events, Mapping[Key, Corridors]]:
+        """Return what some steps add together: to store it costs more than to count it."""
         shortest: dict[tuple[str, int], Corridors] = {}
-        for seen in found.seen:
-            own = shortest.setdefault((seen.merchant, SPANS[Period.HOUR].start(seen.at)), {})
-            sums = corridor(own, f"{seen.currency}/{seen.bought}")
-            sums.see(seen, self._worth(seen, rates))
-        more = self._by_period(shortest)
-        return await self._database.write(lambda c: add_figures(c, found, more))
+        rates = NO_RATES
+        begun = found = await self._database.read(partial(uncounted, limit=_AT_ONCE))
+        for step in range(1, _STEPS + 1):
+            if rates is NO_RATES and any(seen.captured for seen in found.seen):
+                rates = await self._rates()
+            for seen in found.seen:
+                own = shortest.setdefault((seen.merchant, SPANS[Period.HOUR].start(seen.at)), {})
+                sums = corridor(own, f"{seen.currency}/{seen.bought}")
+                sums.see(seen, self._worth(seen, rates))
+            if not found.more or step == _STEPS:
+                break
+            following = partial(uncounted, limit=_AT_ONCE, after=found.until)
+            found = await self._database.read(following)
+        whole = begun._replace(until=found.until, more=found.more, seen=())
+        return whole, self._by_period(shortest)
 
     def _by_period(self, shortest: Mapping[tuple[str, int], Corridors]) -> Mapping[Key, Corridors]:
         """Return the same for each period that reaches back to it, of each merchant and of all."""

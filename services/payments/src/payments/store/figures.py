@@ -53,11 +53,15 @@ class Events(NamedTuple):
     more: bool
 
 
-def uncounted(connection: Connection, limit: int) -> Events:
-    """Return what events add that nobody counted yet: the next `limit` outcomes and captures."""
+def uncounted(connection: Connection, limit: int, after: int | None = None) -> Events:
+    """Return what events add that nobody counted yet: the next `limit` outcomes and captures.
+
+    They are those after a sequence, or after the cursor.
+    """
     cursor = connection.execute(select(figures_cursor.c.sequence)).scalar()
     newest = last_sequence(connection)
-    after = max(0, newest - FIRST_COUNTED) if cursor is None else cursor
+    if after is None:
+        after = max(0, newest - FIRST_COUNTED) if cursor is None else cursor
     found = connection.execute(_TOLD, {"after": after, "newest": newest, "limit": limit}).all()
     sql = _PAID + any_of(connection.dialect.name)
     uids = {move.uid for move in found}
