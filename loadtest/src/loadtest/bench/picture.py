@@ -20,6 +20,7 @@ _COLOURS = {
     "postgresql": "#bbbbbb",
 }
 """Seven that are told apart with every common kind of colour blindness (Paul Tol's bright ones)."""
+_COLOURS_OF_THE_NAIVE = {"gateway": _COLOURS["api-gateway"]}
 _OTHER = "#888888"
 
 
@@ -57,13 +58,14 @@ def _legend(svg: ET.Element) -> None:
 
 
 def _bar(svg: ET.Element, case: Case, top: int, scale: float) -> None:
-    _text(svg, _LEFT - 8, top + 14, f"{case.system}, {case.clients} clients", anchor="end")
+    clients = "1 client" if case.clients == 1 else f"{case.clients} clients"
+    _text(svg, _LEFT - 8, top + 14, f"{case.system}, {clients}", anchor="end")
     left, end = float(_LEFT), float(_WIDTH - _RIGHT)
     for name, milliseconds in case.cpu_ms_by_process().items():
         width = min(milliseconds * scale, end - left)
         if width > 0:
             place = {"x": f"{left:.1f}", "y": str(top), "width": f"{width:.1f}"}
-            colour = _COLOURS.get(name, _OTHER)
+            colour = (_COLOURS | _COLOURS_OF_THE_NAIVE).get(name, _OTHER)
             ET.SubElement(svg, "rect", {**place, "height": str(_BAR), "fill": colour})
             left += width
     cut = " …" if case.cpu_ms * scale > end - _LEFT else ""
