@@ -104,7 +104,7 @@ async def test_a_forged_transfer_is_found_and_counted_until_its_operation_is_the
 async def test_a_look_is_bounded_and_goes_on_where_it_was(
     gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("payments.strangers._PAGES", 1)
+    monkeypatch.setattr("payments.chains.PAGES", 1)
     monkeypatch.setattr("payments.chains.PAGE", 2)
     for number in range(5):
         await forge(gateway, f"f{number}")

@@ -7,13 +7,10 @@ the events, in one transaction: each deposit has one event, whichever replica re
 from functools import partial
 
 from kurs.data.database import Database
-from payments.chains import Chains
+from payments.chains import Chains, read_on
 from payments.feed import EventFeed
 from payments.store import deposits
 from payments.store.deposits import Deposit
-
-_PAGES = 20
-"""How many pages a look reads at most."""
 
 
 class Deposits:
@@ -26,19 +23,13 @@ class Deposits:
 
     async def look(self) -> None:
         """Append an event for each deposit that was made since the last look."""
-        left = _PAGES
         cursors = await self._database.read(deposits.cursors)
-        for chain, end in await self._chains.ends():
+        ends = await self._chains.ends()
+        for chain, end in ends:
             place = cursors.get(chain, 0)
             if place > end:
-                # A ledger that was restored is shorter than it was.
                 await self._database.write(partial(deposits.move, chain=chain, after=place, to=end))
-            while left and place < end:
-                left -= 1
-                following = await self._read(chain, place)
-                if following == place:
-                    break
-                place = following
+        await read_on(ends, cursors, self._read)
 
     async def _read(self, chain: int, after: int) -> int:
         """Take in a page and return the last link; `after` if there is none, or another has it."""

@@ -13,14 +13,12 @@ from kurs.calls import ServiceClient
 from kurs.data.database import Database
 from kurs.kernel.clock import Clock
 from kurs.telemetry import Telemetry
-from payments.chains import Chains
+from payments.chains import Chains, read_on
 from payments.domain.identity import named
 from payments.metrics import PaymentMetrics
 from payments.store import ledger_reads
 from payments.store.ledger_reads import Unknown
 
-_PAGES = 20
-"""How many pages, of 500 transfers each, a look reads at most: 333 transfers a second."""
 _OWN = frozenset({"deposit", "expiry"})
 _RECHECKED = 100
 
@@ -48,17 +46,8 @@ class Strangers:
 
     async def look(self) -> None:
         """Compare what is new, and count the transfers without a payment."""
-        left = _PAGES
         cursors = await self._database.read(ledger_reads.cursors)
-        for chain, end in await self._chains.ends():
-            # A ledger that was restored is shorter than it was.
-            place = min(cursors.get(chain, 0), end)
-            while left and place < end:
-                left -= 1
-                following = await self._compare(chain, place)
-                if following == place:
-                    break
-                place = following
+        await read_on(await self._chains.ends(), cursors, self._compare)
         unknown = await self._database.write(lambda c: ledger_reads.forget_known(c, _RECHECKED))
         self._metrics.unknown_transfers.set(unknown)
 
