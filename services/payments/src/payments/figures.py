@@ -73,11 +73,10 @@ class Figures:
         """Count what nobody counted yet; raises Unavailable or TransportError without rates."""
         while True:
             counted, more = await self._counted()
-            if counted.until == counted.cursor or not await self._database.write(
-                partial(add_figures, counted=counted, more=more)
-            ):
+            if counted.until == counted.cursor:
                 return
-            if not counted.more:
+            add = partial(add_figures, counted=counted, more=more)
+            if not await self._database.write(add) or not counted.more:
                 return
 
     async def forget(self) -> None:

@@ -5,7 +5,7 @@ a document that went wrong, or without one, knows what the others know, and pass
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from kurs.config.resources import EventDestinationSpec, WebhooksDocument
 from kurs.contracts.payments import EventType, FeedEvent
@@ -29,6 +29,11 @@ class Destinations:
                 by_merchant.setdefault(spec.merchant, {})[name] = spec
             self._of = by_merchant
         self.loaded = True
+
+    @property
+    def merchants(self) -> Collection[str]:
+        """Whose events go anywhere."""
+        return self._of.keys()
 
     def wanting(self, event: FeedEvent) -> Sequence[str]:
         """Return the names of the destinations that an event goes to."""

@@ -83,7 +83,7 @@ class Intake:
         if await self._late.look():
             self.taken_in.set()
         in_force = self._destinations.in_force
-        merchants = {spec.merchant for spec in in_force.values()}
+        merchants = self._destinations.merchants
         wait = WAIT_SECONDS if merchants else 0.0
         page = await self._feed.page(cursor.sequence, wait_seconds=wait, wanted_by=merchants)
         self._was_read()
