@@ -1,12 +1,8 @@
 """The benchmark for real and short: both systems run, figures come out, nothing is left."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import psutil
 import pytest
+from tests.loadtest.measured import measured
 
 from loadtest.bench.load import PythonDriver
 from loadtest.bench.systems import NaiveChain
@@ -14,7 +10,6 @@ from loadtest.dummygen import generate
 from loadtest.naive import SERVICES
 
 pytestmark = pytest.mark.crash
-ROOT = Path(__file__).parents[2]
 
 
 def test_the_naive_chain_pays_as_five_processes_that_are_gone_afterwards() -> None:
@@ -35,21 +30,13 @@ def test_the_naive_chain_pays_as_five_processes_that_are_gone_afterwards() -> No
 
 
 def test_the_benchmark_gives_every_figure_as_json() -> None:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "loadtest.bench", "--json", "--database", "sqlite"),
-            *("--clients", "1,8", "--seconds", "1", "--warm-up", "0.5", "--payers", "20"),
-            *("--driver", "python", "--no-naive"),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
+    found = measured(
+        "loadtest.bench",
+        *("--database", "sqlite", "--clients", "1,8", "--seconds", "1", "--warm-up", "0.5"),
+        *("--payers", "20", "--driver", "python", "--no-naive"),
     )
 
-    assert done.returncode == 0, done.stderr
-    cases = json.loads(done.stdout)["cases"]
+    cases = found["cases"]
     assert [case["clients"] for case in cases] == [1, 8]
     for case in cases:
         assert case["payments"] > 0

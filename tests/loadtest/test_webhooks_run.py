@@ -1,28 +1,16 @@
 """The measurement of webhooks for real and short: every good destination has its events."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
-ROOT = Path(__file__).parents[2]
+from tests.loadtest.measured import measured
 
 
 def test_deliveries_are_measured_alone_and_beside_bad_destinations() -> None:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "loadtest.webhooks", "--json", "--destinations", "10"),
-            *("--dead", "2", "--slow", "1", "--rate", "2", "--seconds", "1", "--rest", "0.1"),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
+    found = measured(
+        "loadtest.webhooks",
+        *("--destinations", "10", "--dead", "2", "--slow", "1"),
+        *("--rate", "2", "--seconds", "1", "--rest", "0.1"),
     )
 
-    assert done.returncode == 0, done.stderr
-    alone, beside = json.loads(done.stdout).values()
+    alone, beside = found.values()
     assert alone["delivered"] == 14
     assert alone["missing"] == beside["missing"] == 0
     assert beside["delivered"] > 0

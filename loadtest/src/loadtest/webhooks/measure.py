@@ -98,7 +98,7 @@ async def _run(
     spent = await _spent(process, _happen(case, feed, list(names), draw, good, receivers, process))
     ages = [age for name in good for age in receivers.ages[name]]
     everywhere = sum(len(each) for each in receivers.ages.values())
-    wanted = sum(1 for event in feed.events[len(good) :] if names[str(event["merchant"])] == "good")
+    wanted = _wanted(feed, good)
     cpu_ms = spent * 1000 / max(1, everywhere)
     return Measured(len(ages), wanted - len(ages), latency(ages), cpu_ms, idle * 100)
 
@@ -120,9 +120,14 @@ async def _happen(
         await asyncio.sleep(max(0.0, begun + due - time.perf_counter()))
         feed.happen(draw.choice(names))
         number += 1
-    chosen = set(good)
-    wanted = sum(1 for event in feed.events[len(good) :] if event["merchant"] in chosen)
+    wanted = _wanted(feed, good)
     await _until(process, lambda: sum(len(receivers.ages[name]) for name in good) >= wanted)
+
+
+def _wanted(feed: Feed, good: list[str]) -> int:
+    """Return how many events went to the good ones after the first of each."""
+    chosen = set(good)
+    return sum(1 for event in feed.events[len(good) :] if event["merchant"] in chosen)
 
 
 async def _spent(process: ManagedProcess, work: Awaitable[None]) -> float:
