@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from sqlalchemy import Connection, event, select
+from sqlalchemy import Connection, event, select, text
 from sqlalchemy.util import await_only
 from tests.payments.test_late_outcomes import claim, outcome
 
@@ -41,7 +41,7 @@ async def write(database: Database, op: Op) -> Written | Exception:
 async def race(processes: Sequence[Database], op: Claim | Begin, ends_as: Status) -> Results:
     """Apply `op` here, and there as soon as the first statement here has been answered.
 
-    Unless the transaction here makes it wait, there the outcome is recorded as well.
+    It goes on here when there the outcome is recorded, too, or a lock of this transaction is met.
     """
     here, there = processes
     other: list[asyncio.Task[Written | Exception]] = []
@@ -55,7 +55,7 @@ async def race(processes: Sequence[Database], op: Claim | Begin, ends_as: Status
     def answered(*_: object) -> None:
         if not other:
             other.append(asyncio.get_running_loop().create_task(done_there()))
-            await_only(asyncio.wait(other, timeout=0.25))
+            await_only(_done_or_held_up(there, other[0]))
 
     def applied(connection: Connection) -> Results:
         event.listen(connection, "after_cursor_execute", answered)
@@ -63,6 +63,17 @@ async def race(processes: Sequence[Database], op: Claim | Begin, ends_as: Status
 
     (result,) = await here.write(applied)
     return [result, await other[0]]
+
+
+async def _done_or_held_up(there: Database, other: asyncio.Task[Written | Exception]) -> None:
+    async with asyncio.timeout(60):
+        while not other.done() and not await there.read(_waits_for_a_lock):
+            await asyncio.wait([other], timeout=0.01)
+
+
+def _waits_for_a_lock(connection: Connection) -> bool:
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    return bool(connection.execute(waiting).scalar())
 
 
 async def test_a_payment_that_another_process_makes_meanwhile_is_no_taken_id(
