@@ -18,6 +18,7 @@ from kurs_testing.joined import FX, RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.domain.moves import Kind
 from payments.exposure import Exposure
+from payments.paying import Paying
 from payments.service import PaymentService
 from payments.sweeper import Sweeper
 
@@ -110,7 +111,7 @@ async def test_who_pays_an_account_that_is_looked_up_does_not_wait_for_the_other
     orders = [asked(gateway, "known"), asked(gateway, "stranger", destination_account="carol")]
     gateway.transport.inject(WALLET, FaultKind.HANG, times=1, matches=to("/transfers/batch"))
 
-    pays = part(gateway.apps["payments"], PaymentService).pay
+    pays = part(gateway.apps["payments"], Paying).pay
     replies = await settled(await pays(orders))
 
     assert statuses(replies) == [OPEN, DONE]

@@ -18,7 +18,7 @@ from kurs_testing.joined import FX, RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.domain.moves import Kind
 from payments.errors import KeyReused, OperationInProgress, PaymentIdTaken
-from payments.orders import Asked
+from payments.paying import Asked, Paying
 from payments.records import Reply
 from payments.schemas import PaymentRequest
 from payments.service import PaymentService
@@ -38,15 +38,15 @@ async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[JoinedGate
 def asked(
     gateway: JoinedGateway, name: str, *, key: str = "", caller: Caller = CALLER, **changes: Any
 ) -> Asked:
-    service = part(gateway.apps["payments"], PaymentService)
+    paying = part(gateway.apps["payments"], Paying)
     request = PaymentRequest.model_validate({**BODY, "payment_id": name, **changes})
-    return Asked(caller, request, key, name, service.deadline(), Trace.here())
+    return Asked(caller, request, key, name, paying.deadline(), Trace.here())
 
 
 async def pay(gateway: JoinedGateway, name: str, **changes: Any) -> Reply:
     """Make a payment; those that begin in one turn are one wave."""
-    service = part(gateway.apps["payments"], PaymentService)
-    (reply,) = await settled(await service.pay((asked(gateway, name, **changes),)))
+    paying = part(gateway.apps["payments"], Paying)
+    (reply,) = await settled(await paying.pay((asked(gateway, name, **changes),)))
     if isinstance(reply, Exception):
         raise reply
     return reply

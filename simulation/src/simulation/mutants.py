@@ -117,7 +117,7 @@ MUTANTS: dict[str, Mutant] = {
         "            ))] for _ in recording]",
     ),
     "a retry goes under a new id": Mutant(
-        "payments.flow",
+        "payments.steps",
         "Question(step.item, drive.deadline, drive.trace)",
         "Question({**step.item, 'transfer_id': step.item['transfer_id']\n"
         "                + f':{drive.deadline.expires_at:.0f}'}, drive.deadline, drive.trace)",

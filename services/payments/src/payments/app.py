@@ -26,6 +26,7 @@ from payments.figures import Figures
 from payments.flow import Flow
 from payments.metrics import PaymentMetrics
 from payments.migrations import VERSIONS
+from payments.paying import Paying
 from payments.payment_reads import PaymentReads
 from payments.read_routes import read_routes
 from payments.reconciliation import Reconciliation
@@ -61,20 +62,10 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     service.at_end(records.close)
     service.add(EventTeller(metrics, service.telemetry))
     flow = _flow(service, dependencies, exposure, records, batches)
-    payments = service.add(
-        PaymentService(
-            database=database,
-            flow=flow,
-            accounts=dependencies.accounts,
-            settings=settings,
-            telemetry=service.telemetry,
-            clock=service.clock,
-        )
-    )
+    payments = _use_cases(service, database, dependencies.accounts, flow)
     _add_sweeps(service, database, payments, exposure, metrics)
     deposits = service.add(Deposits(database, Chains(dependencies.accounts.client), feed))
     service.beat("deposits", deposits.look, seconds=settings.deposit_seconds)
-    service.add(BatchPaying(payments, service.telemetry))
     _add_comparisons(service, database, dependencies.accounts, metrics)
     service.add(PaymentReads(database, LongReads(database)))
     service.add(_explanations(service, database))
@@ -94,14 +85,35 @@ def _flow(
     settings = service.settings
     quotes = QuoteVerifier(settings.quote_verify_keys_file, service.telemetry)
     flow = Flow(
-        dependencies=dependencies,
         assessor=Assessor(dependencies, quotes, exposure, settings),
-        steps=service.add(Steps(settings, service.clock)),
+        steps=service.add(Steps(dependencies.wallet, settings, service.clock)),
         records=records,
         batches=batches,
     )
     service.at_end(flow.close)
     return flow
+
+
+def _use_cases(
+    service: Service[PaymentsSettings],
+    database: Database,
+    accounts: AccountDirectory,
+    flow: Flow,
+) -> PaymentService:
+    """Add what routes call; return what works on payments that are there."""
+    settings, clock = service.settings, service.clock
+    paying = service.add(Paying(flow=flow, accounts=accounts, settings=settings, clock=clock))
+    service.add(BatchPaying(paying, service.telemetry))
+    return service.add(
+        PaymentService(
+            database=database,
+            flow=flow,
+            accounts=accounts,
+            settings=settings,
+            telemetry=service.telemetry,
+            clock=clock,
+        )
+    )
 
 
 def _add_sweeps(

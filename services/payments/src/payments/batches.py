@@ -17,10 +17,10 @@ from kurs.kernel.decoder import decode
 from kurs.kernel.errors import PROBLEM_MEDIA_TYPE, Internal, Problem
 from kurs.kernel.validation import validate
 from kurs.telemetry import Telemetry, Trace, extract, with_baggage
-from payments.orders import Asked, checked_key
+from payments.checks import checked_key
+from payments.paying import Asked, Paying
 from payments.records import Reply
 from payments.schemas import PAYMENT, PaymentBatch
-from payments.service import PaymentService
 
 _SPAN = "payments pay"
 _ROLE = "pay"
@@ -31,8 +31,8 @@ _ITEM: TypeAdapter[PayItem] = TypeAdapter(PayItem)
 class BatchPaying:
     """Answers `POST /payments/batch`."""
 
-    def __init__(self, service: PaymentService, telemetry: Telemetry) -> None:
-        self._service = service
+    def __init__(self, paying: Paying, telemetry: Telemetry) -> None:
+        self._paying = paying
         self._telemetry = telemetry
 
     async def answer(self, body: bytes, request_id: str) -> AsyncIterator[bytes]:
@@ -67,14 +67,14 @@ class BatchPaying:
             for i, item in enumerate(items)
         ]
         paying = [each for each in asked if isinstance(each, Asked)]
-        replies = iter(await self._service.pay(paying) if paying else ())
+        replies = iter(await self._paying.pay(paying) if paying else ())
         return [next(replies) if isinstance(each, Asked) else each for each in asked]
 
     def _asked(self, item: PayItem, span: Span, request_id: str) -> Asked:
         """Return what an item asks for; raises Problem."""
         caller = caller_of(item["merchant"], item.get("key_id", ""), item.get("roles", ""))
         caller.require(_ROLE)
-        until, milliseconds = self._service.deadline(), item.get("deadline_ms")
+        until, milliseconds = self._paying.deadline(), item.get("deadline_ms")
         return Asked(
             caller=caller,
             key=checked_key(item.get("idempotency_key")),

@@ -15,15 +15,14 @@ from kurs.kernel.batching import (
     BatchMetrics,
     DeadlineExceeded,
     Outcome,
-    alone,
+    settled,
 )
 from kurs.kernel.clock import monotonic
-from payments.assessment import Assessed, Assessor, Dependencies
-from payments.clients import Question
+from payments.assessment import Assessed, Assessor
 from payments.domain.beginning import Started
 from payments.questions import Drive, Need
 from payments.records import Order, Records, Reply
-from payments.steps import Steps, Transfer
+from payments.steps import Steps
 
 _LARGEST_WAVE = 200
 _LANES = 32
@@ -42,13 +41,11 @@ class Flow:
     def __init__(
         self,
         *,
-        dependencies: Dependencies,
         assessor: Assessor,
         steps: Steps,
         records: Records,
         batches: BatchMetrics,
     ) -> None:
-        self._wallet = dependencies.wallet
         self._assessor = assessor
         self._steps = steps
         self._records = records
@@ -75,6 +72,13 @@ class Flow:
         where the answer comes later. Raises Overloaded when too many wait, and nothing has begun.
         """
         return await self._waves.submit_each(orders)
+
+    async def carry_out_one(self, order: Order) -> Reply:
+        """As `carry_out`, of one operation; raises what stands in place of its answer."""
+        (reply,) = await settled(await self.carry_out((order,)))
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     async def _carry_out(self, orders: Sequence[Order]) -> list[Outcome[Reply]]:
         """Take one wave from claim to answers."""
@@ -161,21 +165,5 @@ class Flow:
         self, drives: Sequence[Drive], assessed: Sequence[Assessed | Exception], since: float
     ) -> list[Reply | Exception]:
         """Move the money, and record the outcomes."""
-        taken = [
-            alone(self._steps.take, drive.started, each)
-            for drive, each in zip(drives, assessed, strict=True)
-        ]
-        moving = [
-            (drive, step)
-            for drive, step in zip(drives, taken, strict=True)
-            if isinstance(step, Transfer)
-        ]
-        results = await self._wallet.ask(
-            [Question(step.item, drive.deadline, drive.trace) for drive, step in moving]
-        )
-        moved = iter(results)
-        settled = [
-            alone(self._steps.end, step, next(moved)) if isinstance(step, Transfer) else step
-            for step in taken
-        ]
+        settled = await self._steps.move(drives, assessed)
         return await self._records.end(drives, settled, since)

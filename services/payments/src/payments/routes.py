@@ -24,6 +24,7 @@ from kurs.web.direct import direct_post, read_json
 from kurs.web.parts import from_app, part_of
 from kurs.web.routing import router
 from payments.answers import payment_answer
+from payments.checks import checked_key
 from payments.domain.moves import Kind
 from payments.errors import (
     FourEyes,
@@ -39,7 +40,7 @@ from payments.errors import (
 from payments.event_answers import EventTeller
 from payments.event_stream import HEADERS, EventStream, stream_of
 from payments.feed import EventFeed
-from payments.orders import Asked, checked_key
+from payments.paying import Asked, Paying
 from payments.records import Reply
 from payments.schemas import (
     MAX_POSITION,
@@ -117,16 +118,16 @@ _DECISION = {**_ACTION, **problem_responses(FourEyes)}
 )
 async def pay(request: Request) -> Response:
     """Pay once, however often it is asked for with the same Idempotency-Key or payment_id."""
-    service = part_of(request, PaymentService)
+    paying = part_of(request, Paying)
     asked = Asked(
         caller=await caller(request),
         key=checked_key(request.headers.get("idempotency-key")),
         request=await read_json(request, PAYMENT),
         request_id=edge_request_id(request.scope),
-        deadline=service.deadline(),
+        deadline=paying.deadline(),
         trace=Trace.here(),
     )
-    (reply,) = await settled(await service.pay((asked,)))
+    (reply,) = await settled(await paying.pay((asked,)))
     if isinstance(reply, Exception):
         raise reply
     return _respond(reply)

@@ -1,31 +1,25 @@
-"""The use cases of payments: what a request becomes, and who may ask for it."""
+"""The use cases on payments that are there, and who may ask for them; `paying` makes them."""
 
-import asyncio
 from collections.abc import Sequence
 
-from kurs.calls import Deadline, current_deadline
 from kurs.data.database import Database
-from kurs.kernel.batching import Outcome, alone, settled
+from kurs.kernel.batching import settled
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import MICROS, Clock
-from kurs.kernel.errors import Overloaded, Problem, Unavailable
+from kurs.kernel.deadline import Deadline, request_deadline
+from kurs.kernel.errors import Problem, Unavailable
 from kurs.telemetry import Telemetry, Trace, inject
 from kurs.telemetry.audit_log import audit
 from payments.accounts import Account, AccountDirectory, Named
+from payments.checks import minor_units
 from payments.clients import Unanswered
 from payments.domain import identity
 from payments.domain.beginning import Started
 from payments.domain.moves import Kind
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
-from payments.errors import (
-    FourEyes,
-    IdempotencyKeyRequired,
-    PaymentNotFound,
-    RefundNotPermitted,
-)
+from payments.errors import FourEyes, PaymentNotFound, RefundNotPermitted
 from payments.flow import Flow
-from payments.orders import Asked, claim, minor_units, parties_of
 from payments.questions import Drive
 from payments.records import Order, Reply
 from payments.settings import PaymentsSettings
@@ -57,54 +51,6 @@ class PaymentService:
         self._log = telemetry.logger
         self._clock = clock
 
-    async def pay(self, asked: Sequence[Asked]) -> list[Outcome[Reply]]:
-        """Make payments once, however often they are asked for; return their answers, in order.
-
-        In place of one is the Problem that says why there is none, and a future where it comes
-        later than the others.
-        """
-        found = [alone(self._order, each) for each in asked]
-        # Accounts are looked up at once, and not only when the others have been paid.
-        orders = [
-            order or asyncio.ensure_future(self._pay_strangers(each))
-            for each, order in zip(asked, found, strict=True)
-        ]
-        known = [order for order in orders if isinstance(order, Order)]
-        replies = iter(await self._carry_out_known(known))
-        return [next(replies) if isinstance(order, Order) else order for order in orders]
-
-    async def _carry_out_known(self, orders: Sequence[Order]) -> Sequence[Outcome[Reply]]:
-        try:
-            return await self._flow.carry_out(orders) if orders else ()
-        except Overloaded as error:
-            # Others that were asked for with them are under way.
-            return [error] * len(orders)
-
-    def _order(self, asked: Asked) -> Order | None:
-        """Return what is to be done; None where accounts are to be looked up first.
-
-        Raises AmountInvalid, and IdempotencyKeyRequired for a request that has no name.
-        """
-        if not asked.key and asked.request.payment_id is None:
-            # Sent again for want of an answer it would be a second payment.
-            raise IdempotencyKeyRequired(
-                "a payment needs an Idempotency-Key header, or a payment_id"
-            )
-        minor_units(asked.request.amount, asked.request.currency)
-        payer, payee = map(self._accounts.known, parties_of(asked))
-        if payer is None or payee is None:
-            return None
-        return self._order_between(asked, (payer.name, payee.name))
-
-    def _order_between(self, asked: Asked, parties: Sequence[str | None]) -> Order:
-        # What it is between is so from its beginning, whatever these names come to mean.
-        made = claim(asked, parties, now=self._clock.now(), lease_until=self._lease())
-        return Order(made, made.payment.payment_id, asked.deadline, asked.trace)
-
-    async def _pay_strangers(self, asked: Asked) -> Reply:
-        parties = await self._accounts.prepare(parties_of(asked), asked.deadline)
-        return await self._carry_out(self._order_between(asked, parties))
-
     async def act(
         self, kind: Kind, caller: Caller, payment_id: str, *, amount: int = 0, key: str = ""
     ) -> Reply:
@@ -113,7 +59,8 @@ class PaymentService:
         Raises Problem: PaymentNotFound, OperationConflict, OperationInProgress, KeyReused.
         """
         begin = self._begin(kind, caller, payment_id, amount=amount, key=key)
-        return await self._carry_out(Order(begin, payment_id, self.deadline(), Trace.here()))
+        order = Order(begin, payment_id, self._deadline(), Trace.here())
+        return await self._flow.carry_out_one(order)
 
     def _begin(
         self, kind: Kind, caller: Caller, payment_id: str, *, amount: int = 0, key: str = ""
@@ -169,7 +116,7 @@ class PaymentService:
         else:
             # Of an earlier release: what it says is an id of the ledger.
             named = Named(None, payment.destination_account)
-        (found,) = await self._accounts.find((named,), self.deadline())
+        (found,) = await self._accounts.find((named,), self._deadline())
         if isinstance(found, Unanswered):
             raise found
         return found
@@ -199,7 +146,7 @@ class PaymentService:
 
     async def resume(self, left: Sequence[Started], traces: Sequence[Trace]) -> Sequence[Result]:
         """Drive operations that somebody left; return what became of each, in order."""
-        deadline = self.deadline()
+        deadline = self._deadline()
         drives = [Drive(s, deadline, t) for s, t in zip(left, traces, strict=True)]
         return await settled(await self._flow.drive(drives))
 
@@ -210,7 +157,7 @@ class PaymentService:
         """
         if not overdue:
             return []
-        deadline = self.deadline()
+        deadline = self._deadline()
         orders = [
             Order(
                 self._begin(Kind.EXPIRE, Caller(p.merchant, "expiry"), p.payment_id),
@@ -222,12 +169,6 @@ class PaymentService:
         ]
         return await settled(await self._flow.carry_out(orders))
 
-    async def _carry_out(self, order: Order) -> Reply:
-        (reply,) = await settled(await self._flow.carry_out((order,)))
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
-
     async def _has_paid(self, caller: Caller, payment_id: str) -> bool:
         """Tell whether the caller's key made the payment.
 
@@ -237,11 +178,8 @@ class PaymentService:
         paid = await self._database.read(lambda c: reads.find_operation(c, name))
         return paid is not None and paid.actor == caller.actor
 
-    def deadline(self) -> Deadline:
-        """Return by when the request that is being served is answered."""
-        own = Deadline.after(self._settings.payment_seconds)
-        asked = current_deadline.get()
-        return asked if asked is not None and asked.expires_at < own.expires_at else own
+    def _deadline(self) -> Deadline:
+        return request_deadline(self._settings.payment_seconds)
 
     def _lease(self) -> int:
         return self._clock.now() + round(self._settings.lease_seconds * MICROS)

@@ -1,18 +1,21 @@
-"""What an operation of each kind asks of the ledger; what the answers mean is the domain's.
+"""Money moves: what an operation of each kind asks of the ledger, which is asked for many at once.
+
+What the ledger's answers mean is the domain's.
 
 Whoever drives an operation again (a retry, the sweeper, another replica) ends at the same outcome:
 the ledger keeps the first transfer under an operation's id, and before a payment that was taken
 over fails, its id is burnt there.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from kurs.contracts.wallet import TransferItem, TransferResult
+from kurs.kernel.batching import alone
 from kurs.kernel.clock import MICROS, Clock
 from payments.assessment import Assessed
-from payments.clients import Unanswered, Unusable
+from payments.clients import BatchClient, Question, Unanswered, Unusable
 from payments.domain import outcomes, transfers
 from payments.domain.beginning import Started
 from payments.domain.failure import Failure, FailureCode, Refusal
@@ -21,7 +24,7 @@ from payments.domain.moves import HELD, Kind
 from payments.domain.outcomes import Settled
 from payments.domain.payment import Payment
 from payments.domain.refunds import Refund, at_payments_rate, at_present_rate
-from payments.questions import Declined, Priced
+from payments.questions import Declined, Drive, Priced
 from payments.settings import PaymentsSettings
 
 
@@ -36,9 +39,15 @@ Step = Callable[[Started, Assessed | Exception], Transfer | Settled]
 
 
 class Steps:
-    """Takes operations from what is known of them to their outcome; nothing is asked here."""
+    """Takes operations from what is known of them to their outcome."""
 
-    def __init__(self, settings: PaymentsSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        wallet: BatchClient[TransferItem, TransferResult],
+        settings: PaymentsSettings,
+        clock: Clock,
+    ) -> None:
+        self._wallet = wallet
         self._settings = settings
         self._clock = clock
         self._of: Mapping[str, Step] = {
@@ -51,6 +60,28 @@ class Steps:
             Kind.REFUND: self._refund,
         }
 
+    async def move(
+        self, drives: Sequence[Drive], assessed: Sequence[Assessed | Exception]
+    ) -> list[Settled | Exception]:
+        """Move the money of drives, and return their outcomes, in order.
+
+        In place of what has none is the exception that says why.
+        """
+        steps = [
+            alone(self.take, drive.started, each)
+            for drive, each in zip(drives, assessed, strict=True)
+        ]
+        asked = [
+            Question(step.item, drive.deadline, drive.trace)
+            for drive, step in zip(drives, steps, strict=True)
+            if isinstance(step, Transfer)
+        ]
+        results = iter(await self._wallet.ask(asked))
+        return [
+            alone(self._end, step, next(results)) if isinstance(step, Transfer) else step
+            for step in steps
+        ]
+
     def take(self, started: Started, assessed: Assessed | Exception) -> Transfer | Settled:
         """Return the transfer that an operation needs, or its outcome if it needs none.
 
@@ -58,7 +89,7 @@ class Steps:
         """
         return self._of[started.operation.kind](started, assessed)
 
-    def end(self, transfer: Transfer, result: TransferResult | Exception) -> Settled:
+    def _end(self, transfer: Transfer, result: TransferResult | Exception) -> Settled:
         """Return the outcome that the ledger's answer means; raises Unanswered without one."""
         if isinstance(result, Exception):
             raise result

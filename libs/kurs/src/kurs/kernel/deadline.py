@@ -56,3 +56,12 @@ class Deadline:
 
 current_deadline: ContextVar[Deadline | None] = ContextVar("current_deadline", default=None)
 """The deadline of the request that is being served; set by the telemetry middleware."""
+
+
+def request_deadline(seconds: float) -> Deadline:
+    """Return by when the request that is being served is answered.
+
+    That is in `seconds`, or when its caller will have gone, if that is sooner.
+    """
+    own, asked = Deadline.after(seconds), current_deadline.get()
+    return own if asked is None else min(own, asked)
