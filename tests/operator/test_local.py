@@ -32,7 +32,11 @@ class Desk:
 
     def restart(self) -> LocalOperator:
         self.operator = LocalOperator(
-            [self.samples, self.destinations], self.out, say=self.said.append, clock=self.clock
+            [self.samples],
+            self.out,
+            say=self.said.append,
+            destinations=self.destinations,
+            clock=self.clock,
         )
         return self.operator
 
@@ -227,6 +231,40 @@ def test_destinations_come_from_a_folder_of_their_own_and_a_bad_one_is_told_alon
     document = json.loads((desk.out / "webhooks" / "config.json").read_text())
     names = {source["name"]: source["generation"] for source in document["sources"]}
     assert names == {"good": 1, "bad": 1}
+
+
+@pytest.mark.parametrize("text", ["spec: [", "kind: EventDestination\nspec: {url: [}\n", "\0"])
+def test_a_destination_that_cannot_be_read_at_the_start_holds_no_rates_and_no_limits(
+    desk: Desk, text: str
+):
+    desk.write("fx.yaml", spread(25))
+    desk.write("risk.yaml", threshold())
+    (desk.destinations / "broken.yaml").write_text(text)
+
+    assert desk.step() is False
+    assert desk.heard("broken.yaml: ")
+    assert desk.spread() == 25
+    assert len(desk.risk.sources) == 1
+    assert desk.heard("webhooks: no document is written until the EventDestination files are right")
+
+
+def test_a_file_that_cannot_be_read_at_the_start_holds_the_kinds_that_it_names(desk: Desk):
+    desk.write("fx.yaml", spread(25))
+    desk.write_text("limits.yaml", '"kind": "RiskThreshold"\nspec: {mode: [}\n')
+
+    assert desk.step() is False
+    assert desk.spread() == 25
+    assert (desk.out / "webhooks" / "config.json").exists()
+    assert not (desk.out / "risk").exists()
+
+
+def test_rates_and_limits_among_destinations_are_refused_and_held(desk: Desk):
+    (desk.destinations / "limits.yaml").write_text(yaml.safe_dump(threshold()))
+
+    assert desk.step() is False
+    assert desk.heard("limits.yaml", "only EventDestinations lie here")
+    assert not (desk.out / "risk").exists()
+    assert (desk.out / "webhooks" / "config.json").exists()
 
 
 def test_a_deleted_file_takes_its_resources_along(desk: Desk):

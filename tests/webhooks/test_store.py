@@ -5,15 +5,18 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
+from sqlalchemy import Connection, event, text
+from sqlalchemy.util import await_only
 
 from kurs.contracts.payments import FeedAnswer, FeedEvent
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
+from kurs_testing.waiting import eventually
 from webhooks.domain.cursor import Cursor
 from webhooks.domain.delivery import Attempt
 from webhooks.domain.health import Tried
 from webhooks.migrations import VERSIONS
-from webhooks.store import intake, sending
+from webhooks.store import intake, reads, sending
 from webhooks.store.pruning import prune
 
 NOW = 1_800_000_000_000_000
@@ -108,3 +111,45 @@ async def test_a_destination_is_gone_only_as_it_was_sent_to(
         lambda c: c.exec_driver_sql("select gone_at from destinations").scalar()
     )
     assert gone == kept
+
+
+def waits_for_a_lock(connection: Connection) -> bool:
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    return bool(connection.execute(waiting).scalar())
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    "again",
+    [
+        partial(reads.redeliver, destination="orders", merchant="shop", sequence=1, now=NOW),
+        partial(reads.replay, destination="orders", merchant="shop", after=0, now=NOW),
+    ],
+    ids=["redeliver", "replay"],
+)
+async def test_what_is_asked_for_again_holds_up_no_round_that_is_recorded(
+    database: Database, again: partial[object]
+) -> None:
+    await store(database, ["p1"])
+    hold = "update destinations set owner = 'me'"
+    await database.write(lambda c: c.exec_driver_sql(hold) and None)
+    due = await database.read(
+        partial(sending.due, destination="orders", merchant="shop", now=NOW, limit=8)
+    )
+    tried = [Tried(due.items[0], Attempt(200), NOW, NOW + 1)]
+    sent = sending.Round("orders", "me", "f", tried, due.health, due.health)
+    asked: list[asyncio.Task[object]] = []
+
+    def locked(*_: object) -> None:
+        if not asked:
+            asked.append(asyncio.get_running_loop().create_task(database.write(again)))
+            await_only(eventually(lambda: database.read(waits_for_a_lock)))
+
+    def recorded(connection: Connection) -> list[bool]:
+        # After its first statement, which locks the destination.
+        event.listen(connection, "after_cursor_execute", locked)
+        return sending.record(connection, [sent])
+
+    assert await database.write(recorded) == [True]
+    assert await asked[0]

@@ -18,7 +18,10 @@ KEYS = set(
 GIVEN = {
     "named(…)": {"payment_id", "merchant", "operation_id"},
     "about": {"payment_id", "actor"},
-    "facts": {"account_id", "amounts_minor", "deposit_id", "currency", "amount_minor"},
+    "facts": {
+        *("account_id", "amounts_minor", "deposit_id", "currency", "amount_minor"),
+        *("sequence", "event_id"),
+    },
     "finding._asdict()": {"what", "transfer_id", "at"},
     # An entry of the keys file, by its members.
     "_facts(new or old)": set(),

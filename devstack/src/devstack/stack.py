@@ -262,7 +262,8 @@ class Stack:
             OPERATOR,
             [
                 *(sys.executable, "-m", "kurs_operator.local"),
-                *("--samples", str(self._samples), str(self.folder.destinations)),
+                *("--samples", str(self._samples)),
+                *("--destinations", str(self.folder.destinations)),
                 *("--out", str(self.folder.config)),
             ],
             environment=base_environment(self._extra),

@@ -30,9 +30,15 @@ class LocalOperator:
     """Keeps the documents under `out` equal to what the samples say; `say` gets each line."""
 
     def __init__(
-        self, samples: Sequence[Path], out: Path, *, say: Say, clock: Clock | None = None
+        self,
+        samples: Sequence[Path],
+        out: Path,
+        *,
+        say: Say,
+        destinations: Path | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        self._folder = SampleFolder(samples)
+        self._folder = SampleFolder(samples, destinations)
         self._out = out
         self._say = say
         self._clock = clock or SystemClock()
@@ -146,15 +152,18 @@ class _Stop:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until a signal, or once; return the exit code: 0 right, 1 something refused, 2 usage."""
     options = _parser().parse_args(arguments)
-    for folder in options.samples:
+    destinations: Path | None = options.destinations
+    folders = list(options.samples) if destinations is None else [*options.samples, destinations]
+    for folder in folders:
         if not folder.is_dir():
-            _print(f"{folder}: is no folder; name one with --samples")
+            named = "--destinations" if folder == destinations else "--samples"
+            _print(f"{folder}: is no folder; name one with {named}")
             return 2
-    operator = LocalOperator(options.samples, options.out, say=_print)
+    operator = LocalOperator(options.samples, options.out, say=_print, destinations=destinations)
     if options.once:
         return 0 if operator.step() else 1
     stop = _Stop()
-    watched = ", ".join(map(str, options.samples))
+    watched = ", ".join(map(str, folders))
     _print(f"watching {watched}, writing {options.out}")
     while not stop.asked:
         operator.step()
@@ -173,6 +182,11 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[Path("k8s/samples")],
         help="folders of YAML files (default k8s/samples)",
+    )
+    parser.add_argument(
+        "--destinations",
+        type=Path,
+        help="a folder of EventDestinations alone: none of it holds back rates or limits",
     )
     parser.add_argument(
         *("--out", "--output"),

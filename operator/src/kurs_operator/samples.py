@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from kurs.config.manifests import UnreadableManifest, read_manifests
-from kurs.config.resources import KINDS, InvalidResource, describe, parse_resource
+from kurs.config.resources import KINDS, EventDestination, InvalidResource, describe, parse_resource
 from kurs.kernel.files import Identity as FileIdentity
 from kurs.kernel.files import identity
 from kurs_operator.ruling import Identity
 
+_DESTINATION = frozenset({EventDestination.__name__})
 _SUFFIXES = frozenset({".yaml", ".yml"})
 _SETTLE_SECONDS = 0.03
 """An editor that writes in two steps is done by then."""
@@ -48,9 +49,14 @@ class _File:
 
 @dataclass(slots=True)
 class SampleFolder:
-    """Scans `roots` for `*.yaml` and `*.yml`, not below them and not hidden ones."""
+    """Scans `roots` for `*.yaml` and `*.yml`, not below them and not hidden ones.
+
+    What lies in `destinations` is an EventDestination, or refused: so whatever cannot be read
+    there holds back nothing else.
+    """
 
     roots: Sequence[Path]
+    destinations: Path | None = None
     settle_seconds: float = _SETTLE_SECONDS
     _files: dict[Path, _File] = field(default_factory=dict)
     _started: bool = False
@@ -103,7 +109,8 @@ class SampleFolder:
         return frozenset(kind for kinds in unknown for kind in kinds)
 
     def _stamps(self) -> Iterator[tuple[Path, Stamp]]:
-        for path in (path for root in self.roots for path in sorted(root.iterdir())):
+        own = () if self.destinations is None else (self.destinations,)
+        for path in (path for root in (*self.roots, *own) for path in sorted(root.iterdir())):
             if path.suffix not in _SUFFIXES or path.name.startswith("."):
                 continue
             try:
@@ -131,13 +138,19 @@ class SampleFolder:
         try:
             contents = tuple(read_manifests(path))
         except UnreadableManifest as error:
-            raise RefusedFile((str(error),), frozenset(KINDS)) from None
+            kinds = _DESTINATION if self._is_destination(path) else error.kinds
+            raise RefusedFile((str(error),), kinds) from None
         problems = [line for content in contents for line in _findings(content)]
+        if self._is_destination(path):
+            problems += [line for content in contents for line in _misplaced(content)]
         problems += self._taken_names(path, contents)
         if problems:
             kinds = frozenset(kind for content in contents for kind in _possible_kinds(content))
             raise RefusedFile(tuple(problems), kinds)
         return contents
+
+    def _is_destination(self, path: Path) -> bool:
+        return path.parent == self.destinations
 
     def _taken_names(self, path: Path, contents: tuple[Content, ...]) -> list[str]:
         names = Counter(Identity.of(content) for content in contents)
@@ -176,6 +189,12 @@ def _findings(content: Content) -> list[str]:
     except InvalidResource as error:
         return [f"{Identity.of(content)}: {describe(finding)}" for finding in error.errors]
     return []
+
+
+def _misplaced(content: Content) -> list[str]:
+    if content.get("kind") in _DESTINATION:
+        return []
+    return [f"{Identity.of(content)}: kind: only EventDestinations lie here (move it to the rest)"]
 
 
 def _possible_kinds(content: Content) -> frozenset[str]:

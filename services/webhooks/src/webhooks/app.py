@@ -92,17 +92,6 @@ def _send(
 ) -> None:
     """Take events in, and send them: each by itself, so that neither waits for the other."""
     settings, owner = service.settings, service.settings.instance_name()
-    intake = service.add(
-        Intake(
-            database=database,
-            feed=FeedClient(service.client("payments", settings.payments_url)),
-            destinations=destinations,
-            metrics=metrics,
-            owner=owner,
-            clock=service.clock,
-            logger=service.telemetry.logger,
-        )
-    )
     batches = BatchMetrics(service.telemetry.registry)
     trade = Trade(
         database=database,
@@ -116,6 +105,18 @@ def _send(
         logger=service.telemetry.logger,
     )
     dispatcher = service.add(Dispatcher(trade))
+    intake = service.add(
+        Intake(
+            database=database,
+            feed=FeedClient(service.client("payments", settings.payments_url)),
+            destinations=destinations,
+            metrics=metrics,
+            registered=dispatcher.share_anew,
+            owner=owner,
+            clock=service.clock,
+            logger=service.telemetry.logger,
+        )
+    )
     for close in (sender.close, trade.writer.close, dispatcher.close, intake.close):
         service.at_end(close)
     service.beat("intake", intake.run, seconds=_LOOK_SECONDS)

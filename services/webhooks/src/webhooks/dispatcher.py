@@ -36,6 +36,10 @@ class Dispatcher:
                 held[0].seen_news = count
                 held[0].wake()
 
+    def share_anew(self) -> None:
+        """Look at the next turn which destinations are free: there may be new ones."""
+        self._renew_at = 0.0
+
     async def run(self, taken_in: asyncio.Event) -> None:
         """Look again and again, at once when `taken_in` is set, until cancelled."""
         while True:

@@ -1,6 +1,7 @@
 """Reads the feed of payments: one replica at a time, page by page, from where it was left."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -25,7 +26,10 @@ _PAUSE_SECONDS = 0.5
 
 
 class Intake:
-    """Follows the feed while it holds it; `taken_in` is set whenever something was stored."""
+    """Follows the feed while it holds it; `taken_in` is set whenever something was stored.
+
+    `registered` is called when the destinations in force have become known to the database.
+    """
 
     def __init__(
         self,
@@ -34,12 +38,14 @@ class Intake:
         feed: FeedClient,
         destinations: Destinations,
         metrics: WebhookMetrics,
+        registered: Callable[[], None],
         owner: str,
         clock: Clock,
         logger: FilteringBoundLogger,
     ) -> None:
         self._database = database
         self._feed = feed
+        self._tell_registered = registered
         self._destinations = destinations
         self._metrics = metrics
         self._owner = owner
@@ -152,6 +158,8 @@ class Intake:
         now = self._clock.now()
         await self._database.write(partial(intake.register, fingerprints=fingerprints, now=now))
         self._registered = in_force
+        self._tell_registered()
+        self.taken_in.set()
 
     async def _mark(self, cursor: Cursor, event_id: str | None) -> None:
         """Note which event is there, if a release before left it out."""

@@ -1,13 +1,16 @@
 """The use cases of webhooks: how destinations do, what was sent, and sending it again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
 from kurs.data.database import Database
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import MICROS, Clock
+from kurs.kernel.errors import Problem
 from kurs.telemetry.audit_log import audit
 from webhooks.answers import (
     deliveries_answer,
@@ -90,11 +93,14 @@ class WebhookService:
 
     async def redeliver(self, caller: Caller, delivery_id: str) -> None:
         """Send one event again; raises DeliveryNotFound."""
-        place = read_delivery_id(delivery_id)
-        missing = DeliveryNotFound(f"no delivery '{delivery_id}' is kept")
-        if place is None or place[0] not in self._destinations.of(caller.merchant):
-            raise missing
-        destination, sequence = place
+        destination, sequence = read_delivery_id(delivery_id) or (delivery_id, None)
+        with self._audited(caller, "redeliver", destination, sequence=sequence):
+            if not await self._again(caller, destination, sequence):
+                raise DeliveryNotFound(f"no delivery '{delivery_id}' is kept")
+
+    async def _again(self, caller: Caller, destination: str, sequence: int | None) -> bool:
+        if sequence is None or destination not in self._destinations.of(caller.merchant):
+            return False
         again = partial(
             reads.redeliver,
             destination=destination,
@@ -102,30 +108,28 @@ class WebhookService:
             sequence=sequence,
             now=self._clock.now(),
         )
-        if not await self._database.write(again):
-            raise missing
-        self._audit(caller, "redeliver", destination, sequence=sequence)
+        return await self._database.write(again)
 
     async def replay(self, caller: Caller, destination: str, after: int) -> ReplayAnswer:
         """Send the events after a sequence again; raises DestinationNotFound."""
-        name = self._own(caller, destination)
-        again = partial(
-            reads.replay,
-            destination=name,
-            merchant=caller.merchant,
-            after=after,
-            now=self._clock.now(),
-        )
-        replayed = await self._database.write(again)
-        self._audit(caller, "replay", name, sequence=after)
+        with self._audited(caller, "replay", destination, sequence=after):
+            again = partial(
+                reads.replay,
+                destination=self._own(caller, destination),
+                merchant=caller.merchant,
+                after=after,
+                now=self._clock.now(),
+            )
+            replayed = await self._database.write(again)
         return ReplayAnswer(events=replayed.events, until=replayed.until)
 
     async def send_test(self, caller: Caller, destination: str) -> TestAnswer:
         """Send a test event and wait for its answer; raises DestinationNotFound, Overloaded."""
-        name = self._own(caller, destination)
-        spec = self._destinations.in_force[name]
-        answer = await self._trial.send(name, spec, caller.actor)
-        self._audit(caller, "test", name, event_id=answer.event_id)
+        with self._audited(caller, "test", destination) as facts:
+            name = self._own(caller, destination)
+            spec = self._destinations.in_force[name]
+            answer = await self._trial.send(name, spec, caller.actor)
+            facts["event_id"] = answer.event_id
         return answer
 
     async def report(self) -> None:
@@ -158,6 +162,19 @@ class WebhookService:
             raise DestinationNotFound(f"no destination '{destination}'")
         return destination
 
-    def _audit(self, caller: Caller, action: str, destination: str, **facts: int | str) -> None:
+    @contextmanager
+    def _audited(
+        self, caller: Caller, action: str, destination: str, **facts: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Write an audit line of what is done in here, also when a Problem refuses it.
+
+        Yields its facts, which may grow.
+        """
         actor = caller.actor
+        try:
+            yield facts
+        except Problem as problem:
+            code = problem.code
+            audit(self._log, action, actor=actor, outcome=code, destination=destination, **facts)
+            raise
         audit(self._log, action, actor=actor, outcome="done", destination=destination, **facts)

@@ -22,7 +22,12 @@ _GROUP = API_VERSION.split("/", maxsplit=1)[0]
 
 
 class UnreadableManifest(ValueError):
-    """A file that cannot be read as YAML manifests; the message says where and why."""
+    """A file that cannot be read as YAML manifests; the message says where and why.
+
+    `kinds` are those of which it may hold resources: all, where its text names none.
+    """
+
+    kinds = frozenset(KINDS)
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -72,8 +77,17 @@ def read_manifests(
     Raises UnreadableManifest for a file that is unreadable, too large, not YAML, or empty, or that
     holds something other than mappings, or aliases where there may be none.
     """
-    contents: list[Mapping[str, Any]] = []
     text = _content(file, max_bytes)
+    try:
+        return _resources(text, with_aliases)
+    except UnreadableManifest as unreadable:
+        named = frozenset(kind for kind in KINDS if kind.encode() in text)
+        unreadable.kinds = named or unreadable.kinds
+        raise
+
+
+def _resources(text: bytes, with_aliases: bool) -> list[Mapping[str, Any]]:
+    contents: list[Mapping[str, Any]] = []
     for position, content in enumerate(_documents(text, with_aliases), start=1):
         if not isinstance(content, Mapping):
             raise UnreadableManifest(

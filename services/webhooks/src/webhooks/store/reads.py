@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, RowMapping, Update, exists, func, select, update
 
 from kurs.data.bulk import is_any_of
+from kurs.data.database import for_update
 from webhooks.domain.delivery import State
 from webhooks.domain.health import Standing
 from webhooks.store.tables import deliveries, destinations, events, feed
@@ -100,6 +101,7 @@ def redeliver(
     """Let one event be sent again now; return whether it is still kept."""
     d = deliveries.c
     chosen = (d.destination == destination) & (d.sequence == sequence) & _is_of(merchant)
+    _lock(connection, destination)
     found = bool(connection.execute(_again(now).where(chosen)).rowcount)
     if found:
         _wake(connection, destination)
@@ -122,6 +124,7 @@ def replay(
         return Replayed(0, None)
     until = found[-1]
     past = (d.destination == destination) & (d.sequence > after) & (d.sequence <= until)
+    _lock(connection, destination)
     connection.execute(_again(now).where(past, _is_of(merchant)))
     _wake(connection, destination)
     return Replayed(len(found), until)
@@ -137,6 +140,12 @@ def _again(now: int) -> Update:
     return update(deliveries).values(
         state=State.WAITING.value, next_at=now, replays=d.replays + 1, failed_at=None
     )
+
+
+def _lock(connection: Connection, destination: str) -> None:
+    """Lock it before its deliveries, as who records a round does: neither waits for the other."""
+    chosen = select(destinations.c.name).where(destinations.c.name == destination)
+    connection.execute(for_update(connection, chosen)).all()
 
 
 def _wake(connection: Connection, destination: str) -> None:
