@@ -37,6 +37,7 @@ def test_the_operators_account_is_the_one_that_is_bounded(render: Render) -> Non
 
     assert condition["expression"] == f"request.userInfo.username == '{account}'"
     text = str(policy(documents, "kurs-pokes-kurs-dev")["validations"])
+    assert "in ['api-gateway', 'fx', 'operator', 'risk', 'webhooks']" in text
     for part in ("object.spec == oldObject.spec", "labels", "finalizers", "ownerReferences"):
         assert part in text
 

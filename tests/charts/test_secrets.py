@@ -6,7 +6,7 @@ import json
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from tests.charts.conftest import ENVIRONMENTS, Document, Render, of_kind
+from tests.charts.conftest import ENVIRONMENTS, Document, Refused, Render, of_kind
 
 from api_gateway.key_text import digest, key_id_of
 from kurs.kernel.roles import MERCHANT_ROLES, ROLES
@@ -43,11 +43,33 @@ def test_only_a_merchant_of_the_platform_gets_a_key_with_its_roles(
     assert entry["roles"] == list(roles)
 
 
-def test_the_gateway_is_given_digests_and_no_key(render: Render) -> None:
-    pod = of_kind(render("kurs", "dev"), "Deployment")["api-gateway"]["spec"]["template"]["spec"]
+@pytest.mark.parametrize("name", ["api-gateway", "kurs-operator"])
+def test_the_gateway_and_the_operator_are_given_digests_and_no_key(
+    render: Render, name: str
+) -> None:
+    pod = of_kind(render("kurs", "dev"), "Deployment")[name]["spec"]["template"]["spec"]
     (volume,) = [v for v in pod["volumes"] if v["name"] == "api-keys"]
 
     assert [item["key"] for item in volume["secret"]["items"]] == ["api-keys.json"]
+
+
+def test_the_operator_may_ask_for_no_secret(render: Render) -> None:
+    roles = of_kind(render("kurs", "dev"), "Role").values()
+
+    assert not [r for role in roles for r in role["rules"] if "secrets" in r["resources"]]
+
+
+def test_the_operator_follows_the_secret_that_the_gateway_has(render: Render) -> None:
+    another = "api-gateway.apiKeys.existingSecret=ours"
+    with pytest.raises(Refused, match="name different Secrets"):
+        render("kurs", "dev", "--set", another)
+
+    for watched in ("ours", ""):
+        both = f"{another},kurs-operator.apiKeys.existingSecret={watched}"
+        pod = of_kind(render("kurs", "dev", "--set", both), "Deployment")["kurs-operator"]
+        volumes = pod["spec"]["template"]["spec"]["volumes"]
+        named = [v["secret"]["secretName"] for v in volumes if "secret" in v]
+        assert named == ([watched] if watched else [])
 
 
 def test_a_generated_quote_key_is_a_pair_and_only_fx_is_given_the_private_one(

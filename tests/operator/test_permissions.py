@@ -64,7 +64,11 @@ async def test_the_role_allows_just_what_the_operator_asks_for(
         file.write_text(kubeconfig(server.url))
         monkeypatch.setenv("KUBECONFIG", str(file))
         telemetry = RecordingTelemetry("kurs-operator")
-        settings = OperatorSettings(namespace=NAMESPACE, wallet_url=wallet)
+        keys = tmp_path / "api-keys.json"
+        keys.write_text("[]")
+        settings = OperatorSettings(
+            namespace=NAMESPACE, wallet_url=wallet, instance="fx-0", api_keys_file=keys
+        )
         app = create_app(settings, telemetry=telemetry)
         async with app.router.lifespan_context(app):
             wanted = granted("dev")

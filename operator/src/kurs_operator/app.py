@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -12,13 +12,14 @@ from fastapi import APIRouter, FastAPI, Response
 from kurs.kernel.clock import Clock, SystemClock
 from kurs.service import Service
 from kurs.telemetry import Telemetry
-from kurs.web.heartbeat import Heartbeat, running
+from kurs.web.heartbeat import Heartbeat, Work, running
 from kurs_operator.asking import Acknowledgements, Asker, Question
 from kurs_operator.cluster import Cluster, ClusterPort, wait_until_served
 from kurs_operator.connection import connect
 from kurs_operator.documents import SERVICES
 from kurs_operator.handlers import registry
 from kurs_operator.keeping import KEEP_SECONDS, HeadKeeper
+from kurs_operator.key_changes import LOOK_SECONDS, KeyChanges
 from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.reconcile import Reconciler
 from kurs_operator.settings import CHANGE_TICKET, OperatorSettings
@@ -62,11 +63,18 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
         heads = HeadKeeper(
             wallet, cluster, clock=SystemClock(), metrics=metrics, telemetry=service.telemetry
         )
-        keeping = Heartbeat(
-            "ledger heads", heads.keep, seconds=KEEP_SECONDS, telemetry=service.telemetry
-        )
+        works = [_repeating(service.telemetry, "ledger heads", heads.keep, KEEP_SECONDS)]
+        if settings.api_keys_file is not None:
+            keys = KeyChanges(
+                cluster,
+                settings.api_keys_file,
+                settings.instance_name(),
+                clock=SystemClock(),
+                telemetry=service.telemetry,
+            )
+            works.append(_repeating(service.telemetry, "API keys", keys.look, LOOK_SECONDS))
         try:
-            async with aiohttp.ClientSession() as session, running(keeping.run):
+            async with aiohttp.ClientSession() as session, running(*works):
                 asker = Asker(session, signers)
                 run = _run(
                     cluster,
@@ -90,6 +98,12 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
     app = service.app(guard=None)
     app.state.operations.include_router(liveness_router(engines))
     return app
+
+
+def _repeating(
+    telemetry: Telemetry, name: str, work: Callable[[], Awaitable[None]], seconds: float
+) -> Work:
+    return Heartbeat(name, work, seconds=seconds, telemetry=telemetry).run
 
 
 async def _run(

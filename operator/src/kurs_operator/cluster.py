@@ -21,7 +21,7 @@ from kurs.config.accepted import ACCEPTED_FILE
 from kurs.config.resources import API_VERSION, FILE_NAME
 from kurs.kernel.clock import Clock, SystemClock, to_rfc3339
 from kurs_operator.documents import SERVICES
-from kurs_operator.fleet import COMPONENT, PART_OF, POKE
+from kurs_operator.fleet import COMPONENT, GATEWAY, PART_OF, POKE
 from kurs_operator.ruling import Identity
 from kurs_operator.status import Note
 
@@ -127,9 +127,15 @@ class Cluster:
 
     async def pods(self) -> list[Content]:
         """Return the pods of the services that have a document."""
+        return await self._pods_of(SERVICES)
 
+    async def gateway_pods(self) -> list[Content]:
+        """Return the gateway's pods."""
+        return await self._pods_of((GATEWAY,))
+
+    async def _pods_of(self, components: Iterable[str]) -> list[Content]:
         async def listed() -> list[Content]:
-            found = self._client.list(Pod, labels={PART_OF: "kurs", COMPONENT: list(SERVICES)})
+            found = self._client.list(Pod, labels={PART_OF: "kurs", COMPONENT: list(components)})
             return [pod.to_dict() async for pod in found]
 
         return await _asked("list pods", listed())

@@ -17,6 +17,8 @@ PART_OF = "app.kubernetes.io/part-of"
 POKE = "kurs.dev/config-digest"
 """The annotation of a pod whose change makes the kubelet refresh its mounts at once."""
 PORT_NAME = "http"
+GATEWAY = "api-gateway"
+"""The component that has the API keys and no document."""
 
 
 # What a pod says stands in statuses, which are bounded: a pod that says more has not answered.

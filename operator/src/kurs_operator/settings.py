@@ -22,6 +22,8 @@ class OperatorSettings(ServiceSettings):
     """Where the wallet is, whose signed heads are kept."""
     namespace: str = ""
     """Empty: the namespace of the pod's own ServiceAccount."""
+    api_keys_file: Path | None = None
+    """The digests of the API keys as the gateway has them; its pods are poked when they change."""
     change_ticket_pattern: str = CHANGE_TICKET
     """What the name of an approval looks like, as a regular expression of all of it."""
     trace_ratio: float = 1.0

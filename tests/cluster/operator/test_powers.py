@@ -59,7 +59,7 @@ def test_the_operators_account_changes_nothing_of_a_pod_but_its_annotation(
 
     assert patch_as_operator(operated, pod, poke) == ""
     assert "the operator changes no" in patch_as_operator(operated, pod, change)
-    assert "pods of fx, risk and webhooks alone" in patch_as_operator(operated, wallet, poke)
+    assert "its own pods and those of" in patch_as_operator(operated, wallet, poke)
 
 
 @pytest.fixture

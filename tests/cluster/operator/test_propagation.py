@@ -1,5 +1,6 @@
 """An edit reaches every pod at once while payments go on, and the status says what is so."""
 
+import base64
 import json
 import re
 import statistics
@@ -17,6 +18,9 @@ from tests.cluster.operator.resources import DESK, Resources, source, spread, th
 from tests.cluster.operator.stand_in import StandIn, stand_in
 from tests.cluster.shell import CommandFailed, eventually
 
+from api_gateway.key_entry import KeyEntry, render_entries
+from api_gateway.keys import issue
+from kurs.config.resources import digest_of
 from kurs.kernel.clock import MICROS, from_rfc3339
 from kurs_operator.fleet import POKE
 
@@ -40,11 +44,11 @@ def rollout_seconds(resources: Resources) -> float:
     return micros / MICROS
 
 
-def pokes(operated: Installation) -> dict[str, str]:
-    """Return what the operator wrote into each pod of fx, so that its kubelet looks at once."""
+def pokes(operated: Installation, component: str = "fx") -> dict[str, str]:
+    """Return what the operator wrote into each pod, so that its kubelet looks at once."""
     return {
         pod["metadata"]["name"]: pod["metadata"].get("annotations", {}).get(POKE, "")
-        for pod in operated.pods("fx")
+        for pod in operated.pods(component)
     }
 
 
@@ -95,6 +99,32 @@ def test_an_edit_reaches_three_pods_at_once_and_no_price_is_a_mixture(
     account.prove(at_least=20)
     assert prices.seen <= set(spreads.items())
     assert prices.seen >= set(list(spreads.items())[1:-1]), "an edit was never priced by"
+
+
+def test_the_gateway_s_pods_are_poked_when_an_api_key_is_added_and_when_it_is_revoked(
+    operated: Installation,
+) -> None:
+    there = operated.secret("kurs-api-keys")["api-keys.json"]
+    key, entry = issue([], merchant="demo", roles=["read"], environment="dev")
+    added = render_entries([*map(KeyEntry.model_validate, json.loads(there)), entry])
+    with httpx.Client(
+        base_url=operated.gateway(), headers={"authorization": f"Bearer {key}"}
+    ) as client:
+        for content, status in ((added, 200), (there, 401)):
+            digest = digest_of(content.encode())
+            encoded = base64.b64encode(content.encode()).decode()
+            change = json.dumps({"data": {"api-keys.json": encoded}})
+            operated.kubectl("patch", "secret", "kurs-api-keys", "--type=merge", "-p", change)
+            eventually(
+                "pokes of the gateway's pods",
+                lambda d=digest: all(
+                    poke.startswith(d) for poke in pokes(operated, "api-gateway").values()
+                ),
+            )
+            eventually(
+                f"{status} for the key",
+                lambda s=status: client.get("/accounts").status_code == s,
+            )
 
 
 def test_status_says_what_the_pods_run_and_events_are_few(resources: Resources) -> None:
