@@ -100,7 +100,7 @@ async def test_a_wallet_that_is_restored_or_does_not_answer_doubles_and_stops_no
     monkeypatch.setattr(looking._chains, "ends", shorter)
     await look(gateway)
     monkeypatch.undo()
-    monkeypatch.setattr(looking._chains, "page", silent)
+    monkeypatch.setattr(looking._chains, "deposits", silent)
     await look(gateway)
     assert await events(gateway) == before
     monkeypatch.undo()

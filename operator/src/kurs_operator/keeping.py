@@ -2,9 +2,10 @@
 
 from typing import Annotated, Protocol
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import ConfigDict, StringConstraints, ValidationError
 
 from kurs.calls import Deadline, ServiceClient, TransportError
+from kurs.contracts.wallet_reads import HeadAnswer
 from kurs.kernel.clock import MICROS, Clock, from_rfc3339
 from kurs.telemetry import Telemetry
 from kurs_operator.cluster import ClusterFault
@@ -21,8 +22,8 @@ _TIMEOUT_SECONDS = 5.0
 _PATH = "/internal/head"
 
 
-class PublishedHead(BaseModel):
-    """The wallet's answer, as much of it as counts here; both are missing without a signed head."""
+class PublishedHead(HeadAnswer):
+    """The wallet's answer, held to its form: the operator does not rest on the wallet's word."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -1,14 +1,12 @@
 """What payments knows of accounts: looked up in the wallet by who names them, and remembered."""
 
-import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pydantic_core import to_json
-
 from kurs.calls import Deadline, ServiceClient, TransportError
+from kurs.contracts.wallet_reads import AccountLookup, LookupAnswer
 from kurs.kernel.accounts import is_payee_id, qualified
 from kurs.kernel.batching import Batcher, BatchMetrics
 from kurs.kernel.errors import Overloaded, Problem
@@ -100,13 +98,17 @@ class AccountDirectory:
 
     async def _look_up(self, names: Sequence[Named]) -> Sequence[Account | None]:
         wanted = list(dict.fromkeys(names))
-        merchants, account_ids = zip(*wanted, strict=True)
-        body = to_json({"account_ids": account_ids, "merchants": merchants})
+        asked = AccountLookup.model_construct(
+            account_ids=[named.account for named in wanted],
+            merchants=[named.merchant for named in wanted],
+        )
+        body = asked.model_dump_json().encode()
         answer = await self.client.request("POST", "/accounts/lookup", body=body, retryable=True)
         if answer.status != 200:
             raise Unanswered(self.client.name, f"answered {answer.status}")
         found: dict[Named, Account] = {}
-        for named, row in zip(wanted, json.loads(answer.body)["accounts"], strict=True):
+        told = LookupAnswer.model_validate_json(answer.body)
+        for named, row in zip(wanted, told.accounts, strict=True):
             if row is not None and row["kind"] == "customer":
                 found[named] = account = Account(
                     row["account_id"], row["merchant"], row["settlement_currency"], row["opened_at"]

@@ -1,9 +1,14 @@
 """Reads the wallet's chains of transfers, in the order of their commits, a page at a time."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from kurs.calls import ServiceClient, TransportError
+from kurs.contracts.wallet_reads import ChainAnswer, ChainsAnswer, DepositsAnswer
+
+Answer = TypeVar("Answer", bound=BaseModel)
 
 PAGE = 500
 """Transfers of a page, about: it has whole links."""
@@ -19,21 +24,26 @@ class Chains:
 
     async def ends(self) -> list[tuple[int, int]]:
         """Return the last link of each chain."""
-        answer = await self._ask("/chains")
-        ends: Mapping[str, int] = {} if answer is None else answer["chains"]
-        return sorted((int(chain), end) for chain, end in ends.items())
+        answer = await self._ask("/chains", ChainsAnswer)
+        return [] if answer is None else sorted(answer.chains.items())
 
-    async def page(self, chain: int, what: str, after: int) -> Mapping[str, Any] | None:
-        """Return the `transfers` or `deposits` of the links after a link, and `until` which."""
-        return await self._ask(f"/chains/{chain}/{what}?after={after}&limit={PAGE}")
+    async def transfers(self, chain: int, after: int) -> ChainAnswer | None:
+        """Return a page of the transfers of the links after a link."""
+        return await self._page(chain, "transfers", after, ChainAnswer)
 
-    async def _ask(self, path: str) -> Mapping[str, Any] | None:
+    async def deposits(self, chain: int, after: int) -> DepositsAnswer | None:
+        """Return a page of the deposits of the links after a link."""
+        return await self._page(chain, "deposits", after, DepositsAnswer)
+
+    async def _page(self, chain: int, what: str, after: int, form: type[Answer]) -> Answer | None:
+        return await self._ask(f"/chains/{chain}/{what}?after={after}&limit={PAGE}", form)
+
+    async def _ask(self, path: str, form: type[Answer]) -> Answer | None:
         try:
             answer = await self._wallet.request("GET", path, retryable=True)
         except TransportError:
             return None
-        found: Mapping[str, Any] | None = answer.json() if answer.status == 200 else None
-        return found
+        return form.model_validate_json(answer.body) if answer.status == 200 else None
 
 
 async def read_on(

@@ -33,13 +33,10 @@ class Deposits:
 
     async def _read(self, chain: int, after: int) -> int:
         """Take in a page and return the last link; `after` if there is none, or another has it."""
-        page = await self._chains.page(chain, "deposits", after)
+        page = await self._chains.deposits(chain, after)
         if page is None:
             return after
-        until = int(page["until"])
-        made = [
-            Deposit(**{name: each[name] for name in Deposit._fields}) for each in page["deposits"]
-        ]
+        until, made = page.until, [Deposit(**dict(each)) for each in page.deposits]
         moved = await self._database.write(
             partial(deposits.record, chain=chain, after=after, until=until, made=made)
         )

@@ -9,6 +9,7 @@ from itertools import islice
 from urllib.parse import quote
 
 from kurs.calls import ServiceClient, TransportError
+from kurs.contracts.wallet import TransferStatus
 from kurs.data.database import Database
 from kurs.kernel.clock import MICROS, Clock
 from kurs.telemetry import Telemetry
@@ -66,7 +67,7 @@ class Reconciliation:
             return
         if answer.status not in (200, 404):
             return
-        applied = answer.status == 200 and answer.json()["status"] == "applied"
+        applied = answer.status == 200 and answer.json()["status"] == TransferStatus.APPLIED
         self._metrics.reconciled.labels("found" if applied else "missing").inc()
         known = transfer_id in self._missing
         self._missing.pop(transfer_id, None)

@@ -6,10 +6,10 @@ so are those that were found, until their operation is there. Deposits and the r
 holds are the wallet's own.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from kurs.calls import ServiceClient
+from kurs.contracts.wallet_reads import ChainedTransfer
 from kurs.data.database import Database
 from kurs.kernel.clock import Clock
 from kurs.telemetry import Telemetry
@@ -53,12 +53,11 @@ class Strangers:
 
     async def _compare(self, chain: int, after: int) -> int:
         """Compare the next page of a chain and return the last link; `after` if there is none."""
-        page = await self._chains.page(chain, "transfers", after)
+        page = await self._chains.transfers(chain, after)
         if page is None:
             return after
-        until = int(page["until"])
-        theirs = _not_own(page["transfers"])
-        now = self._clock.now()
+        until, now = page.until, self._clock.now()
+        theirs = _not_own(page.transfers)
         unknown = await self._database.write(
             lambda c: ledger_reads.record_page(c, chain, until, theirs, now)
         )
@@ -67,9 +66,7 @@ class Strangers:
         return until
 
 
-def _not_own(transfers: Sequence[Mapping[str, Any]]) -> list[Unknown]:
+def _not_own(transfers: Sequence[ChainedTransfer]) -> list[Unknown]:
     return [
-        (t["transfer_id"], t["kind"], t["merchant"], t["created_at"])
-        for t in transfers
-        if t["kind"] not in _OWN
+        (t.transfer_id, t.kind, t.merchant, t.created_at) for t in transfers if t.kind not in _OWN
     ]

@@ -5,7 +5,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kurs.contracts.batch import Misfit
-from kurs.contracts.wallet import FoundAccount, StoredTransfer
+from kurs.contracts.wallet import StoredTransfer
+from kurs.contracts.wallet_reads import (
+    ChainAnswer,
+    ChainedTransfer,
+    DepositsAnswer,
+    FoundAccount,
+    HeadAnswer,
+    MadeDeposit,
+)
 from kurs.kernel.accounts import shown
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import to_rfc3339
@@ -14,13 +22,6 @@ from wallet.account_reads import Line, Listed
 from wallet.domain.transfers import DEPOSIT, Outcome, Record
 from wallet.ledger_reads import CurrencySum, Deposit
 from wallet.publication import SignedHead
-from wallet.schemas.batch import (
-    ChainAnswer,
-    ChainedTransfer,
-    DepositsAnswer,
-    HeadAnswer,
-    MadeDeposit,
-)
 from wallet.schemas.public import (
     AccountAnswer,
     BalanceAnswer,

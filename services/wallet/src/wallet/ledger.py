@@ -7,7 +7,7 @@ from opentelemetry.trace import Span
 from sqlalchemy import Connection
 
 from kurs.contracts.batch import Skip
-from kurs.contracts.wallet import Status
+from kurs.contracts.wallet import TransferStatus
 from kurs.data.database import Database
 from kurs.data.failures import DatabaseBlocked, trouble_of
 from kurs.data.writer import Writer
@@ -149,8 +149,8 @@ class Ledger:
 
     def _skip(self, transfer: Transfer, skip: Skip, message: str) -> Outcome:
         return Outcome(
-            transfer.transfer_id, transfer.kind, Status.SKIPPED, False, self._clock.now(), None,
-            skip.value, message,
+            transfer.transfer_id, transfer.kind, TransferStatus.SKIPPED, False, self._clock.now(),
+            None, skip.value, message,
         )  # fmt: skip
 
 

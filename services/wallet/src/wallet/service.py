@@ -7,7 +7,7 @@ from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
-from kurs.contracts.wallet import Code, Status
+from kurs.contracts.wallet import Code, TransferStatus
 from kurs.data.database import Database
 from kurs.kernel.accounts import is_payee_id, qualified
 from kurs.kernel.caller import Caller
@@ -143,7 +143,7 @@ class WalletService:
             deposit_id=deposit.deposit_id, account_id=transfer.postings[1].account_id,
             currency=deposit.currency, amount_minor=amount,
         )  # fmt: skip
-        if outcome.status == Status.APPLIED:
+        if outcome.status == TransferStatus.APPLIED:
             return outcome, amount
         raise _deposit_problem(deposit, outcome)
 
@@ -180,7 +180,7 @@ def _deposit(caller: Caller, account_id: str, deposit: DepositRequest, amount: i
 
 
 def _deposit_problem(deposit: DepositRequest, outcome: Outcome) -> Exception:
-    if outcome.status == Status.CONFLICT:
+    if outcome.status == TransferStatus.CONFLICT:
         field = (outcome.field or "deposit_id").removesuffix("_minor")
         message = f"deposit {deposit.deposit_id} was made before with another {field}"
         hint = "repeat the first content, or use a new deposit_id"
@@ -189,7 +189,7 @@ def _deposit_problem(deposit: DepositRequest, outcome: Outcome) -> Exception:
         message = f"there is no account {deposit.account_id}"
         hint = "open it first, or name its merchant: merchant/account"
         return AccountNotFound(message, errors=[FieldError("account_id", message, hint)])
-    if outcome.status == Status.SKIPPED:
+    if outcome.status == TransferStatus.SKIPPED:
         return Unavailable(outcome.message or "")
     error = FieldError("amount", outcome.message or "", "deposit less")
     if outcome.code == Code.CEILING:

@@ -7,6 +7,14 @@ from pydantic_core import to_json
 
 from kurs.contracts.batch import read_batch
 from kurs.contracts.wallet import TransferResult
+from kurs.contracts.wallet_reads import (
+    AccountLookup,
+    ChainAnswer,
+    ChainsAnswer,
+    DepositsAnswer,
+    HeadAnswer,
+    LookupAnswer,
+)
 from kurs.kernel.clock import monotonic
 from kurs.kernel.errors import Unavailable, Unprocessable, problem_responses
 from kurs.kernel.ids import TransferId
@@ -48,9 +56,9 @@ async def transfers(request: Request) -> Response:
 @direct_post(
     service_routes,
     "/accounts/lookup",
-    body=batch.AccountLookup,
+    body=AccountLookup,
     summary="Find accounts, whoever owns them",
-    response_model=batch.LookupAnswer,
+    response_model=LookupAnswer,
 )
 async def lookup(request: Request) -> Response:
     """Return each account that is asked for, or null, in order."""
@@ -73,16 +81,16 @@ async def transfer(transfer_id: Annotated[TransferId, Path()], ledger: LedgerDep
 
 
 @service_routes.get("/internal/head", summary="Where the chains ended at the last look, signed")
-async def head(heads: HeadsDep) -> batch.HeadAnswer:
+async def head(heads: HeadsDep) -> HeadAnswer:
     """Return the latest signed head; nothing before there is one."""
     return answers.head(heads.latest)
 
 
 @service_routes.get("/chains", summary="The hash chains over all transfers, and where each ends")
-async def chains(ledger: LedgerDep) -> batch.ChainsAnswer:
+async def chains(ledger: LedgerDep) -> ChainsAnswer:
     """Return the number of the last link of each chain."""
     tips = await ledger.chain_tips()
-    return batch.ChainsAnswer(chains={tip.chain: tip.sequence for tip in tips})
+    return ChainsAnswer(chains={tip.chain: tip.sequence for tip in tips})
 
 
 @service_routes.get(
@@ -95,7 +103,7 @@ async def chained(
     chain: Chain,
     after: Link = 0,
     limit: Limit = 500,
-) -> batch.ChainAnswer:
+) -> ChainAnswer:
     """Return what was committed after a link, whole links at a time."""
     records, until = await ledger.chained(chain, after, limit)
     return answers.chained(records, until)
@@ -108,7 +116,7 @@ async def chained(
 )
 async def deposits(
     ledger: LedgerDep, chain: Chain, after: Link = 0, limit: Limit = 500
-) -> batch.DepositsAnswer:
+) -> DepositsAnswer:
     """Return the deposits that were committed after a link, whole links at a time."""
     made, until = await ledger.deposits(chain, after, limit)
     return answers.deposits(made, until)

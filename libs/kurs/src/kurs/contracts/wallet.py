@@ -1,5 +1,5 @@
-"""What the wallet says to the services that call it, and they to it: amounts in minor units, times
-in microseconds since the epoch.
+"""What services ask the wallet to do, and what it answers: amounts in minor units, times in
+microseconds since the epoch. What they only read of it is in `wallet_reads`.
 """
 
 import json
@@ -26,7 +26,7 @@ MAX_CONTEXT_BYTES = 8 * 1024
 _FAR_FUTURE = 2**53
 
 
-class Status(StrEnum):
+class TransferStatus(StrEnum):
     """How the ledger answered. `applied` and `refused` are stored; the others leave no trace."""
 
     APPLIED = "applied"
@@ -231,17 +231,7 @@ class TransferResult(Undone, total=False):
     """The answer to one item. `stored` is there on a replay and on a conflict."""
 
     transfer_id: Required[str]
-    status: Required[Status]
+    status: Required[TransferStatus]
     replayed: Required[bool]
     created_at: int
     stored: StoredTransfer
-
-
-class FoundAccount(TypedDict):
-    """An account as services see it; `account_id` is `merchant/name`, the same for ever."""
-
-    account_id: str
-    merchant: str
-    kind: str
-    settlement_currency: str | None
-    opened_at: int

@@ -9,7 +9,7 @@ Result
 
 from dataclasses import dataclass
 
-from kurs.contracts.wallet import Status, StoredTransfer, TransferResult
+from kurs.contracts.wallet import StoredTransfer, TransferResult, TransferStatus
 from payments.domain.failure import Failure, refusal_of
 
 
@@ -52,21 +52,21 @@ Result = Made | Stands | Cancelled | Refused
 def read_result(result: TransferResult) -> Result:
     """Return what an answer of the ledger says; raises Unreadable when it says nothing of it."""
     status, stored = result["status"], result.get("stored")
-    if status == Status.APPLIED:
+    if status == TransferStatus.APPLIED:
         if not result["replayed"]:
             return Made()
         if stored is None:
             raise Unreadable("an earlier outcome without what is stored")
         return Stands(stored, same=True)
-    if status == Status.REFUSED:
+    if status == TransferStatus.REFUSED:
         refusal = refusal_of(result.get("code"), result.get("message"))
-        if stored is not None and stored["status"] == Status.APPLIED:
+        if stored is not None and stored["status"] == TransferStatus.APPLIED:
             return Cancelled(stored, refusal.failure)
         return Refused(result.get("code"), refusal.failure)
-    if status == Status.CONFLICT and stored is not None:
-        if stored["status"] == Status.APPLIED:
+    if status == TransferStatus.CONFLICT and stored is not None:
+        if stored["status"] == TransferStatus.APPLIED:
             return Stands(stored, same=False)
-        if stored["status"] == Status.REFUSED:
+        if stored["status"] == TransferStatus.REFUSED:
             refusal = refusal_of(stored["code"], stored.get("message"))
             return Refused(stored.get("code"), refusal.failure)
     raise Unreadable(f"{status!r} says nothing of what stands under the id")

@@ -6,7 +6,7 @@ is a replay the second time.
 
 from collections.abc import Callable, Sequence
 
-from kurs.contracts.wallet import Code, Status
+from kurs.contracts.wallet import Code, TransferStatus
 from wallet.domain import postings as rules
 from wallet.domain.content import first_difference
 from wallet.domain.conversions import check_captured, check_quoted, check_unquoted
@@ -50,25 +50,25 @@ class Evaluation:
             return self._refuse(transfer, refusal)
         if transfer.quote_id is not None:
             self._view.used_quotes.add(transfer.quote_id)
-        record = self._keep(transfer, Status.APPLIED, None)
+        record = self._keep(transfer, TransferStatus.APPLIED, None)
         if transfer.reverses is not None:
             self._reversals.record(transfer)
         return Outcome(
-            transfer.transfer_id, transfer.kind, Status.APPLIED, False, self._now, record
+            transfer.transfer_id, transfer.kind, TransferStatus.APPLIED, False, self._now, record
         )
 
     def _refuse(self, transfer: Transfer, refusal: Refusal) -> Outcome:
-        record, status = None, Status.REFUSED
+        record, status = None, TransferStatus.REFUSED
         if transfer.burns_id:
             record = self._keep(transfer, status, refusal)
         elif transfer.kind is Kind.EXPIRY:
-            status = Status.SKIPPED
+            status = TransferStatus.SKIPPED
         return Outcome(
             transfer.transfer_id, transfer.kind, status, False, self._now, record,
             refusal.code.value, refusal.message, refusal.field,
         )  # fmt: skip
 
-    def _keep(self, transfer: Transfer, status: Status, refusal: Refusal | None) -> Record:
+    def _keep(self, transfer: Transfer, status: TransferStatus, refusal: Refusal | None) -> Record:
         applied = refusal is None
         record = Record(
             transfer.transfer_id, transfer.kind.value, transfer.merchant, status.value,
@@ -161,14 +161,14 @@ def answer_again(transfer: Transfer, known: Record) -> Outcome:
     """Answer a transfer whose id is taken: the stored result, or a conflict naming the field."""
     if known.kind == Kind.CANCEL and transfer.kind is not Kind.CANCEL:
         return Outcome(
-            transfer.transfer_id, transfer.kind, Status.REFUSED, True, known.created_at, known,
-            Code.CANCELLED.value, "the transfer was cancelled before it was made",
+            transfer.transfer_id, transfer.kind, TransferStatus.REFUSED, True, known.created_at,
+            known, Code.CANCELLED.value, "the transfer was cancelled before it was made",
         )  # fmt: skip
     differs = first_difference(known.content, transfer.content)
     if differs is not None:
         return Outcome(
-            transfer.transfer_id, transfer.kind, Status.CONFLICT, True, known.created_at, known,
-            Code.ID_REUSED.value, f"the id was used before with another {differs}", differs,
+            transfer.transfer_id, transfer.kind, TransferStatus.CONFLICT, True, known.created_at,
+            known, Code.ID_REUSED.value, f"the id was used before with another {differs}", differs,
         )  # fmt: skip
     return stored_outcome(known)
 

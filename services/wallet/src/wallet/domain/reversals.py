@@ -1,6 +1,6 @@
 """The rule of refunds: a transfer gives back at most what its original moved, in total."""
 
-from kurs.contracts.wallet import Code, Status
+from kurs.contracts.wallet import Code, TransferStatus
 from wallet.domain.content import postings_of
 from wallet.domain.conversions import (
     Conversion,
@@ -92,4 +92,4 @@ def _exceeds(transfer: Transfer, key: Key) -> Refusal:
 
 
 def _moved(original: Record) -> bool:
-    return original.status == Status.APPLIED and bool(postings_of(original))
+    return original.status == TransferStatus.APPLIED and bool(postings_of(original))

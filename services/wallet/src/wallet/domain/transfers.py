@@ -101,7 +101,7 @@ class Record(NamedTuple):
 class Outcome(NamedTuple):
     """The answer to one transfer; `record` is what is stored under its id, if anything is.
 
-    `kind` is a `Kind` and `status` a `Status`, or the word of a later release.
+    `kind` is a `Kind` and `status` a `TransferStatus`, or the word of a later release.
     """
 
     transfer_id: str

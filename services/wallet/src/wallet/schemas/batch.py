@@ -4,16 +4,15 @@
 pydantic's core, and from there to the domain's transfers.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from pydantic import BaseModel, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, Field, TypeAdapter
 
 from kurs.contracts.batch import MAX_ITEMS
 from kurs.contracts.wallet import (
     CancelItem,
     CaptureItem,
-    FoundAccount,
     HoldItem,
     PostingItem,
     PostItem,
@@ -21,11 +20,10 @@ from kurs.contracts.wallet import (
     TransferResult,
     VoidItem,
 )
-from kurs.kernel.ids import LedgerAccountId, MerchantId
+from kurs.contracts.wallet_reads import AccountLookup
 from kurs.kernel.validation import RequestModel
 from kurs.quotes.token import Quote
 from wallet.domain.transfers import HoldTerms, Kind, Posting, Transfer
-from wallet.schemas.public import MAX_ACCOUNTS
 
 # Of a quote the content has the id: transfers of releases without tokens stay what they are.
 _NOT_CONTENT = {
@@ -43,85 +41,6 @@ class BatchAnswer(BaseModel):
     """One result per item, in order."""
 
     results: list[TransferResult]
-
-
-class AccountLookup(RequestModel):
-    """Accounts to look up, whoever owns them, as merchants name them.
-
-    Without `merchants`, or with null, it is the id that the ledger has.
-    """
-
-    account_ids: list[LedgerAccountId] = Field(max_length=MAX_ACCOUNTS, fail_fast=True)
-    merchants: list[MerchantId | None] | None = Field(
-        None, max_length=MAX_ACCOUNTS, fail_fast=True, description="Who names each."
-    )
-
-    @model_validator(mode="after")
-    def _as_many(self) -> Self:
-        if self.merchants is not None and len(self.merchants) != len(self.account_ids):
-            raise ValueError("there are as many merchants as accounts")
-        return self
-
-    @property
-    def named(self) -> Iterator[tuple[str | None, str]]:
-        """Who names which account."""
-        merchants = self.merchants or [None] * len(self.account_ids)
-        return zip(merchants, self.account_ids, strict=True)
-
-
-class LookupAnswer(BaseModel):
-    """One account per id, in order; null where there is none."""
-
-    accounts: list[FoundAccount | None]
-
-
-class ChainsAnswer(BaseModel):
-    """The number of the last link of each chain; a link is one committed batch."""
-
-    chains: dict[int, int]
-
-
-class HeadAnswer(BaseModel):
-    """The head of the ledger that was signed last; nothing before the first, or without a key."""
-
-    at: str | None = None
-    head: str | None = None
-
-
-class ChainedTransfer(BaseModel):
-    """A stored transfer, applied or refused."""
-
-    transfer_id: str
-    kind: str
-    merchant: str
-    created_at: int = Field(description="Microseconds since the epoch.")
-
-
-class ChainAnswer(BaseModel):
-    """Whole links, as many as have `limit` transfers, but always one; in order of commit."""
-
-    until: int = Field(description="The number of the last link; `after`, when there is none.")
-    transfers: list[ChainedTransfer]
-
-
-class MadeDeposit(BaseModel):
-    """A deposit that was made. `merchant` is whose the account is, `account_id` its name there."""
-
-    transfer_id: str
-    deposit_id: str
-    merchant: str
-    account_id: str
-    amount_minor: int
-    currency: str
-    actor: str | None
-    created_at: int = Field(description="Microseconds since the epoch.")
-
-
-class DepositsAnswer(BaseModel):
-    """The deposits in whole links, as many as have `limit` transfers of any kind."""
-
-    until: int = Field(description="The number of the last link; `after`, when there is none.")
-    deposits: list[MadeDeposit]
 
 
 BATCH: TypeAdapter[TransferBatch] = TypeAdapter(TransferBatch)
