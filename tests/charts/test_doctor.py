@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kurs_charts.doctor import TOOLS, Finding, examine, report
+from kurs_charts.doctor import TOOLS, ToolCheck, examine, report
 
 # What the real programs print.
 GOOD = {
@@ -17,7 +17,7 @@ GOOD = {
 }
 
 
-def said(answers: dict[str, str], **changed: str | None) -> list[Finding]:
+def said(answers: dict[str, str], **changed: str | None) -> list[ToolCheck]:
     texts: dict[str, str | None] = {**answers, **changed}
 
     def ask(command: Sequence[str]) -> str | None:
@@ -26,8 +26,8 @@ def said(answers: dict[str, str], **changed: str | None) -> list[Finding]:
     return examine(TOOLS, ask)
 
 
-def problems(findings: list[Finding]) -> dict[str, str]:
-    return {f.tool.name: f.problem for f in findings if f.problem}
+def problems(checks: list[ToolCheck]) -> dict[str, str]:
+    return {f.tool.name: f.problem for f in checks if f.problem}
 
 
 def test_all_is_well_with_new_tools() -> None:
@@ -37,9 +37,9 @@ def test_all_is_well_with_new_tools() -> None:
 
 @pytest.mark.parametrize("name", GOOD)
 def test_a_missing_tool_is_named_with_its_source(name: str) -> None:
-    findings = said(GOOD, **{name: None})
-    assert problems(findings) == {name: "missing"}
-    assert next(t.source for t in TOOLS if t.name == name) in report(findings)
+    checks = said(GOOD, **{name: None})
+    assert problems(checks) == {name: "missing"}
+    assert next(t.source for t in TOOLS if t.name == name) in report(checks)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_a_missing_tool_is_named_with_its_source(name: str) -> None:
     ],
 )
 def test_an_old_tool_is_told_what_it_takes(name: str, text: str, least: str) -> None:
-    findings = said(GOOD, **{name: text})
-    assert problems(findings) == {name: "old"}
-    assert f"it takes {least} or newer" in report(findings)
+    checks = said(GOOD, **{name: text})
+    assert problems(checks) == {name: "old"}
+    assert f"it takes {least} or newer" in report(checks)
 
 
 def test_a_tool_that_says_nothing_is_not_taken_for_good() -> None:

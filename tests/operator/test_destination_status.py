@@ -7,7 +7,7 @@ import pytest
 from tests.operator.builders import destination
 from tests.operator.small_cluster import Operator, SmallCluster, SmallPod
 
-from kurs_operator.findings import FRESH
+from kurs_operator.condition_states import FRESH
 
 ORDERS = "EventDestination/orders"
 WELL = {"delivered_sequence": 44, "waiting": 0}

@@ -10,7 +10,7 @@ import kurs_operator
 ROOT = Path(kurs_operator.__file__).parent
 PURE = (
     "compile", "conflicts", "ruling", "edits", "last_good", "status", "conditions", "documents",
-    "judged", "rollout", "findings",
+    "judged", "rollout", "condition_states",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from kurs_testing.clock import ManualClock
 from kurs_testing.joined import FX, RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.domain.moves import Kind
-from payments.exposure import Exposure
+from payments.exposure import ExposureReader
 from payments.paying import Paying
 from payments.service import PaymentService
 from payments.sweeper import Sweeper
@@ -83,14 +83,14 @@ async def test_a_merchant_whose_sums_take_too_long_waits_alone(
     gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch, kind: Kind
 ) -> None:
     await open_other_merchant(gateway)
-    exposure = Exposure.__call__
+    exposure = ExposureReader.__call__
 
-    async def blocked(self: Exposure, merchant: str) -> Mapping[str, int]:
+    async def blocked(self: ExposureReader, merchant: str) -> Mapping[str, int]:
         if merchant == "other":
             raise DatabaseBlocked("its sums took longer than a statement may")
         return await exposure(self, merchant)
 
-    monkeypatch.setattr(Exposure, "__call__", blocked)
+    monkeypatch.setattr(ExposureReader, "__call__", blocked)
     if kind == Kind.PAY:
         hold = {"capture": "manual", "amount": "1.00"}
         theirs = pay(gateway, "held", caller=OTHER, **THEIRS, **hold)

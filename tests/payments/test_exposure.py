@@ -20,7 +20,7 @@ from payments.domain.moves import Kind, Status
 from payments.domain.operation import Answer, Operation
 from payments.domain.payment import Payment
 from payments.domain.refunds import Rate, Refund
-from payments.exposure import Exposure
+from payments.exposure import ExposureReader
 from payments.migrations import VERSIONS
 from payments.settings import PaymentsSettings
 from payments.store.exposure import (
@@ -184,7 +184,7 @@ async def test_what_all_merchants_were_given_back_is_summed_now_and_then(
 ) -> None:
     paid = await captured(database, "paid", "IDR")
     clock = ManualClock()
-    exposure = Exposure(database, PaymentsSettings(), clock)
+    exposure = ExposureReader(database, PaymentsSettings(), clock)
     await refund(database, paid, "one", 100, clock.now())
     assert await exposure.refunds_of_all() == {"USD": 100}
 
@@ -227,7 +227,7 @@ async def test_an_outcome_while_it_is_read_is_never_missed(
 
         monkeypatch.setattr(payments.exposure, name, then_it_ends)
 
-    counted = await Exposure(database, PaymentsSettings(), clock)("shop")
+    counted = await ExposureReader(database, PaymentsSettings(), clock)("shop")
 
     await database.close()
     assert not ending
@@ -236,7 +236,7 @@ async def test_an_outcome_while_it_is_read_is_never_missed(
 
 async def test_what_all_merchants_hold_open_is_summed_now_and_then(database: Database) -> None:
     clock = ManualClock()
-    exposure = Exposure(database, PaymentsSettings(), clock)
+    exposure = ExposureReader(database, PaymentsSettings(), clock)
     assert await exposure.of_all() == {}
     begun = await begin(database, claim("paid", destination_currency="IDR", amount=70))
     outcome = hold(begun[0], "IDR", clock.now() + 60_000_000)

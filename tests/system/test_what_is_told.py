@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kurs.contracts.findings import SENTENCES
+from kurs.contracts.reasons import SENTENCES
 from kurs_testing.joined import PAYMENTS, RISK, JoinedGateway
 from risk.domain import rules
 from risk.domain.evaluation import THRESHOLD

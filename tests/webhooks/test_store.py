@@ -13,7 +13,7 @@ from kurs.data.database import Database
 from kurs.data.migrations import migrate
 from kurs_testing.waiting import eventually
 from webhooks.domain.cursor import Cursor
-from webhooks.domain.delivery import Attempt
+from webhooks.domain.delivery import DeliveryAttempt
 from webhooks.domain.health import Tried
 from webhooks.migrations import VERSIONS
 from webhooks.store import intake, reads, sending
@@ -101,7 +101,7 @@ async def test_a_destination_is_gone_only_as_it_was_sent_to(
     due = await database.read(
         partial(sending.due, destination="orders", merchant="shop", now=NOW, limit=8)
     )
-    tried = [Tried(due.items[0], Attempt(410), NOW, NOW + 1)]
+    tried = [Tried(due.items[0], DeliveryAttempt(410), NOW, NOW + 1)]
     after = due.health._replace(failures=1, gone_at=NOW)
     sent = sending.Round("orders", "me", sent_to, tried, due.health, after)
 
@@ -137,7 +137,7 @@ async def test_what_is_asked_for_again_holds_up_no_round_that_is_recorded(
     due = await database.read(
         partial(sending.due, destination="orders", merchant="shop", now=NOW, limit=8)
     )
-    tried = [Tried(due.items[0], Attempt(200), NOW, NOW + 1)]
+    tried = [Tried(due.items[0], DeliveryAttempt(200), NOW, NOW + 1)]
     sent = sending.Round("orders", "me", "f", tried, due.health, due.health)
     asked: list[asyncio.Task[object]] = []
 

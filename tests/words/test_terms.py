@@ -9,8 +9,9 @@ from tests.words.log_lines import ROOT
 SOURCES = [*(ROOT / "libs").rglob("*.py"), *(ROOT / "services").rglob("*.py")]
 SOURCES += [*(ROOT / "operator" / "src").rglob("*.py")]
 ONCE = (
-    "AppliedRate", "ConfiguredSource", "Document", "EventFeed", "Exchange", "Feed", "Inquiry",
-    "Order", "RateSource", "Reconciler", "Reply", "Ruling", "Threshold", "Verdict", "View",
+    "AppliedRate", "Attempt", "ConfiguredSource", "Document", "EventFeed", "Exchange", "Exposure",
+    "Feed", "Finding", "Inquiry", "Order", "RateSource", "Reconciler", "Reply", "Ruling", "Service",
+    "Status", "Threshold", "Verdict", "View",
 )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ from devstack.topology import (
     SERVICES,
     WALLET,
     RunFolder,
-    Service,
+    StackService,
     base_environment,
     repository,
     service_command,
@@ -243,7 +243,7 @@ class Stack:
         finally:
             stop_all(migrations)
 
-    def _migration(self, service: Service) -> ManagedProcess:
+    def _migration(self, service: StackService) -> ManagedProcess:
         assert self._postgres is not None
         database = f"kurs_{service.name}"
         return self._process(
@@ -279,7 +279,7 @@ class Stack:
         self,
         name: str,
         command: list[str],
-        service: Service,
+        service: StackService,
         port: int | None,
         own: Mapping[str, str] | None = None,
     ) -> ManagedProcess:

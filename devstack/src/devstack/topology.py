@@ -24,7 +24,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class StackService:
     """A service of the gateway; `offset` is its port's distance from the gateway's."""
 
     name: str
@@ -34,12 +34,12 @@ class Service:
 
 
 SERVICES = (
-    Service(WALLET, "wallet", 3, stores=True),
-    Service(RISK, "risk", 4, stores=True),
-    Service(FX, "fx", 2),
-    Service(PAYMENTS, "payments", 1, stores=True),
-    Service(WEBHOOKS, "webhooks", 5, stores=True),
-    Service(GATEWAY, "api_gateway", 0),
+    StackService(WALLET, "wallet", 3, stores=True),
+    StackService(RISK, "risk", 4, stores=True),
+    StackService(FX, "fx", 2),
+    StackService(PAYMENTS, "payments", 1, stores=True),
+    StackService(WEBHOOKS, "webhooks", 5, stores=True),
+    StackService(GATEWAY, "api_gateway", 0),
 )
 DEFAULT_PORT = 8080
 OPERATIONS = 1000
@@ -164,7 +164,11 @@ def shell_environment() -> dict[str, str]:
 
 
 def service_environment(
-    service: Service, folder: RunFolder, port: int, addresses: Mapping[str, str], database_url: str
+    service: StackService,
+    folder: RunFolder,
+    port: int,
+    addresses: Mapping[str, str],
+    database_url: str,
 ) -> dict[str, str]:
     """Return the KURS_ variables of one process; `addresses` are base URLs by service name."""
     variables = {
@@ -194,6 +198,6 @@ def service_environment(
     return variables
 
 
-def service_command(service: Service, *arguments: str) -> list[str]:
+def service_command(service: StackService, *arguments: str) -> list[str]:
     """Return the command that runs a service, or another of its subcommands."""
     return [sys.executable, "-m", service.module, *arguments]

@@ -20,7 +20,7 @@ from kurs_operator.conditions import (
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceDocument:
     """Where a service's document lies, what it is made from, and what that has as its status."""
 
     name: str
@@ -30,14 +30,16 @@ class Service:
     status: type[ResourceStatus]
 
 
-SERVICES: Mapping[str, Service] = {
-    "fx": Service("fx", "FXRateSource", "kurs-fx-config", FxDocument, RateSourceStatus),
-    "risk": Service("risk", "RiskThreshold", "kurs-risk-config", RiskDocument, ThresholdStatus),
-    "webhooks": Service(
+SERVICES: Mapping[str, ServiceDocument] = {
+    "fx": ServiceDocument("fx", "FXRateSource", "kurs-fx-config", FxDocument, RateSourceStatus),
+    "risk": ServiceDocument(
+        "risk", "RiskThreshold", "kurs-risk-config", RiskDocument, ThresholdStatus
+    ),
+    "webhooks": ServiceDocument(
         "webhooks", "EventDestination", "kurs-webhooks-config", WebhooksDocument, DestinationStatus
     ),
 }
-SERVICE_OF: Mapping[str, Service] = {service.kind: service for service in SERVICES.values()}
+SERVICE_OF: Mapping[str, ServiceDocument] = {service.kind: service for service in SERVICES.values()}
 """The service that takes each kind of resource."""
 
 
@@ -55,7 +57,7 @@ class Written:
 
 
 @lru_cache(maxsize=8)
-def read(service: Service, text: str | None) -> Written | None:
+def read(service: ServiceDocument, text: str | None) -> Written | None:
     """Return the document in a ConfigMap, or None when there is none or someone broke it."""
     if text is None:
         return None

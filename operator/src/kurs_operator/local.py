@@ -17,7 +17,7 @@ from kurs.config.resources import FILE_NAME
 from kurs.kernel.clock import Clock, SystemClock
 from kurs.kernel.files import replace_file
 from kurs_operator.compile import Compilation, compile_resources
-from kurs_operator.documents import SERVICES, Service
+from kurs_operator.documents import SERVICES, ServiceDocument
 from kurs_operator.generations import Generations
 from kurs_operator.ruling import Ruling
 from kurs_operator.samples import SampleFolder
@@ -88,7 +88,7 @@ class LocalOperator:
         for ruling in self._compilation.rulings:
             self._report_ruling(ruling)
 
-    def _publish(self, service: Service) -> bool:
+    def _publish(self, service: ServiceDocument) -> bool:
         """Write the service's document if the file is not it; return whether it is in force."""
         name = service.name
         if service.kind in self._folder.unknown_kinds():

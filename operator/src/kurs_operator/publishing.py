@@ -11,7 +11,7 @@ from kurs.kernel.clock import Clock
 from kurs.telemetry import Telemetry, inject
 from kurs_operator.cache import NamespaceCache
 from kurs_operator.cluster import ClusterPort
-from kurs_operator.documents import SERVICES, Service, Written, written
+from kurs_operator.documents import SERVICES, ServiceDocument, Written, written
 from kurs_operator.fleet import Ack, Fleet, fleet
 from kurs_operator.metrics import OperatorMetrics
 
@@ -69,7 +69,7 @@ class Publisher:
         for name, service in SERVICES.items():
             await self._publish(service, documents[name])
 
-    async def _publish(self, service: Service, wanted: Document) -> None:
+    async def _publish(self, service: ServiceDocument, wanted: Document) -> None:
         """Let the ConfigMap hold `wanted`."""
         there, before = self._cache.document(service.name), self._written.get(service.name)
         repaired = before is not None and before.document.says_the_same(wanted)
@@ -94,6 +94,6 @@ class Publisher:
             "document written", document=service.config_map, revision=wanted.revision, cause=cause
         )
 
-    def _keep(self, service: Service, made: Written) -> None:
+    def _keep(self, service: ServiceDocument, made: Written) -> None:
         self._written[service.name] = made
         self._since[service.name] = self._clock.now()

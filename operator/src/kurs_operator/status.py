@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kurs.kernel.clock import MICROS, from_rfc3339, to_rfc3339
+from kurs_operator.condition_states import FRESH, ConditionState, condition_states
 from kurs_operator.conditions import (
     MAX_MESSAGE,
     Approval,
@@ -21,7 +22,6 @@ from kurs_operator.conditions import (
     ShadowCounts,
 )
 from kurs_operator.documents import SERVICE_OF
-from kurs_operator.findings import FRESH, Finding, findings
 from kurs_operator.fleet import Fleet, Pod, Report
 from kurs_operator.judged import Judged
 from kurs_operator.rollout import propagation
@@ -44,11 +44,11 @@ def status_of(judged: Judged, pods: Fleet, now: int) -> ResourceStatus:
     """Return the status that is true at `now` (microseconds)."""
     live = judged.ruling.live
     rollout = propagation(judged, live, pods, now) if live else None
-    found = findings(judged, rollout, pods, now)
+    found = condition_states(judged, rollout, pods, now)
     common = {
         "observed_generation": judged.identity.generation,
         "revision": rollout.revision if rollout else None,
-        "conditions": tuple(_dated(judged, kind, finding, now) for kind, finding in found.items()),
+        "conditions": tuple(_dated(judged, kind, state, now) for kind, state in found.items()),
         "propagation": rollout,
         "approved": judged.approval or _approved(judged.previous),
     }
@@ -71,16 +71,16 @@ def notes(previous: ResourceStatus | None, current: ResourceStatus) -> list[Note
     return [Note("Warning", now.reason, now.message)]
 
 
-def _dated(judged: Judged, kind: ConditionType, finding: Finding, now: int) -> Condition:
+def _dated(judged: Judged, kind: ConditionType, found: ConditionState, now: int) -> Condition:
     before = judged.previous.condition(kind) if judged.previous else None
-    same = before is not None and before.status == finding.state
+    same = before is not None and before.status == found.state
     return Condition(
         type=kind,
-        status=finding.state,
+        status=found.state,
         observed_generation=judged.identity.generation,
         last_transition_time=before.last_transition_time if before and same else _whole(now),
-        reason=finding.reason,
-        message=finding.message[:MAX_MESSAGE],
+        reason=found.reason,
+        message=found.message[:MAX_MESSAGE],
     )
 
 

@@ -8,7 +8,7 @@ from risk.domain.outcome import Outcome
 from risk.domain.policy import (
     AmountLimit,
     AmountSum,
-    Exposure,
+    ExposureLimit,
     NewAccount,
     Scope,
     Threshold,
@@ -45,7 +45,7 @@ def test_every_kind_of_limit_is_a_sentence() -> None:
         "all",
         amount=AmountLimit("USD", 500_000, 2_000_000),
         velocity=(PER_HOUR, PER_DAY, PER_WEEK),
-        exposure=Exposure("USD", 50_000_000),
+        exposure=ExposureLimit("USD", 50_000_000),
         new_account=NewAccount(86_400, 20),
         blocked=frozenset({"a", "b"}),
         on_missing=Outcome.DECLINE,

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from webhooks.domain.delivery import Attempt, Delivery
+from webhooks.domain.delivery import Delivery, DeliveryAttempt
 
 EVENT = '{"id":"evt_1","sequence":44}'
 
@@ -33,15 +33,17 @@ def test_the_body_is_the_event_with_the_sequence_before_it(previous: int | None)
 @pytest.mark.parametrize(
     ("attempt", "taken", "reason"),
     [
-        (Attempt(200), True, None),
-        (Attempt(299), True, None),
-        (Attempt(199), False, "answered 199"),
-        (Attempt(301), False, "answered 301; redirects are not followed"),
-        (Attempt(410), False, "answered 410"),
-        (Attempt(None, "cannot be reached"), False, "cannot be reached"),
+        (DeliveryAttempt(200), True, None),
+        (DeliveryAttempt(299), True, None),
+        (DeliveryAttempt(199), False, "answered 199"),
+        (DeliveryAttempt(301), False, "answered 301; redirects are not followed"),
+        (DeliveryAttempt(410), False, "answered 410"),
+        (DeliveryAttempt(None, "cannot be reached"), False, "cannot be reached"),
     ],
 )
-def test_what_is_taken_and_why_not(attempt: Attempt, taken: bool, reason: str | None) -> None:
+def test_what_is_taken_and_why_not(
+    attempt: DeliveryAttempt, taken: bool, reason: str | None
+) -> None:
     assert (attempt.taken, attempt.reason) == (taken, reason)
 
 
@@ -52,4 +54,4 @@ def test_what_is_taken_and_why_not(attempt: Attempt, taken: bool, reason: str | 
 def test_who_wants_to_be_left_alone(
     status: int | None, retry_after: float | None, asks: bool
 ) -> None:
-    assert Attempt(status, retry_after=retry_after).asks_for_rest is asks
+    assert DeliveryAttempt(status, retry_after=retry_after).asks_for_rest is asks

@@ -4,7 +4,7 @@ import pytest
 
 from kurs.kernel.clock import MICROS
 from webhooks.domain.backoff import MANY
-from webhooks.domain.delivery import Attempt, Delivery
+from webhooks.domain.delivery import Delivery, DeliveryAttempt
 from webhooks.domain.health import Health, Standing, Tried, after_round, ready_or_why, reason_of
 
 NOW = 1_800_000_000_000_000
@@ -12,34 +12,38 @@ DAY = 86_400
 WELL = Health(0, None, 0, None, None, None, None, None)
 
 
-def tried(*attempts: Attempt) -> list[Tried]:
+def tried(*attempts: DeliveryAttempt) -> list[Tried]:
     return [
         Tried(Delivery("orders", n, None, "e", "p", "{}", 0, 0, 0), attempt, NOW, NOW)
         for n, attempt in enumerate(attempts, 1)
     ]
 
 
-def after(before: Health, *attempts: Attempt) -> Health:
+def after(before: Health, *attempts: DeliveryAttempt) -> Health:
     return after_round(before, tried(*attempts), NOW, 3 * DAY)
 
 
 def test_what_was_taken_makes_a_destination_well() -> None:
     ill = Health(5, NOW - DAY, NOW, None, "answered 500", NOW - 1, 7, NOW - DAY)
-    assert after(ill, Attempt(200)) == Health(0, None, 0, None, "answered 500", NOW - 1, 7, NOW)
-    assert after(WELL, Attempt(200), Attempt(204)).delivered_sequence == 2
+    assert after(ill, DeliveryAttempt(200)) == Health(
+        0, None, 0, None, "answered 500", NOW - 1, 7, NOW
+    )
+    assert after(WELL, DeliveryAttempt(200), DeliveryAttempt(204)).delivered_sequence == 2
 
 
 def test_one_that_is_taken_and_one_that_is_not_are_no_failure_of_the_destination() -> None:
-    found = after(WELL, Attempt(400), Attempt(200))
+    found = after(WELL, DeliveryAttempt(400), DeliveryAttempt(200))
     assert (found.failures, found.failing_since, found.last_error) == (0, None, "answered 400")
     assert found.retry_at == NOW
 
 
 def test_failures_in_a_row_are_counted_and_dated_from_the_first() -> None:
-    first = after(WELL, Attempt(500))
+    first = after(WELL, DeliveryAttempt(500))
     assert (first.failures, first.failing_since, first.retry_at) == (1, NOW, NOW)
     assert first.delivered_sequence is None
-    second = after(first._replace(failing_since=NOW - DAY), Attempt(None, "cannot be reached"))
+    second = after(
+        first._replace(failing_since=NOW - DAY), DeliveryAttempt(None, "cannot be reached")
+    )
     assert (second.failures, second.failing_since) == (2, NOW - DAY)
     assert second.last_error == "cannot be reached"
 
@@ -47,20 +51,23 @@ def test_failures_in_a_row_are_counted_and_dated_from_the_first() -> None:
 @pytest.mark.parametrize(("days", "longest"), [(2, 60), (4, 3600)])
 def test_who_fails_for_days_is_asked_once_an_hour(days: int, longest: int) -> None:
     before = WELL._replace(failures=MANY + 30, failing_since=NOW - days * DAY * MICROS)
-    rest = (after(before, Attempt(500)).retry_at - NOW) / MICROS
+    rest = (after(before, DeliveryAttempt(500)).retry_at - NOW) / MICROS
     assert 0.8 * longest <= rest <= 1.2 * longest
 
 
 def test_the_longest_wish_of_a_round_is_obeyed() -> None:
     found = after(
-        WELL, Attempt(429, retry_after=30.0), Attempt(503, retry_after=90.0), Attempt(429)
+        WELL,
+        DeliveryAttempt(429, retry_after=30.0),
+        DeliveryAttempt(503, retry_after=90.0),
+        DeliveryAttempt(429),
     )
     assert found.retry_at == NOW + 90 * MICROS
 
 
 def test_410_ends_it() -> None:
-    assert after(WELL, Attempt(410)).gone_at == NOW
-    assert after(WELL, Attempt(404)).gone_at is None
+    assert after(WELL, DeliveryAttempt(410)).gone_at == NOW
+    assert after(WELL, DeliveryAttempt(404)).gone_at is None
 
 
 def test_nothing_tried_changes_nothing() -> None:

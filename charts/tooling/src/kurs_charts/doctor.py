@@ -29,7 +29,7 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ToolCheck:
     """What is there of a tool; `problem` is empty when all is well."""
 
     tool: Tool
@@ -86,44 +86,44 @@ TOOLS = (
 )
 
 
-def examine(tools: Sequence[Tool], ask: Ask) -> list[Finding]:
-    """Return a finding for each tool."""
+def examine(tools: Sequence[Tool], ask: Ask) -> list[ToolCheck]:
+    """Return a check for each tool."""
     return [_examine(tool, ask) for tool in tools]
 
 
-def report(findings: Sequence[Finding]) -> str:
-    """Return the findings as lines for a person."""
+def report(checks: Sequence[ToolCheck]) -> str:
+    """Return the checks as lines for a person."""
     lines = []
-    for finding in findings:
-        tool = finding.tool
-        if not finding.problem:
-            lines.append(f"  ok       {tool.name} {finding.version}")
+    for check in checks:
+        tool = check.tool
+        if not check.problem:
+            lines.append(f"  ok       {tool.name} {check.version}")
             continue
-        lines.append(f"  {finding.problem:<8} {tool.name}: {tool.purpose}")
-        if finding.version:
+        lines.append(f"  {check.problem:<8} {tool.name}: {tool.purpose}")
+        if check.version:
             least = ".".join(str(part) for part in tool.least)
-            lines.append(f"           here is {finding.version}, it takes {least} or newer")
+            lines.append(f"           here is {check.version}, it takes {least} or newer")
         lines.append(f"           {tool.source}")
     return "\n".join(lines)
 
 
 def main() -> int:
     """Print the report; return 1 when a tool is missing or too old."""
-    findings = examine(TOOLS, _run)
-    print(report(findings))
-    return 1 if any(finding.problem for finding in findings) else 0
+    checks = examine(TOOLS, _run)
+    print(report(checks))
+    return 1 if any(check.problem for check in checks) else 0
 
 
-def _examine(tool: Tool, ask: Ask) -> Finding:
+def _examine(tool: Tool, ask: Ask) -> ToolCheck:
     said = ask((tool.name, *tool.arguments))
     if said is None:
-        return Finding(tool, "", "missing")
+        return ToolCheck(tool, "", "missing")
     found = _VERSION.search(said)
     if found is None:
-        return Finding(tool, "", "unclear")
+        return ToolCheck(tool, "", "unclear")
     version = tuple(int(part) for part in found.groups(default="0"))
     shown = ".".join(str(part) for part in version)
-    return Finding(tool, shown, "" if version >= tool.least else "old")
+    return ToolCheck(tool, shown, "" if version >= tool.least else "old")
 
 
 def _run(command: Sequence[str]) -> str | None:

@@ -7,7 +7,7 @@ later release stored is told as one without a code of its own.
 from collections.abc import Mapping
 from typing import Any
 
-from kurs.contracts.findings import public_reasons
+from kurs.contracts.reasons import public_reasons
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
 from payments.domain.applied_rate import AppliedRate

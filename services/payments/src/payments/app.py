@@ -20,7 +20,7 @@ from payments.deposits import Deposits
 from payments.event_answers import EventTeller
 from payments.event_document import webhooks
 from payments.explanation import Explanations
-from payments.exposure import Exposure
+from payments.exposure import ExposureReader
 from payments.feed import EventFeed
 from payments.figures import Figures
 from payments.flow import Flow
@@ -50,7 +50,7 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     batches = BatchMetrics(service.telemetry.registry)
     database = keep_database(service, VERSIONS)
     dependencies = _dependencies(service, batches)
-    exposure = Exposure(database, settings, service.clock)
+    exposure = ExposureReader(database, settings, service.clock)
     feed = service.add(EventFeed(database, service.draining))
     records = Records(
         database=database,
@@ -78,7 +78,7 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
 def _flow(
     service: Service[PaymentsSettings],
     dependencies: Dependencies,
-    exposure: Exposure,
+    exposure: ExposureReader,
     records: Records,
     batches: BatchMetrics,
 ) -> Flow:
@@ -120,7 +120,7 @@ def _add_sweeps(
     service: Service[PaymentsSettings],
     database: Database,
     payments: PaymentService,
-    exposure: Exposure,
+    exposure: ExposureReader,
     metrics: PaymentMetrics,
 ) -> None:
     settings = service.settings

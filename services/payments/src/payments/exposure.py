@@ -36,7 +36,7 @@ class _Kept:
         return self._sums
 
 
-class Exposure:
+class ExposureReader:
     """Reads what is open across currencies; `await exposure(merchant)` asks for one merchant."""
 
     def __init__(self, database: Database, settings: PaymentsSettings, clock: Clock) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from kurs.config.resources import RiskDocument
-from kurs.contracts.findings import public_reasons
+from kurs.contracts.reasons import public_reasons
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
 from risk.domain.decision import Decision

@@ -14,7 +14,7 @@ from risk.domain.outcome import Marks, Outcome
 from risk.domain.policy import (
     AmountLimit,
     AmountSum,
-    Exposure,
+    ExposureLimit,
     NewAccount,
     Policy,
     Scope,
@@ -95,9 +95,9 @@ def _amount(spec: RiskThresholdSpec) -> AmountLimit | None:
     return AmountLimit(bounds.currency, bounds.review_above_minor, bounds.decline_above_minor)
 
 
-def _exposure(spec: RiskThresholdSpec) -> Exposure | None:
+def _exposure(spec: RiskThresholdSpec) -> ExposureLimit | None:
     bound = spec.exposure
-    return None if bound is None else Exposure(bound.currency, bound.max_minor)
+    return None if bound is None else ExposureLimit(bound.currency, bound.max_minor)
 
 
 def _velocity(spec: RiskThresholdSpec) -> Iterator[VelocityLimit]:

@@ -17,7 +17,7 @@ from kurs.kernel.clock import MICROS, Clock
 from kurs.kernel.errors import Problem
 from webhooks.destinations import Destinations, fingerprint_of
 from webhooks.domain.backoff import next_try
-from webhooks.domain.delivery import Attempt, Delivery
+from webhooks.domain.delivery import Delivery, DeliveryAttempt
 from webhooks.domain.health import Health, Tried, after_round
 from webhooks.metrics import WebhookMetrics
 from webhooks.sender import Sender
@@ -117,7 +117,7 @@ class Courier:
         fingerprint: str,
         before: Health,
         items: Sequence[Delivery],
-        attempts: Sequence[Attempt],
+        attempts: Sequence[DeliveryAttempt],
     ) -> None:
         trade, now = self._trade, self._trade.clock.now()
         tried = [

@@ -2,7 +2,7 @@
 
 from kurs.kernel.clock import MICROS
 from kurs.telemetry import Telemetry
-from webhooks.domain.delivery import Attempt
+from webhooks.domain.delivery import DeliveryAttempt
 
 
 class WebhookMetrics:
@@ -54,7 +54,7 @@ class WebhookMetrics:
             "kurs_webhooks_pruned_total", "Deliveries that were forgotten, being old"
         )
 
-    def tried(self, attempt: Attempt) -> None:
+    def tried(self, attempt: DeliveryAttempt) -> None:
         """Count a request by what became of it."""
         if attempt.taken:
             result = "delivered"

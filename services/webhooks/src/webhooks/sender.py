@@ -23,7 +23,7 @@ from kurs.calls.retry_after import wait_asked
 from kurs.config.resources import EventDestinationSpec
 from kurs.config.secrets import Secrets, SecretUnusable
 from kurs.kernel.clock import MICROS, Clock
-from webhooks.domain.delivery import Attempt, Delivery
+from webhooks.domain.delivery import Delivery, DeliveryAttempt
 from webhooks.domain.signing import SecretMalformed, read_secrets, signed_headers
 
 ANSWER_BYTES = 4096
@@ -38,7 +38,7 @@ _HEADERS = {
 
 
 class Sender:
-    """Sends deliveries; what hinders one is an `Attempt`, never an exception."""
+    """Sends deliveries; what hinders one is an `DeliveryAttempt`, never an exception."""
 
     def __init__(
         self,
@@ -53,18 +53,18 @@ class Sender:
         self._tls = tls
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
-    async def send(self, spec: EventDestinationSpec, delivery: Delivery) -> Attempt:
+    async def send(self, spec: EventDestinationSpec, delivery: Delivery) -> DeliveryAttempt:
         """Send once, and say what became of it."""
         try:
             async with asyncio.timeout(spec.timeout):
                 return await self._send(spec, delivery)
         except TimeoutError:
-            return Attempt(None, f"did not answer within {spec.timeout} seconds")
+            return DeliveryAttempt(None, f"did not answer within {spec.timeout} seconds")
         except (AddressRefused, UrlRefused, SecretUnusable) as refused:
-            return Attempt(None, str(refused))
+            return DeliveryAttempt(None, str(refused))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # The class says what happened; the text could quote what the other side sent.
-            return Attempt(None, f"cannot be reached: {type(error).__name__}")
+            return DeliveryAttempt(None, f"cannot be reached: {type(error).__name__}")
 
     async def hindrance(self, spec: EventDestinationSpec) -> str:
         """Return why nothing could be sent there, whatever the receiver does; empty if it could."""
@@ -80,7 +80,7 @@ class Sender:
         for session in self._sessions.values():
             await session.close()
 
-    async def _send(self, spec: EventDestinationSpec, delivery: Delivery) -> Attempt:
+    async def _send(self, spec: EventDestinationSpec, delivery: Delivery) -> DeliveryAttempt:
         target = self._target(spec)
         private = target.raw_host in self._rules.private
         secrets = await self._secrets_of(spec)
@@ -98,7 +98,7 @@ class Sender:
             answer = await _beginning(response)
             wait = wait_asked(response.headers.get("retry-after"), now)
             wish = None if wait is None else wait / MICROS
-            return Attempt(response.status, answer=answer, retry_after=wish)
+            return DeliveryAttempt(response.status, answer=answer, retry_after=wish)
 
     def _target(self, spec: EventDestinationSpec) -> URL:
         """Return where to send, as far as that is known before its name is resolved."""

@@ -13,7 +13,7 @@ from kurs.kernel.dead_peers import open_socket
 KEEPALIVE_SECONDS = 4.0
 
 
-class Attempt:
+class RequestAttempt:
     """One attempt to send a request; until it has a connection nothing can have been sent."""
 
     __slots__ = ("connected",)
@@ -22,7 +22,7 @@ class Attempt:
         self.connected = False
 
 
-current_attempt: ContextVar[Attempt] = ContextVar("current_attempt")
+current_attempt: ContextVar[RequestAttempt] = ContextVar("current_attempt")
 
 
 class Connector(aiohttp.TCPConnector):

@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from kurs.calls.connector import Attempt, Connector, current_attempt
+from kurs.calls.connector import Connector, RequestAttempt, current_attempt
 from kurs.calls.errors import ConnectionLost, ResponseTimeout, TransportError, Unreachable
 from kurs.calls.message import Request, Response, StreamedResponse
 
@@ -37,7 +37,7 @@ class AiohttpTransport:
 
     async def send(self, request: Request) -> Response:
         """Return the whole answer; raises Unreachable or OutcomeUnknown."""
-        attempt = Attempt()
+        attempt = RequestAttempt()
         try:
             async with asyncio.timeout(request.timeout):
                 answer = await self._open(request, attempt)
@@ -50,7 +50,7 @@ class AiohttpTransport:
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[StreamedResponse]:
         """Yield an answer to be read in pieces; leaving early closes its connection."""
-        attempt = Attempt()
+        attempt = RequestAttempt()
         try:
             async with asyncio.timeout(request.timeout):
                 answer = await self._open(request, attempt)
@@ -68,7 +68,7 @@ class AiohttpTransport:
         if self._session is not None:
             await self._session.close()
 
-    async def _open(self, request: Request, attempt: Attempt) -> aiohttp.ClientResponse:
+    async def _open(self, request: Request, attempt: RequestAttempt) -> aiohttp.ClientResponse:
         session = self._session or self._start()
         if session.closed:
             raise Unreachable(request.target, "the transport is closed")
@@ -100,7 +100,7 @@ class AiohttpTransport:
         return session
 
 
-def _mapped(error: Exception, request: Request, attempt: Attempt) -> TransportError:
+def _mapped(error: Exception, request: Request, attempt: RequestAttempt) -> TransportError:
     detail = str(error) or type(error).__name__
     if not attempt.connected:
         return Unreachable(request.target, detail)

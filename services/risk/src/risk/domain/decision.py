@@ -7,7 +7,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from typing import NamedTuple
 
 from risk.domain.attempt import Attempt
-from risk.domain.evaluation import THRESHOLD, Finding, Verdict
+from risk.domain.evaluation import THRESHOLD, ThresholdResult, Verdict
 from risk.domain.rules import Reason
 
 _NOTHING = "[]"
@@ -61,10 +61,10 @@ def fingerprint(inputs: str) -> str:
     return blake2b(inputs.encode(), digest_size=16).hexdigest()
 
 
-def _shadow(finding: Finding) -> str:
+def _shadow(result: ThresholdResult) -> str:
     return (
-        f'{{"threshold":{quoted(finding.threshold.name)},"decision":"{finding.outcome.word}",'
-        f'"score":{finding.score},"reasons":{_reasons(finding.reasons)}}}'
+        f'{{"threshold":{quoted(result.threshold.name)},"decision":"{result.outcome.word}",'
+        f'"score":{result.score},"reasons":{_reasons(result.reasons)}}}'
     )
 
 

@@ -14,7 +14,7 @@ THRESHOLD = "threshold"
 """The rule name of the reason that says which threshold decided."""
 
 
-class Finding(NamedTuple):
+class ThresholdResult(NamedTuple):
     """What one threshold makes of an attempt."""
 
     threshold: Threshold
@@ -35,8 +35,8 @@ class Verdict(NamedTuple):
     outcome: Outcome
     score: int
     reasons: list[Reason]
-    enforced: list[Finding]
-    shadow: list[Finding]
+    enforced: list[ThresholdResult]
+    shadow: list[ThresholdResult]
 
 
 def evaluate(
@@ -50,8 +50,8 @@ def evaluate(
     """
     base = base_reasons(policy, attempt)
     case = Case(attempt, use, rates, now)
-    enforced: list[Finding] = []
-    shadow: list[Finding] = []
+    enforced: list[ThresholdResult] = []
+    shadow: list[ThresholdResult] = []
     for threshold in policy.applicable(attempt, now):
         own = threshold_reasons(threshold, case)
         (shadow if threshold.shadow else enforced).append(_find(threshold, base, own))
@@ -68,17 +68,17 @@ def evaluate(
     return Verdict(decisive.outcome, score, reasons, enforced, shadow)
 
 
-def _find(threshold: Threshold, base: Sequence[Reason], own: Sequence[Reason]) -> Finding:
+def _find(threshold: Threshold, base: Sequence[Reason], own: Sequence[Reason]) -> ThresholdResult:
     points = 0
     for reason in base:
         points += reason.points
     for reason in own:
         points += reason.points
     score = min(points, MAX_SCORE)
-    return Finding(threshold, score, threshold.marks.outcome(score), own)
+    return ThresholdResult(threshold, score, threshold.marks.outcome(score), own)
 
 
-def _statement(decisive: Finding, applicable: int) -> Reason:
+def _statement(decisive: ThresholdResult, applicable: int) -> Reason:
     marks = decisive.threshold.marks
     mark = marks.decline if decisive.outcome is Outcome.DECLINE else marks.review
     strictest = f", the strictest of {applicable} thresholds" if applicable > 1 else ""

@@ -73,7 +73,7 @@ class VelocityLimit:
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
+class ExposureLimit:
     """The most that a merchant may hold open across currencies, in minor units of `reference`."""
 
     reference: str
@@ -99,7 +99,7 @@ class Threshold:
     priority: int = 0
     amount: AmountLimit | None = None
     velocity: tuple[VelocityLimit, ...] = ()
-    exposure: Exposure | None = None
+    exposure: ExposureLimit | None = None
     on_missing: Outcome = Outcome.REVIEW
     new_account: NewAccount | None = None
     blocked: frozenset[str] = frozenset()

@@ -13,7 +13,7 @@ from risk.domain.outcome import MAX_SCORE, Outcome
 from risk.domain.policy import (
     AmountLimit,
     AmountSum,
-    Exposure,
+    ExposureLimit,
     NewAccount,
     Policy,
     Threshold,
@@ -171,7 +171,7 @@ def _velocity_amount(
 
 
 def exposure_reason(
-    threshold: Threshold, limit: Exposure, case: Case, missing: set[Pair]
+    threshold: Threshold, limit: ExposureLimit, case: Case, missing: set[Pair]
 ) -> Reason | None:
     """Return what is found if more is open than a limit allows; add the pairs without a rate."""
     total = 0

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 from kurs.kernel.money import format_amount
 from risk.domain.outcome import Outcome
-from risk.domain.policy import AmountLimit, Exposure, NewAccount, Scope, Threshold, VelocityLimit
+from risk.domain.policy import (
+    AmountLimit,
+    ExposureLimit,
+    NewAccount,
+    Scope,
+    Threshold,
+    VelocityLimit,
+)
 from risk.domain.rules import duration
 
 _BEYOND = {Outcome.REVIEW: "waits for a person", Outcome.DECLINE: "is declined"}
@@ -66,7 +73,7 @@ def _velocity(limit: VelocityLimit) -> str:
     )
 
 
-def _exposure(limit: Exposure) -> str:
+def _exposure(limit: ExposureLimit) -> str:
     most = _money(limit.maximum, limit.reference)
     return f"A merchant holds at most {most} open across currencies."
 

@@ -42,7 +42,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class DeliveryAttempt:
     """What became of one request. `status` is None when none was answered; then `error` says why.
 
     `answer` is the beginning of what was answered, `retry_after` seconds.

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from kurs.kernel.clock import MICROS, to_rfc3339
 from webhooks.domain.backoff import next_probe
-from webhooks.domain.delivery import GONE, Attempt, Delivery
+from webhooks.domain.delivery import GONE, Delivery, DeliveryAttempt
 
 Reason = Literal[
     "Delivering",
@@ -41,7 +41,7 @@ class Tried:
     """An attempt at a delivery, made at `at`; not taken, it may be sent again at `next_at`."""
 
     delivery: Delivery
-    attempt: Attempt
+    attempt: DeliveryAttempt
     at: int
     next_at: int
 

@@ -1,4 +1,4 @@
-"""What a merchant is told of risk's findings: the rule and a fixed sentence.
+"""What a merchant is told of risk's reasons: the rule and a fixed sentence.
 
 What risk says itself quotes its limits and names its thresholds; whoever knows a limit stays just
 below it. That is for the log, and for callers with the role `audit`.

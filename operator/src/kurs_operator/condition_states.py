@@ -16,7 +16,7 @@ FRESH = 30 * MICROS
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ConditionState:
     """A condition before it is known since when it holds."""
 
     state: State
@@ -24,12 +24,12 @@ class Finding:
     message: str
 
 
-def findings(
+def condition_states(
     judged: Judged, rollout: Propagation | None, pods: Fleet, now: int
-) -> dict[ConditionType, Finding]:
+) -> dict[ConditionType, ConditionState]:
     """Return every condition that stands at `now` (microseconds)."""
     ruling = judged.ruling
-    accepted = Finding("True" if ruling.accepted else "False", ruling.reason, ruling.message)
+    accepted = ConditionState("True" if ruling.accepted else "False", ruling.reason, ruling.message)
     found = {
         ConditionType.ACCEPTED: accepted,
         ConditionType.PROPAGATED: _propagated(judged, rollout, now),
@@ -43,64 +43,72 @@ def findings(
     return found | _progress(ready)
 
 
-def _propagated(judged: Judged, rollout: Propagation | None, now: int) -> Finding:
+def _propagated(judged: Judged, rollout: Propagation | None, now: int) -> ConditionState:
     if rollout is None:
-        return Finding("False", Progress.NOT_ACCEPTED, "it is in no document, see Accepted")
+        return ConditionState("False", Progress.NOT_ACCEPTED, "it is in no document, see Accepted")
     if not judged.ruling.accepted:
         kept = f"generation {rollout.generation} stays in force, on {_pods(rollout.summary)}"
-        return Finding("False", Progress.NOT_ACCEPTED, f"{kept}; see Accepted for the newest")
+        return ConditionState(
+            "False", Progress.NOT_ACCEPTED, f"{kept}; see Accepted for the newest"
+        )
     service = SERVICE_OF[judged.identity.kind].name
     if rollout.lagging:
         return _behind(rollout, now)
     if rollout.completed_at is None or not rollout.desired:
         message = f"no {service} pod is ready; it takes effect when one starts"
-        return Finding("Unknown", Progress.NO_PODS, message)
+        return ConditionState("Unknown", Progress.NO_PODS, message)
     many = _pods(rollout.summary, service)
     message = f"generation {rollout.generation} is applied by {many}"
-    return Finding("True", Progress.PROPAGATED, message)
+    return ConditionState("True", Progress.PROPAGATED, message)
 
 
-def _behind(rollout: Propagation, now: int) -> Finding:
+def _behind(rollout: Propagation, now: int) -> ConditionState:
     pods = "; ".join(f"{p.pod}: {p.error or 'runs ' + str(p.revision)}" for p in rollout.lagging)
     message = f"applied by {_pods(rollout.summary)}, not by {pods}"
     if rollout.completed_at is not None:
-        return Finding("False", Progress.DRIFTED, message)
+        return ConditionState("False", Progress.DRIFTED, message)
     if rollout.rejected:
-        return Finding("False", Progress.REJECTED, message)
+        return ConditionState("False", Progress.REJECTED, message)
     if now - from_rfc3339(rollout.started_at) >= DEADLINE:
         hint = f"not by all pods within {DEADLINE // MICROS} s: {message}; see these pods' logs"
-        return Finding("False", Progress.TIMEOUT, hint)
-    return Finding("False", Progress.PROPAGATING, message)
+        return ConditionState("False", Progress.TIMEOUT, hint)
+    return ConditionState("False", Progress.PROPAGATING, message)
 
 
-def _source_healthy(live: Ruling | None, reports: list[tuple[Pod, Report]]) -> Finding:
+def _source_healthy(live: Ruling | None, reports: list[tuple[Pod, Report]]) -> ConditionState:
     if live is None or not live.in_force:
-        return Finding("Unknown", Progress.NOT_ASKED, "a source that is not in force is not asked")
+        return ConditionState(
+            "Unknown", Progress.NOT_ASKED, "a source that is not in force is not asked"
+        )
     ill = [(pod, report) for pod, report in reports if report.healthy is False]
     if ill:
         pod, report = ill[0]
         many = f"{len(ill)} of {_pods(len(reports))}, {pod.name}: {report.error}"
-        return Finding("False", _camel(report.reason) or Progress.UNHEALTHY, many)
+        return ConditionState("False", _camel(report.reason) or Progress.UNHEALTHY, many)
     if not reports or any(report.healthy is None for _, report in reports):
-        return Finding("Unknown", Progress.PENDING, "it has not answered yet")
-    return Finding("True", Progress.HEALTHY, f"gives every rate to {_pods(len(reports))}")
+        return ConditionState("Unknown", Progress.PENDING, "it has not answered yet")
+    return ConditionState("True", Progress.HEALTHY, f"gives every rate to {_pods(len(reports))}")
 
 
-def _delivering(judged: Judged, pods: Fleet, now: int) -> Finding:
+def _delivering(judged: Judged, pods: Fleet, now: int) -> ConditionState:
     if judged.ruling.live is None:
-        return Finding("Unknown", Progress.NOT_ASKED, "it is in no document: nothing is sent there")
+        return ConditionState(
+            "Unknown", Progress.NOT_ASKED, "it is in no document: nothing is sent there"
+        )
     report = pods.newest_report(judged.identity, now - FRESH)
     if report is None:
         if not pods.reports(judged.identity):
-            return Finding("Unknown", Progress.PENDING, "webhooks has not said yet how it does")
+            return ConditionState(
+                "Unknown", Progress.PENDING, "webhooks has not said yet how it does"
+            )
         nobody = f"no pod of webhooks has said for {FRESH // MICROS} s how it does"
-        return Finding("Unknown", Progress.SILENT, nobody)
+        return ConditionState("Unknown", Progress.SILENT, nobody)
     message = report.error or "webhooks says no more"
     if report.healthy is None:
         silent = report.reason == Progress.SILENT
-        return Finding("Unknown", Progress.SILENT if silent else Progress.PENDING, message)
+        return ConditionState("Unknown", Progress.SILENT if silent else Progress.PENDING, message)
     state: State = "True" if report.healthy else "False"
-    return Finding(state, report.reason or Progress.UNHEALTHY, message)
+    return ConditionState(state, report.reason or Progress.UNHEALTHY, message)
 
 
 def _pods(count: int | str, service: str = "") -> str:
@@ -114,24 +122,24 @@ def _camel(reason: str | None) -> str:
     return "".join(part.capitalize() for part in re.split("[^A-Za-z0-9]", reason or ""))
 
 
-def _ready(ruling: Ruling, found: dict[ConditionType, Finding]) -> Finding:
+def _ready(ruling: Ruling, found: dict[ConditionType, ConditionState]) -> ConditionState:
     if not ruling.accepted:
-        return Finding("False", ruling.reason, ruling.message)
+        return ConditionState("False", ruling.reason, ruling.message)
     propagated = found[ConditionType.PROPAGATED]
     if propagated.state != "True":
-        return Finding("False", propagated.reason, propagated.message)
+        return ConditionState("False", propagated.reason, propagated.message)
     if ruling.reason is not Reason.ACCEPTED:
-        return Finding("True", ruling.reason, ruling.message)
+        return ConditionState("True", ruling.reason, ruling.message)
     healthy = found.get(ConditionType.SOURCE_HEALTHY)
     if healthy is not None and healthy.state != "True":
         # One reason for all that ails a source, so that an Event is posted once.
         ill = healthy.state == "False"
         reason = Progress.UNHEALTHY if ill else healthy.reason
-        return Finding("False", reason, healthy.message)
+        return ConditionState("False", reason, healthy.message)
     delivering = found.get(ConditionType.DELIVERING)
     if delivering is not None and delivering.state != "True":
-        return Finding("False", delivering.reason, delivering.message)
-    return Finding("True", Progress.IN_FORCE, propagated.message)
+        return ConditionState("False", delivering.reason, delivering.message)
+    return ConditionState("True", Progress.IN_FORCE, propagated.message)
 
 
 _UNDER_WAY = frozenset({Progress.PROPAGATING, Progress.PENDING, Progress.NO_PODS})
@@ -143,11 +151,11 @@ _STUCK = frozenset(
 )
 
 
-def _progress(ready: Finding) -> dict[ConditionType, Finding]:
+def _progress(ready: ConditionState) -> dict[ConditionType, ConditionState]:
     """Return the condition that tells kstatus to wait, or to give up."""
     if ready.state == "True":
         return {}
-    said = Finding("True", ready.reason, ready.message)
+    said = ConditionState("True", ready.reason, ready.message)
     if ready.reason in _UNDER_WAY:
         return {ConditionType.RECONCILING: said}
     return {ConditionType.STALLED: said} if ready.reason in _STUCK else {}
