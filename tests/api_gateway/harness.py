@@ -243,6 +243,6 @@ class Client:
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait for a condition, 20 seconds at most; it is looked at whenever the loop is free."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 (what it looks at has no event to wait for)
             await asyncio.sleep(0.01)

@@ -130,6 +130,6 @@ def test_a_wrong_file_is_refused_naming_the_place(
 
 
 async def _until(gateway: Gateway, key: str, status: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await gateway.get("/rates", key=key)).status != status:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -206,7 +206,7 @@ async def _serves_all_while_bodies_drip(gateway: Process, service: RawService) -
         writer.write(one_byte)
         writers.append(writer)
     async with gateway.session() as session:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await _gauge(session, "kurs_gateway_bodies") < 2 * SLOTS:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         async with session.post("/payments", data=b"{}") as answer:

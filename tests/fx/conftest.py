@@ -200,7 +200,7 @@ def eventually() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
     """Wait until a condition holds; fails when it does not within some seconds."""
 
     async def wait(condition: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             # A file, a socket or a thread is waited for, which no event tells of.
             while not await condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)

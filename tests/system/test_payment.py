@@ -337,9 +337,9 @@ async def test_a_stream_says_where_it_begins_before_its_first_event(
 ) -> None:
     """So a client whose connection breaks while nothing happens misses nothing."""
     await pay(gateway, payment("p1"))
-    request = Request("GET", f"{GATEWAY}/payments/events", timeout=5)
+    request = Request("GET", f"{GATEWAY}/payments/events", timeout=60)
     request.headers["authorization"] = f"Bearer {gateway.key}"
-    async with asyncio.timeout(10), gateway.transport.stream(request) as answer:
+    async with asyncio.timeout(60), gateway.transport.stream(request) as answer:
         first = await anext(aiter(answer.chunks))
     began = first.decode().partition("id: ")[2].split()[0]
     await pay(gateway, payment("p2"))
@@ -351,10 +351,10 @@ async def test_a_stream_says_where_it_begins_before_its_first_event(
 
 async def blocks(gateway: JoinedGateway, headers: dict[str, str], query: str = "") -> list[str]:
     """Return the blocks of a stream that a client sees until it is idle twice."""
-    request = Request("GET", f"{GATEWAY}/payments/events{query}", timeout=5)
+    request = Request("GET", f"{GATEWAY}/payments/events{query}", timeout=60)
     request.headers.extend({"authorization": f"Bearer {gateway.key}", **headers})
     text = ""
-    async with asyncio.timeout(20), gateway.transport.stream(request) as answer:
+    async with asyncio.timeout(60), gateway.transport.stream(request) as answer:
         assert answer.status == 200
         async for chunk in answer.chunks:
             text += chunk.decode()
@@ -397,7 +397,7 @@ async def test_an_empty_id_is_none(gateway: JoinedGateway, headers: dict[str, st
 
 @pytest.mark.parametrize("text", ["abc", "-1", "1.5", "evt_0a", "9" * 30])
 async def test_an_id_that_is_none_of_ours_is_refused(gateway: JoinedGateway, text: str) -> None:
-    request = Request("GET", f"{GATEWAY}/payments/events", timeout=5)
+    request = Request("GET", f"{GATEWAY}/payments/events", timeout=60)
     request.headers.extend({"authorization": f"Bearer {gateway.key}", "last-event-id": text})
 
     answer = await gateway.transport.send(request)
@@ -410,10 +410,10 @@ async def read_events(
     gateway: JoinedGateway, headers: dict[str, str], *, after: int | None, count: int
 ) -> list[dict[str, Any]]:
     query = "" if after is None else f"?after={after}"
-    request = Request("GET", f"{GATEWAY}/payments/events{query}", timeout=5)
+    request = Request("GET", f"{GATEWAY}/payments/events{query}", timeout=60)
     request.headers.extend({"authorization": f"Bearer {gateway.key}", **headers})
     text = ""
-    async with asyncio.timeout(10), gateway.transport.stream(request) as answer:
+    async with asyncio.timeout(60), gateway.transport.stream(request) as answer:
         assert answer.status == 200
         async for chunk in answer.chunks:
             text += chunk.decode()

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 
 
 async def eventually(condition: Callable[[], Any]) -> None:
     """Wait until a condition (a function or coroutine function) holds.
 
     Raises:
-        TimeoutError: It did not hold within 20 seconds.
+        TimeoutError: It did not hold within a minute.
     """
     async with asyncio.timeout(_PATIENCE_SECONDS):
         while True:
