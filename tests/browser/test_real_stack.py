@@ -174,8 +174,9 @@ def test_the_stream_survives_a_restart_of_payments(
     ],
 )
 def test_a_frozen_service_is_told(
-    console: ConsolePage, stack: Stack, service: str, place: str, says: str
+    console: ConsolePage, stack: Stack, api: httpx.Client, service: str, place: str, says: str
 ) -> None:
+    pay(api, destination_currency="USD")
     expect(console.panel("tile-ledger")).to_contain_text("Balanced")
     expect(console.panel("tile-rates")).to_contain_text("Fresh")
     expect(console.panel("limits").locator("code")).not_to_have_text("…")

@@ -1,9 +1,7 @@
 /* Owns the panel of destinations: where events go, how that does, and how much waits there. */
 import { READ_MS } from "./api.js";
-import { el, find, setClass, setText } from "./dom.js";
-import { Freshness } from "./freshness.js";
-import { poll } from "./poll.js";
-import { age } from "./time.js";
+import { el } from "./dom.js";
+import { WaitingTable, sinceCell } from "./waiting.js";
 
 const SECONDS = 5;
 const TONES = {
@@ -19,19 +17,18 @@ const TONES = {
 export class Destinations {
   #session;
   #options;
+  #table;
   #shown = "";
 
   /** `onOpen(name)` runs when one is chosen, `onTold(destinations)` after each answer. */
   constructor(panel, session, options) {
     this.#session = session;
     this.#options = options;
-    this.body = find("tbody", panel);
-    this.count = find("[data-count]", panel);
-    this.empty = find("[data-empty]", panel);
-    this.table = find("table", panel);
-    const { signal } = session;
-    const freshness = new Freshness(panel, find("[data-read]", panel), signal, () => this.#tick());
-    poll(() => this.#read(), SECONDS, { signal, freshness });
+    this.#table = new WaitingTable(panel, session, {
+      read: () => this.#read(),
+      seconds: SECONDS,
+      empty: "Your events are sent nowhere: no destination is set.",
+    });
   }
 
   async #read() {
@@ -41,19 +38,15 @@ export class Destinations {
     const told = JSON.stringify(items);
     if (told !== this.#shown) this.#draw(items);
     this.#shown = told;
-    this.#tick();
   }
 
   #draw(items) {
     const broken = items.filter(({ ready, suspended }) => !ready && !suspended).length;
-    setText(this.count, broken ? `${broken} not delivering` : "");
-    setClass(this.count, broken ? "chip warn" : "");
-    this.empty.hidden = items.length > 0;
-    setText(this.empty, "Your events are sent nowhere: no destination is set.");
-    this.table.hidden = !items.length;
     const focused = document.activeElement?.dataset.destination;
-    this.body.replaceChildren(...items.map((each) => this.#row(each)));
-    if (focused) this.body.querySelector(`[data-destination="${CSS.escape(focused)}"]`)?.focus();
+    const rows = items.map((each) => this.#row(each));
+    this.#table.show(rows, broken ? `${broken} not delivering` : "");
+    if (!focused) return;
+    this.#table.body.querySelector(`[data-destination="${CSS.escape(focused)}"]`)?.focus();
   }
 
   #row({ name, url, waiting, oldest_waiting_at: oldest, ...standing }) {
@@ -65,14 +58,8 @@ export class Destinations {
       el("th", { scope: "row" }, el("button", { ...look, on: open }, name)),
       el("td", {}, standingChip(standing)),
       el("td", { class: "amount" }, String(waiting)),
-      el("td", { class: "amount", "data-since": oldest }),
+      sinceCell(oldest),
     );
-  }
-
-  #tick() {
-    for (const cell of this.body.querySelectorAll("[data-since]")) {
-      setText(cell, age((Date.now() - Date.parse(cell.dataset.since)) / 1000));
-    }
   }
 }
 
