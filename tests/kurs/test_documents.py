@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry
 from pydantic import model_validator
 
 from kurs.calls import Request
-from kurs.config.documents import DocumentWatcher, config_router
+from kurs.config.documents import DocumentWatcher
+from kurs.config.reports import config_router
 from kurs.config.resources import (
     ConfiguredThreshold,
     RiskDocument,

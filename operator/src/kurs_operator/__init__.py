@@ -1,1 +1,1 @@
-"""Turns FXRateSource and RiskThreshold resources into service documents."""
+"""Turns resources into the documents of services, and says on each what became of it."""

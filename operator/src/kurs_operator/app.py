@@ -63,18 +63,9 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
         heads = HeadKeeper(
             wallet, cluster, clock=SystemClock(), metrics=metrics, telemetry=service.telemetry
         )
-        works = [_repeating(service.telemetry, "ledger heads", heads.keep, KEEP_SECONDS)]
-        if settings.api_keys_file is not None:
-            keys = KeyChanges(
-                cluster,
-                settings.api_keys_file,
-                settings.instance_name(),
-                clock=SystemClock(),
-                telemetry=service.telemetry,
-            )
-            works.append(_repeating(service.telemetry, "API keys", keys.look, LOOK_SECONDS))
+        beside = _works(cluster, heads, settings, service.telemetry)
         try:
-            async with aiohttp.ClientSession() as session, running(*works):
+            async with aiohttp.ClientSession() as session, running(*beside):
                 asker = Asker(session, signers)
                 run = _run(
                     cluster,
@@ -98,6 +89,23 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
     app = service.app(guard=None)
     app.state.operations.include_router(liveness_router(engines))
     return app
+
+
+def _works(
+    cluster: Cluster, heads: HeadKeeper, settings: OperatorSettings, telemetry: Telemetry
+) -> list[Work]:
+    """Return what is done again and again beside the queue."""
+    works = [_repeating(telemetry, "ledger heads", heads.keep, KEEP_SECONDS)]
+    if settings.api_keys_file is not None:
+        keys = KeyChanges(
+            cluster,
+            settings.api_keys_file,
+            settings.instance_name(),
+            clock=SystemClock(),
+            telemetry=telemetry,
+        )
+        works.append(_repeating(telemetry, "API keys", keys.look, LOOK_SECONDS))
+    return works
 
 
 def _repeating(

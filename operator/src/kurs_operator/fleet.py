@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from kurs.config.documents import DeliveryReport, ResourceReport
+from kurs.config.reports import DeliveryReport, ResourceReport
 from kurs.config.resources import SourceRef
 from kurs_operator.conditions import Count, Stamp, Text
 from kurs_operator.ruling import Identity

@@ -48,7 +48,7 @@ MUTANTS: dict[str, Mutant] = {
         "",
     ),
     "an outcome that changes nothing of the status has no event": Mutant(
-        "payments.store.events",
+        "payments.store.recording",
         "    return finish.operation.kind == Kind.REFUND or finish.after.status",
         "    return finish.after.status",
     ),

@@ -12,7 +12,7 @@ from fx.routes import routes
 from fx.service import RateService
 from fx.service_routes import service_routes
 from fx.settings import FxSettings
-from kurs.config.documents import config_router
+from kurs.config.reports import config_router
 from kurs.config.resources import FxDocument
 from kurs.quotes.token import QuoteSigner
 from kurs.service import Joined, Service

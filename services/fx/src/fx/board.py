@@ -13,7 +13,7 @@ from fx.memory import Remembered, remembered, told
 from fx.metrics import FxMetrics, RateCollector
 from fx.settings import FxSettings
 from fx.sources.build import source_of
-from kurs.config.documents import ResourceReport
+from kurs.config.reports import ResourceReport
 from kurs.config.resources import ConfiguredSource, FxDocument, OpenQuotesLimit
 from kurs.config.secrets import Secrets
 from kurs.kernel.clock import Clock, to_rfc3339

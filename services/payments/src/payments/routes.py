@@ -38,19 +38,21 @@ from payments.errors import (
     RefundNotPermitted,
 )
 from payments.event_answers import EventTeller
+from payments.event_schemas import (
+    MAX_POSITION,
+    EventAnswer,
+    EventListQuery,
+    EventQuery,
+    EventsAnswer,
+)
 from payments.event_stream import HEADERS, EventStream, stream_of
 from payments.feed import EventFeed
 from payments.paying import Asked, Paying
 from payments.records import Reply
 from payments.schemas import (
-    MAX_POSITION,
     PAYMENT,
     ActionRequest,
     CaptureRequest,
-    EventAnswer,
-    EventListQuery,
-    EventQuery,
-    EventsAnswer,
     PaymentAnswer,
     PaymentRequest,
     RefundAnswer,

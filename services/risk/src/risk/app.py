@@ -4,7 +4,7 @@ from typing import Unpack
 
 from fastapi import FastAPI
 
-from kurs.config.documents import config_router
+from kurs.config.reports import config_router
 from kurs.config.resources import RiskDocument
 from kurs.kernel.batching import BatchMetrics
 from kurs.quotes.rate_table import NO_RATES

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from kurs.config.documents import ResourceReport
+from kurs.config.reports import ResourceReport
 from kurs.config.resources import RiskDocument, RiskThresholdSpec
 
 

@@ -4,7 +4,7 @@ from typing import Unpack
 
 from fastapi import FastAPI
 
-from kurs.config.documents import config_router
+from kurs.config.reports import config_router
 from kurs.config.resources import WebhooksDocument
 from kurs.config.secrets import Secrets
 from kurs.data.database import Database

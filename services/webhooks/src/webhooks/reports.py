@@ -7,7 +7,7 @@ waited for than the operator waits.
 import asyncio
 from contextlib import suppress
 
-from kurs.config.documents import DeliveryReport, ResourceReport
+from kurs.config.reports import DeliveryReport, ResourceReport
 from kurs.kernel.clock import monotonic, to_rfc3339
 from kurs.kernel.errors import Problem
 from webhooks.destinations import Destinations

@@ -1,4 +1,4 @@
-"""The append-only events of payments: written with what they tell of, read in order.
+"""The append-only events of payments, read in order; `recording` writes them.
 
 An event keeps the payment as it was by naming its operation: the first answer of an operation is
 that payment, is stored by the same transaction, and never changes.
@@ -6,7 +6,7 @@ that payment, is stored by the same transaction, and never changes.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
@@ -18,8 +18,6 @@ from payments.domain.identity import operation_id
 from payments.domain.moves import Kind, Status
 from payments.domain.payment import Payment
 from payments.store.deposits import Deposit, by_transfer
-from payments.store.event_order import append_events
-from payments.store.ops import Claim, Finish
 from payments.store.rows import UNREADABLE, Row, read_payment
 from payments.store.tables import events, operations, payments
 
@@ -126,17 +124,6 @@ class _Driven(NamedTuple):
 
 
 _NOTHING = _Driven(None, None)
-
-
-def record_events(
-    connection: Connection, created: Sequence[Claim], finishes: Sequence[Finish]
-) -> None:
-    """Append an event for each new payment, each move and each refund that failed."""
-    rows = [_request_row(claim) for claim in created]
-    rows += [_outcome_row(f) for f in finishes if _is_event(f)]
-    if not rows:
-        return
-    append_events(connection, rows)
 
 
 def events_after(
@@ -288,22 +275,3 @@ def _operation(row: Row) -> str | None:
 
 def _type(row: Row) -> str:
     return event_type(row["from_status"], row["to_status"], row["cause"])
-
-
-def _request_row(claim: Claim) -> Sequence[Any]:
-    payment, operation = claim.payment, claim.operation
-    begun = (None, str(payment.status), "requested", operation.actor, payment.created_at)
-    named = (operation.operation_id, payment.destination_currency)
-    return (payment.uid, payment.merchant, *begun, *named)
-
-
-def _is_event(finish: Finish) -> bool:
-    return finish.operation.kind == Kind.REFUND or finish.after.status != finish.before.status
-
-
-def _outcome_row(finish: Finish) -> Sequence[Any]:
-    before, after, operation = finish.before, finish.after, finish.operation
-    moved = (str(before.status), str(after.status), finish.cause, operation.actor)
-    # A refund that fails changes no payment: it is dated by when it was asked for.
-    at = max(after.updated_at, operation.created_at)
-    return (after.uid, after.merchant, *moved, at, operation.operation_id, None)

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from payments.domain.beginning import Beginning, Started
 from payments.store.beginning import begin, claim
-from payments.store.events import record_events
 from payments.store.finishing import finish, keep_waiting
 from payments.store.ops import Begin, Claim, Finish, Op, VersionConflict, Wait
+from payments.store.recording import record_events
 
 Written = Beginning | None
 """What became of a claim or a beginning; None of what was recorded."""

@@ -1,0 +1,39 @@
+"""Which events tell of what happened; they are written by the transaction of that."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from payments.domain.moves import Kind
+from payments.store.event_order import append_events
+from payments.store.ops import Claim, Finish
+
+
+def record_events(
+    connection: Connection, created: Sequence[Claim], finishes: Sequence[Finish]
+) -> None:
+    """Append an event for each new payment, each move and each refund that failed."""
+    rows = [_request_row(claim) for claim in created]
+    rows += [_outcome_row(f) for f in finishes if _is_event(f)]
+    if rows:
+        append_events(connection, rows)
+
+
+def _request_row(claim: Claim) -> Sequence[Any]:
+    payment, operation = claim.payment, claim.operation
+    begun = (None, str(payment.status), "requested", operation.actor, payment.created_at)
+    named = (operation.operation_id, payment.destination_currency)
+    return (payment.uid, payment.merchant, *begun, *named)
+
+
+def _is_event(finish: Finish) -> bool:
+    return finish.operation.kind == Kind.REFUND or finish.after.status != finish.before.status
+
+
+def _outcome_row(finish: Finish) -> Sequence[Any]:
+    before, after, operation = finish.before, finish.after, finish.operation
+    moved = (str(before.status), str(after.status), finish.cause, operation.actor)
+    # A refund that fails changes no payment: it is dated by when it was asked for.
+    at = max(after.updated_at, operation.created_at)
+    return (after.uid, after.merchant, *moved, at, operation.operation_id, None)
