@@ -31,7 +31,7 @@ def test_a_payment_arrives_as_the_quote_says() -> None:
 
 def test_a_quote_whose_worth_at_mid_fits_no_posting_is_refused() -> None:
     minor = 5_780_000_000_000_00
-    quote = replace(QUOTE, source_minor=minor, destination_minor=minor * 15920)
+    quote = QUOTE._replace(source_minor=minor, destination_minor=minor * 15920)
 
     with pytest.raises(Refusal) as refusal:
         exchanged(replace(PAYMENT, amount=minor), quote, "token")
@@ -62,11 +62,11 @@ def test_a_quote_that_fits_is_accepted() -> None:
     ("quote", "currency", "code"),
     [
         (None, "IDR", FailureCode.QUOTE_INVALID),
-        (replace(QUOTE, merchant="other"), "IDR", FailureCode.QUOTE_MISMATCH),
+        (QUOTE._replace(merchant="other"), "IDR", FailureCode.QUOTE_MISMATCH),
         (QUOTE, "JPY", FailureCode.QUOTE_MISMATCH),
-        (replace(QUOTE, source_currency="EUR"), "IDR", FailureCode.QUOTE_MISMATCH),
-        (replace(QUOTE, source_minor=1), "IDR", FailureCode.QUOTE_MISMATCH),
-        (replace(QUOTE, expires_at=1), "IDR", FailureCode.QUOTE_EXPIRED),
+        (QUOTE._replace(source_currency="EUR"), "IDR", FailureCode.QUOTE_MISMATCH),
+        (QUOTE._replace(source_minor=1), "IDR", FailureCode.QUOTE_MISMATCH),
+        (QUOTE._replace(expires_at=1), "IDR", FailureCode.QUOTE_EXPIRED),
     ],
 )
 def test_a_quote_that_does_not_fit_is_refused(

@@ -1,6 +1,5 @@
 """What is asked of the ledger for each operation: which transfer, on what, and by which quote."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -126,7 +125,7 @@ def test_a_refund_is_late_for_the_payments_rate_after_the_window() -> None:
 
 def test_a_present_rate_beyond_64_bits_is_refused() -> None:
     with pytest.raises(Refusal) as caught:
-        at_present_rate(captured(CROSS), replace(BACK, mid=Decimal("1e15")), "t")
+        at_present_rate(captured(CROSS), BACK._replace(mid=Decimal("1e15")), "t")
     assert caught.value.failure.code is FailureCode.AMOUNT_TOO_LARGE
 
 

@@ -5,7 +5,6 @@ Whoever may call the ledger moves nothing else out of the house.
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -49,7 +48,7 @@ def with_legs(item: Item, *changes: tuple[int, int]) -> Item:
 def requoted(item: Item, **changes: Any) -> Item:
     """Return an `fx` item with another quote that fx did sign."""
     paid, arrived = -item["postings"][0]["amount_minor"], item["postings"][3]["amount_minor"]
-    signed = replace(quote(item["quote_id"], "demo", paid, arrived), **changes)
+    signed = quote(item["quote_id"], "demo", paid, arrived)._replace(**changes)
     return {**item, "quote": sign(signed)}
 
 

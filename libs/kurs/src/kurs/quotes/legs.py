@@ -6,15 +6,14 @@ stays readable from the ledger. payments makes such transfers and the wallet che
 same rules.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from kurs.kernel.money import Rounding, convert
 from kurs.quotes.token import Quote
 
 
-@dataclass(frozen=True, slots=True)
-class Legs:
+class Legs(NamedTuple):
     """Minor units: what is paid, what it is worth at mid, and what arrives."""
 
     source: int

@@ -13,9 +13,9 @@ A token is signed, not secret: it may be shown to the customer it was made for.
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import NamedTuple
 
 from kurs.config.renewed_file import RenewedFile
 from kurs.contracts.fx import MAX_TOKEN_LENGTH
@@ -37,8 +37,7 @@ class InvalidToken(ValueError):
     """The text is no quote, or none that was signed with a key we know."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(NamedTuple):
     """A promise to `merchant`: `source_minor` of one currency buys `destination_minor` of another.
 
     Amounts are minor units. `rate` and `mid` are units of destination for one unit of source,

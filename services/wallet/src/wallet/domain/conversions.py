@@ -54,12 +54,15 @@ class Conversion(NamedTuple):
 def conversion_of(postings: Iterable[Posting]) -> Conversion | None:
     """Return the conversion that postings make; None when they make none, or more than that."""
     moved = moves_of(postings)
-    customers = sorted((amount, key) for key, amount in moved.items() if not is_house(key[0]))
-    if len(customers) != 2 or not customers[0][0] < 0 < customers[1][0]:
+    customers = [key for key in moved if not is_house(key[0])]
+    if len(customers) != 2:
         return None
-    (paid, payer), (bought, receiver) = customers
+    payer, receiver = customers if moved[customers[0]] < 0 else reversed(customers)
+    paid, bought = -moved[payer], moved[receiver]
+    if paid <= 0 or bought <= 0:
+        return None
     mid = -moved.get((HOUSE_LIQUIDITY, receiver[1]), 0)
-    found = Conversion(payer, receiver, Legs(-paid, mid, bought))
+    found = Conversion(payer, receiver, Legs(paid, mid, bought))
     return found if payer[1] != receiver[1] and found.moves(found.legs) == moved else None
 
 
