@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from fastapi import APIRouter
@@ -128,6 +128,29 @@ def test_settings_of_time_tell_their_unit(service: str) -> None:
     for name, field in settings.model_fields.items():
         if field.annotation is float:
             assert name.endswith(UNITS), name
+
+
+@pytest.mark.parametrize("service", [s for s in SERVICES if "service_routes" in HAVE[s]])
+def test_what_services_are_told_is_of_the_contracts(service: str) -> None:
+    router = import_module(f"{service}.service_routes").service_routes
+    told = {m for r in router.routes if isinstance(r, APIRoute) for m in _classes(r.response_model)}
+    assert told
+    for model in told:
+        # Or it is a list of what is.
+        parts = {p for name in get_type_hints(model).values() for p in _classes(name)}
+        assert _is_of_a_contract(model) or (parts and all(map(_is_of_a_contract, parts))), model
+
+
+def _is_of_a_contract(kind: type) -> bool:
+    return kind.__module__.startswith("kurs.contracts.")
+
+
+def _classes(annotation: Any) -> Iterator[type]:
+    """Yield the classes that an annotation is made of, but for those of the language."""
+    if isinstance(annotation, type) and annotation.__module__ != "builtins":
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _classes(argument)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
