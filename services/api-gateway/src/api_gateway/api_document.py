@@ -77,20 +77,7 @@ def merge(own: Document, services: Mapping[str, Document], version: str) -> Docu
     """
     taken = {name: _public(doc, name) for name, doc in {**services, GATEWAY: own}.items()}
     schemas, renamed = merge_schemas(own, taken, always=_OWN_SCHEMAS)
-    paths: dict[str, Any] = {}
-    for route in ROUTES:
-        document = taken.get(route.service, {})
-        template, operation = _operation(document, route)
-        rename_references(operation, renamed.get(route.service, {}))
-        paths.setdefault(template, {})[route.method.lower()] = _completed(operation, route)
-    probes = {
-        path: deepcopy(ops) for path, ops in own.get("paths", {}).items() if path not in paths
-    }
-    paths.update(probes)
-    webhooks = {}
-    for name, document in taken.items():
-        rename_references(document["webhooks"], renamed.get(name, {}))
-        webhooks.update(document["webhooks"])
+    paths = _paths(own, taken, renamed)
     fit_for_clients(paths, schemas)
     _make_operation_ids_unique(paths)
     return {
@@ -104,7 +91,7 @@ def merge(own: Document, services: Mapping[str, Document], version: str) -> Docu
         "servers": [{"url": "/", "description": "The gateway that shows this document."}],
         "tags": [{"name": name, "description": _TAGS[name]} for name in _TAGS],
         "paths": paths,
-        "webhooks": webhooks,
+        "webhooks": _webhooks(taken, renamed),
         "components": {
             "schemas": schemas,
             "securitySchemes": {
@@ -116,6 +103,29 @@ def merge(own: Document, services: Mapping[str, Document], version: str) -> Docu
             },
         },
     }
+
+
+def _paths(
+    own: Document, taken: Mapping[str, Document], renamed: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
+    """Return the operations of the public routes, and the gateway's own beside them."""
+    paths: dict[str, Any] = {}
+    for route in ROUTES:
+        template, operation = _operation(taken.get(route.service, {}), route)
+        rename_references(operation, renamed.get(route.service, {}))
+        paths.setdefault(template, {})[route.method.lower()] = _completed(operation, route)
+    probes = own.get("paths", {}).items()
+    return paths | {path: deepcopy(ops) for path, ops in probes if path not in paths}
+
+
+def _webhooks(
+    taken: Mapping[str, Document], renamed: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
+    webhooks: dict[str, Any] = {}
+    for name, document in taken.items():
+        rename_references(document["webhooks"], renamed.get(name, {}))
+        webhooks.update(document["webhooks"])
+    return webhooks
 
 
 def _public(document: Document, service: str) -> Document:
