@@ -1,6 +1,8 @@
 """Steps over a small cluster: what ends up in ConfigMaps, pods, statuses and Events."""
 
+import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -10,7 +12,7 @@ from tests.operator.small_cluster import Operator, SmallCluster, SmallPod
 
 from kurs.config.resources import FxDocument
 from kurs.kernel.clock import MICROS, to_rfc3339
-from kurs_operator import entries
+from kurs_operator import approvals, entries, reconcile
 from kurs_operator.cluster import ClusterFault
 
 DESK = "FXRateSource/desk"
@@ -590,6 +592,26 @@ async def test_a_resource_that_cannot_be_read_stops_no_edit_of_another(
 def _fails_for_odd(content: Mapping[str, Any]) -> None:
     if content["metadata"]["name"] == "odd":
         raise MemoryError("odd")
+
+
+async def test_the_loop_goes_on_while_edits_are_judged(
+    cluster: SmallCluster, operator: Operator, monkeypatch: pytest.MonkeyPatch
+):
+    looked = threading.Event()
+
+    def judged(*given: Any, **terms: Any) -> approvals.Approved:
+        assert looked.wait(60), "nobody else had a turn: the watchdog would end the process"
+        return approvals.compile_approved(*given, **terms)
+
+    monkeypatch.setattr(reconcile, "compile_approved", judged)
+    cluster.apply(rate_source())
+    step = asyncio.create_task(operator.step())
+    await asyncio.sleep(0)
+
+    looked.set()
+    await step
+
+    assert revision(cluster)
 
 
 async def test_a_status_that_someone_spoilt_is_written_anew(

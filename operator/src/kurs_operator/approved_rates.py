@@ -8,7 +8,7 @@ left to those that were approved for it.
 """
 
 from collections.abc import Iterator
-from itertools import permutations
+from itertools import chain, permutations
 
 from kurs.config.resources import FXRateSourceSpec
 from kurs.config.resources.fx_rate_source import MAX_DEVIATION_FROM_NEXT_BPS
@@ -19,6 +19,7 @@ from kurs_operator.ruling import Reason
 from kurs_operator.terms import looser, merged, terms_of
 
 _KIND = "FXRateSource"
+_NOBODY = frozenset[str]()
 
 
 class ApprovedRates:
@@ -33,6 +34,10 @@ class ApprovedRates:
         self._suspended = dict(self._suspended_providers())
         known = {uid: approval.terms for uid, approval in evidence.approvals.items()}
         self._guards = {uid: terms for uid, terms in known.items() if terms is not None}
+        self._guarded = {uid: guarded(terms) for uid, terms in self._guards.items()}
+        self._recorded = {
+            uid: frozenset(approval.overrides) for uid, approval in evidence.approvals.items()
+        }
         self._served = Served.by(self._specs, self._guards)
         self._order = dict.fromkeys(self._asked_in_order())
 
@@ -46,7 +51,8 @@ class ApprovedRates:
         """Return the approvals of the sources in force, as they are from now on."""
         found = {uid: self._approved(uid, terms) for uid, terms in self._terms.items()}
         known = {**self._evidence.approvals, **found}
-        behind = {uid: {*known.get(uid, NOTHING).overrides} for pair in self._order for uid in pair}
+        asked = dict.fromkeys(chain.from_iterable(self._order))
+        behind = {uid: {*known.get(uid, NOTHING).overrides} for uid in asked}
         for first, second in self._order:
             swapped = self._name(first) in behind[second]
             if swapped and first in self._suspended:
@@ -84,7 +90,7 @@ class ApprovedRates:
         joints = self._served.joints(uid, before)
         for other, known in self._guards.items():
             first = self._is_of_the_first_day(uid, other)
-            theirs = guarded(known)
+            theirs = self._guarded[other]
             if other == uid or (first and self._may_come(uid, other)):
                 continue
             if is_new_between(mine, before, theirs) or self._comes_before(uid, other):
@@ -104,7 +110,7 @@ class ApprovedRates:
         )
 
     def _is_recorded(self, first: str, second: str) -> bool:
-        return self._name(second) in self._evidence.approvals.get(first, NOTHING).overrides
+        return self._name(second) in self._recorded.get(first, _NOBODY)
 
     def _before(self, uid: str) -> Currencies | None:
         """Return the currencies that a source was approved for; None if it was before approvals."""

@@ -4,6 +4,7 @@ Level-based: a step looks at what is there, not at what happened, so that a lost
 in the middle changes nothing about where it ends.
 """
 
+import asyncio
 import re
 from collections.abc import Hashable, Iterable
 
@@ -63,7 +64,10 @@ class Reconciler:
         # No edit of a destination loosens a limit or a rate, and there may be many of them.
         sent = [content for content in resources if content["kind"] == "EventDestination"]
         judged = [content for content in resources if content["kind"] != "EventDestination"]
-        approved = compile_approved(judged, known, documents, now=now, ticket=self._ticket)
+        # Of many resources it takes seconds, for which the loop answers probes.
+        approved = await asyncio.to_thread(
+            compile_approved, judged, known, documents, now=now, ticket=self._ticket
+        )
         destinations = compile_resources(sent, now=now)
         compilation = approved.compilation.with_destinations(destinations)
         await self._publisher.publish(compilation.documents)
