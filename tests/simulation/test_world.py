@@ -34,7 +34,9 @@ def test_every_promise_holds_whatever_goes_wrong() -> None:
 
 
 def test_a_seed_is_one_world_whatever_ran_before() -> None:
-    done = simulate("--twice", "--seeds", "2", "--payments", "30", "--troubles", "10")
+    # The second of these has receivers of events.
+    seeds = ("--first", "2", "--seeds", "2")
+    done = simulate("--twice", *seeds, "--payments", "30", "--troubles", "10")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("twice") == 2

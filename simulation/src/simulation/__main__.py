@@ -73,8 +73,9 @@ def _twice(console: Console, plans: Iterable[Plan], run: "Run") -> int:
 
     differ = 0
     for plan in plans:
-        alone, among_others = outcome_of(plan, run).trace, run(plan).trace
-        differ += alone != among_others
+        outcome = outcome_of(plan, run)
+        alone, among_others = outcome.trace, run(plan).trace
+        differ += alone != among_others or outcome.broken is not None
         same = "twice" if alone == among_others else f"and {among_others}"
         console.print(f"seed {plan.seed}: {alone} {same}", highlight=False, soft_wrap=True)
     return 1 if differ else 0

@@ -138,6 +138,15 @@ class Clients:
                     f"{name}: first {asked.answers[0]}, and then none",
                 )
 
+    async def replay(self, destination: str, after: int) -> None:
+        """Ask for the events after a sequence again, as who sees that a receiver is back."""
+        path = f"/event-destinations/{destination}/replay"
+        while True:
+            answer = await self._try("POST", path, {"after": after}, {})
+            if answer is not None and answer.status == 202:
+                return
+            await asyncio.sleep(_AGAIN_SECONDS)
+
     async def read(self, path: str) -> Any:
         """Return the JSON of what can be read for certain once all is quiet."""
         return await self.must("GET", path)

@@ -11,10 +11,12 @@ from typing import Any
 
 import yaml
 
-from simulation.topology import FIXED
+from simulation.topology import FIXED, FOREIGN, RECEIVERS
 
 MAX_AGE_SECONDS = 15
 """How old a rate of the market may be."""
+SECRET = ("receivers", "secret")
+"""The name and the key of what events are signed with."""
 WINDOW_SECONDS = 120
 """How long an attempt to pay counts against its account."""
 
@@ -29,12 +31,14 @@ class Edition:
     most_attempts: int
     market: bool
     fixed: bool
+    timeout_seconds: int
+    """How long receivers may take."""
 
 
 EDITIONS = (
-    Edition(50, 500_000, 2_000_000, 30, market=True, fixed=True),
-    Edition(20, 300_000, 2_000_000, 12, market=True, fixed=False),
-    Edition(120, 900_000, 1_500_000, 60, market=False, fixed=True),
+    Edition(50, 500_000, 2_000_000, 30, market=True, fixed=True, timeout_seconds=5),
+    Edition(20, 300_000, 2_000_000, 12, market=True, fixed=False, timeout_seconds=2),
+    Edition(120, 900_000, 1_500_000, 60, market=False, fixed=True, timeout_seconds=8),
 )
 
 
@@ -48,6 +52,8 @@ def write_resources(folder: Path) -> Iterator[Path]:
             documents.append(_market(edition))
         if edition.fixed:
             documents.append(_fixed(edition))
+        documents += [_destination(name, edition, "demo") for name in RECEIVERS]
+        documents.append(_destination(FOREIGN, edition, FOREIGN))
         (own / "resources.yaml").write_text(yaml.safe_dump_all(documents), "utf-8")
         yield own
 
@@ -86,6 +92,21 @@ def _fixed(edition: Edition) -> Mapping[str, Any]:
         maxAge="87600h",
         static={"rates": rates},
     )
+
+
+def _destination(name: str, edition: Edition, merchant: str) -> Mapping[str, Any]:
+    return {
+        "apiVersion": "kurs.dev/v1alpha1",
+        "kind": "EventDestination",
+        "metadata": {"name": name},
+        "spec": {
+            "merchant": merchant,
+            "url": f"https://{name}.receivers.world/events",
+            "types": list(RECEIVERS.get(name, ())),
+            "secretRef": {"name": SECRET[0], "key": SECRET[1]},
+            "timeout": f"{edition.timeout_seconds}s",
+        },
+    }
 
 
 def _limits(edition: Edition) -> Mapping[str, Any]:

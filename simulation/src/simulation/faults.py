@@ -6,8 +6,16 @@ from collections.abc import Callable
 
 from kurs.kernel.clock import MICROS
 from simulation.plan import Fault, Trouble
+from simulation.receivers import Receivers
 from simulation.world import World
 
+_MISBEHAVIOUR = {
+    Trouble.RECEIVER_FAILS: "fails",
+    Trouble.RECEIVER_BUSY: "busy",
+    Trouble.RECEIVER_LATE: "late",
+    Trouble.RECEIVER_LOSES: "loses",
+    Trouble.RECEIVER_LIES: "lies",
+}
 _RESTART_SECONDS = (0.3, 6.0)
 Tell = Callable[[str], None]
 
@@ -15,8 +23,11 @@ Tell = Callable[[str], None]
 class Faults:
     """The troubles of one run. `tell` gets a line for each that happens."""
 
-    def __init__(self, world: World, chance: random.Random, tell: Tell) -> None:
+    def __init__(
+        self, world: World, receivers: Receivers, chance: random.Random, tell: Tell
+    ) -> None:
         self._world = world
+        self._receivers = receivers
         self._chance = chance
         self._tell = tell
         self._tasks: set[asyncio.Task[None]] = set()
@@ -42,6 +53,10 @@ class Faults:
             Trouble.RATES_JUMP: lambda f: self._market(f, "jump", 0.5 + f.much, 1.0),
             Trouble.EDIT: self._edit,
             Trouble.ROLL: lambda f: self._after(0.0, lambda: self._world.roll(f.target)),
+            Trouble.RECEIVER_DEAD: lambda f: self._receiver(f, "dead", True, False),
+            Trouble.RECEIVER_SLOW: lambda f: self._receiver(f, "slow", f.much * 12, 0.0),
+            Trouble.RECEIVER_GONE: lambda f: self._receiver(f, "gone", True, False),
+            **dict.fromkeys(_MISBEHAVIOUR, self._misbehave),
         }
 
     async def strike(self, fault: Fault, begins: float) -> None:
@@ -146,6 +161,14 @@ class Faults:
         market = self._world.market
         setattr(market, what, value)
         self._after(fault.seconds, lambda: setattr(market, what, usual))
+
+    def _misbehave(self, fault: Fault) -> None:
+        self._receiver(fault, _MISBEHAVIOUR[fault.trouble], 0.2 + fault.much, 0.0)
+
+    def _receiver(self, fault: Fault, what: str, value: object, usual: object) -> None:
+        receiver = self._receivers.named[fault.target]
+        setattr(receiver, what, value)
+        self._after(fault.seconds, lambda: setattr(receiver, what, usual))
 
     def _edit(self, fault: Fault) -> None:
         self._world.edit(fault.target, self._chance)

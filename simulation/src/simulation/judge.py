@@ -7,16 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kurs.kernel.clock import MICROS
 from simulation.clients import Clients, minor
-from simulation.documents import EDITIONS, Edition
+from simulation.documents import EDITIONS, SECRET, Edition
 from simulation.market import Market
+from simulation.oracle.deliveries import DeliveryOracle
 from simulation.oracle.ledger import LedgerOracle
 from simulation.oracle.payments import PaymentOracle, check_told
 from simulation.oracle.promise import BrokenPromise
 from simulation.oracle.rates import check_rates
 from simulation.oracle.risk import RiskOracle
 from simulation.plan import ACCOUNTS, FUNDS, OVERDRAFTS, Plan
-from simulation.world import World
+from simulation.receivers import Receivers
+from simulation.topology import FOREIGN, RECEIVERS, WEBHOOKS
+from simulation.world import EPOCH_US, World
 
 _LASTING_SECONDS = 20.0
 _MORE_TASKS = 2
@@ -32,6 +36,14 @@ class Judge:
         self._payments = PaymentOracle(folder / "payments.db")
         self._editions = _editions(prepared)
         self._risk = RiskOracle(folder / "risk.db", self._editions)
+        self._deliveries: DeliveryOracle | None = None
+        if plan.webhooks:
+            self._deliveries = DeliveryOracle(
+                folder / "payments.db",
+                folder / "webhooks.db",
+                (prepared / "secrets" / SECRET[0] / SECRET[1]).read_text("ascii"),
+                EPOCH_US / MICROS,
+            )
 
     def at_commit(self, service: str, world: World) -> None:
         """Hold what a service committed to its promises; raises BrokenPromise."""
@@ -44,7 +56,12 @@ class Judge:
 
     def is_quiet(self) -> bool:
         """Whether nothing is under way and nothing held."""
-        return self._payments.is_quiet() and self._ledger.is_quiet()
+        sent = self._deliveries is None or self._deliveries.is_quiet()
+        return sent and self._payments.is_quiet() and self._ledger.is_quiet()
+
+    def gone(self) -> list[tuple[str, int]]:
+        """Return the destinations that want no more until they are replayed, and after what."""
+        return [] if self._deliveries is None else self._deliveries.gone()
 
     async def compare_reads(self, clients: Clients) -> None:
         """Hold what can be read through the API to what is stored; raises BrokenPromise."""
@@ -73,13 +90,33 @@ class Judge:
             if not process.alive:
                 raise BrokenPromise("every process runs again", name)
             lasting = [task for task in tasks.get(name, ()) if not task.done()]
-            if len(lasting) > began_with.get(name, 0) + _MORE_TASKS:
+            # A replica may hold every destination, and began with its share.
+            more = _MORE_TASKS + (len(RECEIVERS) if process.service in WEBHOOKS else 0)
+            if len(lasting) > began_with.get(name, 0) + more:
                 names = [task.get_name() for task in lasting]
                 seen = f"{name}: {began_with.get(name)} tasks, and now {names}"
                 raise BrokenPromise("nothing leaks", seen)
         left = requests & world.network.open()
         if left:
             raise BrokenPromise("every request ends", f"{sorted(map(str, left))}")
+
+    async def compare_deliveries(self, clients: Clients) -> None:
+        """Hold what merchants are told of destinations to what is so; raises BrokenPromise."""
+        if self._deliveries is None:
+            return
+        told = (await clients.read("/event-destinations"))["items"]
+        seen = {item["name"]: (item["reason"], item["waiting"]) for item in told}
+        if seen != dict.fromkeys(RECEIVERS, ("Delivering", 0)):
+            raise BrokenPromise("destinations are told as they are", f"{seen}")
+
+    def check_receivers(self, receivers: Receivers) -> None:
+        """Hold what receivers took to what happened; raises BrokenPromise."""
+        if self._deliveries is None:
+            return
+        for name, types in RECEIVERS.items():
+            self._deliveries.check(name, types, receivers.named[name].taken)
+        if receivers.named[FOREIGN].taken:
+            raise BrokenPromise("no event is told to another merchant", FOREIGN)
 
     def at_end(self, clients: Clients, market: Market, now: int) -> None:
         """Hold everything that is stored to its promises; raises BrokenPromise."""
@@ -120,6 +157,8 @@ class Judge:
         self._ledger.close()
         self._payments.close()
         self._risk.close()
+        if self._deliveries is not None:
+            self._deliveries.close()
 
     def _brought(self) -> dict[str, tuple[str, str, int]]:
         """Return every deposit that was asked for, by its id: account, currency, minor units."""

@@ -179,6 +179,38 @@ MUTANTS: dict[str, Mutant] = {
         "            self._count(attempt.counter_key, attempt.currency, attempt.amount_minor)\n"
         "            return Scored(stored, None) if field is None else",
     ),
+    "an event names the one before it for everybody": Mutant(
+        "webhooks.store.intake",
+        "            place = (name, event.sequence, event.payment_id, last[name])",
+        "            place = (name, event.sequence, event.payment_id, event.sequence - 1)",
+    ),
+    "an event is taken whatever is answered": Mutant(
+        "webhooks.domain.delivery",
+        "        return self.status is not None and 200 <= self.status < 300",
+        "        return self.status is not None",
+    ),
+    "what failed once holds its payment no more": Mutant(
+        "webhooks.store.sending",
+        "            earlier.c.state == State.WAITING.value,",
+        "            (earlier.c.state == State.WAITING.value) & (earlier.c.attempts == 0),",
+    ),
+    "who takes the feed over begins at its end": Mutant(
+        "webhooks.intake",
+        "        if cursor is None:\n"
+        "            end = await self._feed.end()\n"
+        "            start = Cursor(end.next_after, end.next_id)\n",
+        "        if cursor is None or self._read_at is None:\n"
+        "            end = await self._feed.end()\n"
+        "            self._was_read()\n"
+        "            start = Cursor(end.next_after, end.next_id)\n"
+        "            if cursor is not None:\n"
+        "                await self._go_on(cursor, start)\n",
+    ),
+    "a delivery that is sent again has another body": Mutant(
+        "webhooks.domain.delivery",
+        '        before = "null" if self.previous is None else str(self.previous)',
+        '        before = "null" if self.previous is None or self.attempts else str(self.previous)',
+    ),
 }
 
 

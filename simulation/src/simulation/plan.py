@@ -5,11 +5,11 @@ can go without the failure going, too.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from simulation.topology import REPLICAS, STORES
+from simulation.topology import RECEIVERS, REPLICAS, STORES, WEBHOOKS
 
 ACCOUNTS: dict[str, str | None] = {
     "ann": None, "ben": "IDR", "cai": "JPY", "dee": "USD", "eve": "BHD", "fay": None,
@@ -112,6 +112,31 @@ class Trouble(StrEnum):
     RATES_JUMP = "rates-jump"
     EDIT = "edit"
     ROLL = "roll"
+    RECEIVER_DEAD = "receiver-dead"
+    RECEIVER_SLOW = "receiver-slow"
+    RECEIVER_FAILS = "receiver-fails"
+    RECEIVER_BUSY = "receiver-busy"
+    RECEIVER_GONE = "receiver-gone"
+    RECEIVER_LATE = "receiver-late"
+    RECEIVER_LOSES = "receiver-loses"
+    RECEIVER_LIES = "receiver-lies"
+
+
+_RECEIVERS = frozenset(trouble for trouble in Trouble if trouble.startswith("receiver-"))
+_LINKS = frozenset({Trouble.PART, Trouble.LOSE, Trouble.LATE, Trouble.DOUBLE, Trouble.RESET})
+_DATABASES = frozenset(
+    {
+        *(Trouble.DATABASE_GONE, Trouble.DATABASE_READ_ONLY, Trouble.DATABASE_FULL),
+        Trouble.DATABASE_SLOW,
+    }
+)
+_PROCESSES = frozenset(
+    {
+        *(Trouble.KILL, Trouble.KILL_INSIDE, Trouble.TERMINATE, Trouble.FREEZE),
+        *(Trouble.CLOCK_STEP, Trouble.CLOCK_RATE),
+    }
+)
+_OF_WEBHOOKS = _RECEIVERS | _LINKS | _DATABASES | _PROCESSES | {Trouble.EDIT, Trouble.ROLL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +162,24 @@ class Plan:
     sessions: tuple[Session, ...]
     deposits: tuple[Deposit, ...]
     faults: tuple[Fault, ...]
+    webhooks: bool = False
+    """Whether events go to receivers."""
 
 
 LINKS = (
     "client>gateway", "gateway>payments", "gateway>wallet", "gateway>fx", "payments>risk",
     "payments>fx", "payments>wallet", "risk>fx",
 )  # fmt: skip
+
+
+WEBHOOK_LINKS = (
+    "webhooks>payments",
+    "webhooks>receivers",
+    "webhooks>receivers",
+    "gateway>webhooks",
+)
+EVERY_WEBHOOKS = 3
+"""Of how many seeds one has receivers: it costs time, and the others stay as they were."""
 
 
 def draw(
@@ -153,9 +190,15 @@ def draw(
     sessions = sorted(
         (_session(chance, number, seconds) for number in range(payments)), key=lambda s: s.at
     )
-    wrong = sorted(_faults(chance, troubles, faults, seconds), key=lambda f: f.at)
+    wrong = list(_faults(chance, troubles - _RECEIVERS, faults, seconds))
+    webhooks = seed % EVERY_WEBHOOKS == 0
+    if webhooks:
+        # From a stream of its own, so that nothing else of the seed's plan changes by it.
+        own = random.Random(f"webhooks {seed}")
+        wrong += _webhook_faults(own, troubles & _OF_WEBHOOKS, faults // 2, seconds)
+    wrong.sort(key=lambda f: f.at)
     brought = tuple(_deposit(chance, number, seconds) for number in range(payments // 10))
-    return Plan(seed, seconds, tuple(sessions), brought, tuple(wrong))
+    return Plan(seed, seconds, tuple(sessions), brought, tuple(wrong), webhooks)
 
 
 def _deposit(chance: random.Random, number: int, seconds: float) -> Deposit:
@@ -223,6 +266,23 @@ def _faults(
 
     All kinds at once hide what some of them bring about (Groce et al. 2012, "Swarm Testing").
     """
+    yield from _some(chance, troubles, count, seconds, _target)
+
+
+def _webhook_faults(
+    chance: random.Random, troubles: frozenset[Trouble], count: int, seconds: float
+) -> Iterator[Fault]:
+    """Yield what goes wrong with webhooks, and with receivers."""
+    yield from _some(chance, troubles, count, seconds, _target_of_webhooks)
+
+
+def _some(
+    chance: random.Random,
+    troubles: frozenset[Trouble],
+    count: int,
+    seconds: float,
+    target: Callable[[random.Random, Trouble], str],
+) -> Iterator[Fault]:
     if not troubles:
         return
     kinds = chance.sample(sorted(troubles), chance.randint(min(3, len(troubles)), len(troubles)))
@@ -231,19 +291,27 @@ def _faults(
         yield Fault(
             at=chance.uniform(0, seconds),
             trouble=trouble,
-            target=_target(chance, trouble),
+            target=target(chance, trouble),
             seconds=chance.choice((0.05, 0.5, 2.0, 10.0, 25.0)),
             much=chance.random(),
         )
 
 
+def _target_of_webhooks(chance: random.Random, trouble: Trouble) -> str:
+    if trouble in _RECEIVERS:
+        return chance.choice(tuple(RECEIVERS))
+    if trouble in _LINKS:
+        return chance.choice(WEBHOOK_LINKS)
+    (service,) = WEBHOOKS
+    if trouble in _PROCESSES:
+        return f"{service}-{chance.randint(1, WEBHOOKS[service])}"
+    return service
+
+
 def _target(chance: random.Random, trouble: Trouble) -> str:
-    if trouble in (Trouble.PART, Trouble.LOSE, Trouble.LATE, Trouble.DOUBLE, Trouble.RESET):
+    if trouble in _LINKS:
         return "payments>wallet" if chance.random() < 0.3 else chance.choice(LINKS)
-    if trouble in (
-        Trouble.DATABASE_GONE, Trouble.DATABASE_READ_ONLY, Trouble.DATABASE_FULL,
-        Trouble.DATABASE_SLOW,
-    ):  # fmt: skip
+    if trouble in _DATABASES:
         return chance.choice(STORES)
     if trouble in (Trouble.RATES_SILENT, Trouble.RATES_GARBLED, Trouble.RATES_JUMP):
         return "market"

@@ -8,6 +8,7 @@ import logging
 import random
 import tempfile
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -25,7 +26,7 @@ from kurs.quotes.keys import ensure_key_files
 from kurs_operator.local import main as compile_resources
 from kurs_testing.edges import write_keys
 from simulation.clients import Clients
-from simulation.documents import write_resources
+from simulation.documents import SECRET, write_resources
 from simulation.faults import Faults
 from simulation.judge import Judge
 from simulation.loop import Stalled, VirtualLoop
@@ -34,13 +35,16 @@ from simulation.network import Network
 from simulation.oracle.promise import BrokenPromise
 from simulation.plan import Plan
 from simulation.process import WorldClock
-from simulation.topology import STORES
+from simulation.receivers import Receivers, send_to
+from simulation.topology import STORES, WEBHOOKS
 from simulation.world import EPOCH_US, World
 
 _WARM_SECONDS = 6.0
 _QUIET_SECONDS = 10.0
 _SETTLE_SECONDS = 300.0
 """How long a world has after its last fault: longer than a payment is tried and a hold lives."""
+_DELIVERED_SECONDS = 1_500.0
+"""The same where events are sent, which may have failed some times by then."""
 _ASKED_AGAIN = 30
 """How many of the requests that were answered are repeated at the end."""
 
@@ -73,11 +77,12 @@ def prepared_folder() -> Iterator[Path]:
         for number, resources in enumerate(write_resources(folder / "resources"), start=1):
             out = folder / "documents" / str(number)
             compile_resources(["--samples", str(resources), "--out", str(out), "--once"])
+        _write_secret(folder / "secrets" / SECRET[0] / SECRET[1])
         ensure_dev_key(folder)
         _write_quote_key(folder / "quote-signing-keys.pem")
         write_keys(folder / "edge-keys")
         ensure_key_files(folder / "quote-signing-keys.pem", folder / "quote-verify-keys.pem")
-        for service in STORES:
+        for service in (*STORES, *WEBHOOKS):
             versions = importlib.import_module(f"{service}.migrations").VERSIONS
             migrate(f"sqlite:///{folder / service}.db", versions)
         yield folder
@@ -87,6 +92,12 @@ def _write_quote_key(file: Path) -> None:
     """Write the same key for every world, since quotes are part of what is compared."""
     key = Ed25519PrivateKey.from_private_bytes(bytes(32))
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def _write_secret(file: Path) -> None:
+    """Write what events are signed with: the same in every world, too."""
+    file.parent.mkdir(parents=True)
+    file.write_text("whsec_" + b64encode(bytes(32)).decode(), "ascii")
 
 
 class _Run:
@@ -101,11 +112,12 @@ class _Run:
         self.clock = WorldClock(EPOCH_US, self.loop.time)
         self.world = World(
             random.Random(f"world {seed}"), self.loop, folder, self.clock, self.network,
-            self.market, prepared,
+            self.market, prepared, plan.webhooks,
         )  # fmt: skip
         key = (prepared / "api-key").read_text("ascii").strip()
         self.clients = Clients(self.network, key, self.tell)
-        self.faults = Faults(self.world, random.Random(f"faults {seed}"), self.tell)
+        self.receivers = Receivers(random.Random(f"receivers {seed}"), self.network, self.tell)
+        self.faults = Faults(self.world, self.receivers, random.Random(f"faults {seed}"), self.tell)
         self.judge = Judge(plan, folder, prepared)
         self.broken: BrokenPromise | None = None
         self.world.on_commit.append(self._committed)
@@ -119,7 +131,7 @@ class _Run:
         asyncio.set_event_loop(self.loop)
         read_monotonic_from(self.clock.monotonic)
         stop = self.world.watch_statements()
-        leave = read_from(self.market)
+        leave, part = read_from(self.market), send_to(self.receivers)
         try:
             self.loop.run_until_complete(self._live())
         except BrokenPromise as broken:
@@ -133,6 +145,7 @@ class _Run:
         finally:
             stop()
             leave()
+            part()
         outcome = self._outcome()
         self.judge.close()
         self.loop.close()
@@ -160,16 +173,24 @@ class _Run:
         await self._settle()
         await self.clients.ask_again(self.chance, _ASKED_AGAIN)
         await self.judge.compare_reads(self.clients)
+        await self.judge.compare_deliveries(self.clients)
         follower.cancel()
         await self.judge.leaks(tasks, self.world)
         self.judge.at_end(self.clients, self.market, self.clock.now())
+        self.judge.check_receivers(self.receivers)
 
     async def _settle(self) -> None:
         """Wait until all has ended that ever ends, and a while longer."""
-        latest = self.loop.time() + _SETTLE_SECONDS
-        while self.loop.time() < latest and not self.judge.is_quiet():  # noqa: ASYNC110
+        patience = _DELIVERED_SECONDS if self.plan.webhooks else _SETTLE_SECONDS
+        latest = self.loop.time() + patience
+        while self.loop.time() < latest and not self.judge.is_quiet():
+            for name, after in self.judge.gone():
+                await self.clients.replay(name, after)
             await asyncio.sleep(_QUIET_SECONDS)
         await asyncio.sleep(_QUIET_SECONDS)
+        if self.plan.webhooks and self.loop.time() < latest and not self.judge.is_quiet():
+            # A deposit has its event some seconds later.
+            await self._settle()
 
     def _committed(self, service: str) -> None:
         try:
@@ -185,6 +206,7 @@ class _Run:
         counts.update(
             requests=self.clients.requests, deaths=self.world.deaths, steps=self.loop.steps,
             **{"rates fetched": self.market.fetched},
+            **{"events taken": sum(len(r.taken) for r in self.receivers.named.values())},
         )  # fmt: skip
         told = "\n".join([*self.story, self.judge.record()])
         trace = hashlib.sha256(told.encode()).hexdigest()

@@ -3,8 +3,17 @@
 from fractions import Fraction
 
 REPLICAS = {"gateway": 2, "payments": 2, "fx": 1, "wallet": 2, "risk": 2}
-SERVICES = tuple(REPLICAS)
 STORES = ("payments", "wallet", "risk")
 """The services with a database."""
+WEBHOOKS = {"webhooks": 2}
+"""The replicas that a world with receivers has besides."""
+RECEIVERS: dict[str, tuple[str, ...]] = {
+    "books": (),
+    "shipping": ("payment.captured", "payment.voided", "refund.succeeded", "refund.failed"),
+    "treasury": ("deposit.succeeded", "payment.authorized", "payment.captured"),
+}
+"""Where events are sent, by the name of the destination, and the types that go there (): all."""
+FOREIGN = "rival"
+"""A destination of another merchant, to whom nothing ever happens."""
 FIXED = {"IDR": Fraction(16_000), "JPY": Fraction(150), "BHD": Fraction(376, 1000)}
 """Units of each currency for one USD, as the resource with fixed rates says."""

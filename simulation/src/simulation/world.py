@@ -30,9 +30,11 @@ from simulation.loop import VirtualLoop, context_of
 from simulation.market import Market
 from simulation.network import Network, addresses
 from simulation.process import PROCESS, Process, ProcessDied, WorldClock
-from simulation.topology import REPLICAS, SERVICES, STORES
+from simulation.topology import REPLICAS, STORES, WEBHOOKS
 from wallet.app import create_app as create_wallet
 from wallet.settings import WalletSettings
+from webhooks.app import create_app as create_webhooks
+from webhooks.settings import WebhooksSettings
 
 EPOCH_US = 1_767_225_600 * MICROS
 """Where every world begins: 2026-01-01T00:00:00Z."""
@@ -42,6 +44,7 @@ _CREATE: dict[str, tuple[Callable[..., FastAPI], type[Any]]] = {
     "fx": (create_fx, FxSettings),
     "wallet": (create_wallet, WalletSettings),
     "risk": (create_risk, RiskSettings),
+    "webhooks": (create_webhooks, WebhooksSettings),
 }
 # Shorter than as shipped, so that a world sees the end of what it begins.
 _PATIENCE: dict[str, dict[str, Any]] = {
@@ -54,6 +57,8 @@ _PATIENCE: dict[str, dict[str, Any]] = {
         "refund_rate_window_seconds": 20.0,
     },
 }
+_CONFIGURED = ("fx", "risk", "webhooks")
+"""The services that follow a document."""
 _DOCUMENTS: dict[str, dict[str, Any]] = {}
 _GRACE_SECONDS = 30.0
 """How long a process that is told to end finishes what it has."""
@@ -92,8 +97,10 @@ class World:
     network: Network
     market: Market
     prepared: Path
+    webhooks: bool = False
     processes: dict[str, Process] = field(default_factory=dict)
     databases: dict[str, Database] = field(default_factory=dict)
+    replicas: dict[str, int] = field(init=False)
     doomed: dict[Process, int] = field(default_factory=dict)
     """Processes that die inside of a transaction: how many statements they still get."""
     on_commit: list[Callable[[str], None]] = field(default_factory=list)
@@ -104,18 +111,21 @@ class World:
 
     def __post_init__(self) -> None:
         self.loop.execute, self.loop.pauses = self._execute, self._pauses
-        self.databases = {name: Database() for name in STORES}
-        for service in ("fx", "risk"):
-            for number in range(1, REPLICAS[service] + 1):
+        self.replicas = {**REPLICAS, **(WEBHOOKS if self.webhooks else {})}
+        stores = [*STORES, *(WEBHOOKS if self.webhooks else ())]
+        self.databases = {name: Database() for name in stores}
+        for service in _CONFIGURED:
+            for number in range(1, self.replicas.get(service, 0) + 1):
                 first = self.prepared / "documents" / "1" / service / "config.json"
                 self._show(f"{service}-{number}", first)
-        for name in STORES:
+        for name in stores:
             shutil.copy(self.prepared / f"{name}.db", self.folder / f"{name}.db")
 
     async def start(self) -> None:
         """Start every process, the ones that others wait for first."""
-        for service in ("wallet", "fx", "risk", "payments", "gateway"):
-            for number in range(1, REPLICAS[service] + 1):
+        first = ("wallet", "fx", "risk", "payments", "gateway")
+        for service in (*first, *(self.replicas.keys() - first)):
+            for number in range(1, self.replicas[service] + 1):
                 await self.boot(f"{service}-{number}")
 
     async def boot(self, name: str) -> None:
@@ -143,7 +153,7 @@ class World:
 
     async def roll(self, service: str) -> None:
         """Replace every replica of a service, one after the other, as an update does."""
-        for number in range(1, REPLICAS[service] + 1):
+        for number in range(1, self.replicas[service] + 1):
             process = self.processes[f"{service}-{number}"]
             if process.alive and self._served(process):
                 await self.replace(process)
@@ -166,7 +176,7 @@ class World:
 
     def edit(self, service: str, chance: random.Random) -> None:
         """Put another document before one replica of a service, or before all of them."""
-        numbers = range(1, REPLICAS[service] + 1)
+        numbers = range(1, self.replicas[service] + 1)
         chosen = [chance.choice(numbers)] if chance.random() < 0.5 else list(numbers)
         document = chance.choice(sorted(self.prepared.glob(f"documents/*/{service}/config.json")))
         for number in chosen:
@@ -222,7 +232,7 @@ class World:
         return app
 
     def _settings(self, process: Process) -> dict[str, Any]:
-        urls = {f"{name}_url": url for name, url in addresses(SERVICES).items()}
+        urls = {f"{name}_url": url for name, url in addresses(tuple(self.replicas)).items()}
         return {
             **urls,
             "service": process.service,
@@ -231,6 +241,7 @@ class World:
             "config_dir": self.folder / "config" / process.name,
             "quote_signing_keys_file": self.prepared / "quote-signing-keys.pem",
             "edge_keys_dir": self.prepared / "edge-keys",
+            "secrets_dir": self.prepared / "secrets",
             "quote_verify_keys_file": self.prepared / "quote-verify-keys.pem",
             "api_keys_file": self.prepared / "api-keys.json",
             "rate_limit": "100000/second",
@@ -256,7 +267,7 @@ class World:
         except ProcessDied:
             self.kill(process)
             raise
-        if process.service in STORES:
+        if process.service in self.databases:
             for look in self.on_commit:
                 look(process.service)
         if self.doomed.pop(process, None) is not None:
