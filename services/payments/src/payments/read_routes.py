@@ -1,9 +1,9 @@
-"""The routes of payments that only read: lists, exports, refunds and the whole story."""
+"""The routes of payments that only read: payments, lists, exports, events and figures."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
-from fastapi import Path, Query, Response
+from fastapi import Header, Path, Query, Response
 
 from kurs.kernel.accounts import shown
 from kurs.kernel.caller import Caller, CallerDep, MerchantRequired
@@ -11,6 +11,7 @@ from kurs.kernel.errors import (
     CursorInvalid,
     FieldError,
     Overloaded,
+    Unavailable,
     Unprocessable,
     problem_responses,
 )
@@ -23,7 +24,17 @@ from payments.answers import payment_answer
 from payments.cursors import read_cursor, write_cursor
 from payments.domain.figures import EVERYBODY
 from payments.errors import PaymentNotFound
+from payments.event_answers import EventTeller
+from payments.event_schemas import (
+    MAX_POSITION,
+    EventAnswer,
+    EventListQuery,
+    EventQuery,
+    EventsAnswer,
+)
+from payments.event_stream import HEADERS, EventStream, stream_of
 from payments.explanation import Explanations
+from payments.feed import EventFeed
 from payments.figure_answers import figures_answer
 from payments.figure_schemas import FiguresAnswer, FiguresQuery
 from payments.figures import Figures
@@ -36,11 +47,13 @@ from payments.read_schemas import (
     RefundQuery,
     RefundsAnswer,
 )
-from payments.schemas import PaymentsAnswer
+from payments.schemas import PaymentAnswer, PaymentsAnswer
+from payments.service import PaymentService
 from payments.store.lists import Cut, Filter, words_of
 
 Reads = Annotated[PaymentReads, from_app(PaymentReads)]
 PaymentPath = Annotated[PaymentId, Path()]
+_LONGEST_POSITION = len(str(MAX_POSITION))
 
 read_routes = router(tags=["payments"], responses=problem_responses(MerchantRequired))
 
@@ -84,6 +97,63 @@ async def export_payments(
 
     rows = None if bare else await reads.count(wanted)
     return csv_answer("payments", COLUMNS, pages(), rows=rows)
+
+
+@read_routes.get(
+    "/payments/events",
+    response_class=EventStream,
+    responses={
+        200: {"model": EventAnswer, "description": "text/event-stream of such events"},
+        **problem_responses(Unavailable),
+    },
+)
+async def follow_events(
+    caller: CallerDep,
+    feed: Annotated[EventFeed, from_app(EventFeed)],
+    teller: Annotated[EventTeller, from_app(EventTeller)],
+    query: Annotated[EventQuery, Query()],
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> EventStream:
+    """Stream events; a client that reconnects with Last-Event-ID misses nothing."""
+    known = _position(last_event_id)
+    if feed.draining:
+        raise Unavailable("this replica is ending: open it again", headers={"Retry-After": "1"})
+    asked, newest = query.after if known is None else known, await feed.now()
+    events = stream_of(feed, teller, caller.merchant, asked, newest, full=caller.sees_all)
+    return EventStream(events, headers=HEADERS)
+
+
+@read_routes.get(
+    "/events",
+    response_class=Response,
+    responses={200: {"model": EventsAnswer, "description": "Events, oldest first"}},
+)
+async def list_events(
+    caller: CallerDep,
+    feed: Annotated[EventFeed, from_app(EventFeed)],
+    teller: Annotated[EventTeller, from_app(EventTeller)],
+    query: Annotated[EventListQuery, Query()],
+) -> Response:
+    """List events; each has the bytes that the stream and a webhook send."""
+    types = () if query.type is None else (query.type,)
+    page = await feed.page(caller.merchant, query.after, query.limit, types)
+    body = teller.page(page, full=caller.sees_all)
+    return Response(body, media_type="application/json")
+
+
+@read_routes.get(
+    "/payments/{payment_id}",
+    response_model=PaymentAnswer,
+    responses=problem_responses(PaymentNotFound),
+)
+async def read_payment(
+    payment_id: PaymentPath,
+    caller: CallerDep,
+    service: Annotated[PaymentService, from_app(PaymentService)],
+) -> PaymentAnswer:
+    """Return a payment."""
+    found = await service.find(caller, payment_id)
+    return payment_answer(found.payment, full=caller.sees_all, waiting=found.waiting)
 
 
 @read_routes.get(
@@ -131,6 +201,17 @@ async def read_figures(
         caller.require("audit")
     whose = EVERYBODY if query.of == "all" else caller.merchant
     return figures_answer(await figures.read(whose, query.period), query.of)
+
+
+def _position(last_event_id: str | None) -> int | None:
+    """Return the sequence that a client saw last; None without one, as an empty text is, too."""
+    text = (last_event_id or "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_POSITION):
+        hint = "send the id of the last event as it came, or leave the header out"
+        raise _unfit("Last-Event-ID", "it is no id of an event of the stream", hint)
+    return min(int(text), MAX_POSITION)
 
 
 def _filter(caller: Caller, query: PaymentFilter) -> Filter:

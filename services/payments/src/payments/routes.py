@@ -1,11 +1,11 @@
 """The routes of payments: read the request, call one use case, shape the answer.
 
-Lists and what is told of a payment are in `read_routes`.
+What only reads is in `read_routes`.
 """
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Path, Query, Request, Response
+from fastapi import Depends, Header, Path, Request, Response
 from pydantic import BaseModel
 
 from kurs.edges import edge_request_id
@@ -13,9 +13,7 @@ from kurs.kernel.batching import settled
 from kurs.kernel.caller import CallerDep, MerchantRequired, caller
 from kurs.kernel.errors import (
     BadRequest,
-    FieldError,
     Unavailable,
-    Unprocessable,
     problem_responses,
 )
 from kurs.kernel.ids import PaymentId
@@ -23,7 +21,6 @@ from kurs.telemetry import Trace
 from kurs.web.direct import direct_post, read_json
 from kurs.web.parts import from_app, part_of
 from kurs.web.routing import router
-from payments.answers import payment_answer
 from payments.checks import checked_key
 from payments.domain.moves import Kind
 from payments.errors import (
@@ -37,16 +34,6 @@ from payments.errors import (
     PaymentNotFound,
     RefundNotPermitted,
 )
-from payments.event_answers import EventTeller
-from payments.event_schemas import (
-    MAX_POSITION,
-    EventAnswer,
-    EventListQuery,
-    EventQuery,
-    EventsAnswer,
-)
-from payments.event_stream import HEADERS, EventStream, stream_of
-from payments.feed import EventFeed
 from payments.paying import Asked, Paying
 from payments.records import Reply
 from payments.schemas import (
@@ -61,7 +48,6 @@ from payments.schemas import (
 from payments.service import PaymentService
 
 _COMMON = problem_responses(MerchantRequired)
-_LONGEST_POSITION = len(str(MAX_POSITION))
 routes = router(tags=["payments"], responses=_COMMON)
 
 
@@ -133,73 +119,6 @@ async def pay(request: Request) -> Response:
     if isinstance(reply, Exception):
         raise reply
     return _respond(reply)
-
-
-@routes.get(
-    "/payments/events",
-    response_class=EventStream,
-    responses={
-        200: {"model": EventAnswer, "description": "text/event-stream of such events"},
-        **problem_responses(Unavailable),
-    },
-)
-async def follow_events(
-    caller: CallerDep,
-    feed: Annotated[EventFeed, from_app(EventFeed)],
-    teller: Annotated[EventTeller, from_app(EventTeller)],
-    query: Annotated[EventQuery, Query()],
-    last_event_id: Annotated[str | None, Header()] = None,
-) -> EventStream:
-    """Stream events; a client that reconnects with Last-Event-ID misses nothing."""
-    known = _position(last_event_id)
-    if feed.draining:
-        raise Unavailable("this replica is ending: open it again", headers={"Retry-After": "1"})
-    asked, newest = query.after if known is None else known, await feed.now()
-    events = stream_of(feed, teller, caller.merchant, asked, newest, full=caller.sees_all)
-    return EventStream(events, headers=HEADERS)
-
-
-def _position(last_event_id: str | None) -> int | None:
-    """Return the sequence that a client saw last; None without one, as an empty text is, too."""
-    text = (last_event_id or "").strip()
-    if not text:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_POSITION):
-        hint = "send the id of the last event as it came, or leave the header out"
-        errors = [FieldError("Last-Event-ID", "it is no id of an event of the stream", hint)]
-        raise Unprocessable("check Last-Event-ID", errors=errors)
-    return min(int(text), MAX_POSITION)
-
-
-@routes.get(
-    "/events",
-    response_class=Response,
-    responses={200: {"model": EventsAnswer, "description": "Events, oldest first"}},
-)
-async def list_events(
-    caller: CallerDep,
-    feed: Annotated[EventFeed, from_app(EventFeed)],
-    teller: Annotated[EventTeller, from_app(EventTeller)],
-    query: Annotated[EventListQuery, Query()],
-) -> Response:
-    """List events; each has the bytes that the stream and a webhook send."""
-    types = () if query.type is None else (query.type,)
-    page = await feed.page(caller.merchant, query.after, query.limit, types)
-    body = teller.page(page, full=caller.sees_all)
-    return Response(body, media_type="application/json")
-
-
-@routes.get(
-    "/payments/{payment_id}",
-    response_model=PaymentAnswer,
-    responses=problem_responses(PaymentNotFound),
-)
-async def read_payment(
-    payment_id: PaymentPath, caller: CallerDep, service: Service
-) -> PaymentAnswer:
-    """Return a payment."""
-    found = await service.find(caller, payment_id)
-    return payment_answer(found.payment, full=caller.sees_all, waiting=found.waiting)
 
 
 @routes.post("/payments/{payment_id}/capture", responses=_ACTION, response_class=Response)
