@@ -95,7 +95,7 @@ bench: $(ENVIRONMENT) ## measure payments/s, latency and CPU per payment, beside
 	@$(BIN)/python -m loadtest.bench $(if $(BASE),--base $(BASE)) $(if $(SAVE),--save $(SAVE)) $(BENCH)
 
 .PHONY: bench-webhooks
-bench-webhooks: $(ENVIRONMENT) ## measure deliveries to 1,000 destinations, 100 dead and 20 slow (minutes): DATABASE=postgresql
+bench-webhooks: $(ENVIRONMENT) ## measure what destinations cost payments, and 1,000 of which 120 are dead or slow (minutes): DATABASE=postgresql
 	@$(BIN)/python -m loadtest.webhooks $(if $(DATABASE),--database $(DATABASE))
 
 .PHONY: bench-faults

@@ -27,7 +27,7 @@ from kurs.edges.table import WEBHOOKS
 from loadtest.measures import Latency, latency
 from loadtest.webhooks.standins import Feed, Receivers, listening
 
-_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # noqa: S105 (of a bench's own)
+SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # noqa: S105 (of a bench's own)
 _PATIENCE_SECONDS = 120.0
 
 
@@ -150,24 +150,14 @@ def _write_destinations(folder: RunFolder, case: Case, port: int) -> Mapping[str
     """Write the files, each of a merchant of its own; return the kind of each by name."""
     secret = folder.path / "secrets" / "hooks" / "secret"
     secret.parent.mkdir(parents=True)
-    secret.write_text(_SECRET)
+    secret.write_text(SECRET)
     (closed,) = free_ports(1)
     kinds = ["good"] * case.good + ["slow"] * case.slow
     kinds += ["refuses" if number % 2 else "silent" for number in range(case.dead)]
     names = {f"d{number:04}": kind for number, kind in enumerate(kinds)}
     for name, kind in names.items():
         at = closed if kind == "refuses" else port
-        content = {
-            "apiVersion": "kurs.dev/v1alpha1",
-            "kind": "EventDestination",
-            "metadata": {"name": name},
-            "spec": {
-                "merchant": name,
-                "url": f"http://{LOOPBACK}:{at}/{kind}/{name}",
-                "secretRef": {"name": "hooks", "key": "secret"},
-                "allowInsecure": True,
-            },
-        }
+        content = resource(name, name, f"http://{LOOPBACK}:{at}/{kind}/{name}")
         # JSON is YAML.
         (folder.destinations / f"{name}.yaml").write_text(json.dumps(content))
     compiling = [sys.executable, "-m", "kurs_operator.local", "--once"]
@@ -176,6 +166,21 @@ def _write_destinations(folder: RunFolder, case: Case, port: int) -> Mapping[str
     if done.returncode:
         raise StackError(f"the destinations are not compiled:\n{done.stdout}{done.stderr}")
     return names
+
+
+def resource(name: str, merchant: str, url: str) -> dict[str, object]:
+    """Return a destination that is signed for by the secret `hooks`."""
+    return {
+        "apiVersion": "kurs.dev/v1alpha1",
+        "kind": "EventDestination",
+        "metadata": {"name": name},
+        "spec": {
+            "merchant": merchant,
+            "url": url,
+            "secretRef": {"name": "hooks", "key": "secret"},
+            "allowInsecure": True,
+        },
+    }
 
 
 class _Running:
