@@ -28,6 +28,16 @@ def edge_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     del os.environ["KURS_EDGE_KEYS_DIR"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """What apps in this process allow a statement: a busy machine is no failure."""
+    names = ("KURS_DATABASE_STATEMENT_SECONDS", "KURS_DATABASE_POOL_SECONDS")
+    os.environ.update(dict.fromkeys(names, "60"))
+    yield
+    for name in names:
+        del os.environ[name]
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """One embedded PostgreSQL for the session; yields the folder of its socket."""

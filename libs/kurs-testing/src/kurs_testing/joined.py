@@ -56,7 +56,6 @@ _PATIENT: dict[str, dict[str, Any]] = {
     "payments": {"payment_seconds": 60.0},
     "api-gateway": {"request_seconds": 90.0},
 }
-_PATIENT_DATABASE = {"database_statement_seconds": 60.0, "database_pool_seconds": 60.0}
 _ADDRESSES = {
     "payments_url": PAYMENTS,
     "fx_url": FX,
@@ -217,7 +216,6 @@ class JoinedGateway:
             "deposit_seconds": 3600.0,
             "platform_merchants": "demo",
             "api_keys_file": self.folder / "api-keys.json",
-            **_PATIENT_DATABASE,
             **_PATIENT.get(name, {}),
             **self.overrides.get(name, {}),
         }
