@@ -38,7 +38,7 @@ _HEADERS = {
 
 
 class Sender:
-    """Sends deliveries; what hinders one is an `DeliveryAttempt`, never an exception."""
+    """Sends deliveries; what hinders one is a `DeliveryAttempt`, never an exception."""
 
     def __init__(
         self,
