@@ -1,7 +1,7 @@
 """Promises about rates: who said them, how old they were, and the spread that was taken."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +15,9 @@ _QUOTE_SECONDS = 60
 """How long a quote holds."""
 _DIGITS = Fraction(1, 10**12)
 """A mid between two quoted currencies is a quotient, of so many digits at least."""
+_KEPT_READINGS = 4
+"""How many readings further on a rate may still be young: one comes every five seconds."""
+_ONE = Fraction(1)
 Said = Mapping[str, Fraction]
 
 
@@ -59,7 +62,7 @@ def _check_source(
             raise BrokenPromise("a rate is one that its source said", seen)
         return
     if pair not in known:
-        known[pair] = {name for rates in said for name in _near(_mid(rates, pair))}
+        known[pair] = {name for mid_said in _mids(said, pair) for name in _near(mid_said)}
     if not edition.market or not known[pair] & _near(mid):
         raise BrokenPromise("a rate is one that its source said", seen)
 
@@ -73,7 +76,18 @@ def _check_age(row: Mapping[str, Any], exchange: Mapping[str, Any], seconds: int
 
 def _mid(rates: Said, pair: tuple[str, str]) -> Fraction:
     source, destination = pair
-    return rates.get(destination, Fraction(1)) / rates.get(source, Fraction(1))
+    return rates.get(destination, _ONE) / rates.get(source, _ONE)
+
+
+def _mids(said: Sequence[Said], pair: tuple[str, str]) -> Iterator[Fraction]:
+    """Yield the mids that a market said, each currency's of a reading of its own.
+
+    A rate that moved too far is passed over alone, for as long as the one before it is young.
+    """
+    source, destination = pair
+    for place, reading in enumerate(said):
+        for other in said[max(0, place - _KEPT_READINGS) : place + _KEPT_READINGS + 1]:
+            yield other.get(destination, _ONE) / reading.get(source, _ONE)
 
 
 def _same(one: Fraction, other: Fraction) -> bool:
