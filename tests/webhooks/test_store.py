@@ -30,12 +30,17 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await opened.close()
 
 
+def happened(number: int, payment: str) -> FeedEvent:
+    """Return an event of a payment of the shop."""
+    name = f"e{number}{payment}"
+    return FeedEvent(
+        id=name, sequence=number, merchant="shop", payment_id=payment, type="t", at=NOW, body=""
+    )
+
+
 async def store(database: Database, payments: list[str]) -> None:
     """Take in one event of each of these payments, for the destination `orders`."""
-    events = [
-        FeedEvent(id=f"e{n}", sequence=n, merchant="shop", payment_id=p, type="t", at=NOW, body="")
-        for n, p in enumerate(payments, 1)
-    ]
+    events = [happened(n, p) for n, p in enumerate(payments, 1)]
     page = FeedAnswer(events=events, next_after=len(events))
     await database.write(lambda c: intake.take_feed(c, "me", NOW, NOW + 1, None))
     await database.write(lambda c: intake.begin_at(c, "me", Cursor(0)))
@@ -125,15 +130,25 @@ def waits_for_a_lock(connection: Connection) -> bool:
     [
         partial(reads.redeliver, destination="orders", merchant="shop", sequence=1, now=NOW),
         partial(reads.replay, destination="orders", merchant="shop", after=0, now=NOW),
+        # payments was set back, and something else happened.
+        partial(
+            intake.take_in,
+            owner="me",
+            after=0,
+            page=FeedAnswer(events=[happened(1, "p2")], next_after=1),
+            wants=lambda _: ["orders"],
+            fingerprints=lambda: {"orders": "f"},
+            now=NOW,
+        ),
     ],
-    ids=["redeliver", "replay"],
+    ids=["redeliver", "replay", "set back"],
 )
-async def test_what_is_asked_for_again_holds_up_no_round_that_is_recorded(
+async def test_what_is_sent_anew_holds_up_no_round_that_is_recorded(
     database: Database, again: partial[object]
 ) -> None:
     await store(database, ["p1"])
-    hold = "update destinations set owner = 'me'"
-    await database.write(lambda c: c.exec_driver_sql(hold) and None)
+    for change in ("update destinations set owner = 'me'", "update feed set sequence = 0"):
+        await database.write(lambda c, sql=change: c.exec_driver_sql(sql) and None)  # type: ignore[misc]
     due = await database.read(
         partial(sending.due, destination="orders", merchant="shop", now=NOW, limit=8)
     )

@@ -168,6 +168,10 @@ def _give_way(connection: Connection, after: int, end: int) -> None:
     """Forget what had these sequences before payments was set back."""
     last = connection.execute(select(func.max(events.c.sequence))).scalar()
     given_way = (deliveries, events) if last is not None and last > after else ()
+    if given_way:
+        # Before their deliveries, as who records a round does: neither waits for the other.
+        every = select(destinations.c.name).order_by(destinations.c.name)
+        connection.execute(for_update(connection, every)).all()
     for table in (unread_events, *given_way):
         again = (table.c.sequence > after) & (table.c.sequence <= end)
         connection.execute(delete(table).where(again))
