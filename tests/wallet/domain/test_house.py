@@ -78,6 +78,12 @@ REFUSED: list[tuple[str, Item, str]] = [
     ("among three customers", {**FX, "postings": [
         *FX["postings"], leg("alice", -5, "IDR"), leg("house:liquidity", 5, "IDR"),
     ]}, "quote_mismatch"),
+    ("two who pay", {**FX, "postings": [
+        *FX["postings"][:2], leg("bob", -5, "IDR"), leg("house:liquidity", 5, "IDR"),
+    ]}, "quote_mismatch"),
+    ("two who are paid", {**FX, "postings": [
+        leg("alice", 5, "USD"), leg("house:liquidity", -5, "USD"), *FX["postings"][2:],
+    ]}, "quote_mismatch"),
     ("long expired", requoted(FX, expires_at=1), "quote_expired"),
 ]  # fmt: skip
 
