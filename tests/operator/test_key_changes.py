@@ -30,6 +30,8 @@ class Node:
         self.pods = {name: SmallPod(name, "api-gateway") for name in GATEWAYS}
         self.own_pokes: list[str] = []
         self.down = False
+        self.refused: set[str] = set()
+        """Pods whose PATCH is refused for good."""
         self.deaf: set[str] = set()
         """Pods whose kubelet has not heard of the change yet."""
 
@@ -37,7 +39,7 @@ class Node:
         return [pod.body() for pod in self.pods.values()]
 
     async def poke(self, pod: str, digest: str) -> None:
-        if self.down:
+        if self.down or pod in self.refused:
             raise ClusterFault(f"cannot annotate pod {pod}: away")
         if pod == OWN:
             self.own_pokes.append(digest)
@@ -72,6 +74,11 @@ class Scene:
             await self.changes.look()
             self.now += 1.0
             self.clock.advance(seconds=1.0)
+
+    def told(self) -> list[str]:
+        """What was said of failures, in the order that it was."""
+        calls = [call for call in self.log.calls if call.method_name == "warning"]
+        return [call.kwargs["error"] for call in calls]
 
     def poked(self) -> set[str]:
         return {pod.poked for pod in self.node.pods.values()}
@@ -126,8 +133,47 @@ async def test_a_change_that_the_api_server_was_away_for_is_not_lost(scene: Scen
     await scene.go_on(POKING_SECONDS)
 
     assert scene.node.mounts == dict.fromkeys(GATEWAYS, NEW)
-    told = [call.kwargs["error"] for call in scene.log.calls if call.method_name == "warning"]
-    assert 0 < len(told) <= 3, "each failure is said once"
+    assert 0 < len(scene.told()) <= 3, "each failure is said once"
+
+
+async def test_a_pod_that_refuses_for_good_keeps_no_change_from_the_others(scene: Scene):
+    scene.node.refused = set(GATEWAYS[:1])
+    for secret in (NEW, OLD, NEW):
+        scene.node.secret, scene.node.deaf = secret, set(GATEWAYS[1:])
+        await scene.go_on(SELF_POKE_SECONDS + 3)
+        scene.node.deaf.clear()
+
+        await scene.go_on(POKING_SECONDS)
+
+        assert scene.node.mounts[GATEWAYS[1]] == secret, "whose kubelet heard late"
+    assert len(scene.told()) == 1, "a failure is said once"
+
+
+async def test_whom_nobody_refuses_is_not_poked_for_ever(scene: Scene):
+    scene.node.refused = set(GATEWAYS[:1])
+    await scene.go_on(300)
+    scene.node.refused.clear()
+    await scene.go_on(3 * POKING_SECONDS)
+    before = scene.poked()
+
+    await scene.go_on(300)
+
+    assert scene.poked() == before
+    assert len(before) == len(GATEWAYS), "each by as many as it took"
+
+
+async def test_a_wrong_name_of_its_own_pod_takes_no_poke_from_the_gateway(scene: Scene):
+    await scene.go_on(30)
+    scene.node.refused = {OWN}
+    scene.node.secret, scene.node.deaf = NEW, set(GATEWAYS)
+    scene.node.file.write_text(NEW)
+    await scene.go_on(3)
+    scene.node.deaf.clear()
+
+    await scene.go_on(POKING_SECONDS)
+
+    assert scene.node.mounts == dict.fromkeys(GATEWAYS, NEW)
+    assert len(scene.told()) == 1
 
 
 async def test_without_the_secret_it_waits_for_it(scene: Scene):

@@ -6,7 +6,7 @@ operator pokes its own pod every few seconds: it sees a change within that time,
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -57,27 +57,25 @@ class KeyChanges:
         self._clock = clock
         self._monotonic = monotonic
         self._logger = telemetry.logger
-        self._pokes = Pokes(cluster.poke, clock=monotonic)
+        self._pokes: dict[str, Pokes] = {}
         self._digest: str | None = None
         self._until = self._look_at = monotonic()
-        self._failure: str | None = None
+        self._said: frozenset[str] = frozenset()
 
     async def look(self) -> None:
-        """Do what is due; raises nothing that was foreseen."""
-        try:
-            await asyncio.to_thread(self._read)
-            await self._poke_gateway()
-            await self._refresh_own_mount()
-        except ClusterFault as error:
-            self._failed(error)
-        else:
-            self._failure = None
+        """Do what is due, each whatever became of the other; raises nothing that was foreseen."""
+        await asyncio.to_thread(self._read)
+        self._say(await self._poke_gateway() + await self._refresh_own_mount())
 
-    async def _refresh_own_mount(self) -> None:
+    async def _refresh_own_mount(self) -> list[ClusterFault]:
         if self._monotonic() < self._look_at:
-            return
-        await self._cluster.poke(self._own_pod, f"looked-{self._clock.now():x}")
+            return []
+        try:
+            await self._cluster.poke(self._own_pod, f"looked-{self._clock.now():x}")
+        except ClusterFault as fault:
+            return [fault]
         self._look_at = self._monotonic() + SELF_POKE_SECONDS
+        return []
 
     def _read(self) -> None:
         if not self._file.changed():
@@ -90,27 +88,42 @@ class KeyChanges:
             return
         if digest != self._digest:
             self._digest = digest
-            self._begin()
+            self._until = self._monotonic() + POKING_SECONDS
+            self._pokes.clear()
             self._logger.info(
                 "API keys read, the gateway's pods are poked", file=str(self._file.path)
             )
 
-    def _begin(self) -> None:
-        self._until = self._monotonic() + POKING_SECONDS
-        self._pokes = Pokes(self._cluster.poke, clock=self._monotonic)
-
-    async def _poke_gateway(self) -> None:
+    async def _poke_gateway(self) -> list[ClusterFault]:
+        """Poke the pods for a while; what is refused is tried at each look, and extends that."""
         if self._digest is None or self._monotonic() >= self._until:
-            return
-        pods = [Pod.of(body) for body in await self._cluster.gateway_pods()]
-        faults = await self._pokes.poke(pods, {GATEWAY: self._digest}, {})
+            return []
+        try:
+            pods = [Pod.of(body) for body in await self._cluster.gateway_pods()]
+        except ClusterFault as fault:
+            faults = [fault]
+        else:
+            self._pokes = {pod.uid: self._pokes.get(pod.uid) or self._anew() for pod in pods}
+            refused = await asyncio.gather(*map(self._poke, pods))
+            faults = [fault for of_one in refused for fault in of_one]
         if faults:
-            raise faults[0]
+            self._until = self._monotonic() + POKING_SECONDS
+        return faults
 
-    def _failed(self, error: ClusterFault) -> None:
-        """Say each failure once; what was to be poked is poked from the start."""
-        if self._digest is not None and self._monotonic() < self._until:
-            self._begin()
-        if self._failure != str(error):
-            self._logger.warning("changed API keys may reach the gateway late", error=str(error))
-        self._failure = str(error)
+    async def _poke(self, pod: Pod) -> list[ClusterFault]:
+        assert self._digest is not None
+        faults = await self._pokes[pod.uid].poke([pod], {GATEWAY: self._digest}, {})
+        if faults:
+            # As if it had never been poked: all four are still to come.
+            self._pokes[pod.uid] = self._anew()
+        return faults
+
+    def _anew(self) -> Pokes:
+        return Pokes(self._cluster.poke, clock=self._monotonic)
+
+    def _say(self, faults: Iterable[ClusterFault]) -> None:
+        """Say each failure once, until it is over."""
+        found = frozenset(map(str, faults))
+        for error in sorted(found - self._said):
+            self._logger.warning("changed API keys may reach the gateway late", error=error)
+        self._said = found
