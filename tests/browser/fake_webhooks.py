@@ -48,10 +48,10 @@ class FakeWebhooks:
             for d in self.deliveries
             if d["destination"] == wanted["destination"]
             and wanted.get("status", d["status"]) == d["status"]
-            and d["sequence"] < int(wanted.get("before", 1_000))
+            and d["sequence"] < int(wanted.get("before", "before 1000").removeprefix("before "))
         ]
         limit = int(wanted["limit"])
-        before = found[limit - 1]["sequence"] if len(found) > limit else None
+        before = f"before {found[limit - 1]['sequence']}" if len(found) > limit else None
         return JSONResponse({"items": found[:limit], "next_before": before})
 
     async def again(self, request: Request) -> Response:

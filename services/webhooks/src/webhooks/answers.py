@@ -7,10 +7,12 @@ from sqlalchemy import RowMapping
 from kurs.config.resources import EventDestinationSpec
 from kurs.contracts.payments import EventType
 from kurs.kernel.clock import to_rfc3339
+from webhooks.cursors import write_cursor
 from webhooks.domain.delivery import State
 from webhooks.domain.health import Standing
 from webhooks.schemas import DeliveriesAnswer, DeliveryAnswer, DestinationAnswer
 from webhooks.standings import Told
+from webhooks.store.reads import Place
 
 _OF_NO_PAYMENT = frozenset({EventType.DEPOSIT_SUCCEEDED})
 
@@ -43,10 +45,10 @@ def destination_answer(
 def deliveries_answer(rows: Sequence[RowMapping], limit: int) -> DeliveriesAnswer:
     """Return a page of deliveries; `rows` may hold one more than `limit`."""
     shown = rows[:limit]
-    more = len(rows) > limit
+    last = Place(shown[-1]["sequence"], shown[-1]["destination"]) if len(rows) > limit else None
     return DeliveriesAnswer(
         items=[_delivery(row) for row in shown],
-        next_before=shown[-1]["sequence"] if more else None,
+        next_before=None if last is None else write_cursor(last),
     )
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 
 from kurs.data.failures import DatabaseUnavailable
 from kurs.kernel.caller import CallerDep, MerchantRequired
-from kurs.kernel.errors import Overloaded, problem_responses
+from kurs.kernel.errors import CursorInvalid, Overloaded, problem_responses
 from kurs.web.parts import from_app
 from kurs.web.routing import router
 from webhooks.errors import DeliveryNotFound, DestinationNotFound
@@ -43,7 +43,7 @@ async def list_destinations(caller: CallerDep, service: ServiceDep) -> Destinati
 @routes.get(
     "/deliveries",
     response_model=DeliveriesAnswer,
-    responses=problem_responses(DestinationNotFound),
+    responses=problem_responses(DestinationNotFound, CursorInvalid),
 )
 async def list_deliveries(
     caller: CallerDep, service: ServiceDep, query: Annotated[DeliveryQuery, Query()]

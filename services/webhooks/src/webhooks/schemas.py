@@ -12,11 +12,13 @@ Sequence = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 class DeliveryQuery(RequestModel):
-    """Which deliveries to list: before this sequence, of this destination and state."""
+    """Which deliveries to list: of this destination and state, after the page before."""
 
     destination: Annotated[str, Field(max_length=253)] | None = None
     status: State | None = None
-    before: Sequence | None = None
+    before: Annotated[
+        str | None, Field(max_length=500, description="`next_before` of the page before.")
+    ] = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
@@ -86,7 +88,7 @@ class DeliveriesAnswer(BaseModel):
     """Some deliveries, newest first. `next_before` is where to go on, null at the end."""
 
     items: list[DeliveryAnswer]
-    next_before: int | None
+    next_before: str | None
 
 
 class RedeliverAnswer(BaseModel):

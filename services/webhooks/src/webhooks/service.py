@@ -17,6 +17,7 @@ from webhooks.answers import (
     destination_answer,
     read_delivery_id,
 )
+from webhooks.cursors import read_cursor
 from webhooks.destinations import Destinations
 from webhooks.domain.health import Reason
 from webhooks.errors import DeliveryNotFound, DestinationNotFound
@@ -74,7 +75,11 @@ class WebhookService:
         return [destination_answer(name, spec, told[name]) for name, spec in sorted(specs.items())]
 
     async def list_deliveries(self, caller: Caller, query: DeliveryQuery) -> DeliveriesAnswer:
-        """Return deliveries to the merchant's destinations; raises DestinationNotFound."""
+        """Return deliveries to the merchant's destinations.
+
+        Raises DestinationNotFound, CursorInvalid.
+        """
+        before = read_cursor(query.before)
         if query.destination is None:
             names = list(self._destinations.of(caller.merchant))
         else:
@@ -85,7 +90,7 @@ class WebhookService:
                 names=names,
                 merchant=caller.merchant,
                 state=query.status,
-                before=query.before,
+                before=before,
                 limit=query.limit + 1,
             )
         )

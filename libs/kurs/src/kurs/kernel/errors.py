@@ -183,10 +183,10 @@ class CursorInvalid(BadRequest):
     code = "cursor_invalid"
     title = "Cursor invalid"
 
-    def __init__(self) -> None:
+    def __init__(self, field: str = "cursor") -> None:
         said = "the cursor is not one of ours"
-        hint = "use next_cursor of the page before, unchanged"
-        super().__init__(said, errors=[FieldError("cursor", said, hint)])
+        hint = f"use next_{field} of the page before, unchanged"
+        super().__init__(said, errors=[FieldError(field, said, hint)])
 
 
 class Unprocessable(Problem):

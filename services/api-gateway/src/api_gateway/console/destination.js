@@ -103,8 +103,8 @@ export class Destination {
       const page = await api.get(`/deliveries?${query}`, { signal, patience: READ_MS });
       if (name !== this.#name || wanted.before !== this.#before) return;
       setText(this.alert, "");
-      this.#next = page.next_before === null ? null : String(page.next_before);
-      this.older.hidden = !page.next_before;
+      this.#next = page.next_before;
+      this.older.hidden = !this.#next;
       this.newest.hidden = !this.#before;
       this.list.show(page.items, this.#all.find((each) => each.name === name) ?? {});
     } catch (error) {

@@ -15,6 +15,13 @@ MOST_REPLAYED = 10_000
 """Events that one replay sends again."""
 
 
+class Place(NamedTuple):
+    """A delivery's place in a list; without its destination, the place after all of a sequence."""
+
+    sequence: int
+    destination: str | None = None
+
+
 class Replayed(NamedTuple):
     """How many are sent again, and the last sequence of these, None for none."""
 
@@ -74,7 +81,7 @@ def list_deliveries(
     *,
     merchant: str,
     state: str | None,
-    before: int | None,
+    before: Place | None,
     limit: int,
 ) -> Sequence[RowMapping]:
     """Return deliveries of the merchant's events to these destinations, newest first, each with its
@@ -91,8 +98,16 @@ def list_deliveries(
     if state is not None:
         query = query.where(d.state == state)
     if before is not None:
-        query = query.where(d.sequence < before)
+        query = query.where(_behind(before))
     return connection.execute(query).mappings().all()
+
+
+def _behind(place: Place) -> ColumnElement[bool]:
+    d = deliveries.c
+    older = d.sequence < place.sequence
+    if place.destination is None:
+        return older
+    return older | ((d.sequence == place.sequence) & (d.destination > place.destination))
 
 
 def redeliver(
