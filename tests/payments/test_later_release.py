@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from tests.later_release import store_as_later
 from tests.payments.harness import BODY, gateway_over
+from tests.payments.test_waves import to
 
-from kurs.data.database import Database
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import WALLET, JoinedGateway
@@ -43,13 +43,6 @@ async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[JoinedGate
         yield joined
 
 
-async def store(database_url: str, statement: str) -> None:
-    """Write what the next release would."""
-    database = Database.open(database_url)
-    await database.write(lambda c: c.execute(text(statement.replace(":", r"\:"))))
-    await database.close()
-
-
 async def everything(gateway: JoinedGateway) -> dict[str, tuple[int, Any]]:
     """Ask everything that can be asked about p1, and return what was answered."""
     asked: list[tuple[str, str, Any]] = [
@@ -77,7 +70,7 @@ async def test_it_is_read_by_the_release_before(
 ) -> None:
     paid = await gateway.call("POST", "/payments", {**BODY, "capture": capture})
     assert paid.status == 200
-    await store(database_url, statement)
+    await store_as_later(database_url, statement)
 
     answers = await everything(gateway)
     await part(gateway.apps["payments"], Sweeper).sweep()
@@ -100,7 +93,7 @@ async def test_an_unknown_status_is_told_and_allows_nothing(
     gateway: JoinedGateway, database_url: str
 ) -> None:
     assert (await gateway.call("POST", "/payments", BODY)).status == 200
-    await store(database_url, LATER["a status"])
+    await store_as_later(database_url, LATER["a status"])
 
     answers = await everything(gateway)
 
@@ -115,7 +108,7 @@ async def test_an_unknown_failure_is_told_as_one_without_a_code_and_kept(
     gateway: JoinedGateway, database_url: str
 ) -> None:
     assert (await gateway.call("POST", "/payments", BODY)).status == 200
-    await store(database_url, LATER["a failure"])
+    await store_as_later(database_url, LATER["a failure"])
 
     merchant = gateway.issue_key("demo", "read")
     told = (await gateway.call("GET", "/payments/p1", key=merchant)).json()["failure"]
@@ -131,7 +124,7 @@ async def test_what_is_open_is_left_to_those_who_know_it(
     gateway.transport.inject(WALLET, FaultKind.UNREACHABLE)
     assert (await gateway.call("POST", "/payments", BODY)).status in (202, 503)
     gateway.transport.heal(WALLET)
-    await store(database_url, statement)
+    await store_as_later(database_url, statement)
     assert isinstance(gateway.clock, ManualClock)
     gateway.clock.advance(seconds=60)
 
@@ -139,3 +132,20 @@ async def test_what_is_open_is_left_to_those_who_know_it(
     taken = await part(gateway.apps["payments"], Sweeper).sweep()
 
     assert (again.status, again.json()["code"], taken) == (409, "operation_in_progress", 0)
+
+
+async def test_a_decision_that_is_not_known_is_no_answer_yet(
+    gateway: JoinedGateway, tmp_path: Path
+) -> None:
+    gateway.transport.inject(WALLET, FaultKind.UNREACHABLE, matches=to("/transfers/batch"))
+    assert (await gateway.call("POST", "/payments", BODY)).status == 202
+    gateway.transport.heal(WALLET)
+    risk = f"sqlite:///{tmp_path / 'risk.db'}"
+    await store_as_later(risk, "UPDATE decisions SET outcome = 'challenge'")
+    assert isinstance(gateway.clock, ManualClock)
+    gateway.clock.advance(seconds=60)
+
+    told = (await gateway.call("POST", "/payments", BODY)).json()
+
+    assert (told["status"], told["waits_for"]) == ("PROCESSING", "risk")
+    assert await gateway.balance("alice", "USD") == "100.00"

@@ -4,7 +4,7 @@ Amounts are decimal strings in major units. Times are RFC 3339 in public, micros
 epoch between services.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,7 @@ from kurs.config.resources import LastEdit, Mode
 from kurs.contracts.batch import MAX_ITEMS
 from kurs.contracts.risk import (
     YEAR_10000,
+    Decision,
     ExposureItem,
     ExposureResult,
     Micros,
@@ -74,7 +75,17 @@ class ExposureAnswer(BaseModel):
     results: list[ExposureResult]
 
 
-DecisionWord = Literal["approve", "review", "decline"]
+# Words are told as data: one that a later release stored must not make an answer unreadable here.
+DecisionWord = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "type": "string",
+            "enum": list(Decision),
+            "description": "A word that you do not know is no approval.",
+        }
+    ),
+]
 
 
 class ReasonAnswer(BaseModel):

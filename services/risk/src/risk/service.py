@@ -24,6 +24,8 @@ from risk.errors import DecisionNotFound, NotConfigured
 from risk.metrics import RiskMetrics
 
 WRITER = "risk-writer"
+OUTCOMES = frozenset(outcome.word for outcome in Outcome)
+"""The decisions that this release makes and knows."""
 
 
 class WaitingAttempt(NamedTuple):
@@ -153,9 +155,22 @@ class RiskService:
         # The moment is taken under the locks: who comes later also counts later.
         now = self._clock.now()
         known = store.load_decisions(connection, [a.payment_id for a in attempts])
+        for decision in known.values():
+            self._warn_of_unknown(decision)
         fresh = {a.counter_key for a in attempts if a.payment_id not in known}
         windows = store.load_windows(connection, fresh, policy.windows, now)
         return Batch(policy, self._rates(now), now, known, windows)
+
+    def _warn_of_unknown(self, decision: Decision) -> None:
+        """Log a decision of a later release: it is told as it is, and payments acts on none."""
+        if decision.outcome not in OUTCOMES:
+            merchant, _, payment_id = decision.payment_id.partition(":")
+            self._logger.error(
+                "a decision that this release does not know",
+                merchant=merchant,
+                payment_id=payment_id,
+                decision=decision.outcome,
+            )
 
     def _tell(self, decision: Decision, verdict: Verdict) -> None:
         """Log why a payment is not approved: merchants are told the rules, not the figures."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from kurs.kernel.validation import RequestModel
 from webhooks.domain.delivery import State
@@ -71,7 +71,8 @@ class DeliveryAnswer(BaseModel):
     sequence: int
     previous_sequence: int | None
     payment_id: str | None
-    status: State
+    # Told as data: a word that a later release stored must not make an answer unreadable here.
+    status: Annotated[str, WithJsonSchema({"type": "string", "enum": list(State)})]
     attempts: int
     replays: int
     created_at: str
