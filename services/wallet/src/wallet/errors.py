@@ -2,7 +2,7 @@
 
 NotFound 404        AccountNotFound, TransferNotFound
 Conflict 409        AccountIdTaken, DepositConflict
-Unprocessable 422   BalanceOverflow, CeilingExceeded
+Unprocessable 422   BalanceOverflow, CeilingExceeded, DepositRefused
 TooManyRequests 429 AccountBudget
 """
 
@@ -49,6 +49,13 @@ class CeilingExceeded(Unprocessable):
 
     code = "ceiling_exceeded"
     title = "Above the ceiling"
+
+
+class DepositRefused(Unprocessable):
+    """The ledger refused a deposit, and why has no code here."""
+
+    code = "deposit_refused"
+    title = "Deposit refused"
 
 
 class BalanceOverflow(Unprocessable):

@@ -29,6 +29,7 @@ from wallet.errors import (
     BalanceOverflow,
     CeilingExceeded,
     DepositConflict,
+    DepositRefused,
 )
 from wallet.ledger_reads import LedgerReads
 from wallet.schemas.public import (
@@ -148,7 +149,12 @@ async def statement(
     "/deposits",
     summary="Put money into an account",
     responses=problem_responses(
-        IdempotencyKeyNotTaken, AccountNotFound, DepositConflict, CeilingExceeded, BalanceOverflow
+        IdempotencyKeyNotTaken,
+        AccountNotFound,
+        DepositConflict,
+        CeilingExceeded,
+        BalanceOverflow,
+        DepositRefused,
     ),
 )
 async def deposit(

@@ -25,6 +25,7 @@ from wallet.errors import (
     BalanceOverflow,
     CeilingExceeded,
     DepositConflict,
+    DepositRefused,
 )
 from wallet.ledger import Ledger, Submission
 from wallet.opening import Budget, Opening, Payable
@@ -133,7 +134,7 @@ class WalletService:
         """Move money from the outside world to an account, of the caller's or that it names whole.
 
         Returns the outcome and the amount in minor units. Raises AccountNotFound,
-        DepositConflict, CeilingExceeded and BalanceOverflow.
+        DepositConflict, CeilingExceeded, BalanceOverflow and DepositRefused.
         """
         amount = read_amount(deposit.amount, deposit.currency, "amount")
         transfer = _deposit(caller, await self._receiver(caller, deposit), deposit, amount)
@@ -145,7 +146,14 @@ class WalletService:
         )  # fmt: skip
         if outcome.status == TransferStatus.APPLIED:
             return outcome, amount
-        raise _deposit_problem(deposit, outcome)
+        problem = _deposit_problem(deposit, outcome)
+        if isinstance(problem, DepositRefused):
+            self.log.error(
+                "a deposit was refused for a reason that is not known here",
+                merchant=caller.merchant, deposit_id=deposit.deposit_id,
+                status=outcome.status, code=outcome.code,
+            )  # fmt: skip
+        raise problem
 
     async def _receiver(self, caller: Caller, deposit: DepositRequest) -> str:
         """Return the ledger's id of a deposit's account; of one that is not there, its name.
@@ -159,6 +167,12 @@ class WalletService:
         if account is None or not (whole or account.merchant == caller.merchant):
             return qualified(caller.merchant, written)
         return account.account_id
+
+
+_TOO_MUCH: Mapping[str, type[Problem]] = {
+    Code.CEILING: CeilingExceeded,
+    Code.AMOUNT_OVERFLOW: BalanceOverflow,
+}
 
 
 def _deposit(caller: Caller, account_id: str, deposit: DepositRequest, amount: int) -> Transfer:
@@ -179,7 +193,8 @@ def _deposit(caller: Caller, account_id: str, deposit: DepositRequest, amount: i
     )
 
 
-def _deposit_problem(deposit: DepositRequest, outcome: Outcome) -> Exception:
+def _deposit_problem(deposit: DepositRequest, outcome: Outcome) -> Problem:
+    """Return what a deposit that was not applied is answered; DepositRefused if it is not known."""
     if outcome.status == TransferStatus.CONFLICT:
         field = (outcome.field or "deposit_id").removesuffix("_minor")
         message = f"deposit {deposit.deposit_id} was made before with another {field}"
@@ -191,10 +206,13 @@ def _deposit_problem(deposit: DepositRequest, outcome: Outcome) -> Exception:
         return AccountNotFound(message, errors=[FieldError("account_id", message, hint)])
     if outcome.status == TransferStatus.SKIPPED:
         return Unavailable(outcome.message or "")
-    error = FieldError("amount", outcome.message or "", "deposit less")
-    if outcome.code == Code.CEILING:
-        return CeilingExceeded(error.message, errors=[error])
-    return BalanceOverflow(error.message, errors=[error])
+    too_much = _TOO_MUCH.get(outcome.code or "")
+    if too_much is not None:
+        error = FieldError("amount", outcome.message or "", "deposit less")
+        return too_much(error.message, errors=[error])
+    said = "the ledger refused the deposit for a reason that has no code here"
+    hint = "send it again under the same deposit_id: it moves money once at most"
+    return DepositRefused(said, errors=[FieldError("deposit_id", said, hint)])
 
 
 def _check_ceiling(account: Account, ceiling: ByCurrency) -> None:
