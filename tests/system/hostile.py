@@ -93,6 +93,11 @@ class Operation:
         """Whether each item is refused alone, in an answer of 200."""
         return self.path.endswith("/batch")
 
+    @property
+    def is_between_services(self) -> bool:
+        """Whether its bodies are the other services' own, which are read straight into items."""
+        return self.is_batch or self.path == "/accounts/lookup"
+
     def target(self, changed: str = "", value: str = "") -> str:
         """Return path and query with real values, but `value` (encoded) for one parameter."""
         path, query = self.path, []
