@@ -7,7 +7,7 @@ from starlette.routing import Route
 from kurs.kernel.clock import SystemClock
 from payments.domain.figures import SPANS, Corridors, Period, Seen, Worth, corridor
 from payments.figure_answers import figures_answer
-from payments.figures import Told
+from payments.figures import PeriodFigures
 
 PAID = Seen("demo", 0, "USD", "IDR", 0.03, failed=False, captured=125_000, spread=0)
 FAILED = Seen("demo", 0, "JPY", "", 0.2, failed=True, captured=0, spread=0)
@@ -29,7 +29,7 @@ class FakeFigures:
         now = SystemClock().now()
         starts = SPANS[period].starts(now)
         spans = {s: _sums(number, 2 if everybody else 1) for number, s in enumerate(starts)}
-        told = Told(period, "USD", now, spans, self.waiting)
+        told = PeriodFigures(period, "USD", now, spans, self.waiting)
         answer = figures_answer(told, "all" if everybody else "merchant")
         return JSONResponse(answer.model_dump(mode="json"))
 

@@ -14,6 +14,9 @@ ONCE = (
     "Status", "Threshold", "Verdict", "View",
 )  # fmt: skip
 
+NOBODY = ("Told",)
+"""Names that were several classes and say of none what it holds."""
+
 
 def defined() -> dict[str, list[str]]:
     """Return where each public class of the source is defined."""
@@ -31,6 +34,7 @@ def test_one_term_is_one_class() -> None:
     # What joins services for tests has the messages of HTTP, too.
     shipped = {term: [p for p in places[term] if "kurs-testing" not in p] for term in ONCE}
     assert {term: where for term, where in shipped.items() if len(where) != 1} == {}
+    assert {name: places[name] for name in NOBODY if name in places} == {}
 
 
 def test_the_glossary_names_what_is_there() -> None:

@@ -22,7 +22,7 @@ _IN_LEDGER = frozenset(Kind) - {Kind.REFUSE, Kind.VOID, Kind.EXPIRE}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Explanation:
     """A payment's story. `transfers` are the ledger's by id, `decision` is risk's answer.
 
     `unavailable` names those services that said nothing.
@@ -46,7 +46,7 @@ class Explanations:
     wallet: ServiceClient
     risk: ServiceClient
 
-    async def explain(self, caller: Caller, payment_id: str) -> Told:
+    async def explain(self, caller: Caller, payment_id: str) -> Explanation:
         """Return the story of the caller's payment; raises PaymentNotFound."""
         uid = f"{caller.merchant}:{payment_id}"
         story = await self.database.read(lambda c: read_story(c, uid, _REFUNDS))
@@ -65,7 +65,7 @@ class Explanations:
             _only_silence(decision)
             silent.append("risk")
             decision = None
-        return Told(story, transfers, decision, silent)
+        return Explanation(story, transfers, decision, silent)
 
     async def _transfers(self, asked: Sequence[Operation]) -> Mapping[str, TransferResult]:
         names = [operation.operation_id for operation in asked]

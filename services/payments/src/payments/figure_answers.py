@@ -6,12 +6,12 @@ from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
 from payments.domain.figures import OTHER, SPANS, Corridors, Sums, joined, total
 from payments.figure_schemas import CorridorAnswer, FigureAnswer, FiguresAnswer, SpanAnswer
-from payments.figures import Told
+from payments.figures import PeriodFigures
 
 _USUAL = 0.95
 
 
-def figures_answer(told: Told, of: Literal["merchant", "all"]) -> FiguresAnswer:
+def figures_answer(told: PeriodFigures, of: Literal["merchant", "all"]) -> FiguresAnswer:
     """Return figures, with the spans in which nothing happened."""
     whole: Corridors = {}
     for corridors in told.spans.values():
@@ -52,6 +52,6 @@ def _corridor(name: str, sums: Sums, currency: str) -> CorridorAnswer:
     )
 
 
-def _span(start: int, told: Told) -> SpanAnswer:
+def _span(start: int, told: PeriodFigures) -> SpanAnswer:
     sums = total(told.spans.get(start, {}).values())
     return SpanAnswer(**_figure(sums, told.currency), start=to_rfc3339(start))

@@ -40,7 +40,7 @@ _STEPS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PeriodFigures:
     """Sums by span and corridor of the period that ends now; `waiting` events are not in them."""
 
     period: Period
@@ -61,13 +61,13 @@ class Figures:
         self._currency = settings.reference_currency
         self._clock = clock
 
-    async def read(self, merchant: str, period: Period) -> Told:
+    async def read(self, merchant: str, period: Period) -> PeriodFigures:
         """Return what is counted of a merchant, or of EVERYBODY."""
         now = self._clock.now()
         spans, waiting = await self._database.read(
             lambda c: read_figures(c, merchant, period, self._currency, now)
         )
-        return Told(period, self._currency, now, spans, waiting)
+        return PeriodFigures(period, self._currency, now, spans, waiting)
 
     async def count(self) -> None:
         """Count what nobody counted yet; raises Unavailable or TransportError without rates."""

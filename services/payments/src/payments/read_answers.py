@@ -16,7 +16,7 @@ from payments.domain.identity import refund_id
 from payments.domain.moves import MOVES, Kind, Status
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
-from payments.explanation import Told
+from payments.explanation import Explanation
 from payments.read_schemas import (
     ExplainAnswer,
     ListedRefundAnswer,
@@ -78,7 +78,7 @@ def refund_entry(operation: Operation, payment: Payment) -> ListedRefundAnswer:
     )
 
 
-def explain_answer(told: Told, caller: Caller) -> ExplainAnswer:
+def explain_answer(told: Explanation, caller: Caller) -> ExplainAnswer:
     """Return a payment's whole story as its merchant, or an auditor, sees it."""
     story, full = told.story, caller.sees_all
     payment, waiting = story.found
@@ -139,7 +139,7 @@ def _operation(operation: Operation) -> OperationAnswer:
     )
 
 
-def _risk(shaped: dict[str, Any] | None, told: Told) -> RiskStoryAnswer | None:
+def _risk(shaped: dict[str, Any] | None, told: Explanation) -> RiskStoryAnswer | None:
     if shaped is None:
         return None
     stored = told.decision or {}

@@ -11,7 +11,7 @@ from webhooks.cursors import write_cursor
 from webhooks.domain.delivery import State
 from webhooks.domain.health import Standing
 from webhooks.schemas import DeliveriesAnswer, DeliveryAnswer, DestinationAnswer
-from webhooks.standings import Told
+from webhooks.standings import DestinationStanding
 from webhooks.store.reads import Place
 
 _OF_NO_PAYMENT = frozenset({EventType.DEPOSIT_SUCCEEDED})
@@ -20,7 +20,7 @@ _OF_NO_PAYMENT = frozenset({EventType.DEPOSIT_SUCCEEDED})
 def destination_answer(
     name: str,
     spec: EventDestinationSpec,
-    told: Told,
+    told: DestinationStanding,
 ) -> DestinationAnswer:
     """Return a destination as its merchant sees it."""
     found = told.standing or Standing()

@@ -12,7 +12,7 @@ from kurs.kernel.clock import monotonic, to_rfc3339
 from kurs.kernel.errors import Problem
 from webhooks.destinations import Destinations
 from webhooks.domain.health import Standing
-from webhooks.standings import Standings, Told
+from webhooks.standings import DestinationStanding, Standings
 
 _FRESH_SECONDS = 2.0
 _TRUE_SECONDS = 20.0
@@ -28,7 +28,7 @@ class Reports:
     def __init__(self, destinations: Destinations, standings: Standings) -> None:
         self._destinations = destinations
         self._standings = standings
-        self._told: dict[str, Told] = {}
+        self._told: dict[str, DestinationStanding] = {}
         self._told_at = float("-inf")
         self._asking: asyncio.Task[None] | None = None
 
@@ -58,7 +58,7 @@ class Reports:
             self._told_at = monotonic()
 
 
-def _report(name: str, told: Told | None) -> ResourceReport:
+def _report(name: str, told: DestinationStanding | None) -> ResourceReport:
     report = ResourceReport(kind="EventDestination", name=name)
     if told is None:
         return report.model_copy(update={"reason": "Silent", "error": _SILENT})

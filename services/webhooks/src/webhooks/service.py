@@ -29,7 +29,7 @@ from webhooks.schemas import (
     ReplayAnswer,
     TestAnswer,
 )
-from webhooks.standings import Standings, Told
+from webhooks.standings import DestinationStanding, Standings
 from webhooks.store import leases, reads, unread
 from webhooks.trial import Trial
 
@@ -144,7 +144,7 @@ class WebhookService:
         specs = {n: s for n, s in self._destinations.in_force.items() if n in held}
         self._publish(await self._standings.of(specs))
 
-    def _publish(self, told: Mapping[str, Told]) -> None:
+    def _publish(self, told: Mapping[str, DestinationStanding]) -> None:
         now = self._clock.now()
         counts = dict.fromkeys(_STATES, 0)
         waiting = oldest = 0

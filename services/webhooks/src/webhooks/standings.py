@@ -17,7 +17,7 @@ _CHECK_SECONDS = 15.0
 """For how long it is believed that nothing hinders sending to a destination."""
 
 
-class Told(NamedTuple):
+class DestinationStanding(NamedTuple):
     """How a destination does, in a word, a sentence and numbers."""
 
     reason: Reason
@@ -42,7 +42,9 @@ class Standings:
         self._failing_after = round(failing_after_days * _DAY_SECONDS)
         self._unhindered: dict[str, tuple[EventDestinationSpec, float]] = {}
 
-    async def of(self, specs: Mapping[str, EventDestinationSpec]) -> Mapping[str, Told]:
+    async def of(
+        self, specs: Mapping[str, EventDestinationSpec]
+    ) -> Mapping[str, DestinationStanding]:
         """Return how these destinations do; raises DatabaseUnavailable."""
         merchants = {name: spec.merchant for name, spec in specs.items()}
         found, read_at = await self._database.read(partial(reads.standings, merchants=merchants))
@@ -54,7 +56,7 @@ class Standings:
             reason = reason_of(spec.suspend, standing, now, self._failing_after)
             seen = standing or Standing()
             why = ready_or_why(reason, seen, now, hindrance=hindrance, feed_read_at=read_at)
-            told[name] = Told(*why, standing)
+            told[name] = DestinationStanding(*why, standing)
         return told
 
     async def _hindrance(self, name: str, spec: EventDestinationSpec) -> str:
