@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,19 +48,39 @@ def test_a_job_ends_in_time_and_writes_only_what_it_makes(job: dict[str, Any]) -
     assert not writes or not re.search(r"^make ", runs, re.MULTILINE)
 
 
-def test_what_they_call_is_there() -> None:
-    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
-    entries = [hook["entry"] for repo in hooks["repos"] for hook in repo["hooks"]]
-    runs = [
+def called(runs: Iterable[str]) -> set[str]:
+    """Return the targets that shell lines make."""
+    return set(re.findall(r"\bmake ([a-z][a-z-]*)", "\n".join(runs)))
+
+
+def run_by(files: Iterable[Path]) -> list[str]:
+    """Return the shell lines of every job of workflows."""
+    return [
         step.get("run", "")
-        for file in FILES
+        for file in files
         for job in yaml.safe_load(file.read_text("utf-8"))["jobs"].values()
         for step in job["steps"]
     ]
-    called = set(re.findall(r"\bmake ([a-z][a-z-]*)", "\n".join(entries + runs)))
 
-    assert {"check", "ci", "images", "test"} <= called
-    assert called <= TARGETS
+
+def test_what_they_call_is_there() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+    entries = [hook["entry"] for repo in hooks["repos"] for hook in repo["hooks"]]
+
+    targets = called([*entries, *run_by(FILES)])
+
+    assert {"check", "ci", "images", "test"} <= targets
+    assert targets <= TARGETS
+
+
+def test_the_host_runs_what_a_change_has_to_pass_and_each_gate_of_coverage() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    (before, recipe) = re.findall(r"^ci: ([a-z -]+) ##.*\n\t(.*)$", makefile, re.MULTILINE)[0]
+    passes = {*before.split(), *re.findall(r"\$\(MAKE\) .*?\b(test)\b", recipe)}
+
+    assert {"check", "test", "test-domains"} <= passes
+    runs = called(run_by([ROOT / ".github" / "workflows" / "ci.yml"]))
+    assert passes | {"coverage"} <= runs
 
 
 def test_what_is_marked_as_generated_is_there() -> None:
