@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -85,6 +86,19 @@ def test_every_file_begins_with_what_it_owns(service: str) -> None:
     for file in package(service).rglob("*.py"):
         if "versions" not in file.parts:
             assert ast.get_docstring(ast.parse(file.read_text("utf-8"))), file
+
+
+def test_every_module_stands_in_a_layer() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    whole = {
+        name
+        for contract in contracts
+        if contract["type"] == "layers" and contract.get("exhaustive")
+        for name in contract["containers"]
+    }
+
+    assert {"kurs", "api_gateway", *SERVICES} <= whole
 
 
 @pytest.mark.parametrize("service", [*SERVICES, "api_gateway"])

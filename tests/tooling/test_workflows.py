@@ -88,6 +88,7 @@ def test_what_is_marked_as_generated_is_there() -> None:
     marked = [line.split()[0] for line in lines if line.endswith("linguist-generated")]
 
     assert len(marked) > 5
+    assert len(marked) == len(set(marked))
     for pattern in marked:
         found = subprocess.run(
             ["git", "ls-files", f":(glob){pattern}"],

@@ -3,7 +3,7 @@
 `app.py` of a service names its parts here and nothing else:
 
     service = Service("wallet", settings, **joined)
-    database = keep_database(service, settings.database_url, VERSIONS)
+    database = keep_database(service, VERSIONS)
     ledger = service.add(Ledger(database, ...))
     service.at_end(ledger.close)
     service.beat("audit", audit.run, seconds=settings.audit_seconds)

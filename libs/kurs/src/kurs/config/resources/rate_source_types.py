@@ -1,6 +1,7 @@
 """The types of rate sources: what the spec of each says beside what all of them say.
 
-Whatever depends on the type is told here by its part, so that nobody else asks which one it is.
+Whatever depends on the type is told here by its part, so that nobody asks a spec which one it is.
+What the operator keeps of an approval is no spec and has no part: there the type itself is stored.
 """
 
 from collections.abc import Mapping
