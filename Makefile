@@ -84,7 +84,7 @@ webhook-listen: $(ENVIRONMENT) ## receive the events of make dev, verify and pri
 
 .PHONY: api-key
 api-key: $(ENVIRONMENT) ## print a new API key of this laptop once (kurs_dev_…): make api-key MERCHANT=shop ROLES=pay,read KEY="--not-after 90d"
-	@mkdir -p var && $(BIN)/python -m api_gateway.keys issue --env dev --merchant $(MERCHANT) --roles $(ROLES) --file var/api-keys.json $(KEY)
+	@umask 077 && mkdir -p var && $(BIN)/python -m api_gateway.keys issue --env dev --merchant $(MERCHANT) --roles $(ROLES) --file var/api-keys.json $(KEY)
 
 .PHONY: api-keys
 api-keys: $(ENVIRONMENT) ## list the API keys of var/api-keys.json

@@ -53,6 +53,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            umask=0o022,
         )
         self.output = ""
         self._reader = threading.Thread(target=self._read)
@@ -167,6 +168,8 @@ def test_dev_says_what_one_needs_outlives_a_service_and_stops_everything(
     assert f"$(cat {key_file})" in dev.output
     assert key_file.read_text().strip() not in dev.output
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    folders = [key_file.parent, *(f for f in key_file.parent.rglob("*") if f.is_dir())]
+    assert [f for f in folders if f.stat().st_mode & 0o077] == [], "others can look into them"
     assert "\x1b[" not in dev.output
     # Five services, the operator, and what ends them all if this one is killed.
     assert len(children) == 8

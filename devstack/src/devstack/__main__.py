@@ -12,6 +12,7 @@ from devstack.errors import StackError
 from devstack.interrupts import Interrupted, raise_on_signals
 from devstack.ports import first_port
 from devstack.topology import DEFAULT_PORT
+from kurs.kernel.files import own_what_is_made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,4 +49,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    own_what_is_made()
     sys.exit(main())

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from devstack.stack import Stack
 from devstack.topology import OPERATOR, SERVICES
+from kurs.kernel.files import own_what_is_made
 
 _RESTART = "restart"
 _SIGNALS: Final[Mapping[str, int]] = {
@@ -66,4 +67,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    own_what_is_made()
     sys.exit(main())

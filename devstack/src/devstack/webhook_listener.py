@@ -18,6 +18,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from api_gateway.keys import DEV_MERCHANT
 from devstack.ports import LOOPBACK
+from kurs.kernel.files import own_what_is_made
 
 NAME = "listener"
 TEST = "destination.test"
@@ -136,4 +137,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    own_what_is_made()
     sys.exit(main())

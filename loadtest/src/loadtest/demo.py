@@ -18,6 +18,7 @@ from devstack.interrupts import Interrupted, raise_on_signals, run_interruptible
 from devstack.ports import first_port
 from devstack.stack import DatabaseKind, Stack
 from devstack.topology import DEFAULT_PORT, GATEWAY, ports_from
+from kurs.kernel.files import own_what_is_made
 from loadtest.client import GatewayClient, GatewayError
 from loadtest.dummygen import generate
 from loadtest.life import live
@@ -153,4 +154,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    own_what_is_made()
     sys.exit(main())

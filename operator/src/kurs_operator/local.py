@@ -15,7 +15,7 @@ from types import FrameType
 
 from kurs.config.resources import FILE_NAME
 from kurs.kernel.clock import Clock, SystemClock
-from kurs.kernel.files import replace_file
+from kurs.kernel.files import own_what_is_made, replace_file
 from kurs_operator.compile import Compilation, compile_resources
 from kurs_operator.documents import SERVICES, ServiceDocument
 from kurs_operator.generations import Generations
@@ -211,4 +211,5 @@ def _print(line: str) -> None:
 
 
 if __name__ == "__main__":
+    own_what_is_made()
     sys.exit(main())

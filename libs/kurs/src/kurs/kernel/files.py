@@ -53,6 +53,14 @@ class WatchedFile:
         self._seen = None
 
 
+def own_what_is_made() -> None:
+    """Keep what this process and its children make from everybody but the owner (umask 077).
+
+    For commands of a laptop, first of all; the mode of a file may say otherwise.
+    """
+    os.umask(0o077)
+
+
 def replace_file(path: Path, text: str, mode: int = 0o644) -> None:
     """Put `text` at `path`: a reader sees the old content or the new one, also after a crash.
 
