@@ -134,7 +134,7 @@ class RiskMachine(RuleBasedStateMachine):
         orders = [self._waiting(*payment) for payment in payments]
         expected = [
             ("skipped", order.attempt.payment_id)
-            if order.expires_at is not None
+            if order.expires_monotonic is not None
             else self.model.score(order.attempt, self.clock.now() // MICROS, self.attempts)
             for order in orders
         ]
@@ -188,7 +188,7 @@ class RiskMachine(RuleBasedStateMachine):
         payment = Attempt(
             f"{self.merchant}:p{number}", self.merchant, money[1], money[0], source, "x"
         )
-        return WaitingAttempt(payment, expires_at=0.0 if late else None)
+        return WaitingAttempt(payment, expires_monotonic=0.0 if late else None)
 
 
 def _plain(result: object) -> tuple[str, Any]:

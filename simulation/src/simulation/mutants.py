@@ -120,7 +120,8 @@ MUTANTS: dict[str, Mutant] = {
         "payments.steps",
         "Question(step.item, drive.deadline, drive.trace)",
         "Question({**step.item, 'transfer_id': step.item['transfer_id']\n"
-        "                + f':{drive.deadline.expires_at:.0f}'}, drive.deadline, drive.trace)",
+        "                + f':{drive.deadline.expires_monotonic:.0f}'},\n"
+        "                drive.deadline, drive.trace)",
     ),
     "a takeover does not raise the lease": Mutant(
         "payments.store.leases",

@@ -18,7 +18,7 @@ from kurs.contracts.batch import (
     SKIPPED,
     Misfit,
     Skip,
-    expires_at,
+    expires_monotonic,
     read_items,
     refused,
     skipped,
@@ -99,7 +99,7 @@ class BatchQuoting:
 
 
 def _is_late(item: QuoteItem, arrived: float, now: float) -> bool:
-    until = expires_at(item.get("deadline_ms"), arrived)
+    until = expires_monotonic(item.get("deadline_ms"), arrived)
     return until is not None and until <= now
 
 

@@ -84,7 +84,7 @@ class AccountDirectory:
         self, names: Sequence[Named], deadline: Deadline
     ) -> list[Account | Unanswered | None]:
         try:
-            answers = await self._batcher.submit_many(names, expires=deadline.expires_at)
+            answers = await self._batcher.submit_many(names, expires=deadline.expires_monotonic)
         except Overloaded as error:
             answers = [error] * len(names)
         return [self._read(answer) for answer in answers]

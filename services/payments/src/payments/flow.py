@@ -94,11 +94,11 @@ class Flow:
     async def _begin(self, orders: Sequence[Order]) -> list[Started | Reply | Exception]:
         """Begin those that somebody still waits for; of the others nothing is done."""
         now = monotonic()
-        timely = [order for order in orders if order.deadline.expires_at > now]
+        timely = [order for order in orders if order.deadline.expires_monotonic > now]
         begun = iter(await self._records.begin(timely))
         return [
             next(begun)
-            if order.deadline.expires_at > now
+            if order.deadline.expires_monotonic > now
             else DeadlineExceeded(_TOO_LATE, headers={"retry-after": "1"})
             for order in orders
         ]

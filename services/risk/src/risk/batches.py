@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry.trace import Span
 from pydantic import TypeAdapter
 
-from kurs.contracts.batch import Misfit, Skip, expires_at, read_items, refused, skipped
+from kurs.contracts.batch import Misfit, Skip, expires_monotonic, read_items, refused, skipped
 from kurs.contracts.risk import Code, ScoreItem
 from kurs.data.failures import DatabaseBlocked
 from kurs.kernel.errors import Problem
@@ -122,5 +122,5 @@ def _waiting(item: ScoreItem, arrived: float) -> WaitingAttempt | dict[str, Any]
         tuple((held["currency"], held["amount_minor"]) for held in item.get("exposure", ())),
         item.get("payee"),
     )
-    until = expires_at(item.get("deadline_ms"), arrived)
+    until = expires_monotonic(item.get("deadline_ms"), arrived)
     return WaitingAttempt(attempt, until, item.get("traceparent"), item.get("baggage"))

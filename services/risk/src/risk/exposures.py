@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from kurs.contracts.batch import Misfit, Skip, expires_at, read_items, skipped
+from kurs.contracts.batch import Misfit, Skip, expires_monotonic, read_items, skipped
 from kurs.contracts.risk import JUDGED, ExposureItem
 from kurs.kernel.clock import monotonic
 from risk import answers
@@ -35,7 +35,7 @@ def _judge(
 ) -> dict[str, Any]:
     if isinstance(item, Misfit):
         return item.result()
-    until = expires_at(item.get("deadline_ms"), arrived)
+    until = expires_monotonic(item.get("deadline_ms"), arrived)
     if until is not None and until <= begins:
         return _LATE
     open_ = tuple((held["currency"], held["amount_minor"]) for held in item["exposure"])

@@ -52,7 +52,9 @@ routes = router(tags=["risk"])
 async def score(body: ScoreRequest, caller: CallerDep, service: RiskDep) -> ScoreAnswer:
     """Return the decision that the payment would get now, or the one that it has."""
     deadline = current_deadline.get()
-    waiting = WaitingAttempt(_attempt(body, caller), deadline.expires_at if deadline else None)
+    waiting = WaitingAttempt(
+        _attempt(body, caller), deadline.expires_monotonic if deadline else None
+    )
     result = await service.judge(waiting)
     if isinstance(result, Conflict):
         raise _conflict(body, result)

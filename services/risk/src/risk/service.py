@@ -29,10 +29,10 @@ OUTCOMES = frozenset(outcome.word for outcome in Outcome)
 
 
 class WaitingAttempt(NamedTuple):
-    """An attempt that waits to be scored until `expires_at` (of the monotonic clock, seconds)."""
+    """An attempt that waits to be scored until `expires_monotonic`, in seconds."""
 
     attempt: Attempt
-    expires_at: float | None = None
+    expires_monotonic: float | None = None
     traceparent: str | None = None
     baggage: str | None = None
 
@@ -96,7 +96,7 @@ class RiskService:
         A decision that is stored holds for its payment, whatever is asked. Raises NotConfigured.
         """
         self._in_force()
-        if waiting.expires_at is not None and waiting.expires_at <= monotonic():
+        if waiting.expires_monotonic is not None and waiting.expires_monotonic <= monotonic():
             return Skipped(waiting.attempt.payment_id)
         return await self._database.read(
             lambda c: self._batch(c, [waiting.attempt]).score(waiting.attempt)
@@ -128,13 +128,15 @@ class RiskService:
     def _apply(self, connection: Connection, ops: Sequence[WaitingAttempt]) -> list[Result]:
         # Judged once: every deadline that holds when the transaction begins is kept.
         begins = monotonic()
-        live = [o.attempt for o in ops if o.expires_at is None or o.expires_at > begins]
+        live = [
+            o.attempt for o in ops if o.expires_monotonic is None or o.expires_monotonic > begins
+        ]
         if len(live) == len(ops):
             return list(self._score(connection, live))
         scored = iter(self._score(connection, live) if live else ())
         return [
             next(scored)
-            if waiting.expires_at is None or waiting.expires_at > begins
+            if waiting.expires_monotonic is None or waiting.expires_monotonic > begins
             else Skipped(waiting.attempt.payment_id)
             for waiting in ops
         ]

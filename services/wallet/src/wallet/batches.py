@@ -2,7 +2,7 @@
 
 from pydantic_core import to_json
 
-from kurs.contracts.batch import Misfit, expires_at, read_items
+from kurs.contracts.batch import Misfit, expires_monotonic, read_items
 from kurs.contracts.wallet import TransferItem
 from kurs.quotes.token import InvalidToken, QuoteVerifier
 from wallet import answers
@@ -47,5 +47,5 @@ class BatchTransfers:
         except InvalidToken as error:
             # Nothing is kept of it: keys that are out of step may be in step the next time.
             return Misfit({"transfer_id": item["transfer_id"]}, "quote", str(error))
-        expires = expires_at(item.get("deadline_ms"), arrived)
+        expires = expires_monotonic(item.get("deadline_ms"), arrived)
         return Submission(transfer, expires, item.get("traceparent"), item.get("baggage"))

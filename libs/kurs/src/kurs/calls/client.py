@@ -145,7 +145,9 @@ class ServiceClient:
     def _until(self, deadline: Deadline | None) -> Deadline:
         own = Deadline.after(self._timeout)
         callers = deadline or current_deadline.get()
-        return own if callers is None or own.expires_at < callers.expires_at else callers
+        return (
+            own if callers is None or own.expires_monotonic < callers.expires_monotonic else callers
+        )
 
     async def _attempt(self, request: Request, until: Deadline) -> Response:
         left = until.remaining() - MARGIN_SECONDS

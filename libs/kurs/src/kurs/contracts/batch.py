@@ -94,7 +94,7 @@ def _result(status: str, code: str, message: str, field: str | None) -> dict[str
     return result
 
 
-def expires_at(deadline_ms: int | None, arrived: float) -> float | None:
+def expires_monotonic(deadline_ms: int | None, arrived: float) -> float | None:
     """Return the monotonic moment after which an item is skipped, if it is; both in seconds."""
     return None if deadline_ms is None else arrived + deadline_ms / 1000
 

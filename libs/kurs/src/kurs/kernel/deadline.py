@@ -17,7 +17,7 @@ _LONGEST_MS = 24 * 60 * 60 * 1000
 class Deadline:
     """An instant of the monotonic clock, in seconds, after which the answer is of no use."""
 
-    expires_at: float
+    expires_monotonic: float
 
     @classmethod
     def after(cls, seconds: float) -> "Deadline":
@@ -38,20 +38,20 @@ class Deadline:
 
     def remaining(self) -> float:
         """Return the seconds left; negative when it has passed."""
-        return self.expires_at - monotonic()
+        return self.expires_monotonic - monotonic()
 
     def remaining_ms(self) -> int:
         """Return the whole milliseconds left, at least 0, as batch items carry them."""
-        return max(0, int((self.expires_at - monotonic()) * 1000))
+        return max(0, int((self.expires_monotonic - monotonic()) * 1000))
 
     @property
     def expired(self) -> bool:
         """Whether it has passed."""
-        return monotonic() >= self.expires_at
+        return monotonic() >= self.expires_monotonic
 
     def to_header(self, margin: float = 0.0) -> str:
         """Return the header's value, less `margin` seconds for the way back; at least "0"."""
-        return str(max(0, int((self.expires_at - margin - monotonic()) * 1000)))
+        return str(max(0, int((self.expires_monotonic - margin - monotonic()) * 1000)))
 
 
 current_deadline: ContextVar[Deadline | None] = ContextVar("current_deadline", default=None)
