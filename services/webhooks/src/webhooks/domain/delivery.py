@@ -6,6 +6,8 @@ from enum import StrEnum
 GONE = 410
 """The status by which a receiver says that it wants nothing any more."""
 _TAKES_NO_MORE = frozenset({429, 503})
+OF_NO_EVENT = frozenset({401, 403, 405, 408, GONE, 425, 429})
+"""What of 4xx says nothing of the event: who sends is not known, or nothing is taken now."""
 
 
 class State(StrEnum):
@@ -57,6 +59,13 @@ class DeliveryAttempt:
     def taken(self) -> bool:
         """Whether the receiver has it."""
         return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def refuses_event(self) -> bool:
+        """Whether the receiver does well, and wants this event not: others may be taken."""
+        return self.status is not None and (
+            400 <= self.status < 500 and self.status not in OF_NO_EVENT
+        )
 
     @property
     def asks_for_rest(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from kurs.kernel.clock import MICROS, to_rfc3339
-from webhooks.domain.backoff import next_probe
+from webhooks.domain.backoff import MANY, next_probe
 from webhooks.domain.delivery import GONE, Delivery, DeliveryAttempt
 
 Reason = Literal[
@@ -34,6 +34,11 @@ class Health(NamedTuple):
     last_error_at: int | None
     delivered_sequence: int | None
     delivered_at: int | None
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether one request finds out first if anything is taken."""
+        return self.failures >= MANY and self.retry_at > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,11 @@ class Standing:
 
 
 def after_round(before: Health, tried: Sequence[Tried], now: int, failing_after: int) -> Health:
-    """Return how a destination does after a round; `failing_after` is in seconds."""
+    """Return how a destination does after a round; `failing_after` is in seconds.
+
+    A round of which nothing was taken is a failure, and after many the destination is only probed.
+    A receiver that refuses an event itself is not: it does well, and may take others.
+    """
     taken = [t.delivery.sequence for t in tried if t.attempt.taken]
     failed = [t.attempt for t in tried if not t.attempt.taken]
     gone = any(attempt.status == GONE for attempt in failed)
@@ -73,11 +82,13 @@ def after_round(before: Health, tried: Sequence[Tried], now: int, failing_after:
     failures = 0 if taken or not failed else before.failures + 1
     since = (before.failing_since or now) if failures else None
     is_failing = since is not None and now - since > failing_after * MICROS
-    probe = next_probe(failures, now, is_failing=is_failing, wish_seconds=max(wishes, default=None))
+    wish = max(wishes, default=None)
+    refused = failures and wish is None and any(attempt.refuses_event for attempt in failed)
+    probe = next_probe(failures, now, is_failing=is_failing, wish_seconds=wish)
     return Health(
         failures=failures,
         failing_since=since,
-        retry_at=probe if failed else 0,
+        retry_at=0 if refused or not failed else probe,
         gone_at=now if gone else None,
         last_error=failed[-1].reason if failed else before.last_error,
         last_error_at=now if failed else before.last_error_at,

@@ -153,7 +153,7 @@ def _is_of(merchant: str) -> ColumnElement[bool]:
 def _again(now: int) -> Update:
     d = deliveries.c
     return update(deliveries).values(
-        state=State.WAITING.value, next_at=now, replays=d.replays + 1, failed_at=None
+        state=State.WAITING.value, next_at=now, replays=d.replays + 1, rest_until=None
     )
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
 
 from kurs.data.bulk import is_any_of, update_rows
 from kurs.data.database import for_update
+from kurs.kernel.clock import MICROS
 from webhooks.domain.backoff import MANY
-from webhooks.domain.delivery import Delivery, State
+from webhooks.domain.delivery import OF_NO_EVENT, Delivery, State
 from webhooks.domain.health import Health, Tried
 from webhooks.store.tables import deliveries, destinations, events
 
@@ -17,7 +19,7 @@ from webhooks.store.tables import deliveries, destinations, events
 _KEYS = ("destination", "sequence", "replays")
 _TRIED = (
     "state", "attempts", "next_at", "failed_at", "tried_at", "status", "error", "answer",
-    "delivered_at",
+    "delivered_at", "rest_until",
 )  # fmt: skip
 _CHANGED = (
     "failures", "failing_since", "retry_at", "gone_at", "last_error", "last_error_at",
@@ -51,7 +53,8 @@ class Round:
 def due(connection: Connection, destination: str, merchant: str, now: int, limit: int) -> Due:
     """Return up to `limit` deliveries that are due, of each payment only the first that waits.
 
-    Events of another merchant, whose destination had this name before, are never among them.
+    Events of another merchant, whose destination had this name before, are never among them. A
+    probe is of one that was never tried, if there is any: it may be taken where others are not.
     """
     columns = [destinations.c[name] for name in Health._fields]
     row = connection.execute(select(*columns).where(destinations.c.name == destination)).one()
@@ -60,8 +63,10 @@ def due(connection: Connection, destination: str, merchant: str, now: int, limit
         return Due(health, (), None)
     if health.retry_at > now:
         return Due(health, (), health.retry_at)
-    few = 1 if health.failures >= MANY else limit
-    items = _items(connection, destination, merchant, now, few)
+    chosen = partial(_items, connection, destination, merchant, now)
+    items = (
+        (chosen(1, deliveries.c.attempts == 0) or chosen(1)) if health.is_probed else chosen(limit)
+    )
     return Due(health, items, None if items else _first(connection, destination, merchant))
 
 
@@ -81,7 +86,7 @@ def record(connection: Connection, rounds: Sequence[Round]) -> list[bool]:
     update_rows(connection, destinations, ("name",), _CHANGED, health)
     for each in ours:
         if each.before.failures >= MANY and each.after.failures == 0:
-            _hurry(connection, each.destination, each.tried[0].at)
+            _hurry(connection, each.destination, each.before.failing_since or 0, each.tried[0].at)
     kept = set(map(id, ours))
     return [id(each) in kept for each in rounds]
 
@@ -102,13 +107,18 @@ def _next_of_payments(destination: str, merchant: str) -> ColumnElement[bool]:
 
 
 def _items(
-    connection: Connection, destination: str, merchant: str, now: int, limit: int
+    connection: Connection,
+    destination: str,
+    merchant: str,
+    now: int,
+    limit: int,
+    *only: ColumnElement[bool],
 ) -> list[Delivery]:
     d = deliveries.c
     query = (
         select(d.sequence, d.previous, d.payment_id, d.attempts, d.replays, d.failed_at)
         .add_columns(events.c.event_id, events.c.body, events.c.at)
-        .where(_next_of_payments(destination, merchant), d.next_at <= now)
+        .where(_next_of_payments(destination, merchant), d.next_at <= now, *only)
         .order_by(d.next_at, d.sequence)
         .limit(limit)
     )
@@ -134,11 +144,17 @@ def _first(connection: Connection, destination: str, merchant: str) -> int | Non
     return connection.execute(select(func.min(deliveries.c.next_at)).where(candidates)).scalar()
 
 
-def _hurry(connection: Connection, destination: str, now: int) -> None:
-    """Let what failed while nothing got through not wait for its turn of hours."""
+def _hurry(connection: Connection, destination: str, since: int, now: int) -> None:
+    """Let what failed while nothing got through, since then, not wait for its turn of hours.
+
+    What the receiver had refused itself before keeps its turn, and what it wants to rest rests.
+    """
     d = deliveries.c
     late = (d.destination == destination) & (d.state == State.WAITING.value) & (d.next_at > now)
-    connection.execute(update(deliveries).where(late).values(next_at=now))
+    of_event = d.status.between(400, 499) & d.status.not_in(sorted(OF_NO_EVENT))
+    theirs = or_(d.failed_at >= since, d.status.is_(None), ~of_event)
+    at = case((d.rest_until > now, d.rest_until), else_=now)
+    connection.execute(update(deliveries).where(late, theirs).values(next_at=at))
 
 
 def _tried(tried: Tried) -> tuple[object, ...]:
@@ -157,4 +173,5 @@ def _tried(tried: Tried) -> tuple[object, ...]:
         attempt.reason,
         attempt.answer or None,
         tried.at if attempt.taken else None,
+        None if attempt.retry_after is None else tried.at + round(attempt.retry_after * MICROS),
     )

@@ -41,6 +41,8 @@ destinations = Table(
     Column("last_error_at", BigInteger),
     Column("delivered_sequence", BigInteger),
     Column("delivered_at", BigInteger),
+    # Whose events went there last.
+    Column("merchant", String),
 )
 
 # One row: the last good document, as JSON.
@@ -89,4 +91,6 @@ deliveries = Table(
     Column("answer", Text),
     Column("delivered_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
+    # Until when its receiver asked not to be sent it.
+    Column("rest_until", BigInteger),
 )
