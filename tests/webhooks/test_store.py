@@ -15,11 +15,13 @@ from kurs_testing.waiting import eventually
 from webhooks.domain.cursor import Cursor
 from webhooks.domain.delivery import DeliveryAttempt
 from webhooks.domain.health import Tried
+from webhooks.domain.version import Version
 from webhooks.migrations import VERSIONS
 from webhooks.store import intake, reads, sending
 from webhooks.store.pruning import prune
 
 NOW = 1_800_000_000_000_000
+VERSION = Version("f", "shop")
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ async def store(database: Database, payments: list[str]) -> None:
     await database.write(lambda c: intake.begin_at(c, "me", Cursor(0)))
     assert await database.write(
         lambda c: intake.take_in(
-            c, "me", 0, page, lambda _: ["orders"], lambda: {"orders": "f"}, NOW
+            c, "me", 0, page, lambda _: ["orders"], lambda: {"orders": VERSION}, NOW
         )
     )
 
@@ -137,7 +139,7 @@ def waits_for_a_lock(connection: Connection) -> bool:
             after=0,
             page=FeedAnswer(events=[happened(1, "p2")], next_after=1),
             wants=lambda _: ["orders"],
-            fingerprints=lambda: {"orders": "f"},
+            versions=lambda: {"orders": VERSION},
             now=NOW,
         ),
     ],

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from kurs.config.resources import EventDestinationSpec, WebhooksDocument
 from kurs.contracts.payments import EventType, FeedEvent
+from webhooks.domain.version import Version
 
 
 class Destinations:
@@ -46,9 +47,10 @@ class Destinations:
         """Return the destinations of a merchant."""
         return self._of.get(merchant, {})
 
-    def fingerprints(self) -> Mapping[str, str]:
-        """Return what tells one version of each destination from another."""
-        return {name: fingerprint_of(spec) for name, spec in self.in_force.items()}
+    def versions(self) -> Mapping[str, Version]:
+        """Return the version of each destination that is in force."""
+        specs = self.in_force.items()
+        return {name: Version(fingerprint_of(spec), spec.merchant) for name, spec in specs}
 
 
 def fingerprint_of(spec: EventDestinationSpec) -> str:

@@ -109,7 +109,7 @@ class Intake:
                 after=cursor.sequence,
                 page=page,
                 wants=self._destinations.wanting,
-                fingerprints=self._destinations.fingerprints,
+                versions=self._destinations.versions,
                 now=self._clock.now(),
             )
         )
@@ -154,9 +154,9 @@ class Intake:
         if self._destinations.in_force is self._registered:
             return
         in_force = self._destinations.in_force
-        fingerprints = self._destinations.fingerprints()
+        versions = self._destinations.versions()
         now = self._clock.now()
-        await self._database.write(partial(intake.register, fingerprints=fingerprints, now=now))
+        await self._database.write(partial(intake.register, versions=versions, now=now))
         self._registered = in_force
         self._tell_registered()
         self.taken_in.set()

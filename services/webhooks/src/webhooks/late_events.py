@@ -55,7 +55,7 @@ class LateEvents:
             # Of one that is not there any more, payments was set back.
             page=[event for event in page.events if event.sequence == sequence],
             wants=self._destinations.wanting,
-            fingerprints=self._destinations.fingerprints,
+            versions=self._destinations.versions,
             now=now,
         )
         return await self._database.write(late)

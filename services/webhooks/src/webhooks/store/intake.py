@@ -10,6 +10,7 @@ from kurs.data.bulk import insert_rows, is_any_of, update_rows
 from kurs.data.database import for_update
 from webhooks.domain.cursor import Cursor, read_cursor
 from webhooks.domain.delivery import State
+from webhooks.domain.version import Version
 from webhooks.store.tables import deliveries, destinations, events, feed, unread_events
 from webhooks.store.unread import note
 
@@ -21,13 +22,20 @@ _DELIVERY_COLUMNS = (
     *("next_at", "created_at"),
 )
 _DESTINATION_COLUMNS = (
-    "name", "fingerprint", "news", "lease_until", "failures", "retry_at"
+    "name", "fingerprint", "merchant", "news", "lease_until", "failures", "retry_at"
 )  # fmt: skip
 
 Wants = Callable[[FeedEvent], Sequence[str]]
 """Returns the names of the destinations that an event goes to."""
-Fingerprints = Callable[[], Mapping[str, str]]
-"""Returns the fingerprint of each destination in force, by name."""
+Versions = Callable[[], Mapping[str, Version]]
+"""Returns the version of each destination in force, by name."""
+_EDITED: Mapping[str, Any] = {
+    "gone_at": None, "failures": 0, "failing_since": None, "retry_at": 0
+}  # fmt: skip
+_OF_ANOTHER: Mapping[str, Any] = {
+    "last_sequence": None, "last_error": None, "last_error_at": None, "delivered_sequence": None,
+    "delivered_at": None,
+}  # fmt: skip
 
 
 def take_feed(
@@ -82,27 +90,36 @@ def middle(connection: Connection, after: int, before: int) -> Cursor | None:
     return None
 
 
-def register(connection: Connection, fingerprints: Mapping[str, str], now: int) -> None:
-    """Know these destinations; one that was edited is sent to again, whatever it said before."""
+def register(connection: Connection, versions: Mapping[str, Version], now: int) -> None:
+    """Know these destinations; one that was edited is sent to again, whatever it said before.
+
+    One whose name was another merchant's begins anew, and tells nothing of what that one got.
+    """
     # A lease that has just run out: free, and seen now, so that no replica that does not see its
     # file yet forgets it.
-    fresh = [(name, text, 0, now - 1, 0, 0) for name, text in sorted(fingerprints.items())]
+    fresh = [(name, *version, 0, now - 1, 0, 0) for name, version in sorted(versions.items())]
     insert_rows(connection, destinations, _DESTINATION_COLUMNS, fresh, skip_existing=True)
-    columns = (destinations.c.name, destinations.c.fingerprint)
-    known = select(*columns).where(is_any_of(connection, columns[0], list(fingerprints)))
-    for name, fingerprint in connection.execute(known).all():
-        if fingerprint != fingerprints[name]:
-            connection.execute(
-                update(destinations)
-                .where(destinations.c.name == name)
-                .values(
-                    fingerprint=fingerprints[name],
-                    gone_at=None,
-                    failures=0,
-                    retry_at=0,
-                    news=destinations.c.news + 1,
-                )
-            )
+    columns = (destinations.c.name, destinations.c.fingerprint, destinations.c.merchant)
+    known = select(*columns).where(is_any_of(connection, columns[0], list(versions)))
+    for name, *before in connection.execute(known.order_by(columns[0])).all():
+        if (*before,) != versions[name]:
+            _renew(connection, name, Version(*before), versions[name], now)
+
+
+def _renew(connection: Connection, name: str, before: Version, version: Version, now: int) -> None:
+    changed: dict[str, Any] = version._asdict()
+    edited = version.fingerprint != before.fingerprint
+    # A release before this one did not say whose it was.
+    is_of_another = before.merchant not in (None, version.merchant)
+    if edited or is_of_another:
+        changed |= {**_EDITED, "news": destinations.c.news + 1}
+    if is_of_another:
+        changed |= _OF_ANOTHER
+    connection.execute(update(destinations).where(destinations.c.name == name).values(changed))
+    if edited:
+        d = deliveries.c
+        late = (d.destination == name) & (d.state == State.WAITING.value) & (d.next_at > now)
+        connection.execute(update(deliveries).where(late).values(next_at=now, rest_until=None))
 
 
 def take_in(
@@ -111,7 +128,7 @@ def take_in(
     after: int,
     page: FeedAnswer,
     wants: Wants,
-    fingerprints: Fingerprints,
+    versions: Versions,
     now: int,
 ) -> bool:
     """Store what a page of the feed brings, and where it ends.
@@ -122,7 +139,7 @@ def take_in(
     if row["owner"] != owner or row["sequence"] != after:
         return False
     _give_way(connection, after, page.next_after)
-    _deliver(connection, page.events, wants, fingerprints, now)
+    _deliver(connection, page.events, wants, versions, now)
     note(connection, page.unreadable, now)
     read = Cursor(page.next_after, page.next_id)
     connection.execute(update(feed).values(sequence=read.sequence, mark=read.mark))
@@ -135,7 +152,7 @@ def take_late(
     sequence: int,
     page: Sequence[FeedEvent],
     wants: Wants,
-    fingerprints: Fingerprints,
+    versions: Versions,
     now: int,
 ) -> bool:
     """Store an event that could not be read at its turn; without it, forget that it was there.
@@ -147,7 +164,7 @@ def take_late(
     known = delete(unread_events).where(unread_events.c.sequence == sequence)
     if row["owner"] != owner or not connection.execute(known).rowcount:
         return False
-    _deliver(connection, page, wants, fingerprints, now)
+    _deliver(connection, page, wants, versions, now)
     return bool(page)
 
 
@@ -155,13 +172,13 @@ def _deliver(
     connection: Connection,
     page: Sequence[FeedEvent],
     wants: Wants,
-    fingerprints: Fingerprints,
+    versions: Versions,
     now: int,
 ) -> None:
     wanted = [(event, names) for event in page if (names := wants(event))]
     if wanted:
-        names = sorted({name for _, named in wanted for name in named})
-        _store(connection, wanted, _last_of(connection, names, fingerprints, now), now)
+        owners = {name: event.merchant for event, named in wanted for name in named}
+        _store(connection, wanted, _last_of(connection, owners, versions, now), now)
 
 
 def _give_way(connection: Connection, after: int, end: int) -> None:
@@ -178,22 +195,28 @@ def _give_way(connection: Connection, after: int, end: int) -> None:
 
 
 def _last_of(
-    connection: Connection, names: Sequence[str], fingerprints: Fingerprints, now: int
+    connection: Connection, owners: Mapping[str, str], versions: Versions, now: int
 ) -> dict[str, tuple[int | None, int]]:
-    """Lock destinations, and return the last sequence and the news of each.
+    """Lock destinations, by their merchants, and return the last sequence and the news of each.
 
-    One that is not known is registered: it is newer than the last look, or was forgotten meanwhile.
+    One that is not known, or as another's, is registered: it is newer than the last look, or was
+    forgotten meanwhile.
     """
-    columns = (destinations.c.name, destinations.c.last_sequence, destinations.c.news)
-    query = select(*columns).where(is_any_of(connection, columns[0], names)).order_by(columns[0])
-    locked = for_update(connection, query)
-    found = {name: (last, news) for name, last, news in connection.execute(locked)}
-    if len(found) == len(names):
-        return found
-    known = fingerprints()
-    missing = {name: known.get(name, "") for name in names if name not in found}
-    register(connection, missing, now)
-    return {name: (last, news) for name, last, news in connection.execute(locked)}
+    columns = (*(destinations.c[name] for name in ("name", "last_sequence", "news", "merchant")),)
+    query = select(*columns).where(is_any_of(connection, columns[0], sorted(owners)))
+    locked = for_update(connection, query.order_by(columns[0]))
+    found = {row.name: row for row in connection.execute(locked)}
+    strange = [
+        name
+        for name, merchant in owners.items()
+        if name not in found or found[name].merchant not in (None, merchant)
+    ]
+    if strange:
+        known, none = versions(), Version("", "")
+        owned = {n: known.get(n, none)._replace(merchant=owners[n]) for n in strange}
+        register(connection, owned, now)
+        found = {row.name: row for row in connection.execute(locked)}
+    return {name: (row.last_sequence, row.news) for name, row in found.items()}
 
 
 def _store(

@@ -93,13 +93,16 @@ def record(connection: Connection, rounds: Sequence[Round]) -> list[bool]:
 
 def _next_of_payments(destination: str, merchant: str) -> ColumnElement[bool]:
     """Return what holds for the first delivery of each payment that waits; joins events."""
-    earlier, d = deliveries.alias(), deliveries.c
+    earlier, theirs, d = deliveries.alias(), events.alias(), deliveries.c
     blocked = exists().where(
         and_(
             earlier.c.destination == destination,
             earlier.c.payment_id == d.payment_id,
             earlier.c.state == State.WAITING.value,
             earlier.c.sequence < d.sequence,
+            # Another merchant, whose destination it was, may have called a payment the same.
+            theirs.c.sequence == earlier.c.sequence,
+            theirs.c.merchant == merchant,
         )
     )
     waiting = and_(d.destination == destination, d.state == State.WAITING.value, ~blocked)
