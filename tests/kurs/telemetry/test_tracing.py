@@ -43,10 +43,22 @@ def test_a_traceparent_survives_parsing_and_formatting(text: str) -> None:
         f"00_{TRACE}-b7ad6b7169203331-01",
         f"0x-{TRACE}-b7ad6b7169203331-01",
         "ü" * 55,
+        f"00-{TRACE.upper()}-b7ad6b7169203331-01",
     ],
 )
 def test_a_malformed_traceparent_is_no_context(text: str | None) -> None:
     assert parse_traceparent(text) is None
+
+
+def test_headers_that_cannot_be_read_are_no_line_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    long = parse_traceparent(SAMPLED, ["a=" + "x" * 5_000])
+
+    assert parse_traceparent(f"01-{TRACE}-b7ad6b7169203331-01-{'x' * 5_000}") is None
+    assert long is not None
+    assert not long.trace_state
+    assert caplog.records == []
 
 
 def test_a_later_version_may_have_more_fields() -> None:
