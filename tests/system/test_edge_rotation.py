@@ -1,4 +1,4 @@
-"""Keys of edges and merchants are rotated, and no payment fails, whoever learns of one first."""
+"""Keys of edges, merchants and quotes are rotated, and no payment fails."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +17,7 @@ from kurs.edges import EDGES
 from kurs.edges.keys import file_name
 from kurs.edges.table import edges_of
 from kurs.kernel.roles import ROLES
+from kurs.quotes.keys import new_key_pair
 from kurs_testing.edges import write_keys
 from kurs_testing.joined import JoinedGateway
 from kurs_testing.waiting import eventually
@@ -72,7 +73,7 @@ async def test_under_load_no_payment_fails(payment: Callable[..., dict[str, Any]
 async def rotate_under_load(
     stack: Stack, payment: Callable[..., dict[str, Any]]
 ) -> list[tuple[int, str]]:
-    """Pay from eight sides through a real stack while every edge's and the API key change twice."""
+    """Pay from eight sides through a real stack while all keys change, but the ledger's own."""
     rotated, outcomes, keys = asyncio.Event(), [], [stack.api_key()]
     async with aiohttp.ClientSession(stack.url("api-gateway")) as session:
 
@@ -89,7 +90,8 @@ async def rotate_under_load(
                 status, told = await call("/payments", body)
                 outcomes.append((status, told.get("status", told.get("code"))))
 
-        await call("/accounts", [{"account_id": "alice"}, {"account_id": "ibu"}])
+        ibu = {"account_id": "ibu", "settlement_currency": "IDR"}
+        await call("/accounts", [{"account_id": "alice"}, ibu])
         deposit = {"deposit_id": "d", "account_id": "alice", "currency": "USD", "amount": "9000"}
         assert (await call("/deposits", deposit))[0] == 200
         await asyncio.gather(rotate(stack.folder, keys, rotated), *map(payer, "abcdefgh"))
@@ -100,9 +102,18 @@ async def rotate_under_load(
 
 
 async def rotate(folder: RunFolder, keys: list[str], rotated: asyncio.Event) -> None:
-    """Give all `new,old`, tell the payers their new key, and then give all `new`; twice."""
+    """Give all `new,old`, tell the payers their new key, and then give all `new`; twice.
+
+    Of quotes, who verifies learns of the new key before fx signs with it, and forgets the old one
+    when no quote by it is under way any more.
+    """
+    private, public = new_key_pair()
+    quotes = folder.quote_verify_keys
     try:
-        for _ in range(2):
+        put(quotes, quotes.read_text() + public)
+        for turn in range(2):
+            if turn == 1:
+                put(folder.quote_signing_keys, private)
             old = read_entries(folder.api_keys)
             key, entry = issue(old, merchant=DEV_MERCHANT, roles=ROLES, environment="dev")
             entry = entry.model_copy(update={"rate": old[0].rate})
@@ -116,6 +127,8 @@ async def rotate(folder: RunFolder, keys: list[str], rotated: asyncio.Event) -> 
                 await asyncio.sleep(SEEN)
                 if len(entries) > 1:
                     keys.append(key)
+        put(quotes, public)
+        await asyncio.sleep(SEEN)
     finally:
         rotated.set()
 
