@@ -1,7 +1,9 @@
 """Past all network policies, a pod without the key of an edge moves nothing and learns nothing."""
 
+import asyncio
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
@@ -10,6 +12,7 @@ from tests.cluster.installation import Installation
 from tests.cluster.shell import eventually, get
 
 from kurs.edges import EDGES
+from loadtest.client import GatewayClient
 
 _CALLER = {
     "X-Kurs-Merchant": "demo",
@@ -61,9 +64,20 @@ def forged(caller: str) -> Iterator[dict[str, str]]:
     yield {**_CALLER, "X-Kurs-Edge": caller}
 
 
+def ledger(place: Installation) -> Any:
+    """Return how many accounts and postings the ledger has in each currency, and their sum."""
+
+    async def ask(gateway: str) -> Any:
+        async with GatewayClient(gateway, place.api_key(), 1) as client:
+            return (await client.get("/ledger/trial-balance")).document
+
+    with place.port_forward() as gateway:
+        return asyncio.run(ask(gateway))
+
+
 @pytest.mark.usefixtures("unguarded")
 def test_without_policies_every_route_refuses_every_forged_header(dev: Installation) -> None:
-    addresses = addresses_of(dev)
+    addresses, before = addresses_of(dev), ledger(dev)
     requests = [
         (addresses[service], route.method, route.template.replace("{", "").replace("}", ""), made)
         for (caller, service), routes in EDGES.items()
@@ -83,3 +97,4 @@ def test_without_policies_every_route_refuses_every_forged_header(dev: Installat
     found = json.loads(said)
     assert len(requests) > 100
     assert set(found) == {"401 edge_invalid"}, {k: v[:3] for k, v in found.items()}
+    assert ledger(dev) == before, "something moved"
