@@ -167,12 +167,12 @@ async def test_a_failed_source_is_asked_again_soon_then_ever_later(
     delays = []
     for _ in broken:
         await feed.refresh()
-        delays.append(feed._delay())
+        delays.append(feed.delay())
     await feed.refresh()
 
     assert delays[:4] == [FIRST_RETRY, 2 * FIRST_RETRY, 4 * FIRST_RETRY, 8 * FIRST_RETRY]
     assert delays[-1] == LONGEST_RETRY
-    assert feed._delay() == 3600 * MICROS
+    assert feed.delay() == 3600 * MICROS
 
 
 @pytest.mark.parametrize("wait", ["7200", "Thu, 01 Jan 2026 02:00:00 GMT"])
@@ -184,9 +184,9 @@ async def test_a_provider_that_asks_to_be_left_alone_is_left_alone(
     await feed.refresh()
     asked = feed.not_before - before
 
-    assert feed._delay() == asked > 3600 * MICROS
+    assert feed.delay() == asked > 3600 * MICROS
     await feed.refresh()
-    assert feed._delay() == 3600 * MICROS
+    assert feed.delay() == 3600 * MICROS
 
 
 async def test_a_refusal_is_not_repeated_faster_than_the_interval(
@@ -196,4 +196,4 @@ async def test_a_refusal_is_not_repeated_faster_than_the_interval(
     feed = make_feed(refused)
     await feed.refresh()
 
-    assert feed._delay() == 3600 * MICROS
+    assert feed.delay() == 3600 * MICROS

@@ -11,6 +11,7 @@ from tests.payments.harness import BODY, gateway_over
 
 from kurs_testing.joined import PAYMENTS, WALLET, JoinedGateway
 from kurs_testing.parts import part
+from payments.chains import Chains
 from payments.deposits import Deposits
 
 
@@ -86,10 +87,10 @@ async def test_a_wallet_that_is_restored_or_does_not_answer_doubles_and_stops_no
     gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await deposit(gateway, "d-1")
-    looking = part(gateway.apps["payments"], Deposits)
+    chains = part(gateway.apps["payments"], Chains)
     await look(gateway)
     before = await events(gateway)
-    ends = await looking._chains.ends()
+    ends = await chains.ends()
 
     async def shorter() -> list[tuple[int, int]]:
         return [(chain, max(0, end - 1)) for chain, end in ends]
@@ -97,10 +98,10 @@ async def test_a_wallet_that_is_restored_or_does_not_answer_doubles_and_stops_no
     async def silent(*_: object) -> None:
         return None
 
-    monkeypatch.setattr(looking._chains, "ends", shorter)
+    monkeypatch.setattr(chains, "ends", shorter)
     await look(gateway)
     monkeypatch.undo()
-    monkeypatch.setattr(looking._chains, "deposits", silent)
+    monkeypatch.setattr(chains, "deposits", silent)
     await look(gateway)
     assert await events(gateway) == before
     monkeypatch.undo()

@@ -101,7 +101,8 @@ async def test_what_cannot_be_read_is_marked_and_those_after_it_are_told(
     assert sorted([*listed["unreadable"], *told]) == sequences
     marked = ["unreadable" if s in page.unreadable else "payment" for s in sequences]
     assert await streamed(gateway, sequences[-1]) == marked
-    assert part(gateway.apps["payments"], EventTeller)._metrics.unreadable_events._value.get() > 0
+    registry = gateway.telemetry["payments"].registry
+    assert (registry.get_sample_value("kurs_payments_unreadable_events_total") or 0) > 0
 
 
 async def test_a_page_names_the_events_at_its_two_ends(gateway: JoinedGateway) -> None:

@@ -103,19 +103,20 @@ class Feed:
             self._take(fresh, self._clock.now())
         self._changed()
 
+    def delay(self) -> int:
+        """Return how long the source is left alone from now on, in microseconds."""
+        now = self._clock.now()
+        regular = max(1, self._source.next_after(now) - now)
+        pause = pause_after(self._failures, regular, self._failure)
+        return max(pause, self.not_before - now)
+
     async def _run(self) -> None:
         if self._source.read(self._clock.now()) is None:
             await asyncio.sleep(max(0, self.not_before - self._clock.now()) / MICROS)
             await self.refresh()
         while True:
-            await asyncio.sleep(self._delay() / MICROS)
+            await asyncio.sleep(self.delay() / MICROS)
             await self.refresh()
-
-    def _delay(self) -> int:
-        now = self._clock.now()
-        regular = max(1, self._source.next_after(now) - now)
-        pause = pause_after(self._failures, regular, self._failure)
-        return max(pause, self.not_before - now)
 
     def _take(self, fresh: Mapping[str, Observation], now: int) -> None:
         kept, rejections = screen(self._terms, self.rates.observed, fresh, now)
