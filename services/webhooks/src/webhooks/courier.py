@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 
 from kurs.data.database import Database
 from kurs.data.writer import Writer
-from kurs.kernel.clock import MICROS, Clock
+from kurs.kernel.clock import MICROS, Clock, monotonic
 from kurs.kernel.errors import Problem
 from webhooks.destinations import Destinations, fingerprint_of
 from webhooks.domain.backoff import next_try
@@ -27,6 +27,7 @@ from webhooks.store.sending import Round
 
 _IDLE_SECONDS = 60.0
 _RETRY_SECONDS = 1.0
+_LONGEST_REST_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Courier:
         self.held_until = 0
         """Until when the destination is ours, microseconds since the epoch."""
         self.seen_news = -1
+        self._unrecorded = 0
+        """Rounds in a row of which nothing could be recorded: all of them is sent again."""
 
     def wake(self) -> None:
         """Say that there may be more to send."""
@@ -69,17 +72,18 @@ class Courier:
         """Send what is due, and wait for more."""
         while not self._stopping:
             self._news.clear()
+            wait = 0.0
             try:
                 wait = await self._round()
             except Problem as problem:
                 self._trade.logger.warning(
                     "deliveries wait", destination=self.name, error=problem.detail
                 )
-                wait = _RETRY_SECONDS
+                await self._rest()
             except Exception as error:
                 # Whatever it is, it must not leave a destination without its courier.
                 self._trade.logger.error("deliveries wait", destination=self.name, exc_info=error)
-                wait = _RETRY_SECONDS
+                await self._rest()
             if wait > 0 and not self._stopping:
                 await self._wait(wait)
 
@@ -109,7 +113,9 @@ class Courier:
             # What should be due and is not must not make us ask without end.
             return min(max(waits, 0.01), _IDLE_SECONDS) if waits > 0 else _RETRY_SECONDS
         attempts = await asyncio.gather(*(trade.sender.send(spec, d) for d in due.items))
+        self._unrecorded += 1
         await self._record(fingerprint_of(spec), due.health, due.items, attempts)
+        self._unrecorded = 0
         return 0
 
     async def _record(
@@ -143,6 +149,14 @@ class Courier:
             log.warning("destination fails", destination=name, error=after.last_error)
         elif before.failures and not after.failures:
             log.info("destination takes events again", destination=name)
+
+    async def _rest(self) -> None:
+        """Wait after what went wrong, news or not: for longer while nothing can be recorded."""
+        rest = min(_RETRY_SECONDS * 2 ** min(self._unrecorded, 10), _LONGEST_REST_SECONDS)
+        until = monotonic() + rest
+        while not self._stopping and (left := until - monotonic()) > 0:
+            self._news.clear()
+            await self._wait(left)
 
     async def _wait(self, seconds: float) -> None:
         try:

@@ -20,6 +20,7 @@ class Dispatcher:
     def __init__(self, trade: Trade) -> None:
         self._trade = trade
         self._couriers: dict[str, tuple[Courier, asyncio.Task[None]]] = {}
+        self._leaving: dict[str, asyncio.Task[None]] = {}
         self._renew_at = 0.0
 
     async def look(self) -> None:
@@ -53,9 +54,10 @@ class Dispatcher:
 
     async def close(self) -> None:
         """End what is under way and let other replicas have the destinations at once."""
+        self._give_up(list(self._couriers))
+        await asyncio.gather(*self._leaving.values(), return_exceptions=True)
         # Without a database the leases run out by themselves.
         with suppress(Problem):
-            await self._give_up(list(self._couriers))
             await self._trade.database.write(partial(leases.depart, owner=self._trade.owner))
 
     async def _renew(self) -> None:
@@ -64,33 +66,50 @@ class Dispatcher:
         now = trade.clock.now()
         until = now + round(lease * MICROS)
         names = list(trade.destinations.in_force)
+        leaving = set(self._leaving)
         held = await trade.database.write(
             partial(leases.share, owner=trade.owner, names=names, now=now, until=until)
         )
-        await self._follow(held, names, until)
+        self._follow(held, names, leaving, until)
 
-    async def _follow(self, held: Held, names: list[str], until: int) -> None:
+    def _follow(self, held: Held, names: list[str], leaving: set[str], until: int) -> None:
         lost = [name for name in self._couriers if name not in held.news]
         for name in lost:
             self._couriers.pop(name)[0].stop()
-        known = [name for name in sorted(held.news) if name in names]
-        surplus = [*(n for n in held.news if n not in names)]
-        if held.surplus:
-            surplus += known[-held.surplus :]
-        await self._give_up(surplus)
-        for name in held.news.keys() - set(surplus):
+        ours = [name for name in sorted(held.news) if name not in leaving]
+        known = [name for name in ours if name in names]
+        surplus = [name for name in ours if name not in names]
+        # Of what is too much, some is on its way to others already.
+        excess = held.surplus - len(leaving & held.news.keys() & set(names))
+        if excess > 0:
+            surplus += known[-excess:]
+        self._give_up(surplus)
+        for name in set(ours) - set(surplus):
             if name not in self._couriers:
                 courier = Courier(name, self._trade)
                 self._couriers[name] = (courier, asyncio.create_task(courier.run()))
             self._couriers[name][0].held_until = until
 
-    async def _give_up(self, names: list[str]) -> None:
-        if not names:
-            return
-        ended = [self._couriers.pop(name) for name in names if name in self._couriers]
-        for courier, _ in ended:
-            courier.stop()
-        await asyncio.gather(*(task for _, task in ended), return_exceptions=True)
+    def _give_up(self, names: list[str]) -> None:
+        """Let others have these, each once what is under way there has ended: until then, ours.
+
+        That is not waited for, or one receiver that answers nothing would hold up all others.
+        """
+        for name in names:
+            courier, sending = self._couriers.pop(name, (None, None))
+            if courier is not None:
+                courier.stop()
+            self._leaving[name] = asyncio.create_task(self._leave(name, sending))
+
+    async def _leave(self, name: str, sending: asyncio.Task[None] | None) -> None:
         trade = self._trade
-        now = trade.clock.now()
-        await trade.database.write(partial(leases.leave, owner=trade.owner, names=names, now=now))
+        try:
+            if sending is not None:
+                await asyncio.wait({sending})
+            now = trade.clock.now()
+            # Without a database it stays ours, and is given up again.
+            with suppress(Problem):
+                leave = partial(leases.leave, owner=trade.owner, names=[name], now=now)
+                await trade.database.write(leave)
+        finally:
+            del self._leaving[name]
