@@ -151,7 +151,7 @@ class WalletService:
             self.log.error(
                 "a deposit was refused for a reason that is not known here",
                 merchant=caller.merchant, deposit_id=deposit.deposit_id,
-                status=outcome.status, code=outcome.code,
+                status=outcome.status, outcome=outcome.code,
             )  # fmt: skip
         raise problem
 
