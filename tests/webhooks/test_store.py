@@ -98,6 +98,20 @@ async def test_what_waited_for_long_is_kept_from_when_it_was_delivered(database:
     assert await database.write(old(NOW + 1, "another")) == 2
 
 
+async def test_what_waits_for_one_that_went_is_kept_while_it_may_come_back(
+    database: Database,
+) -> None:
+    await store(database, ["p1"])
+    held = f"update destinations set lease_until = {NOW + 9}"
+    await database.write(lambda c: c.exec_driver_sql(held) and None)
+
+    def old(before: int) -> partial[int]:
+        return partial(prune, names=["another"], before=before, limit=5)
+
+    assert await database.write(old(NOW + 9)) == 0
+    assert await database.write(old(NOW + 10)) == 1
+
+
 @pytest.mark.parametrize(("sent_to", "kept"), [("f", NOW), ("edited", None)])
 async def test_a_destination_is_gone_only_as_it_was_sent_to(
     database: Database, sent_to: str, kept: int | None

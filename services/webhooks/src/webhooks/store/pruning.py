@@ -13,8 +13,9 @@ from webhooks.store.tables import deliveries, destinations, events, feed
 def prune(connection: Connection, names: Collection[str], before: int, limit: int) -> int:
     """Remove what was delivered before a moment, up to `limit`, and return how much.
 
-    What waits stays, but for destinations that are none of `names` when it was made before that;
-    without any name it all does, since a document that is empty for a while says nothing.
+    What waits stays, but for destinations that are none of `names` and that no replica has held
+    since, when it was made before that: one may be written again. Without any name it all does,
+    since a document that is empty for a while says nothing.
     """
     d = deliveries.c
     old = (d.delivered_at < before) & (d.state == State.DELIVERED.value)
@@ -22,7 +23,8 @@ def prune(connection: Connection, names: Collection[str], before: int, limit: in
     found = connection.execute(query.where(old).order_by(d.delivered_at).limit(limit)).all()
     if names and len(found) < limit:
         gone = ~is_any_of(connection, destinations.c.name, list(names))
-        theirs = d.destination.in_(select(destinations.c.name).where(gone))
+        unseen = destinations.c.lease_until < before
+        theirs = d.destination.in_(select(destinations.c.name).where(gone, unseen))
         waits = theirs & (d.created_at < before) & (d.state == State.WAITING.value)
         found = [*found, *connection.execute(query.where(waits).limit(limit - len(found)))]
     if found:
