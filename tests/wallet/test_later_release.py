@@ -79,4 +79,4 @@ async def test_a_deposit_refused_for_an_unknown_reason_is_neutral_and_loud(
     assert "deposit less" not in answer.text
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     (line,) = [line for line in lines if line["level"] == "error"]
-    assert (line["deposit_id"], line["code"]) == ("d1", "moon_phase")
+    assert (line["deposit_id"], line["outcome"]) == ("d1", "moon_phase")
