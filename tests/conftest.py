@@ -30,8 +30,8 @@ def edge_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session", autouse=True)
 def patience() -> Iterator[None]:
-    """What apps in this process allow a statement: a busy machine is no failure."""
-    names = ("KURS_DATABASE_STATEMENT_SECONDS", "KURS_DATABASE_POOL_SECONDS")
+    """How long apps in this process wait for a database: a busy machine is no failure."""
+    names = [f"KURS_DATABASE_{what}_SECONDS" for what in ("CONNECT", "POOL", "STATEMENT")]
     os.environ.update(dict.fromkeys(names, "60"))
     yield
     for name in names:

@@ -110,9 +110,10 @@ async def test_deposits_have_ceilings_by_size_by_day_and_in_all(ledger_url: str)
 
 
 async def test_two_processes_do_not_both_take_what_is_left(postgres_ledger: str) -> None:
+    patient = {**CEILINGS, "database_lock_seconds": 60.0}
     async with (
-        wallet_app(postgres_ledger, instance="a", **CEILINGS) as one,
-        wallet_app(postgres_ledger, instance="b", **CEILINGS) as two,
+        wallet_app(postgres_ledger, instance="a", **patient) as one,
+        wallet_app(postgres_ledger, instance="b", **patient) as two,
     ):
         await one.open("alice")
         made = await asyncio.gather(

@@ -29,7 +29,7 @@ _DEFAULT = Limits()
 WHOLE_SECONDS = 900.0
 """What a statement may take that reads a whole table, in the background or for a person: 25 µs a
 transfer, for 36 million of them."""
-UNHURRIED = Limits(lock_seconds=60.0, statement_seconds=WHOLE_SECONDS)
+UNHURRIED = Limits(connect_seconds=30.0, lock_seconds=60.0, statement_seconds=WHOLE_SECONDS)
 """Of a command that a person runs, and waits for."""
 
 
