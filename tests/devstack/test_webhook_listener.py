@@ -1,6 +1,9 @@
 """The listener of a laptop takes what is signed, and says what is missing or out of order."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 from devstack.webhook_listener import Check, destination, make_secret
@@ -41,3 +44,16 @@ def test_its_destination_and_secret_are_such_as_webhooks_takes(tmp_path: Path) -
     assert make_secret(tmp_path) == secret
     assert read_secrets(secret) == [secret]
     assert parse_resource(destination(8099, "demo")).spec.wants("demo", "payment.captured")
+
+
+def test_what_it_writes_is_its_owners_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "devstack.webhook_listener", "--folder", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, umask=0o022) as listener:
+        assert listener.stdout is not None
+        assert b"listening" in listener.stdout.readline()
+        modes = {path: path.stat().st_mode & 0o077 for path in (folder, *folder.rglob("*"))}
+        listener.send_signal(signal.SIGINT)
+
+    assert modes[folder / "destinations" / "listener.yaml"] == 0
+    assert set(modes.values()) == {0}

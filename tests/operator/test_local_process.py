@@ -33,7 +33,9 @@ def arguments(samples: Path, *more: str) -> list[str]:
 
 
 def once(samples: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments(samples, "--once"), capture_output=True, text=True, check=False)
+    return subprocess.run(
+        arguments(samples, "--once"), capture_output=True, text=True, check=False, umask=0o022
+    )
 
 
 @pytest.fixture
@@ -65,6 +67,7 @@ def test_once_writes_the_documents_and_exits_with_zero(samples: Path):
 
     assert result.returncode == 0, result.stdout
     assert spread(samples) == 25
+    assert samples.with_name("config").stat().st_mode & 0o077 == 0, "others can look into it"
     assert result.stderr == ""
 
 
