@@ -151,7 +151,7 @@ class WalletService:
             self.log.error(
                 "a deposit was refused for a reason that is not known here",
                 merchant=caller.merchant, deposit_id=deposit.deposit_id,
-                status=outcome.status, outcome=outcome.code,
+                outcome=outcome.code or outcome.status, error=outcome.message,
             )  # fmt: skip
         raise problem
 
