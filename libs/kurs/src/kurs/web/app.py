@@ -172,7 +172,12 @@ def _add_error_handlers(app: FastAPI, answer_error: AnswerError) -> None:
 def _document_problems(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                routes=app.routes,
+                webhooks=app.webhooks.routes,
+            )
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(schema.pop("$defs", {}))
