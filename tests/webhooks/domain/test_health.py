@@ -48,6 +48,26 @@ def test_failures_in_a_row_are_counted_and_dated_from_the_first() -> None:
     assert second.last_error == "cannot be reached"
 
 
+def test_it_is_probed_after_many_rounds_of_which_nothing_was_taken() -> None:
+    once, before = after(WELL, DeliveryAttempt(500)), WELL._replace(failures=MANY - 1)
+    assert not WELL.is_probed
+    assert not once.is_probed
+    assert after(before, DeliveryAttempt(500)).is_probed
+    assert not after(before, DeliveryAttempt(500), DeliveryAttempt(200)).is_probed
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422, 451])
+def test_who_refuses_an_event_is_not_probed_for_it(status: int) -> None:
+    before = WELL._replace(failures=MANY - 1)
+    assert not after(before, DeliveryAttempt(status)).is_probed
+
+
+@pytest.mark.parametrize("status", [401, 403, 405, 408, 425, 429, 500, 503])
+def test_who_takes_nothing_now_is_probed(status: int) -> None:
+    before = WELL._replace(failures=MANY - 1)
+    assert after(before, DeliveryAttempt(status)).is_probed
+
+
 @pytest.mark.parametrize(("days", "longest"), [(2, 60), (4, 3600)])
 def test_who_fails_for_days_is_asked_once_an_hour(days: int, longest: int) -> None:
     before = WELL._replace(failures=MANY + 30, failing_since=NOW - days * DAY * MICROS)
