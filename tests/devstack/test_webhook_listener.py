@@ -1,7 +1,6 @@
 """The listener of a laptop takes what is signed, and says what is missing or out of order."""
 
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -53,7 +52,7 @@ def test_what_it_writes_is_its_owners_alone(tmp_path: Path) -> None:
         assert listener.stdout is not None
         assert b"listening" in listener.stdout.readline()
         modes = {path: path.stat().st_mode & 0o077 for path in (folder, *folder.rglob("*"))}
-        listener.send_signal(signal.SIGINT)
+        listener.terminate()
 
     assert modes[folder / "destinations" / "listener.yaml"] == 0
     assert set(modes.values()) == {0}

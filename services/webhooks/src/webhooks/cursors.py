@@ -22,7 +22,7 @@ def read_cursor(cursor: str | None) -> Place | None:
     if cursor is None:
         return None
     try:
-        if cursor.isdigit():
+        if cursor.isascii() and cursor.isdigit():
             place = Place(int(cursor))
         else:
             sequence, destination = base64.urlsafe_b64decode(cursor.encode()).decode().split("|")
