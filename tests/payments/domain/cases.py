@@ -1,8 +1,9 @@
 """Payments within a currency and across two, their operations, and the quote between them."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from kurs.quotes.token import Quote
 from payments.domain.identity import operation_id

@@ -1,9 +1,9 @@
 """What one process writes into the ledger, another one reads as the same outcome, or not at all."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.payments.domain.cases import BACK, CROSS, PLAIN, captured, held
 
 from payments.domain.adoption import (

@@ -1,8 +1,7 @@
 """The names of payments and operations: alike for the same request, and for no other one."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.payments.domain.cases import CROSS, PLAIN, held, operation
 
 from payments.domain.beginning import (

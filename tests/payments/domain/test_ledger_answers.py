@@ -1,9 +1,9 @@
 """What an answer of the ledger means: for the transfer, and for the operation that asked for it."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.payments.domain.cases import CROSS, PLAIN, captured, held, operation
 
 from payments.domain import outcomes

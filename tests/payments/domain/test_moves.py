@@ -3,9 +3,8 @@
 `EXPECTED` was written by hand, from docs/api.md; the cases are made from the table of legal moves.
 """
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from kurs.kernel.errors import Problem
 from payments.domain import outcomes

@@ -1,9 +1,9 @@
 """What a payment takes over from its quote."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from kurs.quotes.token import InvalidToken, Quote
 from payments.domain.failure import FailureCode, Refusal

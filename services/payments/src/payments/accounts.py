@@ -2,8 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from kurs.calls import Deadline, ServiceClient, TransportError
 from kurs.contracts.wallet_reads import AccountLookup, LookupAnswer
@@ -27,8 +28,7 @@ class Named(NamedTuple):
         return None if self.merchant is None else qualified(self.merchant, self.account)
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """What payments needs to know of an account; none of it ever changes.
 
     `name` is what all name it by, `merchant/name`.

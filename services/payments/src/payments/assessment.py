@@ -5,7 +5,8 @@ Of many operations at once: what a service is asked for all of them goes as one 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kurs.contracts.fx import QuoteItem, QuoteResult
 from kurs.contracts.risk import ExposureItem, ExposureResult, OpenAmount, ScoreItem, ScoreResult
@@ -41,8 +42,7 @@ from payments.questions import (
 from payments.settings import PaymentsSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Dependencies:
+class Dependencies(Struct, frozen=True):
     """The services that a payment goes through."""
 
     accounts: AccountDirectory

@@ -5,9 +5,9 @@ written here; tests/payments/test_events.py keeps what it looks like.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from pydantic_core import from_json, to_json
 
 from kurs.kernel.clock import to_rfc3339

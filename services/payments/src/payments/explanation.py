@@ -3,9 +3,10 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
+
+from msgspec import Struct, field
 
 from kurs.calls import ServiceClient, TransportError
 from kurs.contracts.wallet import TransferResult
@@ -21,8 +22,7 @@ _REFUNDS = 20
 _IN_LEDGER = frozenset(Kind) - {Kind.REFUSE, Kind.VOID, Kind.EXPIRE}
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """A payment's story. `transfers` are the ledger's by id, `decision` is risk's answer.
 
     `unavailable` names those services that said nothing.
@@ -38,8 +38,7 @@ class _Silent(Exception):
     """A service did not tell its part."""
 
 
-@dataclass(frozen=True, slots=True)
-class Explanations:
+class Explanations(Struct, frozen=True):
     """Puts a payment's story together. A service that is away leaves its part out, and no more."""
 
     database: Database

@@ -5,8 +5,9 @@ answer nothing is counted, and all of it is later: figures are late, never wrong
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from kurs.calls import ServiceClient
 from kurs.data.database import Database
@@ -39,8 +40,7 @@ _STEPS = 40
 """How many steps are stored together at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodFigures:
+class PeriodFigures(Struct, frozen=True):
     """Sums by span and corridor of the period that ends now; `waiting` events are not in them."""
 
     period: Period

@@ -1,8 +1,10 @@
 """The use cases that only read: lists of payments and of refunds, page by page or all of them."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kurs.data.database import Database
 from kurs.data.long_reads import LongReads
@@ -16,8 +18,7 @@ _EXPORTED_AT_ONCE = 500
 Place = tuple[int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentReads:
+class PaymentReads(Struct, frozen=True):
     """What the routes that read call."""
 
     database: Database

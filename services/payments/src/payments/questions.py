@@ -1,9 +1,10 @@
 """What an operation asks of risk and fx before money moves, and what their answers mean for it."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from enum import Enum
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from kurs.calls import Deadline
 from kurs.contracts.fx import QUOTED, QuoteItem, QuoteResult

@@ -4,8 +4,9 @@ What has no outcome is answered as such; why, is kept for whoever asks.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
+from msgspec import Struct
+from msgspec.structs import replace
 from opentelemetry.trace import Span
 
 from kurs.calls import Deadline
@@ -34,8 +35,7 @@ from payments.store.writes import Written, apply
 _LONGEST_REASON = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """An operation that is asked for, on which payment, by when, and the trace that it is of."""
 
     op: Claim | Begin
@@ -44,8 +44,7 @@ class Order:
     trace: Trace
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """An answer to a caller, the payment that it is about, and whether it was given before.
 
     `open` is why there is no outcome yet, if so.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -12,8 +12,7 @@ from kurs.telemetry.baggage import propagated
 from kurs.telemetry.tracing import TRACEPARENT
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """A trace as it was current where something began.
 
     `fields` are the `traceparent` and `baggage` of its batch items: none unless it is sampled.

@@ -5,8 +5,9 @@ back from a database that others can write to: it is read as strictly as a body.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
 from typing import Any
+
+from msgspec.structs import asdict, replace
 
 from kurs.contracts.wallet import StoredTransfer
 from payments.domain.applied_rate import rate_values, read_rate

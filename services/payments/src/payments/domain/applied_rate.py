@@ -1,13 +1,13 @@
 """The rate that a payment across currencies was made at, and how it is written down as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class AppliedRate:
+
+class AppliedRate(Struct, frozen=True):
     """A rate with its origin; `as_of` is in microseconds since the epoch."""
 
     quote_id: str

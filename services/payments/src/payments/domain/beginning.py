@@ -13,7 +13,8 @@ Beginning
     └── TooLittle      what was asked for converts to nothing
 """
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kurs.kernel.money import Money
 from payments.domain.failure import Failure, Refusal
@@ -23,8 +24,7 @@ from payments.domain.payment import Payment
 from payments.domain.postings import capture_postings
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """The caller holds the lease and drives the operation; `fresh` if nobody did before."""
 
     payment: Payment
@@ -32,53 +32,45 @@ class Started:
     fresh: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Struct, frozen=True):
     """The operation is finished: this was its answer."""
 
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class InProgress:
+class InProgress(Struct, frozen=True):
     """The same request, or another operation on the payment, is being worked on."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyUsed:
+class KeyUsed(Struct, frozen=True):
     """The idempotency key was used with other content."""
 
 
-@dataclass(frozen=True, slots=True)
-class IdTaken:
+class IdTaken(Struct, frozen=True):
     """The payment_id was used under another idempotency key."""
 
     payment_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """There is no such payment of this merchant."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotAllowed:
+class NotAllowed(Struct, frozen=True):
     """The payment's status does not allow the operation."""
 
     kind: str
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class MoreThanLeft:
+class MoreThanLeft(Struct, frozen=True):
     """More was asked for than is left of the payment."""
 
     kind: str
     left: Money
 
 
-@dataclass(frozen=True, slots=True)
-class TooLittle:
+class TooLittle(Struct, frozen=True):
     """The part of the payment converts to nothing."""
 
     failure: Failure

@@ -1,8 +1,9 @@
 """Why a payment fails: a closed list of business reasons, each with what the caller can do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from kurs.contracts import fx, risk, wallet
 
@@ -39,8 +40,7 @@ _TOLD: Mapping[str, str] = {
 """Where the explanation speaks of the house: its limits, its services, its sources."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A reason with its explanation. `code` is a `FailureCode`, or the word of a later release."""
 
     code: str

@@ -7,10 +7,12 @@ minor units of one reference currency, by the mid rates of when it was counted.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any, NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from kurs.kernel.clock import MICROS
 
@@ -81,8 +83,7 @@ class Worth(NamedTuple):
     spread: int | None
 
 
-@dataclass(slots=True)
-class Sums:
+class Sums(Struct):
     """What became of payments of one corridor, or of all. `slow` counts outcomes by step of time.
 
     `unpriced` captures are in no worth, since no rate said what they were worth.

@@ -7,7 +7,7 @@ Result
 └── Refused     it was refused for good, now or earlier
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from kurs.contracts.wallet import StoredTransfer, TransferResult, TransferStatus
 from payments.domain.failure import Failure, refusal_of
@@ -17,29 +17,25 @@ class Unreadable(ValueError):
     """The ledger moved something under the id, and does not say for which outcome."""
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """The transfer was made just now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stands:
+class Stands(Struct, frozen=True):
     """An earlier transfer stands under the id; `same` if it has the content that was sent."""
 
     stored: StoredTransfer
     same: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(Struct, frozen=True):
     """The id was burnt; `stored` is the cancellation."""
 
     stored: StoredTransfer
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The transfer was refused, and its id is used up."""
 
     code: str | None

@@ -4,12 +4,12 @@ The row of an operation is both its idempotency record (key, fingerprint, first 
 durable intent: what is pending after its lease ran out is finished by whoever sees it.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+
+class Answer(Struct, frozen=True):
     """What the first caller was told, kept byte for byte."""
 
     status: int
@@ -31,8 +31,7 @@ class Waiting(NamedTuple):
         return before is not None and self[:2] == before[:2]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One operation on the payment `uid`.
 
     `operation_id` is also the id of its transfer in the ledger, so that repeating it can never

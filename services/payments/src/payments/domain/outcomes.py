@@ -4,7 +4,8 @@ Whoever drives an operation again ends at the same outcome, because the ledger k
 transfer under its id: what another one sent is adopted.
 """
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kurs.contracts.wallet import HOLD_GONE
 from payments.domain.adoption import adopted, adopted_refund
@@ -16,8 +17,7 @@ from payments.domain.payment import Payment
 from payments.domain.refunds import Refund
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """The outcome of an operation: the payment as it now is, and why, as its event says it.
 
     `failure` is why the operation (not the payment) failed.

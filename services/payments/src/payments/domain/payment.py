@@ -1,7 +1,9 @@
 """A payment: what it is, and how it goes from one status to another."""
 
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from payments.domain.applied_rate import AppliedRate
 from payments.domain.failure import Failure
@@ -12,8 +14,7 @@ class IllegalMove(ValueError):
     """The payment cannot go from its status to the wanted one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(Struct, frozen=True):
     """One payment. Amounts are minor units, times microseconds since the epoch.
 
     `status` is a `Status`, or the word of a later release. `destination_currency` is None until it

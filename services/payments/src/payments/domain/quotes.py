@@ -1,6 +1,6 @@
 """A payment meets its quote: whether one that a caller brings fits, and what arrives by it."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from kurs.quotes.token import InvalidToken, Quote, QuoteVerifier
 from payments.domain.applied_rate import AppliedRate

@@ -5,8 +5,10 @@ rounded up, with or without the spread that the house took; at the present rate 
 by a quote of its own from the receiver's currency to the payer's.
 """
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kurs.kernel.money import InvalidAmount
 from kurs.quotes.legs import quote_legs
@@ -25,8 +27,7 @@ class Rate(StrEnum):
     PRESENT = "present"
 
 
-@dataclass(frozen=True, slots=True)
-class Refund:
+class Refund(Struct, frozen=True):
     """A refund to make, or one that was made: `given` is what the receiver gives, minor units.
 
     `rate` and `exchange` are None within one currency; `quote` is the token of a present rate.

@@ -1,8 +1,8 @@
 """Captured payments, read again and again to compare them with the ledger."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from sqlalchemy import Connection, Row, Select, select
 
 from payments.domain.moves import Status
@@ -13,8 +13,7 @@ from payments.store.tables import events
 _LOOKED_AT = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class Captures:
+class Captures(Struct, frozen=True):
     """Uid and earlier status of some captured payments, and the last sequence looked at."""
 
     found: Sequence[tuple[str, str]]

@@ -5,9 +5,9 @@ that payment, is stored by the same transaction, and never changes.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from msgspec import Struct
 from sqlalchemy import Connection, func, select
 
 from kurs.contracts.payments import EventType
@@ -26,8 +26,7 @@ LOOKED_AT = 1_000
 _SAID_BY_CAUSE = frozenset({Kind.CAPTURE, Kind.VOID, Kind.APPROVE, Kind.REFUSE})
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One thing that happened to a payment.
 
     `answer` is the first answer of its operation, which shows the payment as it was then; None for
@@ -68,8 +67,7 @@ class Event:
         return self.payment.payment_id
 
 
-@dataclass(frozen=True, slots=True)
-class DepositEvent:
+class DepositEvent(Struct, frozen=True):
     """A deposit that was made."""
 
     sequence: int
@@ -97,8 +95,7 @@ class DepositEvent:
         return self.deposit.transfer_id
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableEvent:
+class UnreadableEvent(Struct, frozen=True):
     """An event of which this release cannot read what is stored; `reason` is for the log."""
 
     sequence: int

@@ -4,8 +4,8 @@ Holds until they end, and what was given back at the rates of payments within a 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from sqlalchemy import Column, ColumnElement, Connection, func, or_, select
 
 from payments.domain.moves import Kind
@@ -14,8 +14,7 @@ from payments.store.tables import old_rate_refunds, operations, payments
 _HALF = 1 << 32
 
 
-@dataclass(frozen=True, slots=True)
-class Horizon:
+class Horizon(Struct, frozen=True):
     """Holds across currencies that are open at `now` have ended by `until` (microseconds)."""
 
     now: int

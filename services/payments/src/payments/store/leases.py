@@ -5,9 +5,9 @@ of the operation, so that one which kills its process is counted too.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, func, select, update
 
 from kurs.data.bulk import is_any_of

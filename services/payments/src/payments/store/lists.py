@@ -3,9 +3,9 @@
 import operator
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from msgspec import Struct
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -44,8 +44,7 @@ class Place(NamedTuple):
     uid: str
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """What a list of payments is narrowed to.
 
     Amounts are minor units of `currency`, both included; times are microseconds since the epoch,
@@ -65,8 +64,7 @@ class Filter:
     words: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """Which part of a list: what is behind `after`, the newest first or the oldest."""
 
     after: tuple[int, str] | None = None
@@ -74,8 +72,7 @@ class Cut:
     oldest_first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Some payments in order, and where this page ends; None when it is the last one."""
 
     items: Sequence[Found]

@@ -1,6 +1,6 @@
 """What is asked of the store's one writer, as values: claims, beginnings and outcomes."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from payments.domain.operation import Answer, Operation, Waiting
 from payments.domain.payment import Payment
@@ -11,8 +11,7 @@ class VersionConflict(Exception):
     """Another process recorded an outcome first; what is stored holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """Store a new payment with its operation, unless its key or id is known."""
 
     payment: Payment
@@ -20,16 +19,14 @@ class Claim:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(Struct, frozen=True):
     """Begin `operation` on a stored payment; an amount of 0 means all that can be."""
 
     operation: Operation
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Struct, frozen=True):
     """Record the outcome of an operation: the payment as it now is, and the first answer.
 
     `refund` is what was given back, if so.
@@ -49,8 +46,7 @@ class Finish:
         return self.refund is not None and self.refund.rate is Rate.PAYMENT
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Keep what an operation waits for."""
 
     operation: Operation

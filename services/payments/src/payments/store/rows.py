@@ -6,9 +6,9 @@ who decides or answers asks whether it is known.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any, TypeVar
 
+from msgspec.structs import asdict
 from sqlalchemy import RowMapping
 
 from payments.domain.applied_rate import rate_values, read_rate
