@@ -7,6 +7,8 @@ later release stored is told as one without a code of its own.
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic_core import to_json
+
 from kurs.contracts.reasons import public_reasons
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
@@ -50,9 +52,9 @@ def finished(operation: Operation, settled: Settled) -> Answer:
         body = _refund(operation, shown, payment, state, failure, settled.refund)
         return Answer(status, body)
     shown = payment_answer(payment)
-    if failure is not None and shown.failure is None:
-        shown.failure = failure_answer(failure)
-    return Answer(status, shown.model_dump_json().encode())
+    if failure is not None and shown["failure"] is None:
+        shown["failure"] = failure_answer(failure)
+    return Answer(status, to_json(shown))
 
 
 def unfinished(started: Started, waiting: Waiting) -> Answer:
@@ -61,8 +63,7 @@ def unfinished(started: Started, waiting: Waiting) -> Answer:
         shown = payment_answer(started.payment, waiting=waiting)
         body = _refund(started.operation, shown, started.payment, "PROCESSING")
         return Answer(RUNNING, body)
-    shown = payment_answer(started.payment, waiting=waiting)
-    return Answer(RUNNING, shown.model_dump_json().encode())
+    return Answer(RUNNING, to_json(payment_answer(started.payment, waiting=waiting)))
 
 
 def _refund(
@@ -100,8 +101,7 @@ def payment_answer(
     exchange, failure, currency = payment.exchange, payment.failure, payment.currency
     bought = payment.destination_currency
     arrives = arriving_amount(payment)
-    # model_construct: these values were validated when they came in.
-    return PaymentAnswer.model_construct(
+    return PaymentAnswer(
         payment_id=payment.payment_id,
         status="PROCESSING" if payment.status == Status.RECEIVED else str(payment.status),
         amount=format_amount(payment.amount, currency),
@@ -137,7 +137,7 @@ def _open_reason(waiting: Waiting, *, full: bool) -> str:
 def failure_answer(failure: Failure, *, full: bool = False) -> FailureAnswer:
     """Return a failure as callers see it; `full` is for the role `audit`."""
     message = failure.message if full else failure.public_message
-    return FailureAnswer.model_construct(code=failure.known.value, message=message)
+    return FailureAnswer(code=failure.known.value, message=message)
 
 
 def _risk_answer(risk: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _risk_answer(risk: Mapping[str, Any]) -> dict[str, Any]:
 
 def exchange_answer(exchange: AppliedRate) -> ExchangeAnswer:
     """Return a rate as callers see it."""
-    return ExchangeAnswer.model_construct(
+    return ExchangeAnswer(
         quote_id=exchange.quote_id,
         mid=f"{exchange.mid:f}",
         spread_bps=exchange.spread_bps,

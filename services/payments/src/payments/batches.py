@@ -127,7 +127,6 @@ class BatchPaying:
 
 def _trace(item: PayItem, span: Span) -> Trace:
     """Return the trace that an item is of, its own span the current one if it is sampled."""
-    context = extract(item.get("traceparent"))
     if span.is_recording():
-        context = with_baggage(item.get("baggage"), set_span_in_context(span))
-    return Trace.of(context)
+        return Trace.of(with_baggage(item.get("baggage"), set_span_in_context(span)))
+    return Trace.unsampled(extract(item.get("traceparent")))

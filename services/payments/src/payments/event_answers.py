@@ -117,7 +117,7 @@ def _then(event: Event) -> tuple[dict[str, Any], dict[str, Any] | None]:
     if event.answer is None:
         now = event.payment
         then = _requested(event, now) if event.from_status is None else now
-        return payment_answer(then).model_dump(), None
+        return dict(payment_answer(then)), None
     told: dict[str, Any] = from_json(event.answer)
     if event.type in REFUND_TYPES:
         return told.pop("payment"), told
@@ -145,7 +145,7 @@ def _requested(event: Event, payment: Payment) -> Payment:
 
 def _in_full(event: Event, shown: Mapping[str, Any]) -> dict[str, Any]:
     """Add what only `audit` may see; a decision and a failure stay what they are."""
-    now = payment_answer(event.payment, full=True).model_dump()
+    now = dict(payment_answer(event.payment, full=True))
     return {**shown, **{n: now[n] for n in ("risk", "failure") if shown[n] is not None}}
 
 

@@ -3,6 +3,7 @@ merchant is one; spans have them all.
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 from kurs.kernel.clock import MICROS
 from kurs.kernel.money import exponent
@@ -16,12 +17,12 @@ class PaymentMetrics:
     """The business metrics of payments."""
 
     def __init__(self, telemetry: Telemetry) -> None:
-        self._outcomes = telemetry.counter(
+        outcomes = telemetry.counter(
             "kurs_payments_total",
             "Payments and actions on them that got an outcome.",
             ["operation", "status", "failure", "currency", "destination_currency"],
         )
-        self._amounts = telemetry.counter(
+        amounts = telemetry.counter(
             "kurs_payments_captured_amount_total",
             "Captured amounts in major units of the currency.",
             ["currency"],
@@ -31,9 +32,12 @@ class PaymentMetrics:
             "Refunded amounts in major units: at the payment's rate, the present one, or none.",
             ["currency", "rate"],
         )
-        self._duration = telemetry.histogram(
+        durations = telemetry.histogram(
             "kurs_payments_duration_seconds", "From the intent to the recorded outcome.", ["status"]
         )
+        # Looking for what some labels count takes longer than counting, and is done once.
+        self._outcomes, self._amounts = cache(outcomes.labels), cache(amounts.labels)
+        self._durations = cache(durations.labels)
         self.replays = telemetry.counter(
             "kurs_payments_replayed_total", "Repeated requests that got the first answer again."
         )
@@ -116,13 +120,13 @@ class PaymentMetrics:
         """Count an outcome."""
         failure = after.failure.known if after.failure else ""
         destination = after.destination_currency or ""
-        self._outcomes.labels(kind, after.status, failure, after.currency, destination).inc()
+        self._outcomes(kind, after.status, failure, after.currency, destination).inc()
         captured = after.captured_amount - before.captured_amount
         if captured:
-            self._amounts.labels(after.currency).inc(captured / 10 ** exponent(after.currency))
+            self._amounts(after.currency).inc(captured / 10 ** exponent(after.currency))
         if kind == Kind.PAY:
             seconds = (after.updated_at - after.created_at) / MICROS
-            self._duration.labels(after.status).observe(max(0.0, seconds))
+            self._durations(after.status).observe(max(0.0, seconds))
 
 
 def span_attributes(operation: Operation, payment: Payment) -> dict[str, str]:

@@ -46,18 +46,18 @@ _TOLD_OF_REFUNDS = (
 def csv_row(found: Found) -> Sequence[str]:
     """Return a payment as a line of an export; what is not known is empty."""
     shaped = payment_answer(found.payment)
-    exchange, failure = shaped.fx, shaped.failure
-    told = (
-        shaped.payment_id, shaped.status, shaped.amount, shaped.currency, shaped.source_account,
-        shaped.destination_account, shaped.destination_amount, shaped.destination_currency,
-        exchange and exchange.rate, exchange and str(exchange.spread_bps),
-        exchange and exchange.source, shaped.risk and shaped.risk["decision"],
-        failure and failure.code, shaped.captured_amount, shaped.refunded_amount,
-        said(shaped.description),
-        json.dumps(shaped.metadata, ensure_ascii=False) if shaped.metadata else "",
-        shaped.created_at, shaped.updated_at, shaped.trace_id,
-    )  # fmt: skip
-    return [each or "" for each in told]
+    exchange, failure, risk = shaped["fx"], shaped["failure"], shaped["risk"]
+    told: dict[str, Any] = {
+        **shaped,
+        "rate": exchange and exchange["rate"],
+        "spread_bps": exchange and str(exchange["spread_bps"]),
+        "rate_source": exchange and exchange["source"],
+        "risk_decision": risk and risk["decision"],
+        "failure_code": failure and failure["code"],
+        "description": said(shaped["description"]),
+        "metadata": shaped["metadata"] and json.dumps(shaped["metadata"], ensure_ascii=False),
+    }
+    return [told[column] or "" for column in COLUMNS]
 
 
 def refund_entry(operation: Operation, payment: Payment) -> ListedRefundAnswer:
@@ -86,12 +86,12 @@ def explain_answer(told: Explanation, caller: Caller) -> ExplainAnswer:
     asked = sorted((*story.operations, *story.refunds), key=lambda o: o.created_at)
     return ExplainAnswer.model_construct(
         payment=shaped,
-        waiting=_waiting(payment, shaped.waits_for, shaped.open_reason),
+        waiting=_waiting(payment, shaped["waits_for"], shaped["open_reason"]),
         may=_may(payment),
         events=[_move(each) for each in story.moves],
         operations=[_operation(each) for each in asked],
         refunds=[refund_entry(each, payment) for each in story.refunds],
-        risk=_risk(shaped.risk, told),
+        risk=_risk(shaped["risk"], told),
         quote=_quote(payment),
         transfers=[_transfer(n, each, payment) for n, each in told.transfers.items()],
         trace_id=payment.trace_id,
@@ -158,7 +158,7 @@ def _quote(payment: Payment) -> QuoteStoryAnswer | None:
     if exchange is None:
         return None
     age = max(0, payment.created_at - exchange.as_of) / MICROS
-    return QuoteStoryAnswer(**exchange_answer(exchange).model_dump(), age_seconds=age)
+    return QuoteStoryAnswer(**exchange_answer(exchange), age_seconds=age)
 
 
 def _transfer(name: str, result: TransferResult, payment: Payment) -> TransferAnswer:

@@ -167,20 +167,21 @@ class Records:
         span = drive.trace.span
         if span.is_recording():
             span.set_attributes(span_attributes(operation, settled.payment))
-        with drive.trace.current():
-            if failure is not None and not failure.is_known:
+        if failure is not None and not failure.is_known:
+            with drive.trace.current():
                 self._meet_unknown(operation, failure)
-            self._log.info(
-                "operation",
-                kind=operation.kind,
-                actor=operation.actor,
-                merchant=payment.merchant,
-                payment_id=payment.payment_id,
-                operation_id=operation.operation_id,
-                payment_status=settled.payment.status,
-                status=answer.status,
-                duration_ms=round((monotonic() - since) * 1000, 1),
-            )
+        self._log.info(
+            "operation",
+            kind=operation.kind,
+            actor=operation.actor,
+            merchant=payment.merchant,
+            payment_id=payment.payment_id,
+            operation_id=operation.operation_id,
+            payment_status=settled.payment.status,
+            status=answer.status,
+            duration_ms=round((monotonic() - since) * 1000, 1),
+            span=span,
+        )
 
     def _meet_unknown(self, operation: Operation, failure: Failure) -> None:
         """Say aloud that a service refused for a reason that this release does not know."""

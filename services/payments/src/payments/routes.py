@@ -6,7 +6,6 @@ What only reads is in `read_routes`.
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Request, Response
-from pydantic import BaseModel
 
 from kurs.edges import edge_request_id
 from kurs.kernel.batching import settled
@@ -70,7 +69,7 @@ _KEY_PARAMETER = {
 }
 
 
-def _refused(model: type[BaseModel], what: str, *problems: type[BadRequest]) -> dict[str, Any]:
+def _refused(model: Any, what: str, *problems: type[BadRequest]) -> dict[str, Any]:
     """Return a 400 that is either what was refused or a problem, told apart by the content type."""
     answer = problem_responses(IdempotencyKeyInvalid, *problems)[400]
     codes = answer["description"].partition(": ")[2]

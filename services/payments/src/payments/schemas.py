@@ -1,9 +1,14 @@
-"""The bodies of the payments API; those of events are in `event_schemas`."""
+"""The bodies of the payments API; those of events are in `event_schemas`.
+
+What every payment is answered with is a plain dict that the type checker holds to its members:
+making a model of each, which nobody validates, took as long as reading the request.
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, RootModel, StringConstraints, TypeAdapter
+from typing_extensions import TypedDict
 
 from kurs.contracts.fx import MAX_TOKEN_LENGTH
 from kurs.contracts.payments import MAX_PAYMENTS, PayItem, PayResult
@@ -89,7 +94,7 @@ class RefundRequest(RequestModel):
     amount: AmountIn
 
 
-class ExchangeAnswer(BaseModel):
+class ExchangeAnswer(TypedDict):
     """The rate that a payment across currencies was made at."""
 
     quote_id: str
@@ -101,7 +106,7 @@ class ExchangeAnswer(BaseModel):
     config_revision: Annotated[str, Field(description="Of the configuration that priced it.")]
 
 
-class FailureAnswer(BaseModel):
+class FailureAnswer(TypedDict):
     """Why a payment failed; the codes are listed in docs/api.md."""
 
     code: Annotated[str, _one_of(*FailureCode)]
@@ -115,7 +120,7 @@ _RISK = {
 }
 
 
-class PaymentAnswer(BaseModel):
+class PaymentAnswer(TypedDict):
     """A payment. Amounts are decimal strings in major units.
 
     While an operation on it has no outcome, `waits_for` names the service that it waits for, if

@@ -9,12 +9,14 @@ import sys
 from typing import Any, TextIO
 
 import structlog
-from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
+from opentelemetry.trace import Span, format_span_id, format_trace_id, get_current_span
 from pydantic_core import to_json
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from kurs.kernel.clock import SystemClock, to_rfc3339
 from kurs.telemetry.output import Output, as_text
 
+_CLOCK = SystemClock()
 _SECRETS = frozenset({"authorization", "api_key", "password", "secret", "token", "quote"})
 
 
@@ -84,9 +86,8 @@ def route_standard_logging(service: str, instance: str, level: str, stream: Text
 
 def _shared_processors() -> list[Processor]:
     return [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_time,
         _add_trace,
         _hide_secrets,
     ]
@@ -113,8 +114,15 @@ def _plain(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
+def _add_time(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    event["timestamp"] = to_rfc3339(_CLOCK.now())
+    return event
+
+
 def _add_trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    context = get_current_span().get_span_context()
+    # Where many share a coroutine, a line brings the span that it is of.
+    span: Span = event.pop("span", None) or get_current_span()
+    context = span.get_span_context()
     if context.is_valid:
         event["trace_id"] = format_trace_id(context.trace_id)
         event["span_id"] = format_span_id(context.span_id)

@@ -29,6 +29,7 @@ from kurs.telemetry.metrics import HTTP_DURATION_BUCKETS, Metrics
 from kurs.telemetry.tracing import (
     SAMPLED_ROOT,
     DecidedSampler,
+    may_be_sampled,
     parent_based,
     parse_traceparent,
     unsampled_span,
@@ -163,7 +164,7 @@ class Telemetry:
         span, which carries the whole batch. It is not made current. An item without a sampled
         `traceparent` gets a span that records nothing.
         """
-        parent = parse_traceparent(traceparent)
+        parent = parse_traceparent(traceparent) if may_be_sampled(traceparent) else None
         if parent is None or not parent.trace_flags & 1:
             return INVALID_SPAN
         carrier = get_current_span().get_span_context()

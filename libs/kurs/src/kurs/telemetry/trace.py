@@ -35,6 +35,11 @@ class Trace(NamedTuple):
         finally:
             otel_context.detach(token)
 
+    @classmethod
+    def unsampled(cls, context: Context) -> "Trace":
+        """Return that of a context of which nothing is told on."""
+        return cls(context, {})
+
     @property
     def traceparent(self) -> str | None:
         """What `inject` gave there: None unless it is sampled."""

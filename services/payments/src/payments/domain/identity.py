@@ -45,7 +45,7 @@ def payment_fingerprint(payment: Payment) -> str:
         payment.quote or "",
         payment.capture,
         payment.description or "",
-        json.dumps(payment.metadata, sort_keys=True),
+        json.dumps(payment.metadata, sort_keys=True) if payment.metadata else "{}",
     )
 
 
