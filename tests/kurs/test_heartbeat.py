@@ -1,9 +1,11 @@
 """kurs.web.heartbeat: work is repeated, failures are counted and logged once, the end is clean."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
+from kurs.kernel import progress
 from kurs.kernel.errors import Unavailable
 from kurs.web.heartbeat import Background, Heartbeat, running
 from kurs_testing.telemetry import RecordingTelemetry
@@ -82,6 +84,58 @@ async def test_a_cancelled_call_inside_of_it_ends_no_heartbeat() -> None:
     work = Work([asyncio.CancelledError()])  # type: ignore[list-item]
     async with running(_heartbeat(work).run):
         await work.made(3)
+
+
+async def test_work_that_takes_no_step_is_told_and_begins_again() -> None:
+    begun, go_on = 0, asyncio.Event()
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            await asyncio.Event().wait()
+        await go_on.wait()
+
+    telemetry = RecordingTelemetry("heart")
+    heartbeat = Heartbeat("test", work, seconds=0.001, silent_seconds=0.05, telemetry=telemetry)
+    assert not heartbeat.hangs
+    async with running(heartbeat.run):
+        await eventually(lambda: begun == 2)
+        assert heartbeat.hangs, "until an attempt has succeeded"
+        go_on.set()
+        await eventually(lambda: not heartbeat.hangs)
+
+
+async def test_work_that_cannot_even_be_cancelled_hangs() -> None:
+    over = asyncio.Event()
+
+    async def work() -> None:
+        while not over.is_set():
+            with suppress(asyncio.CancelledError):
+                await over.wait()
+
+    telemetry = RecordingTelemetry("heart")
+    heartbeat = Heartbeat("test", work, seconds=0.001, silent_seconds=0.05, telemetry=telemetry)
+    async with running(heartbeat.run):
+        await eventually(lambda: heartbeat.hangs)
+        over.set()
+        await eventually(lambda: not heartbeat.hangs)
+
+
+async def test_work_that_moves_on_may_take_as_long_as_it_likes() -> None:
+    began, ended = asyncio.get_running_loop().time(), asyncio.Event()
+
+    async def work() -> None:
+        while asyncio.get_running_loop().time() < began + 0.6:
+            await asyncio.sleep(0)
+            progress.made()
+        ended.set()
+
+    telemetry = RecordingTelemetry("heart")
+    heartbeat = Heartbeat("test", work, seconds=3600, silent_seconds=0.5, telemetry=telemetry)
+    async with running(heartbeat.run):
+        await ended.wait()
+        assert not heartbeat.hangs
 
 
 async def test_work_that_ends_begins_again_and_is_not_alive_meanwhile(

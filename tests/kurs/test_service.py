@@ -13,6 +13,7 @@ from kurs.calls import Request
 from kurs.data.database import Database
 from kurs.data.failures import DatabaseUnavailable
 from kurs.data.limits import DatabaseSettings
+from kurs.kernel import progress
 from kurs.service import Service
 from kurs.service.database import keep_database
 from kurs.web.parts import from_app
@@ -202,3 +203,29 @@ async def test_the_database_is_closed_at_the_end(
         await database.ping()
     with pytest.raises(RuntimeError, match="shutdown"):
         await database.ping()
+
+
+async def test_a_heartbeat_that_hangs_makes_it_unready(make: Any) -> None:
+    service, go_on = make(), asyncio.Event()
+    service.beat("stuck", go_on.wait, seconds=0.01, silent_seconds=0.05)
+    async with running(service.app(routes)) as transport:
+
+        async def background() -> bool:
+            answer = await transport.send(Request("GET", "http://risk/readyz"))
+            return bool(answer.json()["checks"]["background"])
+
+        while await background():
+            await asyncio.sleep(0.01)
+        go_on.set()
+        while not await background():
+            await asyncio.sleep(0.01)
+
+
+async def test_what_it_waits_for_are_steps_of_its_background_work(make: Any) -> None:
+    steps: list[str] = []
+    database = keep_database(make(), VERSIONS)
+    with progress.watched(lambda: steps.append("a step")):
+        await database.read(lambda c: None)
+        await database.write(lambda c: None)
+    await database.close()
+    assert len(steps) == 2

@@ -103,7 +103,9 @@ def _use_cases(
 ) -> PaymentService:
     """Add what routes call; return what works on payments that are there."""
     settings, clock = service.settings, service.clock
-    paying = service.add(Paying(flow=flow, accounts=accounts, settings=settings, clock=clock))
+    paying = service.add(
+        Paying(database=database, flow=flow, accounts=accounts, settings=settings, clock=clock)
+    )
     service.add(BatchPaying(paying, service.telemetry))
     return service.add(
         PaymentService(

@@ -6,12 +6,15 @@ from typing import NamedTuple
 
 from opentelemetry.trace import format_trace_id
 
+from kurs.data.database import Database
 from kurs.kernel.accounts import shown
 from kurs.kernel.batching import Outcome, alone
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import MICROS, Clock
 from kurs.kernel.deadline import Deadline, request_deadline
+from kurs.kernel.currencies import is_payable
 from kurs.kernel.errors import Overloaded
+from kurs.kernel.validation import past_currencies
 from kurs.telemetry import Trace
 from payments.accounts import AccountDirectory, Named
 from payments.checks import minor_units
@@ -24,6 +27,7 @@ from payments.flow import Flow
 from payments.records import Order, Reply
 from payments.schemas import PaymentRequest
 from payments.settings import PaymentsSettings
+from payments.store import reads
 from payments.store.ops import Claim
 
 
@@ -47,11 +51,13 @@ class Paying:
     def __init__(
         self,
         *,
+        database: Database,
         flow: Flow,
         accounts: AccountDirectory,
         settings: PaymentsSettings,
         clock: Clock,
     ) -> None:
+        self._database = database
         self._flow = flow
         self._accounts = accounts
         self._settings = settings
@@ -68,9 +74,9 @@ class Paying:
         later than the others.
         """
         found = [alone(self._order, each) for each in asked]
-        # Accounts are looked up at once, and not only when the others have been paid.
+        # What is looked up is so at once, and not only when the others have been paid.
         orders = [
-            order or asyncio.ensure_future(self._pay_strangers(each))
+            order or asyncio.ensure_future(self._pay_looked_up(each))
             for each, order in zip(asked, found, strict=True)
         ]
         known = [order for order in orders if isinstance(order, Order)]
@@ -85,7 +91,7 @@ class Paying:
             return [error] * len(orders)
 
     def _order(self, asked: Asked) -> Order | None:
-        """Return what is to be done; None where accounts are to be looked up first.
+        """Return what is to be done; None where something is to be looked up first.
 
         Raises AmountInvalid, and IdempotencyKeyRequired for a request that has no name.
         """
@@ -95,14 +101,34 @@ class Paying:
                 "a payment needs an Idempotency-Key header, or a payment_id"
             )
         minor_units(asked.request.amount, asked.request.currency)
+        if not all(map(is_payable, _currencies_of(asked))):
+            return None
         payer, payee = map(self._accounts.known, _parties_of(asked))
         if payer is None or payee is None:
             return None
         return self._order_between(asked, (payer.name, payee.name))
 
-    async def _pay_strangers(self, asked: Asked) -> Reply:
+    async def _pay_looked_up(self, asked: Asked) -> Reply:
+        await self._check_currencies(asked)
         parties = await self._accounts.prepare(_parties_of(asked), asked.deadline)
         return await self._flow.carry_out_one(self._order_between(asked, parties))
+
+    async def _check_currencies(self, asked: Asked) -> None:
+        """Raise Unprocessable for currencies of the past, unless the payment was asked for before.
+
+        A payment that was made is answered as it was, whatever became of its currency since.
+        """
+        request = asked.request
+        past = past_currencies(
+            (
+                ("currency", request.currency),
+                ("destination_currency", request.destination_currency),
+            )
+        )
+        if past is not None:
+            name = identity.operation_id(Kind.PAY, f"{asked.caller.merchant}:{_id_of(asked)}")
+            if await self._database.read(lambda c: reads.find_operation(c, name)) is None:
+                raise past
 
     def _order_between(self, asked: Asked, parties: Sequence[str | None]) -> Order:
         # What it is between is so from its beginning, whatever these names come to mean.
@@ -121,13 +147,26 @@ def _parties_of(asked: Asked) -> tuple[Named, Named]:
     )
 
 
+def _currencies_of(asked: Asked) -> tuple[str, ...]:
+    request = asked.request
+    if request.destination_currency is None:
+        return (request.currency,)
+    return request.currency, request.destination_currency
+
+
+def _id_of(asked: Asked) -> str:
+    """Return the payment's id, which is made of the key where the caller chose none."""
+    merchant, key = asked.caller.merchant, asked.key
+    return asked.request.payment_id or identity.payment_id(merchant, key, asked.request_id)
+
+
 def _claim(asked: Asked, known_as: Sequence[str | None], *, now: int, lease_until: int) -> Claim:
     """Return what is to be stored; `known_as` are the parties as all name them.
 
     Raises AmountInvalid. Times are microseconds since the epoch.
     """
     caller, request, merchant = asked.caller, asked.request, asked.caller.merchant
-    payment_id = request.payment_id or identity.payment_id(merchant, asked.key, asked.request_id)
+    payment_id = _id_of(asked)
     name = identity.operation_id(Kind.PAY, f"{merchant}:{payment_id}")
     source, destination = _parties_of(asked)
     payer, payee = known_as

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from kurs.contracts.fx import MAX_TOKEN_LENGTH
 from kurs.contracts.payments import MAX_PAYMENTS, PayItem, PayResult
-from kurs.kernel.ids import AccountRef, AmountIn, NewPaymentId, PayableCurrency
+from kurs.kernel.ids import AccountRef, AmountIn, CurrencyCode, NewPaymentId
 from kurs.kernel.validation import RequestModel
 from payments.domain.failure import FailureCode
 from payments.domain.moves import Status
@@ -50,12 +50,12 @@ class PaymentRequest(RequestModel):
         None, description="Yours; without it one is made of the Idempotency-Key."
     )
     amount: AmountIn
-    currency: PayableCurrency = Field(description="ISO 4217.")
+    currency: CurrencyCode = Field(description="ISO 4217.")
     source_account: AccountRef = Field(description="Who pays: an account of yours.")
     destination_account: AccountRef = Field(
         description="Who is paid: `shop`, another merchant's `rival/shop`, or a public payee id."
     )
-    destination_currency: PayableCurrency | None = Field(None, description="What arrives.")
+    destination_currency: CurrencyCode | None = Field(None, description="What arrives.")
     quote: Annotated[str, StringConstraints(max_length=MAX_TOKEN_LENGTH)] | None = Field(
         None, description="The `quote` of `POST /quotes`: its rate holds."
     )

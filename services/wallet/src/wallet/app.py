@@ -6,6 +6,7 @@ from typing import Unpack
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
+from kurs.data.limits import WHOLE_SECONDS
 from kurs.data.long_reads import LongReads
 from kurs.kernel.batching import BatchMetrics
 from kurs.quotes.token import QuoteVerifier
@@ -103,5 +104,7 @@ def _add_heartbeats(
         lambda: release_expired(database, wallet.ledger, clock),
         seconds=settings.hold_expiry_seconds,
     )
-    service.beat("audit", audit.run, seconds=settings.audit_seconds)
+    # One statement of it may read the whole ledger.
+    silent = 2 * WHOLE_SECONDS
+    service.beat("audit", audit.run, seconds=settings.audit_seconds, silent_seconds=silent)
     service.beat("ledger head", heads.publish, seconds=settings.ledger_head_seconds)

@@ -1,6 +1,6 @@
 """Opening of accounts: one request, all of its accounts or none, within its merchant's budget."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from kurs.kernel.accounts import bare
 from kurs.kernel.clock import MICROS
 from kurs.kernel.errors import FieldError
+from kurs.kernel.validation import past_currencies
 from wallet.errors import AccountBudget, AccountIdTaken
 from wallet.store.accounts import (
     Account,
@@ -58,6 +59,7 @@ class Opening:
         self._check_same([found.get(account.account_id) for account in self.accounts])
         missing = len(names - found.keys())
         if missing:
+            self._check_currencies(found)
             self._check_budget(count_opened(connection, self.merchant, self._day, missing))
             return None
         payees = payee_ids(connection, {account.account_id for account in found.values()})
@@ -86,6 +88,17 @@ class Opening:
             if theirs is not None:
                 _check_same(ours, theirs, f"{index}." if self.many else "")
 
+    def _check_currencies(self, found: Collection[str]) -> None:
+        """Raise Unprocessable for accounts that are new, in currencies of the past."""
+        past = past_currencies(
+            field
+            for index, account in enumerate(self.accounts)
+            if account.account_id not in found
+            for field in _currencies_of(account, f"{index}." if self.many else "")
+        )
+        if past is not None:
+            raise past
+
     def _check_budget(self, opened: Opened) -> None:
         if opened.whole > self.budget.whole:
             raise _over_budget(f"a merchant has at most {self.budget.whole:,} accounts")
@@ -93,6 +106,12 @@ class Opening:
             seconds = (_DAY - self.now % _DAY) // MICROS + 1
             said = f"a merchant opens at most {self.budget.daily:,} accounts a day"
             raise _over_budget(said, retry_after=seconds)
+
+
+def _currencies_of(account: Account, prefix: str) -> Iterator[tuple[str, str | None]]:
+    yield f"{prefix}settlement_currency", account.settlement_currency
+    for index, currency in enumerate(account.overdrafts):
+        yield f"{prefix}overdrafts.{index}.currency", currency
 
 
 def _check_same(ours: Account, theirs: Account, prefix: str) -> None:

@@ -14,7 +14,7 @@ from kurs.kernel.caller import Caller
 from kurs.kernel.clock import Clock
 from kurs.kernel.errors import FieldError, Problem, Unavailable, Unprocessable
 from kurs.kernel.ids import HOUSE_WORLD
-from kurs.kernel.validation import read_amount
+from kurs.kernel.validation import past_currencies, read_amount
 from kurs.telemetry.audit_log import audit
 from wallet.directory import AccountDirectory, written_by
 from wallet.domain.content import posting_content
@@ -134,10 +134,14 @@ class WalletService:
         """Move money from the outside world to an account, of the caller's or that it names whole.
 
         Returns the outcome and the amount in minor units. Raises AccountNotFound,
-        DepositConflict, CeilingExceeded, BalanceOverflow and DepositRefused.
+        DepositConflict, CeilingExceeded, BalanceOverflow and DepositRefused, and Unprocessable for
+        a new one in a currency of the past.
         """
         amount = read_amount(deposit.amount, deposit.currency, "amount")
         transfer = _deposit(caller, await self._receiver(caller, deposit), deposit, amount)
+        past = past_currencies((("currency", deposit.currency),))
+        if past is not None and not await self._is_made(transfer.transfer_id):
+            raise past
         outcome = (await self.ledger.submit([Submission(transfer)]))[0]
         self._audit(
             "deposit", caller, outcome.code or ("replayed" if outcome.replayed else "done"),
@@ -154,6 +158,10 @@ class WalletService:
                 outcome=outcome.code or outcome.status, error=outcome.message,
             )  # fmt: skip
         raise problem
+
+    async def _is_made(self, transfer_id: str) -> bool:
+        found = await self.database.read(lambda c: reports.find_transfer(c, transfer_id))
+        return found is not None
 
     async def _receiver(self, caller: Caller, deposit: DepositRequest) -> str:
         """Return the ledger's id of a deposit's account; of one that is not there, its name.

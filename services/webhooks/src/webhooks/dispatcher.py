@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from functools import partial
 
+from kurs.kernel import progress
 from kurs.kernel.clock import MICROS, monotonic
 from kurs.kernel.errors import Problem
 from webhooks.courier import Courier, Trade
@@ -46,6 +47,7 @@ class Dispatcher:
         while True:
             taken_in.clear()
             await self.look()
+            progress.made()
             try:
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await taken_in.wait()

@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from kurs.calls import TransportError
 from kurs.data.database import Database
+from kurs.kernel import progress
 from kurs.kernel.clock import MICROS, Clock, monotonic
 from kurs.kernel.errors import Problem
 from webhooks.common_past import common_past
@@ -74,6 +75,7 @@ class Intake:
                 if not self._failed:
                     self._log.error("the feed of payments is not read", exc_info=error)
                 await self._rest()
+            progress.made()
 
     async def step(self) -> bool:
         """Read one page, if this replica may; return whether to go on at once."""

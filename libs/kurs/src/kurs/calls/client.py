@@ -25,6 +25,7 @@ from kurs.calls.errors import (
 from kurs.calls.message import Request, Response, StreamedResponse, Transport
 from kurs.calls.observe import CallObserver
 from kurs.calls.retry import RetryBudget, backoff
+from kurs.kernel import progress
 from kurs.kernel.clock import monotonic
 from kurs.kernel.deadline import DEADLINE_HEADER, Deadline, current_deadline
 from kurs.telemetry.service import Telemetry
@@ -175,6 +176,7 @@ class ServiceClient:
             observed.failed(error)
             raise
         self.breaker.succeed()
+        progress.made()
         observed.answered(answer.status)
         return answer
 

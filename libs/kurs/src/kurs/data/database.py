@@ -20,6 +20,7 @@ from kurs.data.address import read_address
 from kurs.data.failures import DatabaseUnavailable, Trouble, trouble_of, unavailable
 from kurs.data.limits import Limits
 from kurs.data.sql_spans import SqlSpans
+from kurs.kernel import progress
 from kurs.kernel.clock import monotonic
 from kurs.telemetry import Telemetry
 
@@ -97,7 +98,9 @@ class Database(ABC):
         limit = self.limits.statement_seconds if seconds is None else seconds
         for last in (False, True):
             try:
-                return await self._run_read(traced, limit)
+                found = await self._run_read(traced, limit)
+                progress.made()
+                return found
             except Exception as error:
                 trouble = trouble_of(error)
                 if trouble is None:
@@ -138,6 +141,7 @@ class Database(ABC):
                 await asyncio.sleep(random.uniform(0, 0.005 * 3**attempt))  # noqa: S311
             else:
                 self._written.inc()
+                progress.made()
                 return result
         raise AssertionError("unreachable")
 

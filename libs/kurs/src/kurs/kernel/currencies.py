@@ -225,6 +225,11 @@ def is_payable(code: str) -> bool:
     return found is not None and found.payable
 
 
+def no_more(code: str) -> str:
+    """Return what callers are told of a currency that is not payable."""
+    return f"{code} is no currency any more: nothing new can be paid in it"
+
+
 def _read(table: str, *, payable: bool) -> list[Currency]:
     rows = (line.split(" ", 2) for line in table.split("\n") if line)
     return [Currency(code, int(decimals), payable, name) for code, decimals, name in rows]

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJso
 from pydantic_core import PydanticCustomError
 
 from kurs.kernel.accounts import is_payee_id
-from kurs.kernel.currencies import is_payable
+from kurs.kernel.currencies import is_payable, no_more
 from kurs.kernel.decoder import Number
 from kurs.kernel.money import UnknownCurrency, exponent
 
@@ -80,12 +80,12 @@ CurrencyCode = Annotated[str, StringConstraints(min_length=3, max_length=3), Aft
 
 def _payable(code: str) -> str:
     if not is_payable(code):
-        raise ValueError(f"{code} is no currency any more: nothing new can be paid in it")
+        raise ValueError(no_more(code))
     return code
 
 
 PayableCurrency = Annotated[CurrencyCode, AfterValidator(_payable)]
-"""A currency of today, for what is new."""
+"""A currency of today, for what is new and has no id under which it may be asked for again."""
 
 
 def _amount(value: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from kurs.kernel.currencies import is_payable, no_more
 from kurs.kernel.errors import FieldError, MalformedJson, Problem, Unprocessable
 from kurs.kernel.money import InvalidAmount, parse_amount
 
@@ -119,6 +120,22 @@ def read_amount(text: str, currency: str, field: str) -> int:
         return parse_amount(text, currency)
     except InvalidAmount as error:
         raise amount_problem(error, field) from None
+
+
+def past_currencies(fields: Iterable[tuple[str, str | None]]) -> Unprocessable | None:
+    """Return the problem of what is new in currencies of the past, None where there is none.
+
+    `fields` are names with what stands in them. A repeat of what was done in such a currency is
+    answered as ever, so only who knows that there was nothing may raise it.
+    """
+    wrong = [
+        FieldError(field, no_more(code), "choose a currency of today; GET /currencies has them")
+        for field, code in fields
+        if code is not None and not is_payable(code)
+    ]
+    if not wrong:
+        return None
+    return Unprocessable("check " + ", ".join(e.field for e in wrong), errors=wrong)
 
 
 def amount_problem(error: InvalidAmount, field: str) -> Unprocessable:

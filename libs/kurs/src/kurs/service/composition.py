@@ -69,7 +69,8 @@ class Service(Generic[SettingsT]):
         self._lives: list[Life] = []
         self._background: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._kept = Background(self.telemetry)
-        self._checks: dict[str, Callable[[], bool]] = {"background": lambda: self._kept.alive}
+        self._beats: list[Heartbeat] = []
+        self._checks: dict[str, Callable[[], bool]] = {"background": self._works}
         self._draining: Callable[[], bool] = lambda: False
         self.at_end(self.transport.close)
 
@@ -150,7 +151,12 @@ class Service(Generic[SettingsT]):
         """Repeat `work` every `seconds` while the service runs; `options` are Heartbeat's."""
         heartbeat = Heartbeat(name, work, seconds=seconds, telemetry=self.telemetry, **options)
         self.background(heartbeat.run)
+        self._beats.append(heartbeat)
         return heartbeat
+
+    def _works(self) -> bool:
+        """Tell whether nothing that runs beside the requests has ended, or hangs."""
+        return self._kept.alive and not any(beat.hangs for beat in self._beats)
 
     def needs(self, name: str, check: Callable[[], bool]) -> None:
         """Be ready only while `check` says that `name` is there."""

@@ -8,9 +8,9 @@ from kurs.kernel.ids import (
     AccountId,
     AccountRef,
     AmountIn,
+    CurrencyCode,
     DepositId,
     NewAccountId,
-    PayableCurrency,
 )
 from kurs.kernel.moments import MomentIn
 from kurs.kernel.validation import RequestModel
@@ -27,7 +27,7 @@ _Moment = Annotated[
 class OverdraftRequest(RequestModel):
     """How far an account may go below zero in one currency."""
 
-    currency: PayableCurrency
+    currency: CurrencyCode
     amount: AmountIn
 
 
@@ -35,7 +35,7 @@ class AccountRequest(RequestModel):
     """An account to open. Opening it again with the same content changes nothing."""
 
     account_id: NewAccountId
-    settlement_currency: PayableCurrency | None = Field(
+    settlement_currency: CurrencyCode | None = Field(
         None, description="What incoming payments are converted to; absent: keep what is paid."
     )
     overdrafts: list[OverdraftRequest] = Field(
@@ -66,7 +66,7 @@ class DepositRequest(RequestModel):
 
     deposit_id: DepositId
     account_id: AccountRef
-    currency: PayableCurrency
+    currency: CurrencyCode
     amount: AmountIn
 
 
