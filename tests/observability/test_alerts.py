@@ -95,6 +95,7 @@ STORIES = {
         level(f"kube_pod_container_status_last_terminated_exitcode{{{CONTAINER}}}", 0, 27),
         rate(f"kube_pod_container_status_restarts_total{{{CONTAINER}}}", 0, 1),
     ),
+    "KursLogLinesLost": rate(f'kurs_log_lines_dropped_total{{{N},job="wallet",pod="p"}}', 0, 5),
     "KursTracesLost": rate(f'kurs_trace_spans_exported_total{{{N},job="fx",result="lost"}}', 0, 5),
     "KursPairStale": together(
         level(AGE % "live", 99, 99),

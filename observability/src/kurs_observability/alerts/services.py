@@ -92,6 +92,18 @@ SERVICES = (
         ),
     ),
     alert(
+        "LogLinesLost",
+        "warning",
+        "sum by (namespace, job) (increase(kurs_log_lines_dropped_total[15m])) > 0",
+        "0m",
+        _SERVICE,
+        (
+            "Lines of {{ $labels.job }}'s log are lost in {{ $labels.namespace }}",
+            "{{ $value | humanize }} lines of the last 15 minutes were not written, those of the audit"
+            " among them.",
+        ),
+    ),
+    alert(
         "TracesLost",
         "warning",
         'sum by (namespace, job) (rate(kurs_trace_spans_exported_total{result="lost"}[5m])) > 0',
