@@ -77,6 +77,12 @@ def test_what_a_repeated_request_gets() -> None:
     assert repeat(operation(Kind.CAPTURE, answer=answer), asked) == Replay(answer)
     assert repeat(operation(Kind.CAPTURE, lease_until=6), asked) == InProgress()
     assert repeat(operation(Kind.CAPTURE, lease_until=5), asked) is None
+    # What it stored itself, and was not told of, is no reason to wait.
+    assert repeat(replace(asked, lease_until=6), replace(asked, lease_until=6)) == InProgress()
+    own = replace(asked, lease_until=6)
+    assert repeat(own, own, may_be_own=True) is None
+    assert repeat(replace(own, attempts=2), own, may_be_own=True) == InProgress()
+    assert repeat(replace(own, created_at=4), own, may_be_own=True) == InProgress()
 
 
 def test_without_a_key_of_its_own_only_the_same_content_is_a_repeat() -> None:

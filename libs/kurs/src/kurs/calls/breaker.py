@@ -25,7 +25,8 @@ class CircuitBreaker:
     """Opens when at least `min_failures` calls and half of all failed within 10 s.
 
     It stays open for `open_seconds`, and twice as long after each failed probe, up to
-    `max_open_seconds`. Failures are calls without an answer; an answer of any status is a success,
+    `max_open_seconds`: a target that is back is found by then, and on the way of a payment one such
+    wait follows the other, while a probe a second harms nobody. Failures are calls without an answer; an answer of any status is a success,
     since a target that answers is not helped by silence.
     """
 
@@ -35,7 +36,7 @@ class CircuitBreaker:
         min_failures: int = 10,
         failure_ratio: float = 0.5,
         open_seconds: float = 0.5,
-        max_open_seconds: float = 8.0,
+        max_open_seconds: float = 1.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._min_failures = min_failures

@@ -30,6 +30,7 @@ Work = Callable[[Connection], Returned]
 _ATTEMPTS = 6
 _AGAIN_SECONDS = 5.0
 """How long a write is begun again: whoever asked for it waits no longer."""
+_AGAIN = "kurs_again"
 _SELECT_ONE = text("SELECT 1")
 
 
@@ -119,17 +120,17 @@ class Database(ABC):
         """Run `work` in one transaction and commit it.
 
         It is run again after a deadlock, a serialization failure, a lost connection or
-        RetryTransaction; so it must read what it decides on inside. `lock_seconds` is how long it
+        RetryTransaction; so it must read what it decides on inside, and `may_be_done` tells it
+        whether it may find its own work there. `lock_seconds` is how long it
         waits for a lock where that is not the database's own limit, `seconds` what a statement may
         take. Raises DatabaseUnavailable, and DatabaseBlocked when a lock did not come.
         """
         ends = monotonic() + _AGAIN_SECONDS
+        traced = self._traced(work, "write")
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self._write_seconds.time():
-                    result = await self._run_write(
-                        self._traced(work, "write"), lock_seconds, seconds
-                    )
+                    result = await self._run_write(traced, lock_seconds, seconds)
             except Exception as error:
                 trouble = trouble_of(error)
                 if trouble is None:
@@ -138,6 +139,8 @@ class Database(ABC):
                     # A part of a batch that was told of before is one line of the log less.
                     raise self._refused(error, quiet=lock_seconds is not None) from error
                 self._retried.inc()
+                if trouble is Trouble.GONE:
+                    traced = _told_again(traced)
                 await asyncio.sleep(random.uniform(0, 0.005 * 3**attempt))  # noqa: S311
             else:
                 self._written.inc()
@@ -180,6 +183,15 @@ class Database(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Finish what runs and close every connection."""
+
+
+def may_be_done(connection: Connection) -> bool:
+    """Tell whether this very work may have been committed before, and only its answer lost."""
+    return bool(connection.get_execution_options().get(_AGAIN))
+
+
+def _told_again(work: Work[Returned]) -> Work[Returned]:
+    return lambda connection: work(connection.execution_options(**{_AGAIN: True}))
 
 
 def insert(connection: Connection, table: Table) -> Any:

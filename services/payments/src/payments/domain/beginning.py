@@ -115,12 +115,22 @@ def is_repeated(earlier: Operation, operation: Operation) -> bool:
     return has_key or earlier.fingerprint == operation.fingerprint
 
 
-def repeat(earlier: Operation, repeated: Operation) -> Replay | KeyUsed | InProgress | None:
-    """Return what a repeated request gets; None when nobody works on it: it may take over."""
+def repeat(
+    earlier: Operation, repeated: Operation, *, may_be_own: bool = False
+) -> Replay | KeyUsed | InProgress | None:
+    """Return what a repeated request gets; None when nobody works on it: it may take over.
+
+    With `may_be_own`, `earlier` may be what this very attempt stored when its answer was lost.
+    """
     if earlier.fingerprint != repeated.fingerprint:
         return KeyUsed()
     if earlier.answer is not None:
         return Replay(earlier.answer)
-    if earlier.lease_until > repeated.created_at:
+    own = may_be_own and _times(earlier) == _times(repeated)
+    if earlier.lease_until > repeated.created_at and not own:
         return InProgress()
     return None
+
+
+def _times(operation: Operation) -> tuple[int, int, str, int]:
+    return operation.created_at, operation.lease_until, operation.actor, operation.attempts

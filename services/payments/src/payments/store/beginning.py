@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select, update
 
 from kurs.data.bulk import insert_rows, rows_with
-from kurs.data.database import for_update
+from kurs.data.database import for_update, may_be_done
 from kurs.data.failures import RetryTransaction
 from payments.domain import beginning as rules
 from payments.domain.beginning import Beginning, IdTaken, InProgress, Missing, Started
@@ -28,16 +28,19 @@ def claim(connection: Connection, claims: Sequence[Claim]) -> list[Beginning]:
     known = _operations_by_key(connection, [c.operation.idempotency for c in claims])
     results: list[Beginning] = []
     fresh: list[Claim] = []
+    begun: set[str] = set()
     for each in claims:
         operation = each.operation
         earlier = known.get(operation.idempotency)
         if earlier is not None:
-            results.append(_repeat(connection, earlier, operation))
+            stored = may_be_done(connection) and operation.idempotency not in begun
+            results.append(_repeat(connection, earlier, operation, may_be_own=stored))
         elif each.payment.uid in taken:
             results.append(IdTaken(each.payment.payment_id))
         else:
             # The next one in this batch with the same key or id must see this one.
             known[operation.idempotency] = operation
+            begun.add(operation.idempotency)
             taken.add(each.payment.uid)
             fresh.append(each)
             results.append(Started(each.payment, operation))
@@ -55,7 +58,7 @@ def begin(connection: Connection, operation: Operation) -> Beginning:
     row = connection.execute(query).mappings().first()
     earlier = _operations_by_key(connection, [operation.idempotency]).get(operation.idempotency)
     if earlier is not None and rules.is_repeated(earlier, operation):
-        return _repeat(connection, earlier, operation)
+        return _repeat(connection, earlier, operation, may_be_own=may_be_done(connection))
     if row is None:
         return Missing()
     begun = rules.begin(read_payment(row), operation)
@@ -64,8 +67,10 @@ def begin(connection: Connection, operation: Operation) -> Beginning:
     return begun
 
 
-def _repeat(connection: Connection, earlier: Operation, repeated: Operation) -> Beginning:
-    verdict = rules.repeat(earlier, repeated)
+def _repeat(
+    connection: Connection, earlier: Operation, repeated: Operation, *, may_be_own: bool
+) -> Beginning:
+    verdict = rules.repeat(earlier, repeated, may_be_own=may_be_own)
     if verdict is not None:
         return verdict
     query = for_update(connection, select(payments).where(payments.c.uid == earlier.uid))
