@@ -20,9 +20,7 @@ from payments.store.writes import apply
 
 
 @pytest.fixture
-async def database(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Database]:
+async def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
     """A database that loses the answer to every second commit, the first among them."""
     await asyncio.to_thread(migrate, database_url, VERSIONS)
     opened = Database.open(database_url)

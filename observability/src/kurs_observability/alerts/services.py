@@ -99,8 +99,7 @@ SERVICES = (
         _SERVICE,
         (
             "Lines of {{ $labels.job }}'s log are lost in {{ $labels.namespace }}",
-            "{{ $value | humanize }} lines of the last 15 minutes were not written, those of the audit"
-            " among them.",
+            "{{ $value | humanize }} of 15 minutes were not written, maybe those of the audit.",
         ),
     ),
     alert(

@@ -11,8 +11,8 @@ from kurs.kernel.accounts import shown
 from kurs.kernel.batching import Outcome, alone
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import MICROS, Clock
-from kurs.kernel.deadline import Deadline, request_deadline
 from kurs.kernel.currencies import is_payable
+from kurs.kernel.deadline import Deadline, request_deadline
 from kurs.kernel.errors import Overloaded
 from kurs.kernel.validation import past_currencies
 from kurs.telemetry import Trace

@@ -25,9 +25,9 @@ class CircuitBreaker:
     """Opens when at least `min_failures` calls and half of all failed within 10 s.
 
     It stays open for `open_seconds`, and twice as long after each failed probe, up to
-    `max_open_seconds`: a target that is back is found by then, and on the way of a payment one such
-    wait follows the other, while a probe a second harms nobody. Failures are calls without an answer; an answer of any status is a success,
-    since a target that answers is not helped by silence.
+    `max_open_seconds`: on the way of a payment one such wait follows the other when all is well
+    again, and a probe a second harms nobody. Failures are calls without an answer; an answer of any
+    status is a success, since a target that answers is not helped by silence.
     """
 
     def __init__(
