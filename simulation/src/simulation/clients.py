@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from kurs.calls import Request, Response, TransportError
+from simulation.documents import QUOTE_SECONDS
 from simulation.network import Network
 from simulation.oracle.promise import BrokenPromise
 from simulation.plan import ACCOUNTS, FUNDS, OVERDRAFTS, Deposit, Ending, Quoted, Session
@@ -20,9 +21,11 @@ from simulation.plan import ACCOUNTS, FUNDS, OVERDRAFTS, Deposit, Ending, Quoted
 DECIMALS = {"USD": 2, "IDR": 2, "JPY": 0, "BHD": 3}
 GATEWAY = "http://gateway.world"
 _REQUEST_SECONDS = 12.0
-_PATIENCE_SECONDS = 45.0
+_PATIENCE_SECONDS = 30.0
 _AGAIN_SECONDS = 0.4
-_LATE_QUOTE_SECONDS = 70.0
+_LONGEST_AGAIN_SECONDS = 6.0
+"""Who hears nothing asks again in 0.4 seconds, then ever later, up to so many."""
+_LATE_QUOTE_SECONDS = QUOTE_SECONDS + 3.0
 _NOT_YET = {202, 429, 500, 502, 503, 504}
 
 
@@ -294,12 +297,14 @@ class Clients:
         """Return the final answer's JSON, None when patience ended first."""
         asked = self.asked.setdefault(name, Asked(path, body, key))
         ends = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+        pause = _AGAIN_SECONDS
         while asyncio.get_running_loop().time() < ends:
             asked.sent += 1
             answer = await self._try("POST", path, body, asked.headers())
             if answer is not None and not _is_open(answer):
                 return self._remember(name, asked, answer)
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_AGAIN_SECONDS)
         return None
 
     def _remember(self, name: str, asked: Asked, answer: Response) -> Any:

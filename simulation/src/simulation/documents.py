@@ -17,6 +17,8 @@ MAX_AGE_SECONDS = 15
 """How old a rate of the market may be."""
 SECRET = ("receivers", "secret")
 """The name and the key of what events are signed with."""
+QUOTE_SECONDS = 15
+"""How long a quote holds."""
 WINDOW_SECONDS = 120
 """How long an attempt to pay counts against its account."""
 

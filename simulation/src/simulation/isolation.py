@@ -1,5 +1,6 @@
 """Runs each plan in a process of its own: what a world leaves in memory no other one meets."""
 
+import gc
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
@@ -22,8 +23,12 @@ def outcomes(plans: Iterable[Plan], run: Run, *, jobs: int) -> Iterator[Outcome]
     Raises ProcessEnded.
     """
     if jobs == 0:
-        yield from map(run, plans)
+        for each in plans:
+            yield run(each)
+            gc.collect()
         return
+    # What is here is shared with every copy, for as long as nobody touches it.
+    gc.freeze()
     context = multiprocessing.get_context("fork")
     under_way: dict[Connection, tuple[Plan, ForkProcess]] = {}
     left = iter(plans)

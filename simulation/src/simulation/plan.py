@@ -244,7 +244,7 @@ def _session(chance: random.Random, number: int, seconds: float) -> Session:
         refunds=_refunds(chance),
         approve=chance.random() < 0.6,
         rivals=chance.random() < 0.2,
-        pause=chance.choice((0.0, 0.05, 1.0, 8.0, 30.0)),
+        pause=chance.choice((0.0, 0.05, 1.0, 4.0, 12.0)),
     )
 
 

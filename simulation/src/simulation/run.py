@@ -36,6 +36,7 @@ from simulation.oracle.promise import BrokenPromise
 from simulation.plan import Plan
 from simulation.process import WorldClock
 from simulation.receivers import Receivers, send_to
+from simulation.statements import share_statements
 from simulation.topology import STORES, WEBHOOKS
 from simulation.world import EPOCH_US, World
 
@@ -130,7 +131,7 @@ class _Run:
         """Run to the end; a broken promise ends it at once."""
         asyncio.set_event_loop(self.loop)
         read_monotonic_from(self.clock.monotonic)
-        stop = self.world.watch_statements()
+        stop, apart = self.world.watch_statements(), share_statements()
         leave, part = read_from(self.market), send_to(self.receivers)
         try:
             self.loop.run_until_complete(self._live())
@@ -144,6 +145,7 @@ class _Run:
                 raise
         finally:
             stop()
+            apart()
             leave()
             part()
         outcome = self._outcome()
@@ -226,4 +228,3 @@ def _own_chance(seed: int) -> Iterator[None]:
         read_monotonic_from(time.monotonic)
         logging.disable(logging.NOTSET)
         gc.enable()
-        gc.collect()

@@ -25,6 +25,7 @@ from payments.app import create_app as create_payments
 from payments.settings import PaymentsSettings
 from risk.app import create_app as create_risk
 from risk.settings import RiskSettings
+from simulation.documents import QUOTE_SECONDS
 from simulation.exchange import Served
 from simulation.loop import VirtualLoop, context_of
 from simulation.market import Market
@@ -46,16 +47,20 @@ _CREATE: dict[str, tuple[Callable[..., FastAPI], type[Any]]] = {
     "risk": (create_risk, RiskSettings),
     "webhooks": (create_webhooks, WebhooksSettings),
 }
-# Shorter than as shipped, so that a world sees the end of what it begins.
+# Shorter than as shipped, so that a world sees the end of what it begins; looks are rarer.
 _PATIENCE: dict[str, dict[str, Any]] = {
     # One key does everything here.
     "payments": {
         "four_eyes": False,
-        "give_up_seconds": 60.0,
-        "exchange_hold_seconds": 60.0,
-        "hold_seconds": 120.0,
+        "give_up_seconds": 30.0,
+        "exchange_hold_seconds": 20.0,
+        "hold_seconds": 30.0,
         "refund_rate_window_seconds": 20.0,
+        "sweep_seconds": 2.0,
     },
+    "gateway": {"api_keys_poll_seconds": 5.0},
+    "wallet": {"hold_expiry_seconds": 2.0},
+    "fx": {"quote_ttl_seconds": QUOTE_SECONDS},
 }
 _CONFIGURED = ("fx", "risk", "webhooks")
 """The services that follow a document."""

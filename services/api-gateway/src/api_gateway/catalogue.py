@@ -12,6 +12,7 @@ from api_gateway.api_page import render_page
 from api_gateway.api_schemas import Document
 from api_gateway.route_table import SERVICES
 from api_gateway.upstreams import Upstreams
+from kurs.kernel.clock import monotonic
 from kurs.kernel.errors import Problem
 
 _FIRST_SECONDS = 2.0
@@ -48,15 +49,19 @@ class Catalogue:
         self.current = self._render()
 
     async def run(self) -> None:
-        """Refresh for ever."""
+        """Refresh for ever, and until then look for what has not shown itself yet."""
         while True:
             await self.refresh()
-            complete = len(self._documents) == len(SERVICES)
-            await asyncio.sleep(self._refresh_seconds if complete else _FIRST_SECONDS)
+            until = monotonic() + self._refresh_seconds
+            while (left := until - monotonic()) > 0:
+                missing = [name for name in SERVICES if name not in self._documents]
+                await asyncio.sleep(min(left, _FIRST_SECONDS) if missing else left)
+                if missing:
+                    await self.refresh(*missing)
 
-    async def refresh(self) -> None:
-        """Ask every service for its document, and render anew when one changed."""
-        changed = await asyncio.gather(*(self._fetch(service) for service in SERVICES))
+    async def refresh(self, *services: str) -> None:
+        """Ask services (all of them without) for their documents; render when one changed."""
+        changed = await asyncio.gather(*(self._fetch(name) for name in services or SERVICES))
         if any(changed):
             # Some 10 ms of work, which no request shall wait for.
             self.current = await asyncio.to_thread(self._render)

@@ -5,14 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from simulation.documents import MAX_AGE_SECONDS, Edition
+from simulation.documents import MAX_AGE_SECONDS, QUOTE_SECONDS, Edition
 from simulation.oracle.promise import BrokenPromise
 from simulation.topology import FIXED
 
 _APART_SECONDS = 8
 """How far clocks are apart, and how long a price is on its way."""
-_QUOTE_SECONDS = 60
-"""How long a quote holds."""
 _DIGITS = Fraction(1, 10**12)
 """A mid between two quoted currencies is a quotient, of so many digits at least."""
 _KEPT_READINGS = 4
@@ -44,7 +42,7 @@ def check_rates(
             raise BrokenPromise("the spread is the one in force", f"{row['payment_id']} {exchange}")
         _check_source(row, exchange, edition, pair, said, known)
         quote = brought.get(row["payment_id"].replace("q", "p"), {})
-        held = _QUOTE_SECONDS if quote.get("quote_id") == exchange["quote_id"] else 0
+        held = QUOTE_SECONDS if quote.get("quote_id") == exchange["quote_id"] else 0
         _check_age(row, exchange, MAX_AGE_SECONDS + _APART_SECONDS + held)
 
 

@@ -10,11 +10,10 @@ import sys
 import zlib
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kurs.data.versions import migration_config
+from kurs.data.versions import scripts
 
 _ALONE = text("SELECT pg_try_advisory_lock(:lock)")
 # It waits for transactions that were there before it, and nobody waits behind it.
@@ -30,7 +29,7 @@ _VALIDITY = text("""
 def declared(versions: Path, dialect: str) -> dict[str, str]:
     """Return what revisions name: `table (columns) WHERE ...` by the name of the index."""
     found: dict[str, str] = {}
-    for script in ScriptDirectory.from_config(migration_config(versions)).walk_revisions():
+    for script in scripts(versions).walk_revisions():
         found |= getattr(script.module, "indexes", lambda _: {})(dialect)
     return found
 

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 from alembic import command
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -32,6 +31,7 @@ from kurs.data.versions import (
     current_revision,
     keep_for_release_before,
     migration_config,
+    scripts,
     take_over,
 )
 from kurs.kernel.clock import monotonic
@@ -168,9 +168,8 @@ async def _obstacle(database: Database, versions: Path) -> str | None:
         current = await database.read(partial(current_revision, versions=versions))
     except DatabaseUnavailable as error:
         return error.detail
-    scripts = ScriptDirectory.from_config(migration_config(versions))
-    head = scripts.get_current_head()
-    if current is None or (current != head and current in _known(scripts)):
+    head = scripts(versions).get_current_head()
+    if current is None or (current != head and current in _known(versions)):
         return (
             f"the schema is at {current or 'nothing'} and must be at {head}: "
             "run `python -m <service> migrate` first"
@@ -198,14 +197,15 @@ def _upgrade(
     connection: Connection, versions: Path, grants: Grants | None = None, role: str = ""
 ) -> bool:
     """Return whether the schema is now the newest of `versions`, and not newer."""
-    config = migration_config(versions)
     current = current_revision(connection, versions)
-    if current is not None and current not in _known(ScriptDirectory.from_config(config)):
+    if current is not None and current not in _known(versions):
         sys.stderr.write(f"the schema is at {current}, newer than this program: left as it is\n")
         return False
     take_over(connection, versions, current)
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    if current != scripts(versions).get_current_head():
+        config = migration_config(versions)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
     if current is None or connection.dialect.name == "sqlite":
         build_within(connection, versions)
     keep_for_release_before(connection, versions)
@@ -214,5 +214,5 @@ def _upgrade(
     return True
 
 
-def _known(scripts: ScriptDirectory) -> frozenset[str]:
-    return frozenset(script.revision for script in scripts.walk_revisions())
+def _known(versions: Path) -> frozenset[str]:
+    return frozenset(script.revision for script in scripts(versions).walk_revisions())

@@ -6,10 +6,12 @@ moved on: to a release before a revision that it knows last is the newest.
 """
 
 import re
+from functools import cache
 from pathlib import Path
 
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 BEFORE = "alembic_version"
@@ -49,6 +51,16 @@ def keep_for_release_before(connection: Connection, versions: Path) -> None:
     revision = _revision(connection, version_table(versions))
     if revision is not None and not _is_there(connection, BEFORE):
         _make(connection, BEFORE, revision)
+
+
+def scripts(versions: Path) -> ScriptDirectory:
+    """Return the revisions of a folder; they are read once, since each is a program."""
+    return _read(versions, tuple(sorted(file.name for file in versions.glob("*.py"))))
+
+
+@cache
+def _read(versions: Path, names: tuple[str, ...]) -> ScriptDirectory:  # noqa: ARG001
+    return ScriptDirectory.from_config(migration_config(versions))
 
 
 def migration_config(versions: Path) -> Config:
