@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 from tests.payments.harness import BODY, gateway_over
 
 from kurs_testing.joined import PAYMENTS, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.chains import Chains
-from payments.deposits import Deposits
+from payments.ledger_reader import LedgerReader
 
 
 @pytest.fixture
@@ -22,7 +24,7 @@ async def gateway(database_url: str, tmp_path: Path) -> AsyncIterator[JoinedGate
 
 
 async def look(gateway: JoinedGateway) -> None:
-    await part(gateway.apps["payments"], Deposits).look()
+    await part(gateway.apps["payments"], LedgerReader).look()
 
 
 async def events(gateway: JoinedGateway, query: str = "", key: str | None = None) -> Any:
@@ -101,7 +103,7 @@ async def test_a_wallet_that_is_restored_or_does_not_answer_doubles_and_stops_no
     monkeypatch.setattr(chains, "ends", shorter)
     await look(gateway)
     monkeypatch.undo()
-    monkeypatch.setattr(chains, "deposits", silent)
+    monkeypatch.setattr(chains, "page", silent)
     await look(gateway)
     assert await events(gateway) == before
     monkeypatch.undo()
@@ -112,16 +114,40 @@ async def test_a_wallet_that_is_restored_or_does_not_answer_doubles_and_stops_no
     assert [e["deposit"]["deposit_id"] for e in news] == ["d-2"]
 
 
-async def test_the_wallet_tells_deposits_alone(gateway: JoinedGateway) -> None:
-    assert (await gateway.call("POST", "/payments", BODY)).status == 200
+async def chain_of(gateway: JoinedGateway, what: str) -> Any:
+    """Return what the wallet tells of the chain in which something happened."""
     ends = (await gateway.send(WALLET, "GET", "/chains")).json()["chains"]
-    told = [
-        made
-        for chain, end in ends.items()
-        if end
-        for made in (await gateway.send(WALLET, "GET", f"/chains/{chain}/deposits")).json()[
-            "deposits"
-        ]
-    ]
+    (chain,) = [chain for chain, end in ends.items() if end]
+    return (await gateway.send(WALLET, "GET", f"/chains/{chain}/{what}")).json()
 
-    assert [each["transfer_id"] for each in told] == ["dep:demo:alice-USD"]
+
+async def test_the_wallet_tells_what_it_was_asked_for_and_its_own_deposits_apart(
+    gateway: JoinedGateway,
+) -> None:
+    assert (await gateway.call("POST", "/payments", BODY)).status == 200
+    told = await chain_of(gateway, "transfers")
+
+    assert [each["transfer_id"] for each in told["deposits"]] == ["dep:demo:alice-USD"]
+    assert [name for link in told["links"] for name in link["asked"]] == ["pay:demo:p1"]
+
+
+async def test_releases_before_and_after_read_each_other(gateway: JoinedGateway) -> None:
+    """They had one path for transfers, each with its kind, and one for deposits."""
+    await deposit(gateway, "d-1")
+    assert (await chain_of(gateway, "transfers"))["transfers"] == []
+    before = await chain_of(gateway, "deposits")
+    assert (before["until"], len(before["deposits"])) == (2, 2)
+
+    one = {"transfer_id": "pay:demo:x", "kind": "post", "merchant": "demo", "created_at": 1}
+    transfers = {"until": 2, "transfers": [one]}
+
+    async def as_before(scope: Scope, receive: Receive, send: Send) -> None:
+        body = {"chains": {0: 2}} if scope["path"] == "/chains" else transfers
+        await JSONResponse(body)(scope, receive, send)
+
+    gateway.transport.mount(WALLET, as_before)
+    chains = part(gateway.apps["payments"], Chains)
+    assert await chains.ends() == [(0, 2)]
+    assert await chains.page(0, 0) is None
+    await look(gateway)
+    assert await events(gateway) == []

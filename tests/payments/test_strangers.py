@@ -12,7 +12,7 @@ from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import JoinedGateway
 from kurs_testing.parts import part
-from payments.strangers import Strangers
+from payments.ledger_reader import LedgerReader
 
 WALLET = "http://wallet.test"
 
@@ -41,7 +41,7 @@ async def gateway(tmp_path: Path, databases: Mapping[str, str]) -> AsyncIterator
 
 async def look(gateway: JoinedGateway) -> float | None:
     """Look once and return how many transfers are known that no payment asked for."""
-    await part(gateway.apps["payments"], Strangers).look()
+    await part(gateway.apps["payments"], LedgerReader).look()
     registry = gateway.telemetry["payments"].registry
     return registry.get_sample_value("kurs_payments_unknown_transfers")
 
@@ -104,7 +104,7 @@ async def test_a_forged_transfer_is_found_and_counted_until_its_operation_is_the
 async def test_a_look_is_bounded_and_goes_on_where_it_was(
     gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("payments.chains.PAGES", 1)
+    monkeypatch.setattr("payments.ledger_reader.PAGES", 1)
     monkeypatch.setattr("payments.chains.PAGE", 2)
     for number in range(5):
         await forge(gateway, f"f{number}")

@@ -114,7 +114,7 @@ def is_refused(result: Mapping[str, Any]) -> bool:
     return result["status"] in ("refused", "skipped")
 
 
-OWN = ('"ledger_cursors"', 'INTO "feed"', 'INTO "workers"', 'INTO "checkpoints"')
+OWN = ('"chain_cursors"', 'INTO "feed"', 'INTO "workers"', 'INTO "checkpoints"')
 """How far the reconciliation, webhooks and the trial balance have read, and which replicas live."""
 
 

@@ -12,7 +12,7 @@ from api_gateway.catalogue import Catalogue
 from kurs.contracts.payments import EventType
 from kurs_testing.joined import PAYMENTS, JoinedGateway
 from kurs_testing.parts import part
-from payments.deposits import Deposits
+from payments.ledger_reader import LedgerReader
 from webhooks.domain.delivery import Delivery
 
 OWN = "destination.test"
@@ -46,7 +46,7 @@ async def test_each_type_has_a_webhook_that_what_is_sent_fits(
     async with gateway_over(sqlite_url, tmp_path, {}, USD="1.00") as gateway:
         document = await document_of(gateway)
         await live(gateway)
-        await part(gateway.apps["payments"], Deposits).look()
+        await part(gateway.apps["payments"], LedgerReader).look()
         fed = (await gateway.send(PAYMENTS, "GET", "/events/feed?after=0&limit=200")).json()
 
     types = {*map(str, EventType)} - {EventType.REQUESTED}

@@ -213,7 +213,7 @@ class JoinedGateway:
             # One key does everything here, as on a laptop.
             "four_eyes": False,
             # Deposits become events when a test says so: it knows what comes in which place.
-            "deposit_seconds": 3600.0,
+            "ledger_seconds": 3600.0,
             "platform_merchants": "demo",
             "api_keys_file": self.folder / "api-keys.json",
             **_PATIENT.get(name, {}),

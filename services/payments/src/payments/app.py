@@ -16,7 +16,6 @@ from payments.assessment import Assessor, Dependencies
 from payments.batches import BatchPaying
 from payments.chains import Chains
 from payments.clients import BatchClient
-from payments.deposits import Deposits
 from payments.event_answers import EventTeller
 from payments.event_document import webhooks
 from payments.explanation import Explanations
@@ -24,6 +23,7 @@ from payments.exposure import ExposureReader
 from payments.feed import EventFeed
 from payments.figures import Figures
 from payments.flow import Flow
+from payments.ledger_reader import LedgerReader
 from payments.metrics import PaymentMetrics
 from payments.migrations import VERSIONS
 from payments.paying import Paying
@@ -37,7 +37,6 @@ from payments.service_routes import service_routes
 from payments.settings import PaymentsSettings
 from payments.steps import Steps
 from payments.store.event_order import append_late_events
-from payments.strangers import Strangers
 from payments.sweeper import Sweeper
 
 _FORGOTTEN_EVERY = 3600.0
@@ -64,10 +63,7 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     flow = _flow(service, dependencies, exposure, records, batches)
     payments = _use_cases(service, database, dependencies.accounts, flow)
     _add_sweeps(service, database, payments, exposure, metrics)
-    chains = service.add(Chains(dependencies.accounts.client))
-    deposits = service.add(Deposits(database, chains, feed))
-    service.beat("deposits", deposits.look, seconds=settings.deposit_seconds)
-    _add_comparisons(service, database, dependencies.accounts, metrics)
+    _add_comparisons(service, database, dependencies.accounts, metrics, feed)
     service.add(PaymentReads(database, LongReads(database)))
     service.add(_explanations(service, database))
     _add_figures(service, database)
@@ -200,20 +196,24 @@ def _add_comparisons(
     database: Database,
     accounts: AccountDirectory,
     metrics: PaymentMetrics,
+    feed: EventFeed,
 ) -> None:
     """Compare payments with the ledger now and then, from either side."""
-    comparisons: tuple[tuple[str, type[Reconciliation] | type[Strangers]], ...] = (
-        ("reconciliation", Reconciliation),
-        ("strangers", Strangers),
+    settings, telemetry, clock = service.settings, service.telemetry, service.clock
+    known = Reconciliation(
+        database=database,
+        wallet=accounts.client,
+        metrics=metrics,
+        telemetry=telemetry,
+        clock=clock,
     )
-    for name, comparison in comparisons:
-        made = service.add(
-            comparison(
-                database=database,
-                wallet=accounts.client,
-                metrics=metrics,
-                telemetry=service.telemetry,
-                clock=service.clock,
-            )
-        )
-        service.beat(name, made.look, seconds=service.settings.reconcile_seconds)
+    reader = LedgerReader(
+        database=database,
+        chains=service.add(Chains(accounts.client)),
+        feed=feed,
+        metrics=metrics,
+        telemetry=telemetry,
+        clock=clock,
+    )
+    service.beat("reconciliation", service.add(known).look, seconds=settings.reconcile_seconds)
+    service.beat("ledger", service.add(reader).look, seconds=settings.ledger_seconds)

@@ -56,8 +56,9 @@ class PaymentsSettings(DatabaseSettings):
     """What figures over time are told in; after a change they begin anew."""
     figures_seconds: float = Field(default=10.0, gt=0)
     """Between two countings of what happened, for figures over time."""
-    deposit_seconds: float = 5.0
-    """Between two looks for deposits that the wallet made, which become events."""
+    ledger_seconds: float = 5.0
+    """Between two readings of the ledger: for deposits, which become events, and for transfers that
+    no payment asked for."""
     four_eyes: bool = True
     """Whether a payment under review is approved or refused by another key than the one that made
     it."""

@@ -8,8 +8,7 @@ from kurs.contracts.batch import Misfit
 from kurs.contracts.wallet import StoredTransfer
 from kurs.contracts.wallet_reads import (
     ChainAnswer,
-    ChainedTransfer,
-    DepositsAnswer,
+    ChainLink,
     FoundAccount,
     HeadAnswer,
     MadeDeposit,
@@ -19,8 +18,8 @@ from kurs.kernel.caller import Caller
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
 from wallet.account_reads import Line, Listed
-from wallet.domain.transfers import DEPOSIT, Outcome, Record
-from wallet.ledger_reads import CurrencySum, Deposit
+from wallet.domain.transfers import DEPOSIT, Outcome, Posting, Record
+from wallet.ledger_reads import ChainPage, CurrencySum
 from wallet.publication import SignedHead
 from wallet.schemas.public import (
     AccountAnswer,
@@ -203,37 +202,23 @@ def head(latest: SignedHead | None) -> HeadAnswer:
     return HeadAnswer(at=to_rfc3339(latest.at), head=latest.word)
 
 
-def deposits(made: Iterable[Deposit], until: int) -> DepositsAnswer:
-    """Return deposits of a chain; `until` is the last link that they are of."""
-    return DepositsAnswer(
-        until=until,
-        deposits=[
-            MadeDeposit(
-                transfer_id=record.transfer_id,
-                deposit_id=record.transfer_id.removeprefix(f"{DEPOSIT}{record.merchant}:"),
-                merchant=account.merchant,
-                account_id=shown(account.merchant, account.name),
-                amount_minor=posting.amount,
-                currency=posting.currency,
-                actor=record.actor,
-                created_at=record.created_at,
-            )
-            for record, account, posting in made
-        ],
+def chained(page: ChainPage) -> ChainAnswer:
+    """Return links of a chain."""
+    return ChainAnswer(
+        until=page.until,
+        links=[ChainLink(created_at=at, asked=list(ids)) for at, ids in page.asked],
+        deposits=[_made_deposit(*each) for each in page.deposits],
     )
 
 
-def chained(records: Iterable[Record], until: int) -> ChainAnswer:
-    """Return transfers of a chain; `until` is the last link that they are of."""
-    return ChainAnswer(
-        until=until,
-        transfers=[
-            ChainedTransfer(
-                transfer_id=record.transfer_id,
-                kind=record.kind,
-                merchant=record.merchant,
-                created_at=record.created_at,
-            )
-            for record in records
-        ],
+def _made_deposit(record: Record, account: Account, posting: Posting) -> MadeDeposit:
+    return MadeDeposit(
+        transfer_id=record.transfer_id,
+        deposit_id=record.transfer_id.removeprefix(f"{DEPOSIT}{record.merchant}:"),
+        merchant=account.merchant,
+        account_id=shown(account.merchant, account.name),
+        amount_minor=posting.amount,
+        currency=posting.currency,
+        actor=record.actor,
+        created_at=record.created_at,
     )

@@ -2,7 +2,7 @@
 
 from kurs.data.database import Database
 from kurs.kernel.clock import Clock
-from wallet.domain.transfers import Kind, Transfer
+from wallet.domain.transfers import EXPIRY, Kind, Transfer
 from wallet.ledger import Ledger, Submission
 from wallet.store import reports
 
@@ -24,7 +24,7 @@ async def release_expired(database: Database, ledger: Ledger, clock: Clock) -> i
 
 def _expiry(hold_id: str, merchant: str) -> Transfer:
     return Transfer(
-        transfer_id=f"expire:{hold_id}",
+        transfer_id=f"{EXPIRY}{hold_id}",
         kind=Kind.EXPIRY,
         merchant=merchant,
         content=f'{{"kind":"{Kind.EXPIRY.value}"}}',

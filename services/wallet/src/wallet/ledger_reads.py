@@ -36,6 +36,17 @@ class Deposit(NamedTuple):
     posting: Posting
 
 
+class ChainPage(NamedTuple):
+    """Links of a chain up to and with number `until`.
+
+    Of each when it was made, in microseconds, and the ids in it that the wallet was asked for.
+    """
+
+    until: int
+    asked: Sequence[tuple[int, Sequence[str]]]
+    deposits: Sequence[Deposit]
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerReads:
     """What whoever may see every account is told."""
@@ -61,24 +72,18 @@ class LedgerReads:
         """Return where each chain ends."""
         return await self.database.read(chain_store.read_tips)
 
-    async def chained(self, chain: int, after: int, limit: int) -> tuple[list[Record], int]:
-        """Return the transfers of a chain's links after link `after`, and the last link of them."""
-        return await self.database.read(lambda c: chain_store.records_after(c, chain, after, limit))
-
-    async def deposits(self, chain: int, after: int, limit: int) -> tuple[list[Deposit], int]:
-        """Return the deposits of a chain's links after link `after`, and the last link of them."""
-        return await self.database.read(lambda c: _deposits(c, chain, after, limit))
+    async def chained(self, chain: int, after: int, limit: int) -> ChainPage:
+        """Return what was committed to a chain after link `after`, whole links at a time."""
+        return await self.database.read(lambda c: _chain_page(c, chain, after, limit))
 
 
-def _deposits(
-    connection: Connection, chain: int, after: int, limit: int
-) -> tuple[list[Deposit], int]:
-    records, until = chain_store.deposits_after(connection, chain, after, limit)
-    made = [(record, postings_of(record)[1]) for record in records]
+def _chain_page(connection: Connection, chain: int, after: int, limit: int) -> ChainPage:
+    page = chain_store.page_after(connection, chain, after, limit)
+    made = [(record, postings_of(record)[1]) for record in page.deposits]
     accounts = find_by_name(connection, {posting.account_id for _, posting in made})
     known = [
         Deposit(record, accounts[posting.account_id], posting)
         for record, posting in made
         if posting.account_id in accounts
     ]
-    return known, until
+    return ChainPage(page.until, page.asked, known)

@@ -11,7 +11,6 @@ from kurs.contracts.wallet_reads import (
     AccountLookup,
     ChainAnswer,
     ChainsAnswer,
-    DepositsAnswer,
     HeadAnswer,
     LookupAnswer,
 )
@@ -32,7 +31,7 @@ from wallet.store.tables import STRIPES
 
 Chain = Annotated[int, Path(ge=-1, lt=STRIPES)]
 Link = Annotated[int, Query(ge=0, le=2**53, description="A link's number.")]
-Limit = Annotated[int, Query(ge=1, le=1_000)]
+Limit = Annotated[int, Query(ge=1, le=5_000)]
 HeadsDep = Annotated[HeadPublisher, from_app(HeadPublisher)]
 
 service_routes = router(tags=["between services"], responses=problem_responses(Unavailable))
@@ -93,11 +92,13 @@ async def chains(ledger: LedgerDep) -> ChainsAnswer:
     return ChainsAnswer(chains={tip.chain: tip.sequence for tip in tips})
 
 
+# The second path is how a release before this one asks for deposits alone.
 @service_routes.get(
     "/chains/{chain}/transfers",
-    summary="Transfers of one chain in the order of their commits",
+    summary="Links of one chain in the order of their commits, with their deposits",
     responses=problem_responses(Unprocessable),
 )
+@service_routes.get("/chains/{chain}/deposits", include_in_schema=False)
 async def chained(
     ledger: LedgerDep,
     chain: Chain,
@@ -105,18 +106,4 @@ async def chained(
     limit: Limit = 500,
 ) -> ChainAnswer:
     """Return what was committed after a link, whole links at a time."""
-    records, until = await ledger.chained(chain, after, limit)
-    return answers.chained(records, until)
-
-
-@service_routes.get(
-    "/chains/{chain}/deposits",
-    summary="Deposits of one chain in the order of their commits",
-    responses=problem_responses(Unprocessable),
-)
-async def deposits(
-    ledger: LedgerDep, chain: Chain, after: Link = 0, limit: Limit = 500
-) -> DepositsAnswer:
-    """Return the deposits that were committed after a link, whole links at a time."""
-    made, until = await ledger.deposits(chain, after, limit)
-    return answers.deposits(made, until)
+    return answers.chained(await ledger.chained(chain, after, limit))

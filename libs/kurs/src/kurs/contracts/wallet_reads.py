@@ -70,22 +70,6 @@ class HeadAnswer(BaseModel):
     head: str | None = None
 
 
-class ChainedTransfer(BaseModel):
-    """A stored transfer, applied or refused."""
-
-    transfer_id: str
-    kind: str
-    merchant: str
-    created_at: int = Field(description="Microseconds since the epoch.")
-
-
-class ChainAnswer(BaseModel):
-    """Whole links, as many as have `limit` transfers, but always one; in order of commit."""
-
-    until: int = Field(description="The number of the last link; `after`, when there is none.")
-    transfers: list[ChainedTransfer]
-
-
 class MadeDeposit(BaseModel):
     """A deposit that was made. `merchant` is whose the account is, `account_id` its name there."""
 
@@ -99,8 +83,20 @@ class MadeDeposit(BaseModel):
     created_at: int = Field(description="Microseconds since the epoch.")
 
 
-class DepositsAnswer(BaseModel):
-    """The deposits in whole links, as many as have `limit` transfers of any kind."""
+class ChainLink(BaseModel):
+    """One committed batch."""
+
+    created_at: int = Field(description="Microseconds since the epoch.")
+    asked: list[str] = Field(
+        description="Ids of the transfers in it that were asked for, applied or refused. Deposits "
+        "and expiries of holds are the wallet's own."
+    )
+
+
+class ChainAnswer(BaseModel):
+    """Whole links, as many as have `limit` transfers, but always one; in order of commit."""
 
     until: int = Field(description="The number of the last link; `after`, when there is none.")
-    deposits: list[MadeDeposit]
+    links: list[ChainLink] | None = Field(None, description="Null from a release before this one.")
+    deposits: list[MadeDeposit] = Field([], description="The deposits that were made in them.")
+    transfers: list[object] = Field([], description="Empty: a release before this one reads it.")

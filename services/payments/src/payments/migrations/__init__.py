@@ -14,6 +14,7 @@ GRANTS = {
     "payment_events": "SELECT, INSERT",
     "late_events": "SELECT, INSERT, DELETE",
     "ledger_cursors": "SELECT, INSERT, UPDATE (link)",
+    "chain_cursors": "SELECT, INSERT, UPDATE (link)",
     "unknown_transfers": "SELECT, INSERT, DELETE",
     "deposits": "SELECT, INSERT",
     "deposit_cursors": "SELECT, INSERT, UPDATE (link)",

@@ -3,13 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from kurs.data.bulk import insert_rows, is_any_of
 from payments.domain.event_types import DEPOSIT, DEPOSITED, OUTSIDE
-from payments.store import ledger_reads
 from payments.store.event_order import append_events
-from payments.store.tables import deposit_cursors, deposits
+from payments.store.tables import deposits
 
 
 class Deposit(NamedTuple):
@@ -29,38 +28,13 @@ class Deposit(NamedTuple):
     created_at: int
 
 
-def cursors(connection: Connection) -> dict[int, int]:
-    """Return the last link that was read of each chain.
-
-    Where none was it is the last one that was compared with operations: older deposits have no
-    event.
-    """
-    read = connection.execute(select(deposit_cursors))
-    return {**ledger_reads.cursors(connection), **{row.chain: row.link for row in read}}
-
-
-def move(connection: Connection, chain: int, after: int, to: int) -> bool:
-    """Go on from another link of a chain; False when another replica has moved it meanwhile."""
-    at = deposit_cursors.c
-    insert_rows(
-        connection, deposit_cursors, ("chain", "link"), [(chain, after)], skip_existing=True
-    )
-    there = (at.chain == chain) & (at.link == after)
-    return bool(connection.execute(update(deposit_cursors).where(there).values(link=to)).rowcount)
-
-
-def record(
-    connection: Connection, chain: int, after: int, until: int, made: Sequence[Deposit]
-) -> bool:
-    """Store deposits with their events, and how far was read; False: another replica did."""
-    if not move(connection, chain, after, until):
-        return False
+def record_deposits(connection: Connection, made: Sequence[Deposit]) -> None:
+    """Store deposits that are new, each with its event."""
     known = by_transfer(connection, [each.transfer_id for each in made])
     new = [each for each in made if each.transfer_id not in known]
     if new:
         insert_rows(connection, deposits, Deposit._fields, new)
         append_events(connection, [_event_row(each) for each in new])
-    return True
 
 
 def by_transfer(connection: Connection, ids: Collection[str]) -> Mapping[str, Deposit]:

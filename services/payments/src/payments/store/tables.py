@@ -93,9 +93,9 @@ late_events = Table(
     *(Column(c.name, c.type, nullable=c.nullable) for c in events.c if c.name != "sequence"),
 )
 
-# How far the ledger's chains were compared with operations, and what had none.
-ledger_cursors = Table(
-    "ledger_cursors",
+# How far the ledger's chains were read, and the transfers in them that no operation asked for.
+chain_cursors = Table(
+    "chain_cursors",
     metadata,
     Column("chain", SmallInteger, primary_key=True),
     Column("link", BigInteger, nullable=False),
@@ -111,7 +111,7 @@ unknown_transfers = Table(
     Column("found_at", BigInteger, nullable=False),
 )
 
-# Deposits that have an event, and how far the ledger's chains were read for them.
+# Deposits that have an event.
 deposits = Table(
     "deposits",
     metadata,
@@ -123,13 +123,6 @@ deposits = Table(
     Column("currency", String, nullable=False),
     Column("actor", String),
     Column("created_at", BigInteger, nullable=False),
-)
-
-deposit_cursors = Table(
-    "deposit_cursors",
-    metadata,
-    Column("chain", SmallInteger, primary_key=True),
-    Column("link", BigInteger, nullable=False),
 )
 
 # Refunds across currencies that went at the payment's rate, in what was paid in.

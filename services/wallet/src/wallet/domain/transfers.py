@@ -74,6 +74,8 @@ class Transfer:
 
 DEPOSIT = "dep:"
 """How the id of a deposit's transfer begins; its merchant and the deposit's own id follow."""
+EXPIRY = "expire:"
+"""How the id of a hold's expiry begins; the hold's follows."""
 
 
 class Record(NamedTuple):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from kurs.data.bulk import rows_with
 from wallet.domain.chain import HISTORY, entries_digest, link_hash, read_entries, write_entries
-from wallet.domain.transfers import DEPOSIT, Record
+from wallet.domain.transfers import DEPOSIT, EXPIRY, Kind, Record
 from wallet.store.tables import chains, links, transfers
 
 # One round trip; an UPDATE that waited for another process's sees what that one wrote.
@@ -55,6 +55,19 @@ class Link(NamedTuple):
     transfers: int
     entries: str
     created_at: int
+
+
+class Page(NamedTuple):
+    """Links of a chain, in order; times in microseconds."""
+
+    until: int
+    """The number of the last of them, or of the one before when there is none."""
+    asked: Sequence[tuple[int, Sequence[str]]]
+    """Of each link when it was made, and the transfers in it that the wallet was asked for."""
+    deposits: Sequence[Record]
+
+
+_OWN = (DEPOSIT, EXPIRY)
 
 
 def append_link(
@@ -101,32 +114,32 @@ def links_after(
     return [Link(*row) for row in connection.execute(query)]
 
 
-def records_after(
-    connection: Connection, chain: int, sequence: int, limit: int
-) -> tuple[list[Record], int]:
-    """Return the transfers of a chain's next links, in order, and the last of these links.
+def page_after(connection: Connection, chain: int, sequence: int, limit: int) -> Page:
+    """Return a chain's next links.
 
     A link is seen only when those before it are: its chain's tip is locked until the commit.
     """
-    return _records(connection, chain, sequence, limit, "")
-
-
-def deposits_after(
-    connection: Connection, chain: int, sequence: int, limit: int
-) -> tuple[list[Record], int]:
-    """Return the deposits among what `records_after` returns, and the last of the links."""
-    return _records(connection, chain, sequence, limit, DEPOSIT)
-
-
-def _records(
-    connection: Connection, chain: int, sequence: int, limit: int, beginning: str
-) -> tuple[list[Record], int]:
     found = links_after(connection, chain, sequence, until=2**53, transfers=limit)
-    listed = (transfer_id for link in found for transfer_id in read_entries(link.entries))
-    ids = [transfer_id for transfer_id in listed if transfer_id.startswith(beginning)]
+    listed = [(link.created_at, list(read_entries(link.entries))) for link in found]
+    own = _own(connection, [name for _, ids in listed for name in ids if name.startswith(_OWN)])
+    return Page(
+        until=found[-1].sequence if found else sequence,
+        asked=[(at, [name for name in ids if name not in own]) for at, ids in listed],
+        deposits=[record for record in own.values() if record.kind == Kind.DEPOSIT],
+    )
+
+
+def _own(connection: Connection, ids: Collection[str]) -> dict[str, Record]:
+    """Return those of these transfers that nobody asked the wallet for, in their order.
+
+    The release of a hold has its id from who asked for it, too.
+    """
     stored = records_by_id(connection, ids) if ids else {}
-    until = found[-1].sequence if found else sequence
-    return [stored[transfer_id] for transfer_id in ids if transfer_id in stored], until
+    return {
+        name: stored[name]
+        for name in ids
+        if name in stored and stored[name].kind in (Kind.DEPOSIT, Kind.EXPIRY)
+    }
 
 
 def records_by_id(connection: Connection, ids: Collection[str]) -> dict[str, Record]:
