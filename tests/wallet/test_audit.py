@@ -22,10 +22,17 @@ class Audited:
     def __init__(self, wallet: WalletApp, database: Database) -> None:
         self.wallet = wallet
         telemetry = RecordingTelemetry("audit")
+        self._database, self._metrics = database, WalletMetrics(telemetry)
         self._capture = LogCapture()
-        logger = structlog.wrap_logger(None, processors=[self._capture])
-        self.audit = Audit(database, wallet.clock, WalletMetrics(telemetry), logger)
+        self._logger = structlog.wrap_logger(None, processors=[self._capture])
         self._value = telemetry.registry.get_sample_value
+        self.look_at(5_000)
+
+    def look_at(self, transfers: int) -> None:
+        """Begin with an audit whose look compares so many transfers."""
+        self.audit = Audit(
+            self._database, self.wallet.clock, self._metrics, self._logger, transfers=transfers
+        )
 
     async def look(self, *, hours: float = 0) -> float | None:
         self.wallet.clock.advance(seconds=3600 * hours)
@@ -106,9 +113,9 @@ async def test_an_end_that_was_cut_off_between_two_looks_is_found(
 
 
 async def test_a_long_chain_is_walked_a_part_at_each_look(
-    audited: Audited, ledger_url: str, monkeypatch: pytest.MonkeyPatch
+    audited: Audited, ledger_url: str
 ) -> None:
-    monkeypatch.setattr("wallet.audit._STEPS", 1)
+    audited.look_at(1)
     await audited.wallet.transfer(*[pay(f"pay:demo:{i}", "alice", "bob", 1) for i in range(240)])
     await audited.wallet.transfer(pay("pay:demo:last", "alice", "bob", 1))
     await tamper(

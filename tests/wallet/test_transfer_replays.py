@@ -1,10 +1,9 @@
 """POST /transfers/batch: replays, conflicts, deadlines, and what a batch costs."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from tests.wallet.harness import (
     WalletApp,
     cancel,
@@ -21,17 +20,32 @@ from tests.wallet.harness import (
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
+class Statements:
+    """The SQL that any engine of this process executes, the audit's beside a batch's."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[Connection, str]] = []
+
+    def note(self, connection: Connection, _: object, statement: str, *__: object) -> None:
+        self._seen.append((connection, statement))
+
+    def clear(self) -> None:
+        self._seen.clear()
+
+    @property
+    def of_batches(self) -> list[str]:
+        """What the transactions that stored transfers executed."""
+        storing = {id(c) for c, statement in self._seen if "INSERT INTO transfers" in statement}
+        own = (statement for c, statement in self._seen if id(c) in storing)
+        return [statement for statement in own if not statement.startswith("BEGIN")]
+
+
 @pytest.fixture
-def statements() -> Iterator[list[str]]:
-    """The SQL that any engine of this process executes."""
-    seen: list[str] = []
-
-    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-        seen.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
+def statements() -> Iterator[Statements]:
+    seen = Statements()
+    event.listen(Engine, "before_cursor_execute", seen.note)
     yield seen
-    event.remove(Engine, "before_cursor_execute", note)
+    event.remove(Engine, "before_cursor_execute", seen.note)
 
 
 async def test_who_asked_is_kept_and_makes_no_other_transfer(small_wallet: WalletApp) -> None:
@@ -110,7 +124,7 @@ async def test_a_stored_transfer_can_be_read(small_wallet: WalletApp) -> None:
 
 
 async def test_the_number_of_statements_does_not_grow_with_the_batch(
-    wallet: WalletApp, statements: list[str]
+    wallet: WalletApp, statements: Statements
 ) -> None:
     await wallet.transfer(fx("warm", "alice", "bob", 1))
     counts = []
@@ -121,14 +135,16 @@ async def test_the_number_of_statements_does_not_grow_with_the_batch(
         ]
         results = await wallet.transfer(*items)
         assert {r["status"] for r in results} == {"applied"}
-        counts.append(len([s for s in statements if not s.startswith("BEGIN")]))
+        counts.append(len(statements.of_batches))
 
     # A link is one statement on PostgreSQL, and three without a round trip on SQLite.
-    assert counts == [expected := 6 if "postgresql" in wallet.url else 8, expected], statements
+    assert counts == [expected := 6 if "postgresql" in wallet.url else 8, expected], (
+        statements.of_batches
+    )
 
 
 async def test_every_kind_in_one_batch_takes_a_bounded_number_of_statements(
-    wallet: WalletApp, statements: list[str]
+    wallet: WalletApp, statements: Statements
 ) -> None:
     await wallet.transfer(
         pay("p", "alice", "bob", 1), *[hold(f"h{i}", "alice", 1, wallet.clock) for i in range(20)]
@@ -141,7 +157,7 @@ async def test_every_kind_in_one_batch_takes_a_bounded_number_of_statements(
         pay("r", "bob", "alice", 1, reverses="p"),
     )
     assert {r["status"] for r in results} == {"applied"}
-    assert len([s for s in statements if not s.startswith("BEGIN")]) <= 15, statements
+    assert len(statements.of_batches) <= 15, statements.of_batches
 
 
 async def test_a_sampled_item_has_a_span_in_its_own_trace(small_wallet: WalletApp) -> None:

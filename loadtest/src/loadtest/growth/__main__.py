@@ -25,6 +25,7 @@ from loadtest.client import GatewayClient, GatewayError
 from loadtest.dummygen import generate
 from loadtest.growth.copies import TABLES, Progress, fill
 from loadtest.growth.reads import ask, questions
+from loadtest.growth.storage import sizes, storage_table
 from loadtest.measures import Latency
 from loadtest.progress import track
 from loadtest.rows import Row
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         kurs = Kurs(chosen.database, rows, {})
         with kurs:
-            small, large = _both(console, kurs, rows, chosen)
+            small, large, stored = _both(console, kurs, rows, chosen)
             complaints = kurs.complaints()
     except (StackError, LoadError, GatewayError, OSError) as error:
         print(f"growth: {error}", file=sys.stderr)
@@ -64,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("growth: interrupted; everything is stopped", file=sys.stderr)
         return interrupted.exit_code
     console.print(_table(kurs.name, small, large))
+    console.print(stored)
     for complaint in complaints:
         print(f"growth: {complaint}", file=sys.stderr)
     return 1 if complaints else 0
@@ -71,26 +73,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _both(
     console: Console, kurs: Kurs, rows: Sequence[Row], chosen: argparse.Namespace
-) -> tuple[Measured, Measured]:
+) -> tuple[Measured, Measured, Table]:
     driver = PythonDriver(rows)
     small = _measure(kurs, driver, rows, chosen.seconds, 0, "small")
     copies = max(1, chosen.payments // small.payments)
     for name in _NAMES:
         kurs.stack.kill(name)
+    urls = {service: kurs.stack.database_url(service) for service in TABLES}
+    before = run_interruptible(sizes(urls))
     with track(console, "rows", copies * len(TABLES)) as progress:
-        run_interruptible(_fill(kurs, copies, progress.step))
-    stored = small.payments * (copies + 1)
-    return small, _measure(kurs, driver, rows, chosen.seconds, stored, "large")
+        paid = run_interruptible(_fill(kurs, copies, progress.step))
+    stored = storage_table(before, run_interruptible(sizes(urls)), paid * copies)
+    large = _measure(kurs, driver, rows, chosen.seconds, paid * (copies + 1), "large")
+    return small, large, stored
 
 
-async def _fill(kurs: Kurs, copies: int, done: Progress) -> None:
+async def _fill(kurs: Kurs, copies: int, done: Progress) -> int:
+    """Return how many payments a copy has."""
+    rows: dict[str, int] = {}
     for service in TABLES:
         limits = Limits(statement_seconds=_FILL_SECONDS)
         database = Database.open(kurs.stack.database_url(service), limits=limits)
         try:
-            await fill(database, service, copies, done)
+            rows[service] = await fill(database, service, copies, done)
         finally:
             await database.close()
+    return rows["payments"]
 
 
 def _measure(

@@ -56,14 +56,18 @@ class Base(NamedTuple):
         return _METADATA[self.service].tables[name]
 
 
-async def fill(database: Database, service: str, copies: int, done: Progress) -> None:
-    """Store so many copies of what a service stored about payments, each in one transaction."""
+async def fill(database: Database, service: str, copies: int, done: Progress) -> int:
+    """Store so many copies of what a service stored about payments, each in one transaction.
+
+    Returns how many rows a copy has in the first of the service's tables.
+    """
     base = await database.read(lambda c: _read(c, service))
     for number in range(copies, 0, -1):
         await database.write(lambda c, n=number: _store(c, base, n))  # type: ignore[misc]
         done()
     if service == "wallet":
         await database.write(lambda c: _move_balances(c, base, copies))
+    return len(base.rows[TABLES[service][0]])
 
 
 def _read(connection: Connection, service: str) -> Base:

@@ -97,6 +97,7 @@ def _add_heartbeats(
             metrics,
             service.telemetry.logger,
             whole_seconds=settings.audit_whole_seconds,
+            transfers=settings.audit_transfers,
         )
     )
     service.beat(

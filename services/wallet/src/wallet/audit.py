@@ -8,14 +8,16 @@ from structlog.typing import FilteringBoundLogger
 from kurs.data.database import Database
 from kurs.data.limits import WHOLE_SECONDS
 from kurs.kernel.clock import MICROS, Clock
+from wallet.comparison import PAGE, Comparison, compared_before
+from wallet.domain.tally import Tally
 from wallet.metrics import WalletMetrics
 from wallet.store import reports
 from wallet.sums import LedgerSums
-from wallet.verification import compare_sums, find_unlinked
 from wallet.walk import ChainWalk, Finding
 
-_STEPS = 25
-"""How many pages of links, of 200 transfers each, a look compares: some 0.1 s of CPU, in parts."""
+_PAGE = 200
+_POSTINGS = 5
+"""How many postings a look compares for each transfer that it does: a conversion has five."""
 _MOST = 1_000
 """How many findings of a walk are kept."""
 _LOGGED = 20
@@ -24,10 +26,12 @@ _LOGGED = 20
 class Audit:
     """Looks at the ledger again and again; what it finds touched is counted and logged.
 
-    Sums go on from a checkpoint, which is proven anew once in every hour (`whole_seconds`). That
-    look also compares contents, balances and holds with the postings, each by one statement.
-    Every look walks the hash chains a little further, and begins anew at their end; it remembers
-    where they ended, so that a chain that was made anew, all its hashes right, is found, too.
+    A look compares at most so many `transfers`, whatever the size of the ledger. Every look walks
+    the hash chains a little further, and begins anew at their end; it remembers where they ended,
+    so that a chain that was made anew, all its hashes right, is found, too. Once in every hour
+    (`whole_seconds`), or when the one before is over, a pass begins that compares contents,
+    balances and holds with the postings (wallet/comparison.py). Sums go on from a checkpoint,
+    which is proven anew as often.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Audit:
         logger: FilteringBoundLogger,
         *,
         whole_seconds: float = 3_600.0,
+        transfers: int = 5_000,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -49,7 +54,10 @@ class Audit:
         self._sums = LedgerSums(database, whole_micros=self._whole_micros)
         self._unproven: frozenset[Finding] = frozenset()
         self._compared: frozenset[Finding] = frozenset()
+        self._steps = -(-transfers // _PAGE)
+        self._slices = -(-transfers * _POSTINGS // PAGE)
         self._walk = ChainWalk(database)
+        self._comparison: Comparison | None = None
         self._walked: frozenset[Finding] = frozenset()
         self._walking: frozenset[Finding] = frozenset()
         # An audit that never succeeds must grow old too.
@@ -58,15 +66,13 @@ class Audit:
     async def run(self) -> dict[str, int]:
         """Return the sum per currency in minor units, and publish it."""
         now = self._clock.now()
-        if now - self._whole_at >= self._whole_micros:
-            self._report(await self._compare())
-            self._whole_at = now
         await self._prove(now)
         sums = await self._sums.now()
         positions = await self._database.read(reports.house_positions, seconds=WHOLE_SECONDS)
         holds = await self._database.read(reports.open_holds, seconds=WHOLE_SECONDS)
         overdrawn = await self._database.read(reports.customers_below_limit, seconds=WHOLE_SECONDS)
-        self._report(await self._go_on())
+        self._report(await self._go_on(now))
+        self._report(await self._compare(now))
         self._metrics.report_audit(now, sums, positions, holds, overdrawn)
         return sums
 
@@ -77,32 +83,44 @@ class Audit:
             self._unproven = frozenset(found)
             self._report(found)
 
-    async def _compare(self) -> frozenset[Finding]:
-        """Compare the whole ledger; what was found an hour ago counts no more."""
-        unlinked, findings = await find_unlinked(self._database, by_count=True)
-        self._metrics.unlinked.set(unlinked)
-        if unlinked:
-            self._log.warning("transfers are not in the hash chain: seal them", count=unlinked)
-        found = frozenset([*findings, *await compare_sums(self._database)])
-        new, self._compared = found - self._compared, found
+    async def _compare(self, now: int) -> frozenset[Finding]:
+        """Compare a part; what the last pass found counts until this one is over."""
+        comparison = self._comparison
+        if comparison is None:
+            return frozenset()
+        over = await comparison.go_on(now, self._slices)
+        found = frozenset(comparison.findings)
+        new = found - self._compared
+        self._compared = found if over else self._compared | found
+        if over:
+            self._comparison = None
+            self._metrics.unlinked.set(comparison.unlinked)
+            if comparison.unlinked:
+                count = comparison.unlinked
+                self._log.warning("transfers are not in the hash chain: seal them", count=count)
         return new
 
-    async def _go_on(self) -> list[Finding]:
+    async def _go_on(self, now: int) -> list[Finding]:
         """Walk a little further; what the last walk found counts until this one is over."""
         new: list[Finding] = []
         if self._walk.done:
-            new += await self._begin_walk()
-        for _ in range(_STEPS):
-            if self._walk.done or len(self._walking) > _MOST:
+            new += await self._begin_walk(now)
+        for _ in range(self._steps):
+            if self._walk.done:
                 break
             new += await self._walk.step()
         known = self._walking | self._walked
-        self._walking |= frozenset(new)
+        room = max(0, _MOST - len(self._walking))
+        self._walking |= frozenset(islice(new, room))
         return [finding for finding in new if finding not in known]
 
-    async def _begin_walk(self) -> list[Finding]:
+    async def _begin_walk(self, now: int) -> list[Finding]:
         ended = {(tip.chain, tip.sequence): tip.hash for tip in self._walk.tips if tip.sequence}
-        self._walk = ChainWalk(self._database, ended)
+        self._walk = ChainWalk(self._database, ended, page=_PAGE)
+        if self._comparison is None and now - self._whole_at >= self._whole_micros:
+            asked = self._walk.asked = Tally(compared_before(now))
+            self._comparison = Comparison(self._database, self._walk, asked)
+            self._whole_at = now
         self._walked, self._walking = self._walking, frozenset()
         await self._walk.begin()
         return list(self._walk.lost())

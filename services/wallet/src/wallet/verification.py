@@ -55,31 +55,38 @@ async def verify(
             on_progress(walk.walked, total)
     report.transfers = walk.walked
     report.links = sum(tip.sequence for tip in walk.tips)
-    report.unlinked, unlinked = await find_unlinked(database, by_count=False)
-    report.add(unlinked)
+    unlinked, sealed = await database.read(
+        lambda c: (checks.count_unlinked(c), is_sealed(c)), seconds=WHOLE_SECONDS
+    )
+    report.unlinked = 0 if sealed else unlinked
+    report.add(await list_unlinked(database) if sealed else ())
     report.add(await compare_sums(database))
     return report
 
 
-async def find_unlinked(database: Database, *, by_count: bool) -> tuple[int, list[Finding]]:
-    """Return how many transfers are from before there were links, and those that must not be.
-
-    Once the chains are sealed a transfer without a link was not made by the wallet. `by_count`
-    looks for them only where there are more transfers than links list.
-    """
-    count, sealed = await database.read(
-        lambda c: (checks.count_unlinked(c), is_sealed(c)), seconds=WHOLE_SECONDS
-    )
-    if not sealed:
-        return count, []
-    if by_count and count <= 0:
-        return 0, []
-    return 0, await _findings(database, _unlinked)
+async def list_unlinked(database: Database) -> list[Finding]:
+    """Return transfers without a link: once the chains are sealed the wallet made none of them."""
+    return await _findings(database, _unlinked)
 
 
 async def compare_sums(database: Database) -> list[Finding]:
     """Compare contents, balances and holds with the postings of the whole ledger."""
     return await _findings(database, _compare_sums)
+
+
+async def compare_contents(database: Database) -> list[Finding]:
+    """Compare what all transfers asked for with their postings."""
+    return await _findings(database, _compare_contents)
+
+
+async def compare_holds(database: Database) -> list[Finding]:
+    """Compare what accounts hold with their open holds."""
+    return await _findings(database, _compare_holds)
+
+
+def balance_off(account_id: str, currency: str, minor: int) -> Finding:
+    """Return what is found when a balance is so many minor units more than its postings."""
+    return Finding(f"the balance of {account_id} is {_money(minor, currency)} off its postings")
 
 
 async def _findings(
@@ -99,6 +106,16 @@ def _unlinked(connection: Connection) -> Iterator[Finding]:
 
 
 def _compare_sums(connection: Connection) -> Iterator[Finding]:
+    yield from _compare_contents(connection)
+    for unequal in checks.wrong_balances(connection, _MOST):
+        yield balance_off(unequal.account_id, unequal.currency, unequal.off)
+    yield from _compare_holds(connection)
+    for currency, whole in reports.sums_between(connection, 0, None).items():
+        if whole.total:
+            yield Finding(f"all postings sum to {_money(whole.total, currency)}, not to zero")
+
+
+def _compare_contents(connection: Connection) -> Iterator[Finding]:
     checks.read_whole_tables(connection)
     for found in checks.wrong_postings(connection, _MOST):
         off = _money(found.off, found.currency)
@@ -106,15 +123,12 @@ def _compare_sums(connection: Connection) -> Iterator[Finding]:
         if not found.off:
             what = f"its postings on {found.account_id} are not those that it asked for"
         yield Finding(what, found.transfer_id, found.created_at)
-    for unequal in checks.wrong_balances(connection, _MOST):
-        off = _money(unequal.off, unequal.currency)
-        yield Finding(f"the balance of {unequal.account_id} is {off} off its postings")
+
+
+def _compare_holds(connection: Connection) -> Iterator[Finding]:
     for unequal in checks.wrong_holds(connection, _MOST):
         off = _money(unequal.off, unequal.currency)
         yield Finding(f"{unequal.account_id} holds {off} more than its open holds")
-    for currency, whole in reports.sums_between(connection, 0, None).items():
-        if whole.total:
-            yield Finding(f"all postings sum to {_money(whole.total, currency)}, not to zero")
 
 
 def _money(minor: int, currency: str) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from kurs.data.database import Database
 from kurs.data.limits import WHOLE_SECONDS
 from wallet.domain.chain import entries_digest, link_hash, read_entries, transfer_digest
+from wallet.domain.tally import Tally
 from wallet.domain.transfers import Record
 from wallet.store.chain import Link, Tip, links_after, read_tips, records_by_id
 from wallet.store.tables import STRIPES
@@ -33,12 +34,14 @@ class Finding(NamedTuple):
 class ChainWalk:
     """One walk along all chains, up to where they ended when it began.
 
-    `page` is how many transfers a step reads, about; `walked` counts those that were compared.
+    `page` is how many transfers a step reads, about; `walked` counts those that were compared, and
+    `asked` what they asked for.
     """
 
     database: Database
     published: Published = field(default_factory=dict)
     page: int = 200
+    asked: Tally | None = None
     walked: int = 0
     tips: Sequence[Tip] = ()
     _left: list[Tip] = field(default_factory=list)
@@ -96,6 +99,9 @@ class ChainWalk:
         if self.published.get((link.chain, link.sequence), link.hash) != link.hash:
             yield Finding(f"{name} is not the one that was published", first, at)
         yield from _compare(entries, stored, at)
+        if self.asked is not None:
+            for record in (stored[name] for name in entries if name in stored):
+                self.asked.ask(record)
         self._sequence, self._hash = link.sequence, link.hash
         self.walked += link.transfers
 

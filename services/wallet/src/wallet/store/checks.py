@@ -24,7 +24,7 @@ GROUP BY account_id, currency HAVING {_OFF} <> 0 ORDER BY account_id, currency L
 """  # noqa: S608 - put together from constants
 _HOLDS = f"""
 SELECT account_id, currency, {_OFF} FROM (
-    SELECT account_id, currency, held AS amount FROM balances
+    SELECT account_id, currency, held AS amount FROM balances WHERE held <> 0
     UNION ALL SELECT account_id, currency, -amount FROM holds WHERE state = 'held') AS both_sides
 GROUP BY account_id, currency HAVING {_OFF} <> 0 ORDER BY account_id, currency LIMIT :most
 """  # noqa: S608

@@ -1,0 +1,86 @@
+"""Reads the whole ledger in slices, each by one statement that sees one moment.
+
+Postings come in the order of their accounts, by the index that serves statements of accounts, and
+with each slice the balances of the accounts in it; transfers in the order of their ids.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+
+_AFTER_ALL = "\U0010ffff"
+"""Greater than any id of an account, which is ASCII."""
+LAST_ENTRY = 2**63 - 1
+
+_SLICE = text("""
+WITH page AS (
+    SELECT account_id, entry_id, transfer_id, currency, amount, created_at FROM postings
+    WHERE (account_id, entry_id) > (:account_id, :entry_id)
+    ORDER BY account_id, entry_id LIMIT :most)
+SELECT account_id, entry_id, transfer_id, currency, amount, created_at FROM page
+UNION ALL
+SELECT account_id, 0, '', currency, posted, 0 FROM balances
+WHERE account_id >= :account_id AND account_id <= (
+    SELECT CASE WHEN count(*) < :most THEN :after_all ELSE max(account_id) END FROM page)
+""")
+# Sums of halves: SQLite's sum() fails past 64 bits.
+_REST = text("""
+SELECT currency, sum(amount >> 32) * 4294967296 + sum(amount & 4294967295) FROM (
+    SELECT currency, posted AS amount FROM balances WHERE account_id = :account_id
+    UNION ALL
+    SELECT currency, -amount FROM postings
+    WHERE account_id = :account_id AND entry_id > :entry_id) AS both_sides
+GROUP BY currency
+""")
+_TRANSFERS = text("""
+SELECT max(transfer_id), count(CASE WHEN created_at < :before THEN 1 END) FROM (
+    SELECT transfer_id, created_at FROM transfers WHERE transfer_id > :after
+    ORDER BY transfer_id LIMIT :most) AS page
+""")
+
+
+class Entry(NamedTuple):
+    """One posting, or with the entry 0 a balance; amounts in minor units."""
+
+    account_id: str
+    entry_id: int
+    transfer_id: str
+    currency: str
+    amount: int
+    created_at: int
+
+
+class Slice(NamedTuple):
+    """Some postings in the order of accounts and entries, and balances from the first's account to
+    the last's; or to the end of all when the postings are fewer than were asked for."""
+
+    postings: Sequence[Entry]
+    balances: Sequence[Entry]
+
+
+def ledger_slice(connection: Connection, account_id: str, entry_id: int, most: int) -> Slice:
+    """Return up to `most` postings after one, in the order of accounts and entries."""
+    asked = {
+        "account_id": account_id, "entry_id": entry_id, "most": most, "after_all": _AFTER_ALL,
+    }  # fmt: skip
+    rows = sorted(Entry(*row) for row in connection.execute(_SLICE, asked))
+    return Slice([row for row in rows if row.entry_id], [row for row in rows if not row.entry_id])
+
+
+def rest_off(connection: Connection, account_id: str, entry_id: int) -> Mapping[str, int]:
+    """Return by how much an account's balances exceed its postings after one, by currency."""
+    asked = {"account_id": account_id, "entry_id": entry_id}
+    return {currency: int(off) for currency, off in connection.execute(_REST, asked)}
+
+
+def count_transfers_after(
+    connection: Connection, after: str, before: int, most: int
+) -> tuple[str | None, int]:
+    """Return the last of up to `most` transfers after an id, and how many were made `before`.
+
+    The last is None when there was none.
+    """
+    asked = {"after": after, "before": before, "most": most}
+    last, count = connection.execute(_TRANSFERS, asked).one()
+    return last, int(count)
