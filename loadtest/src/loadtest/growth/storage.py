@@ -25,13 +25,17 @@ async def sizes(urls: Mapping[str, str]) -> Sizes:
     for service, url in urls.items():
         address = read_address(url)
         if address.backend == "sqlite":
-            found[f"{service}: the file"] = Path(address.path).stat().st_size
+            found[f"{service}: the file"] = _file_size(address.path)
             continue
         database = Database.open(url)
         rows = await database.read(_read)
         await database.close()
         found |= {f"{service}: {name}": size for name, size in rows}
     return found
+
+
+def _file_size(path: str) -> int:
+    return Path(path).stat().st_size
 
 
 def _read(connection: Connection) -> Iterable[tuple[str, int]]:
