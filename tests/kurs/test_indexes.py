@@ -28,6 +28,12 @@ revision, down_revision = '0003', '0002'
 def upgrade(): pass
 def indexes(dialect): return {'ix_another': 'thing (id)'}
 """
+INSTEAD = """
+revision, down_revision = '0003', '0002'
+def upgrade(): pass
+def indexes(dialect): return {'ix_instead': 'thing (id)'}
+def retired_indexes(): return ('ix_thing', 'ix_plain')
+"""
 PLAIN = re.compile(r'(?:create_index\(\s*"\w+", "|CREATE INDEX \w+ ON )(\w+)')
 
 
@@ -70,6 +76,23 @@ async def test_a_declared_index_is_there_after_the_migration(
     for _ in range(2):
         await asyncio.to_thread(migrate, database_url, versions)
         assert await indexes(database_url) == {"ix_thing", "ix_another"}
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_an_index_that_nothing_is_for_any_more_goes(
+    database_url: str, versions: Path, at_once: bool
+) -> None:
+    plain = MADE + "    op.execute('CREATE INDEX ix_plain ON thing (id)')\n"
+    (versions / "0001_initial.py").write_text(TABLE + plain)
+    (versions / "0002_index.py").write_text(INDEXED)
+    if not at_once:
+        await asyncio.to_thread(migrate, database_url, versions)
+        assert await indexes(database_url) == {"ix_thing", "ix_plain"}
+
+    (versions / "0003_instead.py").write_text(INSTEAD)
+    for _ in range(2):
+        await asyncio.to_thread(migrate, database_url, versions)
+        assert await indexes(database_url) == {"ix_instead"}
 
 
 @pytest.mark.postgres

@@ -14,7 +14,7 @@ import payments.store.tables
 import risk.store
 import wallet.store.tables
 from kurs.data.database import Database
-from wallet.domain.transfers import Record
+from wallet.domain.transfers import DEPOSIT, Record
 from wallet.store.chain import append_link
 
 Row = dict[str, Any]
@@ -76,12 +76,12 @@ def _read(connection: Connection, service: str) -> Base:
         name: [dict(row) for row in connection.execute(select(tables[name])).mappings()]
         for name in TABLES[service]
     }
-    if service == "wallet":
-        rows = {
-            name: [row for row in found if not row.get("transfer_id", "").startswith("dep:")]
-            for name, found in rows.items()
-        }
-    return Base(service, rows)
+    kept = {name: [row for row in found if not _is_deposit(row)] for name, found in rows.items()}
+    return Base(service, kept)
+
+
+def _is_deposit(row: Row) -> bool:
+    return any(str(row.get(name)).startswith(DEPOSIT) for name in ("transfer_id", "uid"))
 
 
 def _store(connection: Connection, base: Base, number: int) -> None:

@@ -262,12 +262,17 @@ def _operation(row: Row) -> str | None:
     """Return the operation of an event; None where a release did not say and nothing else does."""
     if row["operation_id"] is not None:
         return str(row["operation_id"])
-    before, cause = row["from_status"], row["cause"]
-    if before in (None, Status.RECEIVED):
-        return operation_id(Kind.PAY, row["uid"])
-    if cause in _SAID_BY_CAUSE:
-        return operation_id(cause, row["uid"])
-    return None
+    return told_operation(row["uid"], row["from_status"], row["cause"])
+
+
+def told_operation(uid: str, from_status: str | None, cause: str) -> str | None:
+    """Return the operation of an event where the rest of it tells, else None.
+
+    Such an event is stored without it.
+    """
+    if from_status in (None, Status.RECEIVED):
+        return operation_id(Kind.PAY, uid)
+    return operation_id(cause, uid) if cause in _SAID_BY_CAUSE else None
 
 
 def _type(row: Row) -> str:

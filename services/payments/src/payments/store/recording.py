@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from payments.domain.moves import Kind
+from payments.domain.operation import Operation
 from payments.store.event_order import append_events
+from payments.store.events import told_operation
 from payments.store.ops import Claim, Finish
 
 
@@ -23,7 +25,7 @@ def record_events(
 def _request_row(claim: Claim) -> Sequence[Any]:
     payment, operation = claim.payment, claim.operation
     begun = (None, str(payment.status), "requested", operation.actor, payment.created_at)
-    named = (operation.operation_id, payment.destination_currency)
+    named = (_untold(operation, None, "requested"), payment.destination_currency)
     return (payment.uid, payment.merchant, *begun, *named)
 
 
@@ -36,4 +38,11 @@ def _outcome_row(finish: Finish) -> Sequence[Any]:
     moved = (str(before.status), str(after.status), finish.cause, operation.actor)
     # A refund that fails changes no payment: it is dated by when it was asked for.
     at = max(after.updated_at, operation.created_at)
-    return (after.uid, after.merchant, *moved, at, operation.operation_id, None)
+    named = _untold(operation, str(before.status), finish.cause)
+    return (after.uid, after.merchant, *moved, at, named, None)
+
+
+def _untold(operation: Operation, before: str | None, cause: str) -> str | None:
+    """Return the operation's id unless the rest of its event tells it."""
+    own = operation.operation_id
+    return None if told_operation(operation.uid, before, cause) == own else own

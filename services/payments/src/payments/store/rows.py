@@ -13,11 +13,13 @@ from sqlalchemy import RowMapping
 
 from payments.domain.applied_rate import rate_values, read_rate
 from payments.domain.failure import read_failure
+from payments.domain.moves import HELD, MOVES, Kind, Status
 from payments.domain.operation import Answer, Operation, Waiting
 from payments.domain.payment import Payment
 
 Read = TypeVar("Read")
 Row = RowMapping | dict[str, Any]
+_PAST_ITS_QUOTE = frozenset(Status) - HELD - MOVES[Kind.PAY].keys()
 UNREADABLE = (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, IndexError)
 """What reading a row raises that this release does not understand."""
 
@@ -47,7 +49,8 @@ def changing_values(payment: Payment) -> tuple[Any, ...]:
     exchange, risk, failure = payment.exchange, payment.risk, payment.failure
     return (
         str(payment.status),
-        payment.quote,
+        # Nothing goes by a quote where the money has moved or never will: of it `exchange` tells.
+        None if payment.status in _PAST_ITS_QUOTE else payment.quote,
         payment.destination_currency,
         payment.destination_amount,
         None if exchange is None else json.dumps(rate_values(exchange)),
