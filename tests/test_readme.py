@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ ", re.MULTILINE)
+_ARROW = re.compile(r"^ +(\w+).*?-->(?:\|[^|]*\|)? (\w+)", re.MULTILINE)
+_PORT = re.compile(r"\b[389]\d{3}\b")
 _LINK = re.compile(r"\]\(([^)]+)\)")
 NOT_IN_TWINS = {"README.md", "README.id.md"}
 
@@ -45,6 +47,11 @@ def test_the_twins_have_the_same_parts_links_and_commands() -> None:
     english, indonesian = read("README.md"), read("README.id.md")
     for pattern in (_HEADING, re.compile(r"^\| ", re.MULTILINE), re.compile(r"^- \*\*", re.M)):
         assert len(pattern.findall(english)) == len(pattern.findall(indonesian)), pattern.pattern
+    pictures = [_ARROW.findall(page) for page in (english, indonesian)]
+    assert pictures[0] == pictures[1]
+    assert len(pictures[0]) >= 12
+    ports = [sorted(_PORT.findall(page)) for page in (english, indonesian)]
+    assert ports[0] == ports[1]
     links = [set(_LINK.findall(page)) - NOT_IN_TWINS for page in (english, indonesian)]
     assert links[0] == links[1]
     pairs = zip_longest(shell(english), shell(indonesian), fillvalue="")

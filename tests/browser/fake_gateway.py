@@ -47,6 +47,7 @@ class FakeGateway:
         self.broken: dict[str, str] = {}
         self.quote_seconds = 30.0
         self.hold_seconds = 840.0
+        self.event_age = 0.0
         self.revoked = False
         self.grafana_url: str | None = None
         self.outcome = "CAPTURED"
@@ -113,7 +114,7 @@ class FakeGateway:
             "to": after,
             "cause": "request",
             "actor": "demo",
-            "at": _now(),
+            "at": _now(seconds=-self.event_age),
             "payment": {**payment, "status": after},
         })  # fmt: skip
         self._changed.set()

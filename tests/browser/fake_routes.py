@@ -241,7 +241,7 @@ class Routes:
             return problem(404, "account_not_found", "There is no such account.")
         settles = self.gateway.settles.get(account)
         own = {"account_id": account, "settlement_currency": settles}
-        return JSONResponse({**own, "payee_id": f"payee_{account}"})
+        return JSONResponse({**own, "payee_id": f"payee_{account:f>32}"})
 
     async def accounts(self, request: Request) -> Response:
         """Answer the accounts whose names begin so."""
@@ -271,8 +271,8 @@ class Routes:
                 "kind": "post",
                 "currency": "USD",
                 "amount": amount,
-                "balance": "987.50" if number == 0 else "1000.00",
-                "other_party": "bob" if number == 0 else None,
+                "balance": "302290987.50" if number == 0 else "1000.00",
+                "other_party": "ACC_DST_1228-of-bob" if number == 0 else None,
                 "payment_id": "PAY-000001" if number == 0 else None,
                 "created_at": "2026-11-24T06:25:29.123456Z",
             }

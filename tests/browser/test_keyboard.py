@@ -79,6 +79,38 @@ def test_the_dialog_keeps_the_focus_and_gives_it_back(page: ConsolePage, fake: F
     expect(page.page.locator("#payments tr:nth-child(2) .row-button")).to_be_focused()
 
 
+def test_reading_anew_takes_no_focus(page: ConsolePage, fake: FakeServer) -> None:
+    fake.gateway.outcome = "REVIEW"
+    pay(fake, amount="26000.00")
+    page.sign_in()
+    queue = page.panel("reviews")
+    review = queue.get_by_role("button", name="26,000.00")
+    review.focus()
+    pay(fake, amount="31000.00")
+    expect(queue).to_contain_text("2 waiting")
+    expect(review).to_be_focused()
+    # The one that has the focus is gone: the table has it, so that the next Tab goes on there.
+    fake.do(lambda gateway: gateway.act(gateway.payments["PAY-000001"], "refuse", {}))
+    expect(queue).to_contain_text("1 waiting")
+    expect(queue.get_by_role("region")).to_be_focused()
+
+    account = page.panel("account")
+    account.get_by_role("button", name="alice").click()
+    entry = account.get_by_role("button", name="PAY-000001")
+    entry.focus()
+    with page.page.expect_response("**/entries*"):
+        pay(fake)
+    expect(account).to_contain_text("after")
+    expect(entry).to_be_focused()
+
+    queue.get_by_role("button", name="31,000.00").click()
+    payer = page.panel("details").get_by_role("button", name="alice")
+    payer.focus()
+    fake.do(lambda gateway: gateway.act(gateway.payments["PAY-000002"], "approve", {}))
+    expect(page.panel("details")).to_contain_text("In review to Captured")
+    expect(payer).to_be_focused()
+
+
 def test_rows_stand_still_while_one_has_the_focus(page: ConsolePage, fake: FakeServer) -> None:
     pay(fake)
     page.sign_in()

@@ -96,7 +96,7 @@ def test_an_account_shows_balances_and_entries(page: ConsolePage) -> None:
     expect(page.panel("account").get_by_role("row", name="JPY")).to_contain_text("12,000")
     expect(page.panel("account")).to_contain_text("-12.50\u00a0USD")
     expect(page.panel("account")).to_contain_text("Receives in USD.")
-    expect(page.panel("account")).to_contain_text("Others pay to it by payee_alice")
+    expect(page.panel("account")).to_contain_text("Others pay to it by payee_fff")
 
 
 def test_another_merchants_account_is_not_offered_to_be_opened(page: ConsolePage) -> None:

@@ -44,6 +44,18 @@ def test_a_quote_is_shown_before_anything_is_paid(page: ConsolePage, fake: FakeS
     expect(page.rows()).to_have_count(1)
 
 
+def test_what_is_asked_for_is_said_in_full_beside_what_is_there(
+    page: ConsolePage, fake: FakeServer
+) -> None:
+    page.sign_in()
+    page.fill_payment(**{**ORDER, "amount": "0100"})
+    expect(page.panel("pay")).to_contain_text("Has 900.00\u00a0USD, 12,000\u00a0JPY.")
+    page.confirm("Pay 100.00\u00a0USD")
+
+    expect(page.panel("pay").get_by_role("heading", name="Paid")).to_be_visible()
+    assert sent(fake)[0][1]["amount"] == "100.00"
+
+
 def test_one_currency_needs_no_quote(page: ConsolePage, fake: FakeServer) -> None:
     page.sign_in()
     page.fill_payment(**ORDER)

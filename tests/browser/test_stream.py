@@ -1,5 +1,6 @@
 """The live payment stream: rows, filters, standing still, reconnecting, bounds, and escaping."""
 
+import re
 from typing import Any
 
 from playwright.sync_api import expect
@@ -48,6 +49,20 @@ def test_payments_from_before_are_there_too(page: ConsolePage, fake: FakeServer)
     page.sign_in()
 
     expect(page.rows()).to_have_count(3)
+
+
+def test_what_came_to_nothing_is_not_called_paid(page: ConsolePage, fake: FakeServer) -> None:
+    failure = {"code": "insufficient_funds", "message": "alice has 12.00 USD available."}
+    fake.do(lambda gateway: vars(gateway).update(outcome="FAILED", failure=failure))
+    page.sign_in()
+    pay(fake, destination_currency="IDR")
+    expect(page.rows().first).to_contain_text("insufficient funds")
+    expect(page.rows().first).not_to_contain_text("→ 3,0")
+    page.rows().first.click()
+    facts = page.panel("details").locator("dl.facts").first
+
+    expect(facts).to_contain_text("Asked for188.52\u00a0USDWould have been3,063,467.39\u00a0IDR")
+    expect(facts).not_to_contain_text("Paid")
 
 
 def test_a_failure_says_its_reason(page: ConsolePage, fake: FakeServer) -> None:
@@ -140,6 +155,21 @@ def test_the_minute_is_counted_and_announced(page: ConsolePage, fake: FakeServer
     expect(page.panel("tile-minute").locator("[data-value]")).to_have_text("7")
     expect(page.panel("announce")).to_contain_text("7 payments in the last 10 seconds, 0 failed")
     assert page.panel("tile-rate").locator("polyline").get_attribute("points")
+
+
+def test_what_was_missed_is_no_payment_of_this_minute(page: ConsolePage, fake: FakeServer) -> None:
+    page.sign_in()
+    tile = page.panel("tile-minute")
+    expect(tile).to_contain_text(re.compile(r"In the last \d+ s"))
+    pay(fake)
+    expect(tile.locator("[data-value]")).to_have_text("1")
+    fake.gateway.event_age = 60.0
+    pay(fake, 5)
+    expect(page.rows()).to_have_count(6)
+    fake.gateway.event_age = 0.0
+    pay(fake)
+
+    expect(tile.locator("[data-value]")).to_have_text("2")
 
 
 def test_text_that_looks_like_markup_stays_text(page: ConsolePage, fake: FakeServer) -> None:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from devstack.orders import main as orders
+from devstack.orders import take_orders, taking_orders
 from devstack.ports import free_ports, is_free
 
 pytestmark = pytest.mark.crash
@@ -117,6 +118,10 @@ def test_a_demo_that_is_kept_has_life_in_it(tmp_path: Path, first_port: int) -> 
         with gateway:
             for status in ("AUTHORIZED", "VOIDED", "REFUNDED", "REVIEW"):
                 wait_for_one(gateway, status)
+        assert orders(["kill", "risk", "--folder", str(folder)]) == 0
+        running.wait_for("risk ended with code -9; start it again: make restart SERVICE=risk")
+        assert orders(["restart", "risk", "--folder", str(folder)]) == 0
+        wait_until_answers(first_port + 4 + 1000)
     finally:
         assert running.end(signal.SIGTERM) == 128 + signal.SIGTERM
     assert all(is_free(first_port + offset) for offset in range(5))
@@ -214,6 +219,19 @@ def test_a_dead_service_is_told_once_and_started_again(
     dev.wait_for("restart risk, as asked for")
     wait_until_answers(first_port + 4 + 1000)
     assert dev.output.count("risk ended with code") == 1
+
+
+def test_an_order_to_nobody_is_refused_and_not_left_lying(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert orders(["kill", "wallet", "--folder", str(tmp_path)]) == 1
+    assert "make demo KEEP=1" in capsys.readouterr().err
+    with taking_orders(tmp_path):
+        assert orders(["kill", "wallet", "--folder", str(tmp_path)]) == 0
+    # Whoever takes orders next does not carry out what was meant for the one before.
+    with taking_orders(tmp_path):
+        assert list(take_orders(tmp_path)) == []
+    assert orders(["kill", "wallet", "--folder", str(tmp_path)]) == 1
 
 
 def wait_until_answers(port: int) -> None:

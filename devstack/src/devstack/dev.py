@@ -4,20 +4,21 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from devstack.errors import StackError
+from devstack.attending import Attendant
 from devstack.logs import LogFollower
 from devstack.observed import OBSERVED, Observation
-from devstack.orders import carry_out, take_orders
+from devstack.orders import taking_orders
 from devstack.sources import SourceWatch
 from devstack.stack import DatabaseKind, Stack
 from devstack.topology import GATEWAY, ports_from, repository, service_of, shell_environment
 
-_LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.2
+"""Between two looks at what was asked for and what ended."""
 _SOURCE_EVERY = 3
 """Looks between two comparisons of the sources."""
 _JSON = "'Content-Type: application/json'"
@@ -70,13 +71,14 @@ def run_dev(
         follower = LogFollower({name: process.log for name, process in stack.processes.items()})
         for line in follower.new_lines(routine=False):
             console.print(line, soft_wrap=True)
-        console.print(
-            welcome(stack, OBSERVED if beside else ()),
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
-        _follow(console, stack, follower, SourceWatch(repository()) if reload else None)
+        with taking_orders(folder):
+            console.print(
+                welcome(stack, OBSERVED if beside else ()),
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
+            _follow(console, stack, follower, SourceWatch(repository()) if reload else None)
     finally:
         _say(console, "Stopping the services …")
         stack.stop()
@@ -119,7 +121,7 @@ def welcome(stack: Stack, more: Sequence[str] = ()) -> str:
 def _follow(
     console: Console, stack: Stack, follower: LogFollower, watch: SourceWatch | None
 ) -> None:
-    ended: set[str] = set()
+    attendant = Attendant(console, stack)
     # Of make it is the only child; whoever starts us by hand may go, and we stay.
     parent = os.getppid() if "MAKELEVEL" in os.environ else None
     looks = 0
@@ -129,11 +131,8 @@ def _follow(
         looks += 1
         if watch is not None and looks % _SOURCE_EVERY == 0:
             _restart(console, stack, watch.changed())
-        for order in take_orders(stack.folder.path):
-            carry_out(order, stack)
-            console.print(f"{order.action} {order.service}, as asked for", style="bold")
-        _report_ended(console, stack, ended)
-        time.sleep(_LOOK_SECONDS)
+        attendant.look()
+        time.sleep(LOOK_SECONDS)
 
 
 def _say(console: Console, text: str) -> None:
@@ -147,24 +146,6 @@ def _restart(console: Console, stack: Stack, services: list[str]) -> None:
     if names:
         console.print(f"The source changed: restarting {', '.join(names)}", style="bold")
         stack.restart(*names, wait=False)
-
-
-def _report_ended(console: Console, stack: Stack, ended: set[str]) -> None:
-    now: Mapping[str, int | None] = {
-        name: process.exit_code
-        for name, process in stack.processes.items()
-        if not process.running()
-    }
-    for name in now.keys() - ended:
-        console.print(
-            f"{name} ended with code {now[name]}; start it again: make restart SERVICE={name}",
-            style="bold red",
-            soft_wrap=True,
-        )
-    ended.clear()
-    ended.update(now)
-    if len(now) == len(stack.processes):
-        raise StackError("every process has ended; the reasons are in the lines above")
 
 
 def _short(path: Path) -> str:

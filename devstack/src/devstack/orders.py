@@ -1,4 +1,6 @@
-"""What a person asks of a running `make dev` from another terminal: a file per order.
+"""What a person asks of a running stack from another terminal: a file per order.
+
+Who takes orders holds a lock in the folder: an order to nobody is refused, and none is left lying.
 
 python -m devstack.orders kill wallet        # SIGKILL, as if the machine took it
 python -m devstack.orders freeze wallet      # SIGSTOP: it hangs, and answers nothing
@@ -7,9 +9,12 @@ python -m devstack.orders restart wallet
 """
 
 import argparse
+import fcntl
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,6 +29,8 @@ _SIGNALS: Final[Mapping[str, int]] = {
     "resume": signal.SIGCONT,
 }
 _FOLDER = "orders"
+_FOLDERS = (Path("var"), Path("var/demo"))
+"""Those of `make dev` and `make demo KEEP=1`: who runs is meant."""
 
 
 class Order(NamedTuple):
@@ -31,6 +38,35 @@ class Order(NamedTuple):
 
     action: str
     service: str
+
+
+@contextmanager
+def taking_orders(folder: Path) -> Iterator[None]:
+    """Say to other terminals that orders to the stack in `folder` are taken; old ones are none."""
+    place = folder / _FOLDER
+    place.mkdir(parents=True, exist_ok=True)
+    handle = os.open(place, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        list(take_orders(folder))
+        yield
+    finally:
+        os.close(handle)
+
+
+def are_taken(folder: Path) -> bool:
+    """Tell whether somebody takes the orders to the stack in `folder`."""
+    try:
+        handle = os.open(folder / _FOLDER, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def take_orders(folder: Path) -> Iterator[Order]:
@@ -58,11 +94,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m devstack.orders", description=__doc__)
     parser.add_argument("action", choices=(*_SIGNALS, _RESTART))
     parser.add_argument("service", choices=(*(s.name for s in SERVICES), OPERATOR))
-    parser.add_argument("--folder", type=Path, default=Path("var"), help="that of `make dev`")
+    parser.add_argument("--folder", type=Path, help="of the stack, if not that of make")
     chosen = parser.parse_args(arguments)
-    folder = chosen.folder / _FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{chosen.service}.{chosen.action}").touch()
+    named = (chosen.folder,) if chosen.folder else _FOLDERS
+    folder = next(filter(are_taken, named), None)
+    if folder is None:
+        print(
+            f"{chosen.action}: nothing runs in {' or '.join(map(str, named))} that takes orders; "
+            "start `make dev` or `make demo KEEP=1` in another terminal, and wait for its address",
+            file=sys.stderr,
+        )
+        return 1
+    (folder / _FOLDER / f"{chosen.service}.{chosen.action}").touch()
     return 0
 
 

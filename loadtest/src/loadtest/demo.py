@@ -5,6 +5,7 @@ to zero over the ledger. Everything that it starts is stopped.
 """
 
 import argparse
+import asyncio
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,9 +13,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from devstack.dev import welcome
+from devstack.attending import Attendant
+from devstack.dev import LOOK_SECONDS, welcome
 from devstack.errors import StackError
 from devstack.interrupts import Interrupted, raise_on_signals, run_interruptible
+from devstack.orders import taking_orders
 from devstack.ports import first_port
 from devstack.stack import DatabaseKind, Stack
 from devstack.topology import DEFAULT_PORT, GATEWAY, ports_from
@@ -37,7 +40,7 @@ _ALIVE = """\
   From here on {rate:g} payments a second are made, held, captured, voided, refunded and put under
   review. Holds and reviews that nobody ends run out: after 2 minutes across currencies, else 10.
   Next: sign in to the console with the key, open a payment to see its story, decide what waits
-  under "Reviews"; docs/kill-this.md has ten things to break."""
+  under "Reviews"."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,9 +100,10 @@ def run_demo(
         ended = "Every payment ended as it must, and every currency sums to zero."
         console.print(ended, style="green")
         if rate:
-            for text in (_ALIVE.format(rate=rate), welcome(stack)):
-                console.print(text, highlight=False, markup=False, soft_wrap=True)
-            run_interruptible(_stay(stack, rows, rate))
+            with taking_orders(folder):
+                for text in (_ALIVE.format(rate=rate), welcome(stack)):
+                    console.print(text, highlight=False, markup=False, soft_wrap=True)
+                run_interruptible(_stay(stack, rows, rate, Attendant(console, stack)))
         else:
             console.print(_NEXT, highlight=False)
     except GatewayError as error:
@@ -108,9 +112,16 @@ def run_demo(
         stack.stop()
 
 
-async def _stay(stack: Stack, rows: Sequence[Row], rate: float) -> None:
+async def _stay(stack: Stack, rows: Sequence[Row], rate: float, attendant: Attendant) -> None:
     async with GatewayClient(stack.url(GATEWAY), stack.api_key(), _LIVELY) as client:
-        await live(client, rows, rate=rate, run="L")
+        await asyncio.gather(live(client, rows, rate=rate, run="L"), _attend(attendant))
+
+
+async def _attend(attendant: Attendant) -> None:
+    while True:
+        # To restart a service takes as long as that takes to end.
+        await asyncio.to_thread(attendant.look)
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _pay(console: Console, stack: Stack, rows: Sequence[Row], concurrency: int) -> str:

@@ -1,7 +1,7 @@
 /* Owns the panel of one account: balances, newest entries first, and funding for trying out. */
 import { AccountList } from "./accountlist.js";
 import { ApiError } from "./api.js";
-import { el, find, setText } from "./dom.js";
+import { el, find, placeRows, setText } from "./dom.js";
 import { Funding } from "./funding.js";
 import { formatAmount, isZero, money } from "./money.js";
 import { Statement } from "./statement.js";
@@ -17,6 +17,7 @@ export class Accounts {
   #id = null;
   #cursor = null;
   #leafed = false;
+  #items = [];
   #refresh = 0;
   #who;
   #address;
@@ -97,8 +98,7 @@ export class Accounts {
     setText(this.settles, receives);
     setText(this.payee, payee ? `Others pay to it by ${payee}` : "");
     this.statement.show(balance.account_id);
-    this.entries.replaceChildren(...entries.items.map((each) => entryRow(each, this.#onPayment)));
-    if (!entries.items.length) this.entries.append(note("No entries yet.", 3));
+    this.#place(entries.items);
     this.#paged(entries);
     if (this.#who.may("treasury")) this.funding.offerDeposit(balance.account_id);
     else this.funding.clear();
@@ -129,11 +129,17 @@ export class Accounts {
     try {
       const entries = await this.#api.get(`${path}?${query}`, { signal: this.#signal });
       this.#leafed = true;
-      this.entries.append(...entries.items.map((each) => entryRow(each, this.#onPayment)));
+      this.#place([...this.#items, ...entries.items]);
       this.#paged(entries);
     } catch (error) {
       setText(this.alert, error.message);
     }
+  }
+
+  #place(items) {
+    this.#items = items;
+    placeRows(this.entries, items, ({ entry_id: id }) => id, (each) => entryRow(each, this.#onPayment));
+    if (!items.length) this.entries.append(note("No entries yet.", 2));
   }
 
   #paged({ next_cursor: cursor }) {
@@ -172,10 +178,10 @@ function entryRow({ kind, currency, amount, balance, other_party: other, payment
       "td",
       { class: "cell-party" },
       el("div", {}, other ?? kind),
-      payment ? el("button", open, payment) : el("div", { class: "second" }, other ? kind : ""),
+      payment ? el("button", open, payment) : other && el("div", { class: "second" }, kind),
+      el("div", { class: "second" }, timeElement(entry.created_at)),
     ),
     el("td", { class: "amount" }, el("div", { class: tone }, money(amount, currency)), el("div", { class: "second" }, after)),
-    el("td", { class: "amount" }, timeElement(entry.created_at)),
   );
 }
 

@@ -26,6 +26,8 @@ export class Destinations {
     this.#options = options;
     this.#table = new WaitingTable(panel, session, {
       read: () => this.#read(),
+      name: ({ name }) => name,
+      row: (each) => this.#row(each),
       seconds: SECONDS,
       empty: "Your events are sent nowhere: no destination is set.",
     });
@@ -42,15 +44,11 @@ export class Destinations {
 
   #draw(items) {
     const broken = items.filter(({ ready, suspended }) => !ready && !suspended).length;
-    const focused = document.activeElement?.dataset.destination;
-    const rows = items.map((each) => this.#row(each));
-    this.#table.show(rows, broken ? `${broken} not delivering` : "");
-    if (!focused) return;
-    this.#table.body.querySelector(`[data-destination="${CSS.escape(focused)}"]`)?.focus();
+    this.#table.show(items, broken ? `${broken} not delivering` : "");
   }
 
   #row({ name, url, waiting, oldest_waiting_at: oldest, ...standing }) {
-    const look = { type: "button", class: "row-button", title: url, "data-destination": name };
+    const look = { type: "button", class: "row-button", title: url };
     const open = { click: () => this.#options.onOpen(name) };
     return el(
       "tr",

@@ -93,6 +93,7 @@ export class Details {
     this.actions.offer(payment);
     const story = this.#story;
     const raw = [...this.body.querySelectorAll("details")].map(({ open }) => open);
+    const focused = this.body.contains(document.activeElement) ? document.activeElement.textContent : null;
     this.body.replaceChildren(
       ...(story && story.payment.updated_at === payment.updated_at ? waitingFor(story) : []),
       ...section("Payment", mainFacts(payment, this.#links)),
@@ -109,6 +110,13 @@ export class Details {
     [...this.body.querySelectorAll("details")].forEach((node, at) => {
       node.open = raw[at] ?? false;
     });
+    if (focused !== null) this.#focus(focused);
+  }
+
+  /** What had the focus was drawn anew: the one that says the same has it again. */
+  #focus(text) {
+    const all = [...this.body.querySelectorAll("button, a, summary, [tabindex]")];
+    (all.find(({ textContent }) => textContent === text) ?? this.body).focus({ preventScroll: true });
   }
 }
 

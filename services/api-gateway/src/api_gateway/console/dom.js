@@ -35,6 +35,35 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/**
+ * Makes `body` hold a row for each item; `build(item)` makes one, `name(item)` tells which it is.
+ * What says the same as before stays in its place, and the focus with its row: reading anew is not felt.
+ */
+export function placeRows(body, items, name, build) {
+  const before = new Map([...body.children].map((row) => [row.dataset.row, row]));
+  const focused = document.activeElement?.closest("tr");
+  const rows = items.map((item) => {
+    const told = JSON.stringify(item);
+    const there = before.get(name(item));
+    return there && drawn.get(there) === told ? there : draw(item, told, name(item), build);
+  });
+  for (const row of before.values()) if (!rows.includes(row)) row.remove();
+  rows.forEach((row, at) => body.children[at] === row || body.insertBefore(row, body.children[at] ?? null));
+  // Of a focused row that was drawn anew the new one has the focus, of one that is gone the table.
+  if (!focused || focused.isConnected || before.get(focused.dataset.row) !== focused) return;
+  const again = rows.find((row) => row.dataset.row === focused.dataset.row);
+  (again?.querySelector("button") ?? body.closest("[tabindex]"))?.focus();
+}
+
+const drawn = new WeakMap();
+
+function draw(item, told, name, build) {
+  const row = build(item);
+  row.dataset.row = name;
+  drawn.set(row, told);
+  return row;
+}
+
 export function setClass(node, name) {
   if (node.className !== name) node.className = name;
 }

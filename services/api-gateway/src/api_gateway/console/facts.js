@@ -1,16 +1,18 @@
 /* Owns the readable form of a payment: its sums, conversion and risk decision. */
 import { el } from "./dom.js";
 import { formatRate, formatSpread, isZero, money, rateWords } from "./money.js";
+import { isOpen, isVain } from "./status.js";
 import { age, timeElement } from "./time.js";
 
 export function mainFacts(payment, { onAccount, traceUrl }) {
   const { currency, destination_currency: other } = payment;
   const some = (amount) => (amount && !isZero(amount) ? money(amount, currency) : null);
   const { failure } = payment;
+  const [paid, arrives] = tense(payment.status);
   return [
     ["Failure", failure && why(failure)],
-    ["Paid", el("strong", {}, money(payment.amount, currency))],
-    ["Arrives", other !== currency ? money(payment.destination_amount, other) : null],
+    [paid, el("strong", {}, money(payment.amount, currency))],
+    [arrives, other !== currency ? money(payment.destination_amount, other) : null],
     ["Captured", some(payment.captured_amount)],
     ["Refunded", some(payment.refunded_amount)],
     ["From", account(payment.source_account, onAccount)],
@@ -22,6 +24,12 @@ export function mainFacts(payment, { onAccount, traceUrl }) {
     ["Changed", time(payment.updated_at)],
     ["Trace", trace(payment.trace_id, traceUrl)],
   ];
+}
+
+/** What the sums of both sides are called: nothing is said to be paid that is not. */
+function tense(status) {
+  if (isVain(status)) return ["Asked for", "Would have been"];
+  return isOpen(status) ? ["To pay", "Would arrive"] : ["Paid", "Arrived"];
 }
 
 function why({ code, message }) {

@@ -4,6 +4,7 @@ import { setText } from "./dom.js";
 export class Fields {
   #form;
   #hints = new Map();
+  #first = new Map();
 
   /** Every named input is described by the element its aria-describedby names: the hint's place. */
   constructor(form) {
@@ -17,6 +18,14 @@ export class Fields {
 
   clear() {
     for (const input of this.#form.elements) this.#clear(input);
+  }
+
+  /** Says `text` at an input while nothing is wrong there; without one what stood there first. */
+  hint(input, text) {
+    const note = this.#note(input);
+    this.#first.set(note, this.#first.get(note) ?? this.#hints.get(note));
+    this.#hints.set(note, text ?? this.#first.get(note));
+    if (!input.hasAttribute("aria-invalid")) setText(note, this.#hints.get(note));
   }
 
   /**

@@ -1,11 +1,12 @@
 /* Owns the fields of the payment form: what they say as a request body, and what is wrong there. */
 import { el, find, setText } from "./dom.js";
 import { Fields } from "./fields.js";
-import { amountProblem } from "./money.js";
+import { amountProblem, inFull, isZero, money } from "./money.js";
 
 /** Fields of a quote under the names that the payment has for them. */
 const QUOTE_FIELDS = { source_amount: "amount", source_currency: "currency" };
 const MOST_ACCOUNTS = 50;
+const MOST_BALANCES = 3;
 const USUAL = ["USD", "EUR", "IDR", "JPY", "GBP"];
 const SETTLES = "what the account settles in";
 
@@ -24,6 +25,7 @@ export class PayForm {
     for (const name of ["destination_account", "currency"]) {
       form.elements[name].addEventListener("change", () => this.#name());
     }
+    form.elements.source_account.addEventListener("change", () => this.#holds());
     this.#name();
   }
 
@@ -45,6 +47,7 @@ export class PayForm {
   reset() {
     this.#form.reset();
     this.#fields.clear();
+    this.#holds();
     this.#name();
   }
 
@@ -54,7 +57,7 @@ export class PayForm {
     const body = {
       source_account: text("source_account"),
       destination_account: text("destination_account"),
-      amount: text("amount"),
+      amount: inFull(text("amount"), this.#session.currencies.decimals(text("currency"))),
       currency: text("currency"),
       capture: elements.hold.checked ? "manual" : "automatic",
     };
@@ -92,6 +95,25 @@ export class PayForm {
     if (id !== this.#asked) return;
     const known = settles === null ? `${currency.value}, ${id} keeps what it is paid` : `${settles}, what ${id} settles in`;
     setText(find("option", select), settles === undefined ? SETTLES : known);
+  }
+
+  /** Says beside the payer what can be paid from there. */
+  async #holds() {
+    const { source_account: input } = this.#form.elements;
+    const id = input.value.trim();
+    const told = id ? await this.#available(id) : "";
+    if (id === input.value.trim()) this.#fields.hint(input, told || undefined);
+  }
+
+  async #available(id) {
+    try {
+      const { balances } = await this.#session.api.get(`/balance/${encodeURIComponent(id)}`);
+      const some = balances.filter(({ available }) => !isZero(available)).map(({ available, currency }) => money(available, currency));
+      const rest = some.length > MOST_BALANCES ? ` and ${some.length - MOST_BALANCES} more` : "";
+      return some.length ? `Has ${some.slice(0, MOST_BALANCES).join(", ")}${rest}.` : "Has nothing to pay with.";
+    } catch (error) {
+      return error.status === 404 ? `You have no account ${id}.` : "";
+    }
   }
 
   /** The settlement currency of an own account, null when it has none, undefined when not known. */

@@ -22,6 +22,8 @@ export class Reviews {
     this.#onOpen = onOpen;
     this.#queue = new WaitingTable(panel, session, {
       read: () => this.#read(),
+      name: ({ payment_id: id }) => id,
+      row: (payment) => this.#row(payment),
       seconds: SECONDS,
       empty: "Nothing waits for a person.",
       onTick: countDown,
@@ -41,7 +43,7 @@ export class Reviews {
     const { api, signal } = this.#session;
     const { items, next_cursor: more } = await api.get(PATH, { signal, patience: READ_MS });
     const waiting = items.length ? `${items.length}${more ? "+" : ""} waiting` : "";
-    this.#queue.show(items.map((payment) => this.#row(payment)), waiting);
+    this.#queue.show(items, waiting);
   }
 
   #row(payment) {
@@ -51,8 +53,7 @@ export class Reviews {
     return el(
       "tr",
       {},
-      el("th", { scope: "row", class: "amount" }, button),
-      el("td", {}, reason(payment)),
+      el("th", { scope: "row", class: "amount" }, button, el("div", { class: "second" }, reason(payment))),
       sinceCell(created),
       el("td", { class: "amount", "data-until": ends }),
     );

@@ -1,7 +1,7 @@
 /* Owns one row of the payment stream: built once, then only the texts that changed are written. */
 import { el, setText } from "./dom.js";
 import { money } from "./money.js";
-import { chip, setChip } from "./status.js";
+import { chip, isVain, setChip } from "./status.js";
 import { setTime, timeElement } from "./time.js";
 
 /**
@@ -38,11 +38,11 @@ export class Row {
     this.payment = payment;
     const { currency, destination_currency: other } = payment;
     const converted = other && other !== currency;
+    const arrives = converted && !isVain(payment.status);
     setChip(this.chip, payment.status);
     setText(this.reason, reason(payment));
     setText(this.paid, money(payment.amount, currency));
-    const arrives = money(payment.destination_amount ?? "…", other);
-    setText(this.received, converted ? `→ ${arrives}` : "");
+    setText(this.received, arrives ? `→ ${money(payment.destination_amount ?? "…", other)}` : "");
     setText(this.parties, `${payment.source_account} → ${payment.destination_account}`);
     this.parties.title = this.parties.textContent;
     setText(this.corridor, converted ? `${currency} to ${other}` : `${currency}, no conversion`);

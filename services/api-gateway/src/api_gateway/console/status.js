@@ -17,6 +17,28 @@ const STATUSES = {
 /** Statuses that a filter offers, in the order of a payment's life. */
 export const FILTERS = Object.keys(STATUSES).filter((name) => name !== "PROCESSING");
 
+/** Why a payment failed, as the API has it: a test holds them to the server's. */
+export const FAILURES = [
+  "insufficient_funds",
+  "risk_declined",
+  "exposure_exceeded",
+  "account_not_found",
+  "same_account",
+  "stale_rate",
+  "pair_not_supported",
+  "amount_too_small",
+  "amount_too_large",
+  "quote_invalid",
+  "quote_expired",
+  "quote_already_used",
+  "quote_mismatch",
+  "review_refused",
+  "review_expired",
+  "hold_expired",
+  "timed_out",
+  "refused",
+];
+
 export function label(status) {
   return STATUSES[status]?.[0] ?? status;
 }
@@ -30,6 +52,16 @@ export function chip(status) {
 export function setChip(node, status) {
   setText(node, label(status));
   setClass(node, `chip ${STATUSES[status]?.[1] ?? "quiet"}`);
+}
+
+/** True when it came to nothing: no money moved, and none will. */
+export function isVain(status) {
+  return status === "FAILED" || status === "VOIDED" || status === "EXPIRED";
+}
+
+/** True while money is held for it, or is not yet. */
+export function isOpen(status) {
+  return isRunning(status) || status === "REVIEW" || status === "AUTHORIZED";
 }
 
 /** True while the payment's outcome is still open. */

@@ -7,6 +7,8 @@ import { money } from "./money.js";
 import { label } from "./status.js";
 import { left, timeElement } from "./time.js";
 
+const RATES = { payment: " at the payment's rate", present: " at the rate of then" };
+
 /** What a payment waits for, first of all. */
 export function waitingFor({ waiting, unavailable }) {
   const missing = unavailable.length
@@ -71,8 +73,8 @@ function move({ from, to, cause, actor, at }) {
 function refund({ created_at: at, amount, currency, status, actor, failure, ...given }) {
   const { destination_amount: back, destination_currency: code, rate } = given;
   const sum = el("strong", {}, money(amount, currency));
-  const other = back && code !== currency ? ` for ${money(back, code)}${rate ? `, ${rate} rate` : ""}` : "";
-  return el("li", {}, timeElement(at), sum, `${other} ${status.toLowerCase()}, by ${actor}`, failure ? `: ${failure.message}` : "");
+  const other = back && code !== currency ? ` for ${money(back, code)}${RATES[rate] ?? ""}` : "";
+  return el("li", {}, timeElement(at), sum, `${other}: ${status.toLowerCase()}, by ${actor}`, failure ? `: ${failure.message}` : "");
 }
 
 function list(title, name, items) {

@@ -6,28 +6,46 @@ import { isRunning } from "./status.js";
 
 const SECONDS = 60;
 const ANNOUNCE_SECONDS = 10;
+/** Above the age of a new event, by two clocks of which nobody knows how far they are apart. */
+const LATE_MS = 5000;
 
 export class Throughput {
   #feed;
   #second = empty();
   #minute = [];
+  #usual = Infinity;
   #line = new Sparkline(SECONDS, { floor: 0 });
 
   constructor({ rate, ended, announce, feed, signal }) {
     this.rate = find("[data-value]", rate);
     this.ended = find("[data-value]", ended);
     this.note = find("[data-note]", ended);
+    this.span = find("[data-span]", ended);
     this.announce = announce;
     this.#feed = feed;
     find("[data-spark]", rate).replaceChildren(this.#line.element);
     feed.subscribe((event) => this.#count(event));
     const timer = setInterval(() => this.#tick(), 1000);
     signal.addEventListener("abort", () => clearInterval(timer));
+    // Nothing is heard while the page is hidden, so that it is counted anew from when it is not.
+    document.addEventListener("visibilitychange", () => this.#forget(), { signal });
+  }
+
+  #forget() {
+    this.#minute = [];
+    this.#second = empty();
+  }
+
+  /** What was missed comes at once, and is no payment of this second. */
+  #isLate(at) {
+    const late = Date.now() - Date.parse(at);
+    this.#usual = Math.min(this.#usual, late);
+    return late > this.#usual + LATE_MS;
   }
 
   /** A payment counts once, when it leaves the state that every payment begins in. */
-  #count({ from, to }) {
-    if (isRunning(to) || (from && !isRunning(from))) return;
+  #count({ from, to, at }) {
+    if (isRunning(to) || (from && !isRunning(from)) || this.#isLate(at)) return;
     this.#second.all += 1;
     if (to === "FAILED") this.#second.failed += 1;
     if (to === "REVIEW") this.#second.review += 1;
@@ -49,6 +67,8 @@ export class Throughput {
   #sinceSpoken = 0;
 
   #showMinute({ all, failed, review }) {
+    const seconds = this.#minute.length;
+    setText(this.span, seconds < SECONDS ? `In the last ${seconds} s` : "In the last minute");
     setText(this.ended, formatCount(all));
     const rest = review ? `, ${formatCount(review)} to review` : "";
     setText(this.note, all ? `${formatCount(failed)} failed${rest}` : "none so far");

@@ -1,5 +1,5 @@
 /* Owns a table of what waits: read again and again, with how much it is and since when. */
-import { el, find, setClass, setText } from "./dom.js";
+import { el, find, placeRows, setClass, setText } from "./dom.js";
 import { Freshness } from "./freshness.js";
 import { poll } from "./poll.js";
 import { age } from "./time.js";
@@ -9,31 +9,36 @@ export class WaitingTable {
   #empty;
   #table;
   #words;
+  #name;
+  #row;
   #onTick;
 
   /**
-   * `read()` runs every `seconds` and hands its rows to `show`; `empty` is said when there are none.
+   * `read()` runs every `seconds` and hands its items to `show`, `row(item)` draws one, and `name(item)`
+   * tells which it is; `empty` is said when there are none.
    * `onTick(body)` runs twice a second, for what else counts in the rows.
    */
-  constructor(panel, { signal }, { read, seconds, empty, onTick = () => {} }) {
+  constructor(panel, { signal }, { read, name, row, seconds, empty, onTick = () => {} }) {
     this.body = find("tbody", panel);
     this.#count = find("[data-count]", panel);
     this.#empty = find("[data-empty]", panel);
     this.#table = find("table", panel);
     this.#words = empty;
+    this.#name = name;
+    this.#row = row;
     this.#onTick = onTick;
     const freshness = new Freshness(panel, find("[data-read]", panel), signal, () => this.#tick());
     poll(read, seconds, { signal, freshness });
   }
 
-  /** Shows rows, and above them a warning; "" is none. */
-  show(rows, warning) {
+  /** Shows items, and above them a warning; "" is none. */
+  show(items, warning) {
     setText(this.#count, warning);
     setClass(this.#count, warning ? "chip warn" : "");
-    this.#empty.hidden = rows.length > 0;
+    this.#empty.hidden = items.length > 0;
     setText(this.#empty, this.#words);
-    this.#table.hidden = !rows.length;
-    this.body.replaceChildren(...rows);
+    this.#table.hidden = !items.length;
+    placeRows(this.body, items, this.#name, this.#row);
     this.#tick();
   }
 
