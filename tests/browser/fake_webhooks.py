@@ -41,12 +41,14 @@ class FakeWebhooks:
         return JSONResponse({"items": self.destinations})
 
     async def sent(self, request: Request) -> Response:
-        """Answer a page of the deliveries to one destination."""
+        """Answer a page of the deliveries to one destination, or of some events."""
         wanted = request.query_params
+        events = wanted.get("sequences", "").split(",")
         found = [
             d
             for d in self.deliveries
-            if d["destination"] == wanted["destination"]
+            if wanted.get("destination", d["destination"]) == d["destination"]
+            and ("sequences" not in wanted or str(d["sequence"]) in events)
             and wanted.get("status", d["status"]) == d["status"]
             and d["sequence"] < int(wanted.get("before", "before 1000").removeprefix("before "))
         ]

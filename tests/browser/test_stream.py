@@ -61,7 +61,7 @@ def test_what_came_to_nothing_is_not_called_paid(page: ConsolePage, fake: FakeSe
     page.rows().first.click()
     facts = page.panel("details").locator("dl.facts").first
 
-    expect(facts).to_contain_text("Asked for188.52\u00a0USDWould have been3,063,467.39\u00a0IDR")
+    expect(facts).to_contain_text("Asked for188.52\u00a0USDWould be3,063,467.39\u00a0IDR")
     expect(facts).not_to_contain_text("Paid")
 
 

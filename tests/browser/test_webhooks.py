@@ -47,6 +47,9 @@ def test_destinations_tell_their_lag_and_each_delivery_its_request_answer_and_ne
 
     expect(dialog).to_be_hidden()
     expect(page.panel("details")).to_contain_text("PAY-000001")
+    told = page.panel("details")
+    expect(told).to_contain_text("payment.captured to orders: delivered, answered 204")
+    expect(told).to_contain_text(f"payment.captured to {ILL}: waiting, answered 500")
 
 
 def test_a_test_event_and_a_delivery_again_are_confirmed_and_then_told(

@@ -61,7 +61,7 @@ def test_the_readme_s_block_installs_what_it_says(tmp_path: Path) -> None:
     assert images
     assert images == loaded
     assert {"PodMonitor", "ServiceMonitor"} & {each["kind"] for each in documents}
-    assert "{name: KURS_OTLP_ENDPOINT, value: \"http://tempo.monitoring:4318\"}" in rendered
+    assert '{name: KURS_OTLP_ENDPOINT, value: "http://tempo.monitoring:4318"}' in rendered
     (keys,) = (
         e for e in documents if e["kind"] == "Secret" and "api-keys" in e["metadata"]["name"]
     )

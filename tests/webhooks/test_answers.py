@@ -172,6 +172,9 @@ async def test_what_was_sent_is_sent_again_by_hand_as_the_same_bytes(
         return len(await deliveries(webhooks, "?status=delivered")) == 5
 
     await eventually(all_delivered)
+    some = await deliveries(webhooks, "?sequences=2,4,400")
+    assert [each["delivery_id"] for each in some] == ["orders.4", "orders.2"]
+    assert (await webhooks.call("GET", "/deliveries?sequences=2,")).status == 422
     again = await webhooks.call("POST", "/deliveries/orders.3/redeliver")
     assert again.status == 202, again.body
     await receiver.until(6)

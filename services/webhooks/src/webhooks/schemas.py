@@ -12,10 +12,18 @@ Sequence = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 class DeliveryQuery(RequestModel):
-    """Which deliveries to list: of this destination and state, after the page before."""
+    """Which to list: of this destination, state and these events, after the page before."""
 
     destination: Annotated[str, Field(max_length=253)] | None = None
     status: State | None = None
+    sequences: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[0-9]{1,18}(,[0-9]{1,18}){0,49}$",
+            description="Of these events alone: up to 50, as a payment's story has them.",
+            examples=["17,19"],
+        ),
+    ] = None
     before: Annotated[
         str | None, Field(max_length=500, description="`next_before` of the page before.")
     ] = None

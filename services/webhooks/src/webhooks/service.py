@@ -90,6 +90,7 @@ class WebhookService:
                 names=names,
                 merchant=caller.merchant,
                 state=query.status,
+                sequences=[int(each) for each in (query.sequences or "").split(",") if each],
                 before=before,
                 limit=query.limit + 1,
             )

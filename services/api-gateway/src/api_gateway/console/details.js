@@ -1,10 +1,12 @@
 /* Owns the dialog with everything about one payment, and keeps it current while it is open. */
 import { Actions } from "./actions.js";
+import { READ_MS } from "./api.js";
 import { definitions, el, find, setText } from "./dom.js";
 import { fxFacts, mainFacts, riskFacts } from "./facts.js";
 import { setChip } from "./status.js";
-import { history, operations, postings, refunds, riskInputs, waitingFor } from "./story.js";
+import { deliveries, history, operations, postings, refunds, riskInputs, waitingFor } from "./story.js";
 
+const MOST_EVENTS = 50;
 const SETTLE_MS = 400;
 
 export class Details {
@@ -14,6 +16,7 @@ export class Details {
   #id = "";
   #shown = null;
   #story = null;
+  #sent = [];
   #settling = 0;
 
   /** `links` holds onAccount(accountId) and traceUrl(traceId) -> address or null. */
@@ -60,9 +63,21 @@ export class Details {
       if (this.#id !== id) return;
       this.#story = story;
       this.#draw(story.payment);
+      await this.#readDeliveries(story);
     } catch (error) {
       if (this.#id === id) setText(this.alert, error.message);
     }
+  }
+
+  /** What became of its events; webhooks keeps that, and may be away when all else is told. */
+  async #readDeliveries(story) {
+    const sequences = story.events.slice(-MOST_EVENTS).map(({ sequence }) => sequence);
+    const path = `/deliveries?sequences=${sequences}&limit=200`;
+    const page = await this.#api.get(path, { patience: READ_MS }).catch(() => null);
+    if (this.#story !== story) return;
+    this.#sent = page?.items.toReversed() ?? [];
+    if (!page) story.unavailable.push("webhooks");
+    if (this.#sent.length || !page) this.#draw(this.#shown);
   }
 
   /** The payment moved: it is shown at once, and its story is read anew, once for a burst. */
@@ -78,6 +93,7 @@ export class Details {
   #forget() {
     this.#shown = null;
     this.#story = null;
+    this.#sent = [];
     setText(this.alert, "");
     setText(this.chip, "");
     this.chip.className = "";
@@ -103,6 +119,7 @@ export class Details {
       ...(story ? history(story.events) : []),
       ...(story ? operations(story.operations) : []),
       ...(story ? refunds(story.refunds) : []),
+      ...(story ? deliveries(this.#sent) : []),
       ...(story ? postings(story.transfers) : []),
       ...section("Metadata", Object.entries(payment.metadata ?? {}).map(readable)),
       json(story ?? payment),

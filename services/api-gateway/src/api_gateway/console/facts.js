@@ -28,7 +28,7 @@ export function mainFacts(payment, { onAccount, traceUrl }) {
 
 /** What the sums of both sides are called: nothing is said to be paid that is not. */
 function tense(status) {
-  if (isVain(status)) return ["Asked for", "Would have been"];
+  if (isVain(status)) return ["Asked for", "Would be"];
   return isOpen(status) ? ["To pay", "Would arrive"] : ["Paid", "Arrived"];
 }
 

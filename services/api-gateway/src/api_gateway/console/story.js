@@ -49,6 +49,16 @@ export function riskInputs(risk) {
   return [folded("What risk decided on", definitions([...facts, ...more]))];
 }
 
+/** What receivers were told of it, and what they answered. */
+export function deliveries(all) {
+  return list("Told to your receivers", "history", all.map(delivery));
+}
+
+function delivery({ destination, type, status, tried_at: tried, response_status: answer, error, created_at: created }) {
+  const said = answer ? `answered ${answer}` : (error ?? "");
+  return el("li", {}, timeElement(tried ?? created), el("strong", {}, type), ` to ${destination}: ${status}`, said ? `, ${said}` : "");
+}
+
 /** Each transfer of the ledger, posting by posting. */
 export function postings(transfers) {
   if (!transfers.length) return [];

@@ -81,11 +81,12 @@ def list_deliveries(
     *,
     merchant: str,
     state: str | None,
+    sequences: Collection[int],
     before: Place | None,
     limit: int,
 ) -> Sequence[RowMapping]:
     """Return deliveries of the merchant's events to these destinations, newest first, each with its
-    event.
+    event; with `sequences` of these events alone.
     """
     d = deliveries.c
     query = (
@@ -97,6 +98,8 @@ def list_deliveries(
     )
     if state is not None:
         query = query.where(d.state == state)
+    if sequences:
+        query = query.where(d.sequence.in_(sequences))
     if before is not None:
         query = query.where(_behind(before))
     return connection.execute(query).mappings().all()
