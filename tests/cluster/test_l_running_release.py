@@ -3,6 +3,10 @@
 The tests of a Helm go on where the one before ended, as an operator's day does.
 """
 
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import yaml
 from tests.cluster.conftest import NewInstallation
@@ -33,6 +37,36 @@ def spreads(installation: Installation) -> set[int]:
     """Return the spreads of the source that docs/operations.md edits."""
     pairs = get(installation.namespace, "fxrs", "simulated")["spec"]["pairs"]
     return {pair["spreadBps"] for pair in pairs}
+
+
+@contextmanager
+def watched_replicas(place: Installation, deployment: str) -> Iterator[list[str]]:
+    """Give what a Deployment is told to run, each change of it, once the block has ended."""
+    seen: list[str] = []
+    words = ("get", "deployment", deployment, "--watch", "-o", r"jsonpath={.spec.replicas}{'\n'}")
+    with subprocess.Popen(
+        ("kubectl", "-n", place.namespace, *words), stdout=subprocess.PIPE, text=True
+    ) as watch:
+        try:
+            yield seen
+        finally:
+            watch.terminate()
+            seen += watch.communicate()[0].split()
+
+
+def test_an_autoscaler_takes_over_with_the_pods_that_there_are(
+    running: Installation, helm: str
+) -> None:
+    running.upgrade("--set", "fx.replicaCount=3", helm=helm)
+    scaled = "fx.autoscaling.enabled=true,fx.autoscaling.minReplicas=1,fx.autoscaling.maxReplicas=3"
+
+    with watched_replicas(running, "fx") as replicas:
+        # At first what it begins with is rendered, and nothing from then on.
+        for tag in (TAG, NEXT_TAG, TAG):
+            running.upgrade("--set", f"{scaled},global.image.tag={tag}", helm=helm)
+
+    assert replicas
+    assert set(replicas) == {"3"}
 
 
 def test_the_operator_is_turned_on(running: Installation, helm: str) -> None:

@@ -84,6 +84,17 @@ def test_it_stays_open_twice_as_long_after_each_failed_probe(
     assert breaker.allow()
 
 
+def test_a_target_that_is_back_is_found_within_a_second_however_long_it_was_gone(
+    clock: ManualMonotonic,
+) -> None:
+    breaker = CircuitBreaker(clock=clock)
+    fail(breaker, 10)
+    for _ in range(30):
+        clock.advance(1.0)
+        assert breaker.allow()
+        breaker.fail()
+
+
 def test_a_probe_that_tells_nothing_lets_the_next_one_out(
     breaker: CircuitBreaker, clock: ManualMonotonic
 ) -> None:

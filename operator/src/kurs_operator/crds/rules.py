@@ -13,7 +13,7 @@ from kurs.config.resources.event_destination import MAX_TIMEOUT_SECONDS
 from kurs.config.resources.fx_rate_source import MAX_DEVIATION_FROM_NEXT_BPS
 from kurs.config.resources.rate_source_types import OfOneType, SourceType
 from kurs.config.resources.rates_path import MAX_OPERATORS, OPERATORS
-from kurs.config.resources.scalars import MAX_SECONDS, MOMENT_PATTERN
+from kurs.config.resources.scalars import DURATION_PATTERN, MAX_SECONDS, MOMENT_PATTERN
 from kurs.config.resources.source_url import KEY_PARAMETER, PLACEHOLDER
 from kurs.kernel.accounts import PAYEE_ID_PATTERN
 
@@ -49,7 +49,20 @@ PATH = Rule(
     f"self.matches(r'{RATES_PATH_PATTERN}')",
     f"more than {MAX_OPERATORS} of its characters are operators: select the object of rates once",
 )
-DURATION = Rule(f"duration(self) <= duration('{MAX_SECONDS}s')", "write at most ten years")
+
+
+def _about(durations: Sequence[str], expression: str) -> str:
+    """Return a rule about durations that leaves what is none to the pattern, which says it better.
+
+    Other rules are asked all the same, and would each say that they could not be evaluated.
+    """
+    none = (f"!{each}.matches(r'{DURATION_PATTERN}')" for each in durations)
+    return f"{' || '.join(none)} || ({expression})"
+
+
+DURATION = Rule(
+    _about(["self"], f"duration(self) <= duration('{MAX_SECONDS}s')"), "write at most ten years"
+)
 _TICKET_IS_NEW = (
     "has(self.changeTicket) && "
     "(!has(oldSelf.changeTicket) || self.changeTicket != oldSelf.changeTicket)"
@@ -74,7 +87,8 @@ _SAME_CURRENCY = (
 _DECLINES_STAY = (
     "!has(oldSelf.velocity) || oldSelf.velocity.all(was, was.action != 'Decline' || "
     "(has(self.velocity) && self.velocity.exists(now, now.name == was.name && "
-    "now.action == 'Decline' && duration(now.window) >= duration(was.window) && "
+    "now.action == 'Decline' && "
+    f"({_about(['now.window'], 'duration(now.window) >= duration(was.window)')}) && "
     "(!has(was.maxCount) || (has(now.maxCount) && now.maxCount - was.maxCount <= was.maxCount)) && "
     "(!has(was.maxAmountMinor) || (has(now.maxAmountMinor) && "
     f"now.maxAmountMinor - was.maxAmountMinor <= was.maxAmountMinor && {_SAME_CURRENCY})))))"
@@ -135,18 +149,25 @@ MODEL_RULES: Mapping[str, Sequence[Rule]] = {
             ".pairs",
         ),
         Rule(
-            "duration(self.refreshInterval) >= duration('1s')",
+            _about(["self.refreshInterval"], "duration(self.refreshInterval) >= duration('1s')"),
             'write at least "1s"',
             ".refreshInterval",
         ),
         Rule(
-            "duration(self.maxAge) >= duration(self.refreshInterval)",
+            _about(
+                ["self.maxAge", "self.refreshInterval"],
+                "duration(self.maxAge) >= duration(self.refreshInterval)",
+            ),
             "maxAge is shorter than refreshInterval: rates would always be stale",
             ".maxAge",
         ),
         Rule(
-            "!has(self.pairs) || self.pairs.all(pair, !has(pair.maxAge) || "
-            "duration(pair.maxAge) >= duration(self.refreshInterval))",
+            _about(
+                ["self.refreshInterval"],
+                "!has(self.pairs) || self.pairs.all(pair, !has(pair.maxAge) || "
+                + _about(["pair.maxAge"], "duration(pair.maxAge) >= duration(self.refreshInterval)")
+                + ")",
+            ),
             "a pair's maxAge is shorter than refreshInterval",
             ".pairs",
         ),
@@ -282,8 +303,11 @@ FIELD_RULES: Mapping[str, Sequence[Rule]] = {
     ),
     "EventDestinationSpec.timeout": (
         Rule(
-            f"duration(self) >= duration('1s') && duration(self) <= "
-            f"duration('{MAX_TIMEOUT_SECONDS}s')",
+            _about(
+                ["self"],
+                "duration(self) >= duration('1s') && "
+                f"duration(self) <= duration('{MAX_TIMEOUT_SECONDS}s')",
+            ),
             f'write "1s" to "{MAX_TIMEOUT_SECONDS}s"',
         ),
     ),
@@ -308,7 +332,9 @@ FIELD_RULES: Mapping[str, Sequence[Rule]] = {
     ),
     "Velocity.window": (
         Rule(
-            "duration(self) >= duration('1s') && duration(self) <= duration('744h')",
+            _about(
+                ["self"], "duration(self) >= duration('1s') && duration(self) <= duration('744h')"
+            ),
             'write "1s" to "744h"',
         ),
     ),
