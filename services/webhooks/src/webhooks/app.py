@@ -95,7 +95,13 @@ def _send(
     batches = BatchMetrics(service.telemetry.registry)
     trade = Trade(
         database=database,
-        writer=Writer(database, record, name="webhooks-writer", metrics=batches),
+        writer=Writer(
+            database,
+            record,
+            name="webhooks-writer",
+            keys=lambda sent: (sent.destination,),
+            metrics=batches,
+        ),
         destinations=destinations,
         sender=sender,
         metrics=metrics,
