@@ -21,8 +21,6 @@ from kurs.telemetry import Telemetry
 _RECYCLE_SECONDS = 1800
 _IDLE_SECONDS = 10.0
 """After which the server ends a transaction whose process says nothing: its locks hold others."""
-_ANOTHER_SECONDS = 0.5
-"""How long a first try to connect stands alone; each later one stands for twice as long."""
 _SET = "SELECT set_config('{}', $1, {})"
 _READ_ONLY = text("SELECT current_setting('transaction_read_only')")
 
@@ -132,7 +130,7 @@ def postgresql_engine(address: Address, limits: Limits, **pool: Any) -> AsyncEng
         servers = tuple(order)  # Who connects at the same time may put them in another order.
         for server in servers:
             try:
-                connection = await _connected(server, limits.connect_seconds)
+                connection = await asyncpg.connect(server, timeout=limits.connect_seconds)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                 if server == servers[-1] or isinstance(error, ValueError):
                     raise
@@ -148,37 +146,6 @@ def postgresql_engine(address: Address, limits: Limits, **pool: Any) -> AsyncEng
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, **pool)
     event.listen(engine.sync_engine, "handle_error", _drop_useless)
     return engine
-
-
-async def _connected(server: str, seconds: float) -> Any:
-    """Connect within so many seconds; a try that is not answered gets another one beside it.
-
-    An address that stands for several servers may lead to one that is gone, and each try is led
-    anew. The first that is answered counts. Raises TimeoutError, and what asyncpg raises.
-    """
-    loop = asyncio.get_running_loop()
-    ends, patience, tries = loop.time() + seconds, _ANOTHER_SECONDS, set[asyncio.Task[Any]]()
-    try:
-        while (left := ends - loop.time()) > 0:
-            tries.add(asyncio.create_task(asyncpg.connect(server, timeout=left)))
-            done, tries = await asyncio.wait(
-                tries, timeout=min(left, patience), return_when=asyncio.FIRST_COMPLETED
-            )
-            if done:
-                first, *others = done
-                tries.update(others)
-                return first.result()
-            patience *= 2
-        raise TimeoutError(f"the server did not answer within {seconds} s")
-    finally:
-        for each in tries:
-            each.cancel()
-            each.add_done_callback(_close_late)
-
-
-def _close_late(late: "asyncio.Task[Any]") -> None:
-    if not late.cancelled() and late.exception() is None:
-        late.result().terminate()
 
 
 def _end(driver: Any, ended: asyncio.Event) -> None:
