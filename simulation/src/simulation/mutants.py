@@ -62,7 +62,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "what still runs is taken over by a repeat": Mutant(
         "payments.domain.beginning",
-        "    if earlier.lease_until > repeated.created_at:\n        return InProgress()\n",
+        "    if earlier.lease_until > repeated.created_at and not own:\n        return InProgress()\n",
         "",
     ),
     "a follower skips an event": Mutant(
