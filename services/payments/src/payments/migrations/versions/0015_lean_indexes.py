@@ -5,8 +5,8 @@ before this one works on: what it looks for by an index that is gone, it finds b
 in its place.
 """
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
