@@ -129,6 +129,15 @@ def test_requests_and_answers_are_named_as_such(service: str) -> None:
                 assert issubclass(model, RequestModel), (route.path, model)
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_use_cases_return_what_they_know_and_routes_shape_it(service: str) -> None:
+    module = import_module(f"{service}.service")
+    models = {k for k in vars(module).values() if isinstance(k, type) and issubclass(k, BaseModel)}
+
+    assert not hasattr(module, "answers")
+    assert not [model for model in models if model.__name__.endswith(("Answer", "Result"))]
+
+
 @pytest.mark.parametrize("service", [*SERVICES, "api_gateway"])
 def test_settings_of_time_tell_their_unit(service: str) -> None:
     module = import_module(f"{service}.settings")

@@ -1,4 +1,4 @@
-"""Shapes destinations and deliveries into what callers are told."""
+"""Shapes destinations, deliveries and what was sent by hand into answers."""
 
 from collections.abc import Sequence
 
@@ -8,21 +8,60 @@ from kurs.config.resources import EventDestinationSpec
 from kurs.contracts.payments import EventType
 from kurs.kernel.clock import to_rfc3339
 from webhooks.cursors import write_cursor
-from webhooks.domain.delivery import State
+from webhooks.domain.delivery import State, delivery_id
 from webhooks.domain.health import Standing
-from webhooks.schemas import DeliveriesAnswer, DeliveryAnswer, DestinationAnswer
+from webhooks.schemas import (
+    DeliveriesAnswer,
+    DeliveryAnswer,
+    DestinationAnswer,
+    DestinationsAnswer,
+    ReplayAnswer,
+    TestAnswer,
+)
+from webhooks.service import KnownDestination
 from webhooks.standings import DestinationStanding
-from webhooks.store.reads import Place
+from webhooks.store.reads import Place, Replayed
+from webhooks.trial import TriedEvent
 
 _OF_NO_PAYMENT = frozenset({EventType.DEPOSIT_SUCCEEDED})
 
 
-def destination_answer(
-    name: str,
-    spec: EventDestinationSpec,
-    told: DestinationStanding,
+def destinations_answer(known: Sequence[KnownDestination]) -> DestinationsAnswer:
+    """Return destinations as their merchant sees them."""
+    return DestinationsAnswer(items=[_destination(*each) for each in known])
+
+
+def deliveries_answer(rows: Sequence[RowMapping], limit: int) -> DeliveriesAnswer:
+    """Return a page of deliveries; `rows` may hold one more than `limit`."""
+    shown = rows[:limit]
+    last = Place(shown[-1]["sequence"], shown[-1]["destination"]) if len(rows) > limit else None
+    return DeliveriesAnswer(
+        items=[_delivery(row) for row in shown],
+        next_before=None if last is None else write_cursor(last),
+    )
+
+
+def replay_answer(replayed: Replayed) -> ReplayAnswer:
+    """Return what is sent again."""
+    return ReplayAnswer(events=replayed.events, until=replayed.until)
+
+
+def trial_answer(tried: TriedEvent) -> TestAnswer:
+    """Return what became of a test event."""
+    attempt = tried.attempt
+    return TestAnswer(
+        event_id=tried.event_id,
+        delivered=attempt.taken,
+        response_status=attempt.status,
+        response=attempt.answer or None,
+        error=attempt.reason,
+        seconds=round(tried.seconds, 3),
+    )
+
+
+def _destination(
+    name: str, spec: EventDestinationSpec, told: DestinationStanding
 ) -> DestinationAnswer:
-    """Return a destination as its merchant sees it."""
     found = told.standing or Standing()
     return DestinationAnswer(
         name=name,
@@ -40,29 +79,6 @@ def destination_answer(
         last_error=found.last_error,
         last_error_at=_moment(found.last_error_at),
     )
-
-
-def deliveries_answer(rows: Sequence[RowMapping], limit: int) -> DeliveriesAnswer:
-    """Return a page of deliveries; `rows` may hold one more than `limit`."""
-    shown = rows[:limit]
-    last = Place(shown[-1]["sequence"], shown[-1]["destination"]) if len(rows) > limit else None
-    return DeliveriesAnswer(
-        items=[_delivery(row) for row in shown],
-        next_before=None if last is None else write_cursor(last),
-    )
-
-
-def delivery_id(destination: str, sequence: int) -> str:
-    """Return the id of a delivery."""
-    return f"{destination}.{sequence}"
-
-
-def read_delivery_id(text: str) -> tuple[str, int] | None:
-    """Return destination and sequence of an id, None for what is none."""
-    destination, _, number = text.rpartition(".")
-    if not (destination and number.isascii() and number.isdigit() and len(number) < 19):
-        return None
-    return destination, int(number)
 
 
 def _delivery(row: RowMapping) -> DeliveryAnswer:

@@ -9,6 +9,8 @@ from kurs.kernel.caller import CallerDep, MerchantRequired
 from kurs.kernel.errors import CursorInvalid, Overloaded, problem_responses
 from kurs.web.parts import from_app
 from kurs.web.routing import router
+from webhooks import answers
+from webhooks.cursors import read_cursor
 from webhooks.errors import DeliveryNotFound, DestinationNotFound
 from webhooks.schemas import (
     DeliveriesAnswer,
@@ -37,7 +39,7 @@ routes = router(
 @routes.get("/event-destinations", response_model=DestinationsAnswer)
 async def list_destinations(caller: CallerDep, service: ServiceDep) -> DestinationsAnswer:
     """Say where the merchant's events go, and how that does."""
-    return DestinationsAnswer(items=await service.list_destinations(caller))
+    return answers.destinations_answer(await service.list_destinations(caller))
 
 
 @routes.get(
@@ -49,7 +51,8 @@ async def list_deliveries(
     caller: CallerDep, service: ServiceDep, query: Annotated[DeliveryQuery, Query()]
 ) -> DeliveriesAnswer:
     """List deliveries, newest first, with the last answer to each and when it is tried next."""
-    return await service.list_deliveries(caller, query)
+    rows = await service.list_deliveries(caller, query, read_cursor(query.before))
+    return answers.deliveries_answer(rows, query.limit)
 
 
 @routes.post(
@@ -76,7 +79,7 @@ async def replay(
     destination: Name, body: ReplayRequest, caller: CallerDep, service: ServiceDep
 ) -> ReplayAnswer:
     """Send again what came after a sequence, as far as it is kept."""
-    return await service.replay(caller, destination, body.after)
+    return answers.replay_answer(await service.replay(caller, destination, body.after))
 
 
 @routes.post(
@@ -88,7 +91,7 @@ async def send_test(
     destination: Name, caller: CallerDep, service: ServiceDep, _body: TestRequest = _TEST
 ) -> TestAnswer:
     """Send a test event at once, also where events wait, and say what was answered."""
-    return await service.send_test(caller, destination)
+    return answers.trial_answer(await service.send_test(caller, destination))
 
 
 sent = APIRouter(tags=["webhooks"])

@@ -1,37 +1,29 @@
 """The use cases of webhooks: how destinations do, what was sent, and sending it again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+from sqlalchemy import RowMapping
 from structlog.typing import FilteringBoundLogger
 
+from kurs.config.resources import EventDestinationSpec
 from kurs.data.database import Database
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import MICROS, Clock
 from kurs.kernel.errors import Problem
 from kurs.telemetry.audit_log import audit
-from webhooks.answers import (
-    deliveries_answer,
-    destination_answer,
-    read_delivery_id,
-)
-from webhooks.cursors import read_cursor
 from webhooks.destinations import Destinations
+from webhooks.domain.delivery import read_delivery_id
 from webhooks.domain.health import Reason
 from webhooks.errors import DeliveryNotFound, DestinationNotFound
 from webhooks.metrics import WebhookMetrics
-from webhooks.schemas import (
-    DeliveriesAnswer,
-    DeliveryQuery,
-    DestinationAnswer,
-    ReplayAnswer,
-    TestAnswer,
-)
+from webhooks.schemas import DeliveryQuery
 from webhooks.standings import DestinationStanding, Standings
 from webhooks.store import leases, reads, unread
-from webhooks.trial import Trial
+from webhooks.store.reads import Place, Replayed
+from webhooks.trial import Trial, TriedEvent
 
 _STATES = ("ready", "retrying", "failing", "gone", "suspended")
 _STATE_OF: Mapping[Reason, str] = {
@@ -42,6 +34,14 @@ _STATE_OF: Mapping[Reason, str] = {
     "Suspended": "suspended",
 }
 _OURS = frozenset[Reason]({"Delivering", "Waiting", "FeedUnread"})
+
+
+class KnownDestination(NamedTuple):
+    """A destination in force, and how it does."""
+
+    name: str
+    spec: EventDestinationSpec
+    standing: DestinationStanding
 
 
 class WebhookService:
@@ -68,34 +68,33 @@ class WebhookService:
         self._clock = clock
         self._log = logger
 
-    async def list_destinations(self, caller: Caller) -> list[DestinationAnswer]:
+    async def list_destinations(self, caller: Caller) -> list[KnownDestination]:
         """Return the merchant's destinations, by name."""
         specs = self._destinations.of(caller.merchant)
         told = await self._standings.of(specs)
-        return [destination_answer(name, spec, told[name]) for name, spec in sorted(specs.items())]
+        return [KnownDestination(name, spec, told[name]) for name, spec in sorted(specs.items())]
 
-    async def list_deliveries(self, caller: Caller, query: DeliveryQuery) -> DeliveriesAnswer:
-        """Return deliveries to the merchant's destinations.
+    async def list_deliveries(
+        self, caller: Caller, query: DeliveryQuery, before: Place | None
+    ) -> Sequence[RowMapping]:
+        """Return deliveries to the merchant's destinations; raises DestinationNotFound.
 
-        Raises DestinationNotFound, CursorInvalid.
+        One more than the query's limit says that there are more.
         """
-        before = read_cursor(query.before)
         if query.destination is None:
             names = list(self._destinations.of(caller.merchant))
         else:
             names = [self._own(caller, query.destination)]
-        rows = await self._database.read(
-            partial(
-                reads.list_deliveries,
-                names=names,
-                merchant=caller.merchant,
-                state=query.status,
-                sequences=[int(each) for each in (query.sequences or "").split(",") if each],
-                before=before,
-                limit=query.limit + 1,
-            )
+        find = partial(
+            reads.list_deliveries,
+            names=names,
+            merchant=caller.merchant,
+            state=query.status,
+            sequences=[int(each) for each in (query.sequences or "").split(",") if each],
+            before=before,
+            limit=query.limit + 1,
         )
-        return deliveries_answer(rows, query.limit)
+        return await self._database.read(find)
 
     async def redeliver(self, caller: Caller, delivery_id: str) -> None:
         """Send one event again; raises DeliveryNotFound."""
@@ -116,7 +115,7 @@ class WebhookService:
         )
         return await self._database.write(again)
 
-    async def replay(self, caller: Caller, destination: str, after: int) -> ReplayAnswer:
+    async def replay(self, caller: Caller, destination: str, after: int) -> Replayed:
         """Send the events after a sequence again; raises DestinationNotFound."""
         with self._audited(caller, "replay", destination, sequence=after):
             again = partial(
@@ -126,17 +125,16 @@ class WebhookService:
                 after=after,
                 now=self._clock.now(),
             )
-            replayed = await self._database.write(again)
-        return ReplayAnswer(events=replayed.events, until=replayed.until)
+            return await self._database.write(again)
 
-    async def send_test(self, caller: Caller, destination: str) -> TestAnswer:
+    async def send_test(self, caller: Caller, destination: str) -> TriedEvent:
         """Send a test event and wait for its answer; raises DestinationNotFound, Overloaded."""
         with self._audited(caller, "test", destination) as facts:
             name = self._own(caller, destination)
             spec = self._destinations.in_force[name]
-            answer = await self._trial.send(name, spec, caller.actor)
-            facts["event_id"] = answer.event_id
-        return answer
+            tried = await self._trial.send(name, spec, caller.actor)
+            facts["event_id"] = tried.event_id
+        return tried
 
     async def report(self) -> None:
         """Publish how the destinations of this replica do."""

@@ -5,17 +5,26 @@ Nothing happened, so it has no sequence, and no event waits for it or is held by
 
 import asyncio
 from secrets import token_hex
+from typing import NamedTuple
 
 from kurs.config.resources import EventDestinationSpec
 from kurs.kernel.clock import Clock, monotonic, to_rfc3339
 from kurs.kernel.errors import Overloaded
-from webhooks.domain.delivery import Delivery
-from webhooks.schemas import TestAnswer, TestEvent
+from webhooks.domain.delivery import Delivery, DeliveryAttempt
+from webhooks.schemas import TestEvent
 from webhooks.sender import Sender
 
 _MOST_SECONDS = 8
 """Whoever asks waits for the answer, through a gateway that waits for ten seconds."""
 _AT_ONCE = 8
+
+
+class TriedEvent(NamedTuple):
+    """A test event that was sent, and what became of it within `seconds`."""
+
+    event_id: str
+    attempt: DeliveryAttempt
+    seconds: float
 
 
 class Trial:
@@ -26,7 +35,7 @@ class Trial:
         self._clock = clock
         self._places = asyncio.Semaphore(_AT_ONCE)
 
-    async def send(self, name: str, spec: EventDestinationSpec, actor: str) -> TestAnswer:
+    async def send(self, name: str, spec: EventDestinationSpec, actor: str) -> TriedEvent:
         """Send one, and say what became of it; raises Overloaded."""
         if self._places.locked():
             raise Overloaded("too many test events are under way", headers={"retry-after": "1"})
@@ -36,14 +45,7 @@ class Trial:
             begun = monotonic()
             attempt = await self._sender.send(bounded, delivery)
             seconds = monotonic() - begun
-        return TestAnswer(
-            event_id=delivery.event_id,
-            delivered=attempt.taken,
-            response_status=attempt.status,
-            response=attempt.answer or None,
-            error=attempt.reason,
-            seconds=round(seconds, 3),
-        )
+        return TriedEvent(delivery.event_id, attempt, seconds)
 
     def _delivery(self, name: str, actor: str) -> Delivery:
         now, event_id = self._clock.now(), f"test_{token_hex(12)}"

@@ -43,6 +43,19 @@ class Delivery:
         return f'{{"previous_sequence":{before},{self.event[1:]}'.encode()
 
 
+def delivery_id(destination: str, sequence: int) -> str:
+    """Return the id by which a delivery is asked for."""
+    return f"{destination}.{sequence}"
+
+
+def read_delivery_id(text: str) -> tuple[str, int] | None:
+    """Return destination and sequence of an id, None for what is none."""
+    destination, _, number = text.rpartition(".")
+    if not (destination and number.isascii() and number.isdigit() and len(number) < 19):
+        return None
+    return destination, int(number)
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
     """What became of one request. `status` is None when none was answered; then `error` says why.
