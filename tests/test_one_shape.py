@@ -49,7 +49,9 @@ HAVE = {
 }
 # The gateway forwards: what is a service to others is its proxy, and it has no domain.
 GATEWAY = {"__main__", "app", "settings", "metrics", "errors"}
-UNITS = ("_seconds", "_days", "_ratio", "_bps", "_minor")
+UNITS = ("_seconds", "_days", "_ratio", "_bps", "_minor", "_bytes", "_per_second")
+COUNTED = {"port", "connections", "bodies", "streams", "requests", "attempts", "accounts"}
+"""A number of these is told by the thing: its unit is one."""
 
 
 def package(service: str) -> Path:
@@ -138,8 +140,8 @@ def test_use_cases_return_what_they_know_and_routes_shape_it(service: str) -> No
     assert not [model for model in models if model.__name__.endswith(("Answer", "Result"))]
 
 
-@pytest.mark.parametrize("service", [*SERVICES, "api_gateway"])
-def test_settings_of_time_tell_their_unit(service: str) -> None:
+@pytest.mark.parametrize("service", [*SERVICES, "api_gateway", "kurs_operator"])
+def test_settings_that_are_numbers_tell_their_unit(service: str) -> None:
     module = import_module(f"{service}.settings")
     (settings,) = (
         kind
@@ -149,8 +151,8 @@ def test_settings_of_time_tell_their_unit(service: str) -> None:
         and kind.__module__ == module.__name__
     )
     for name, field in settings.model_fields.items():
-        if field.annotation is float:
-            assert name.endswith(UNITS), name
+        if {int, float} & set(_plain(field.annotation)):
+            assert name.endswith(UNITS) or COUNTED & set(name.split("_")), name
 
 
 @pytest.mark.parametrize("service", [s for s in SERVICES if "service_routes" in HAVE[s]])
@@ -174,6 +176,14 @@ def _classes(annotation: Any) -> Iterator[type]:
         yield annotation
     for argument in getattr(annotation, "__args__", ()):
         yield from _classes(argument)
+
+
+def _plain(annotation: Any) -> Iterator[type]:
+    """Yield the types of the language that an annotation is made of."""
+    if annotation in (int, float):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _plain(argument)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

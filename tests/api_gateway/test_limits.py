@@ -214,7 +214,7 @@ async def test_a_get_takes_no_body(gateway: Gateway) -> None:
 async def test_beyond_the_in_flight_limit_requests_are_shed_and_probes_are_not(
     make_gateway: MakeGateway,
 ) -> None:
-    gateway = make_gateway(max_in_flight=2)
+    gateway = make_gateway(max_requests=2)
     other = gateway.add_key("other", "pay")
     gateway.reload()
     release = asyncio.Event()

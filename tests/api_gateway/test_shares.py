@@ -76,7 +76,7 @@ def test_whoever_holds_nothing_is_served_while_three_others_take_all_they_can(
 
 
 async def test_bodies_that_do_not_arrive_take_no_slot(make_gateway: MakeGateway) -> None:
-    gateway = make_gateway(max_in_flight=1, max_bodies=8)
+    gateway = make_gateway(max_requests=1, max_bodies=8)
     async with gateway.transport:
         dripping = [asyncio.create_task(_drip(gateway, gateway.key)) for _ in range(4)]
         await until(lambda: _gauge(gateway, "kurs_gateway_bodies") == 4)
@@ -93,7 +93,7 @@ async def test_bodies_that_do_not_arrive_take_no_slot(make_gateway: MakeGateway)
 
 
 async def test_bytes_in_memory_are_shared_out_too(make_gateway: MakeGateway) -> None:
-    gateway = make_gateway(max_body_memory=4000)
+    gateway = make_gateway(max_body_memory_bytes=4000)
     release = asyncio.Event()
 
     async def held(_: Scope, __: Receive, send: Send) -> None:
@@ -120,7 +120,7 @@ async def test_bytes_in_memory_are_shared_out_too(make_gateway: MakeGateway) -> 
 async def test_a_merchant_whose_slots_are_used_is_refused_and_another_is_not(
     make_gateway: MakeGateway,
 ) -> None:
-    gateway = make_gateway(max_in_flight=4)
+    gateway = make_gateway(max_requests=4)
     release = asyncio.Event()
 
     async def held(_: Scope, __: Receive, send: Send) -> None:
@@ -177,7 +177,7 @@ async def test_a_merchant_has_sixteen_streams_and_others_have_theirs(gateway: Ga
 
 
 async def test_refusals_beyond_those_of_a_second_wait(make_gateway: MakeGateway) -> None:
-    gateway = make_gateway(rate_limit="2/hour", free_refusals=3)
+    gateway = make_gateway(rate_limit="2/hour", free_refusals_per_second=3)
     other = gateway.add_key("other", "read")
     gateway.reload()
     clock = asyncio.get_running_loop().time

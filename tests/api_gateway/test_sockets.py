@@ -103,7 +103,7 @@ async def gateway(tmp_path: Path, service: RawService) -> AsyncIterator[Process]
         "KURS_EDGE_KEYS_DIR": str(write_keys(tmp_path / "edge-keys")),
         "KURS_API_KEYS_FILE": str(tmp_path / "api-keys.json"),
         "KURS_DRAIN_SECONDS": "0.1",
-        "KURS_MAX_IN_FLIGHT": str(SLOTS),
+        "KURS_MAX_REQUESTS": str(SLOTS),
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "api_gateway", env=environment, stdout=asyncio.subprocess.PIPE

@@ -199,7 +199,7 @@ async def test_a_refusal_of_the_service_is_relayed(gateway: Gateway) -> None:
 
 
 async def test_streams_have_a_limit_of_their_own(make_gateway: MakeGateway) -> None:
-    gateway = make_gateway(max_streams=1, max_in_flight=1)
+    gateway = make_gateway(max_streams=1, max_requests=1)
     source = _source(gateway)
     async with gateway.transport, asyncio.timeout(60):
         async with _stream(gateway) as answer:

@@ -14,7 +14,7 @@ def ask(installation: Installation, key: str, path: str) -> Answer:
 
     async def send() -> Answer:
         async with GatewayClient(installation.gateway(), key, 1) as client:
-            return await client._send("GET", path, None, {})
+            return await client.send("GET", path, None, {})
 
     return asyncio.run(send())
 

@@ -80,7 +80,7 @@ async def test_spans_have_the_status_as_a_number_under_that_name() -> None:
 
 def test_it_decides_when_the_last_span_of_a_payment_has_come(config: Any) -> None:
     answered = max(GatewaySettings().request_seconds, PaymentsSettings().payment_seconds)
-    gathered = BatchSpanProcessor._default_schedule_delay_millis() / 1000
+    gathered = BatchSpanProcessor._default_schedule_delay_millis() / 1000  # noqa: SLF001
     wait = re.fullmatch(r"(\d+)s", config["processors"]["tail_sampling"]["decision_wait"])
     assert wait is not None
     assert int(wait[1]) > answered + gathered + _TIMEOUT_SECONDS

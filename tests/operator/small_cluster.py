@@ -9,6 +9,7 @@ from typing import Any
 from structlog.testing import CapturingLogger
 
 from kurs.config.resources import KINDS, digest_of
+from kurs.kernel.clock import MICROS, to_rfc3339
 from kurs_operator.asking import Acknowledgements, NoAnswer
 from kurs_operator.cache import Change
 from kurs_operator.cluster import ClusterFault, Gone
@@ -203,8 +204,7 @@ class Operator:
 
     async def ask_again(self) -> None:
         """Put the question to every pod anew, without waiting for its turn."""
-        for hurry in self.acks._hurry.values():
-            hurry.set()
+        self.acks.hurry(f"uid-{name}" for name in self.cluster.members)
         await self.asked()
 
     async def close(self) -> None:
@@ -212,3 +212,29 @@ class Operator:
 
     def sample(self, metric: str, /, **labels: str) -> float | None:
         return self.telemetry.registry.get_sample_value(metric, labels)
+
+
+def healthy(cluster: SmallCluster, name: str = "desk") -> None:
+    """Let fx say that a source does well."""
+    for pod in cluster.members.values():
+        if pod.service == "fx":
+            pod.reports = [
+                {
+                    "kind": "FXRateSource",
+                    "name": name,
+                    "healthy": True,
+                    "observed_at": "2026-01-01T00:00:00.000000Z",
+                }
+            ]
+
+
+def revision(cluster: SmallCluster, config_map: str = "kurs-fx-config") -> str:
+    """Return the revision of a document."""
+    return str(json.loads(cluster.texts[config_map])["revision"])
+
+
+def edited(operator: Operator, *, ago: int) -> dict[str, object]:
+    """Return the metadata of a resource whose spec was edited so many seconds ago."""
+    at = to_rfc3339(operator.clock.now() - ago * MICROS)
+    entry = {"manager": "kubectl", "time": at[:19] + "Z"}
+    return {"managedFields": [{**entry, "fieldsV1": {"f:spec": {}}}]}

@@ -87,7 +87,7 @@ def test_no_handler_is_of_a_kind_that_leaves_a_finalizer():
 async def test_kopf_looks_at_our_pods_and_documents_only_and_soon_after_an_outage():
     made = registry(lambda _: None)
     settings = KopfSettings()
-    for handler in made._activities.get_all_handlers():
+    for handler in made._activities.get_all_handlers():  # noqa: SLF001
         if "configure" in str(handler.id):
             handler.fn(settings=settings)
 

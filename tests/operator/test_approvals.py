@@ -1,6 +1,5 @@
 """Loosening is judged on what is in force, whoever wrote which resource, since the last ticket."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,13 +12,6 @@ from kurs.config.resources import RiskDocument
 @pytest.fixture
 def cluster() -> SmallCluster:
     return SmallCluster([SmallPod("risk-0", "risk")])
-
-
-@pytest.fixture
-async def operator(cluster: SmallCluster) -> AsyncIterator[Operator]:
-    made = Operator(cluster)
-    yield made
-    await made.close()
 
 
 def limit(bound: int, name: str = "limits", **spec: Any) -> dict[str, Any]:

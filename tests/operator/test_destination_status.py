@@ -1,6 +1,5 @@
 """The status of a destination: what webhooks says of it, and never Ready while it says nothing."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -19,13 +18,6 @@ def cluster() -> SmallCluster:
     made = SmallCluster(pods)
     made.apply(destination("orders"))
     return made
-
-
-@pytest.fixture
-async def operator(cluster: SmallCluster) -> AsyncIterator[Operator]:
-    made = Operator(cluster)
-    yield made
-    await made.close()
 
 
 def say(cluster: SmallCluster, reason: str, error: str = "", *, pods: Any = (1, 2), **told: Any):

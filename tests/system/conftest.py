@@ -45,3 +45,20 @@ def payment() -> Callable[..., dict[str, Any]]:
         return {k: v for k, v in {**body, **changes}.items() if v is not None}
 
     return make
+
+
+@pytest.fixture
+async def accounts(gateway: JoinedGateway) -> None:
+    """alice has money, bob and ibu have accounts."""
+    await gateway.open_and_fund("alice", USD="50000.00", JPY="100000")
+    await gateway.open_and_fund("bob")
+    await gateway.open_and_fund("ibu", settlement_currency="IDR")
+
+
+@pytest.fixture
+async def conserved(gateway: JoinedGateway, accounts: None):  # type: ignore[no-untyped-def]
+    """Hold afterwards that no money came or went."""
+    yield
+    for currency, total in (await gateway.sums()).items():
+        assert float(total) == 0, currency
+    assert gateway.transport.errors == []

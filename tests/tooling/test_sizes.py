@@ -1,4 +1,4 @@
-"""Files stay under 400 lines and functions under 50, most far below; tests may be longer."""
+"""Files stay under 400 lines, functions under 50 (in tests 70), and most far below."""
 
 import ast
 from collections.abc import Iterable
@@ -50,7 +50,7 @@ def test_files_are_short() -> None:
     assert len(lines) > 400
     assert {path: n for path, n in lines.items() if n >= 400} == {}
     assert median(lines.values()) < 100
-    assert {path: n for path, n in lengths(TESTS).items() if n > 700} == {}
+    assert {path: n for path, n in lengths(TESTS).items() if n >= 400} == {}
 
 
 def test_functions_are_short() -> None:

@@ -124,6 +124,7 @@ class Webhooks:
         self.compile()
         self.replicas: list[AsgiTransport] = []
         self.apps: list[FastAPI] = []
+        self.telemetry: list[RecordingTelemetry] = []
         write_keys(self.folder / "edge-keys")
 
     def destination(self, name: str, url: str, *, secret: str = SECRET, **spec: Any) -> None:
@@ -177,17 +178,18 @@ class Webhooks:
                 **self.overrides,
             }
         )
-        app = create_app(
-            settings,
-            clock=self.clock,
-            transport=transport,
-            telemetry=RecordingTelemetry("webhooks"),
-        )
+        telemetry = RecordingTelemetry("webhooks")
+        app = create_app(settings, clock=self.clock, transport=transport, telemetry=telemetry)
+        self.telemetry.append(telemetry)
         transport.mount(WEBHOOKS, app)
         self.apps.append(app)
         await transport.__aenter__()
         self.replicas.append(transport)
         return transport
+
+    def figure(self, metric: str) -> float:
+        """Return what a metric of the first replica says."""
+        return self.telemetry[0].registry.get_sample_value(f"kurs_webhooks_{metric}") or 0.0
 
     async def stop(self, transport: AsgiTransport) -> None:
         """End a replica in order."""

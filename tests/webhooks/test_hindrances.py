@@ -49,7 +49,7 @@ async def test_one_that_is_given_up_while_it_answers_nothing_holds_no_other(
     (webhooks.destinations / "silent.yaml").unlink()
     webhooks.compile()
     try:
-        await eventually(lambda: "silent" not in part(app, Dispatcher)._couriers)
+        await eventually(lambda: "silent" not in part(app, Dispatcher).couriers)
         webhooks.fed.happen("p2")
 
         assert [r.sequence for r in await receiver.until(2)] == [1, 2]

@@ -7,7 +7,6 @@ from tests.webhooks.test_delivery import begun
 
 from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
-from webhooks.intake import Intake
 from webhooks.service import WebhookService
 
 
@@ -17,7 +16,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def unread(webhooks: Webhooks) -> float:
-    return part(webhooks.apps[0], Intake)._metrics.unread_events._value.get()
+    return webhooks.figure("unread_events")
 
 
 @pytest.fixture

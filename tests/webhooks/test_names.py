@@ -5,11 +5,11 @@ from tests.webhooks.harness import Webhooks
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.test_delivery import begun
 
+from kurs.data.database import Database
 from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
 from webhooks.cleanup import Cleanup
 from webhooks.destinations import Destinations
-from webhooks.intake import Intake
 from webhooks.store import intake as store
 from webhooks.store.pruning import forget_destinations
 
@@ -64,7 +64,7 @@ async def test_what_was_forgotten_is_registered_by_the_next_event(
 ) -> None:
     webhooks.destination("old", receiver.url)
     await begun(webhooks)
-    database = part(webhooks.apps[0], Intake)._database
+    database = part(webhooks.apps[0], Database)
     await database.write(lambda c: forget_destinations(c, ["other"], 2**62))
 
     webhooks.fed.happen("p1")
@@ -78,7 +78,6 @@ async def test_whatever_hinders_the_intake_is_counted_and_tried_again(
 ) -> None:
     webhooks.destination("orders", receiver.url)
     await begun(webhooks)
-    reading = part(webhooks.apps[0], Intake)
     real = store.take_in
 
     def broken(*_: object, **__: object) -> bool:
@@ -86,7 +85,7 @@ async def test_whatever_hinders_the_intake_is_counted_and_tried_again(
 
     monkeypatch.setattr(store, "take_in", broken)
     webhooks.fed.happen("p1")
-    await eventually(lambda: reading._metrics.intake_failures._value.get() >= 2)
+    await eventually(lambda: webhooks.figure("feed_failures_total") >= 2)
     monkeypatch.setattr(store, "take_in", real)
 
     await receiver.until(1)
@@ -98,11 +97,10 @@ async def test_a_name_given_to_another_merchant_brings_nothing_of_the_first_alon
     webhooks.destination("orders", receiver.url, merchant="rival", suspend=True)
     webhooks.destination("own", receiver.url)
     await webhooks.start()
-    reading = part(webhooks.apps[0], Intake)
-    await eventually(lambda: reading._metrics.looks._value.get() > 0)
+    await eventually(lambda: webhooks.figure("feed_looks_total") > 0)
     for number in range(2):
         webhooks.fed.happen(f"secret{number}", merchant="rival")
-    await eventually(lambda: reading._metrics.taken_in._value.get() == 2)
+    await eventually(lambda: webhooks.figure("events_total") == 2)
     async with Receiver() as shop:
         webhooks.destination("orders", shop.url)
         await eventually(lambda: "orders" in part(webhooks.apps[0], Destinations).of("shop"))

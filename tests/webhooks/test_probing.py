@@ -17,7 +17,8 @@ from webhooks.domain.backoff import MANY, next_try
 from webhooks.domain.delivery import DeliveryAttempt
 from webhooks.domain.health import Health, Tried, after_round
 from webhooks.migrations import VERSIONS
-from webhooks.store import reads, sending
+from webhooks.store import again, sending
+from webhooks.store.standings import standings
 
 Answer = Callable[[str, int], DeliveryAttempt]
 TAKEN = DeliveryAttempt(204)
@@ -145,8 +146,8 @@ async def test_a_replay_takes_back_no_failure(database: Database) -> None:
     await tell(database, await look(database, NOW), NOW, lambda *_: DeliveryAttempt(500))
 
     await database.write(
-        partial(reads.replay, destination="orders", merchant="shop", after=0, now=NOW + 1)
+        partial(again.replay, destination="orders", merchant="shop", after=0, now=NOW + 1)
     )
 
-    told, _ = await database.read(partial(reads.standings, merchants={"orders": "shop"}))
+    told, _ = await database.read(partial(standings, merchants={"orders": "shop"}))
     assert told["orders"].first_failed_at == NOW

@@ -5,13 +5,11 @@ from tests.webhooks.harness import Webhooks
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.test_delivery import begun
 
-from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
-from webhooks.intake import Intake
 
 
 def set_back(webhooks: Webhooks) -> float:
-    return part(webhooks.apps[0], Intake)._metrics.set_back._value.get()
+    return webhooks.figure("feed_set_back_total")
 
 
 async def test_payments_that_is_set_back_is_told_and_its_next_events_are_sent(

@@ -17,7 +17,7 @@ from webhooks.domain.delivery import DeliveryAttempt
 from webhooks.domain.health import Tried
 from webhooks.domain.version import Version
 from webhooks.migrations import VERSIONS
-from webhooks.store import intake, reads, sending
+from webhooks.store import again, intake, sending
 from webhooks.store.pruning import prune
 
 NOW = 1_800_000_000_000_000
@@ -142,10 +142,10 @@ def waits_for_a_lock(connection: Connection) -> bool:
 @pytest.mark.postgres
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(
-    "again",
+    "anew",
     [
-        partial(reads.redeliver, destination="orders", merchant="shop", sequence=1, now=NOW),
-        partial(reads.replay, destination="orders", merchant="shop", after=0, now=NOW),
+        partial(again.redeliver, destination="orders", merchant="shop", sequence=1, now=NOW),
+        partial(again.replay, destination="orders", merchant="shop", after=0, now=NOW),
         # payments was set back, and something else happened.
         partial(
             intake.take_in,
@@ -160,7 +160,7 @@ def waits_for_a_lock(connection: Connection) -> bool:
     ids=["redeliver", "replay", "set back"],
 )
 async def test_what_is_sent_anew_holds_up_no_round_that_is_recorded(
-    database: Database, again: partial[object]
+    database: Database, anew: partial[object]
 ) -> None:
     await store(database, ["p1"])
     for change in ("update destinations set owner = 'me'", "update feed set sequence = 0"):
@@ -174,7 +174,7 @@ async def test_what_is_sent_anew_holds_up_no_round_that_is_recorded(
 
     def locked(*_: object) -> None:
         if not asked:
-            asked.append(asyncio.get_running_loop().create_task(database.write(again)))
+            asked.append(asyncio.get_running_loop().create_task(database.write(anew)))
             await_only(eventually(lambda: database.read(waits_for_a_lock)))
 
     def recorded(connection: Connection) -> list[bool]:

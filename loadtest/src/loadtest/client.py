@@ -99,7 +99,7 @@ class GatewayClient:
 
     async def get(self, path: str) -> Answer:
         """Return the answer to a GET; raises GatewayError when it is not 200."""
-        return _required(await self._send("GET", path, None, {}), path)
+        return _required(await self.send("GET", path, None, {}), path)
 
     async def post(self, path: str, body: object, *, key: str = "") -> Answer:
         """Post a repeatable request until it is taken in; raises GatewayError when refused.
@@ -132,7 +132,7 @@ class GatewayClient:
             obstacle: str
             retry_after = None
             try:
-                answer = await self._send(method, path, body, headers)
+                answer = await self.send(method, path, body, headers)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 obstacle = f"no answer ({type(error).__name__})"
             else:
@@ -145,9 +145,10 @@ class GatewayClient:
                 raise GatewayError(f"{obstacle} for {FINAL_SECONDS:g} s")
             await asyncio.sleep(pause)
 
-    async def _send(
+    async def send(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str]
     ) -> Answer:
+        """Ask once, and return whatever is answered."""
         async with (
             self._slots,
             self._session.request(

@@ -94,6 +94,12 @@ class Acknowledgements:
                 self._hurry[uid] = asyncio.Event()
                 self._tasks[uid] = asyncio.create_task(self._follow(pod), name=f"ask {pod.name}")
             elif pod.service in changed:
+                self.hurry([uid])
+
+    def hurry(self, uids: Iterable[str]) -> None:
+        """Ask these pods at once and not at their turn, as far as they are followed."""
+        for uid in uids:
+            if uid in self._hurry:
                 self._hurry[uid].set()
 
     async def close(self) -> None:

@@ -35,7 +35,7 @@ def create_app(settings: GatewaySettings, **joined: Unpack[Joined]) -> FastAPI:
     Raises CannotRun without the keys of its edges.
     """
     # As many connections as requests can be in flight: a request never waits for a free one.
-    connections_max = settings.max_in_flight + settings.max_streams
+    connections_max = settings.max_requests + settings.max_streams
     service = Service("api-gateway", settings, connections_max=connections_max, **joined)
     metrics = GatewayMetrics(service.telemetry)
     keys = service.add(KeyStore(settings.api_keys_file, settings.platform()))
@@ -148,11 +148,11 @@ def _gate(settings: GatewaySettings, keys: KeyStore, clock: Clock) -> Gate:
             settings.body_seconds,
             Shares(settings.max_bodies, "bodies"),
         ),
-        memory=Shares(settings.max_body_memory, "bytes"),
-        requests=Shares(settings.max_in_flight, "requests"),
+        memory=Shares(settings.max_body_memory_bytes, "bytes"),
+        requests=Shares(settings.max_requests, "requests"),
         streams=Shares(
             settings.max_streams, "event streams", most=settings.max_streams_per_merchant
         ),
         exports=Shares(settings.max_streams, "exports", most=_EXPORTS_PER_MERCHANT),
-        pace=Pace(settings.free_refusals),
+        pace=Pace(settings.free_refusals_per_second),
     )

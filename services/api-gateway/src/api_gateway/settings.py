@@ -46,17 +46,17 @@ class GatewaySettings(ServiceSettings):
     """Where a trusted proxy writes the address of its client."""
     rate_limit: str = "200/second"
     """Requests of one merchant that each replica lets in, such as 200/second."""
-    max_in_flight: int = Field(default=1024, gt=0)
+    max_requests: int = Field(default=1024, gt=0)
     """Requests at once; one more is answered 503."""
     max_bodies: int = Field(default=1024, gt=0)
     """Bodies that are read at once; one more is answered 503."""
-    max_body_memory: int = Field(default=64 * MEBIBYTE, gt=0)
+    max_body_memory_bytes: int = Field(default=64 * MEBIBYTE, gt=0)
     """Bytes of all bodies together; a request for more is answered 503."""
     max_streams: int = Field(default=256, gt=0)
     """Event streams at once; one more is answered 503."""
     max_streams_per_merchant: int = Field(default=16, gt=0)
     """Of these, of one merchant."""
-    free_refusals: int = Field(default=200, gt=0)
+    free_refusals_per_second: int = Field(default=200, gt=0)
     """Refusals in a second, by caller, that are answered at once; each further one waits a
     second."""
     request_seconds: float = Field(default=10.0, gt=0)

@@ -20,7 +20,8 @@ from webhooks.schemas import (
 )
 from webhooks.service import KnownDestination
 from webhooks.standings import DestinationStanding
-from webhooks.store.reads import Place, Replayed
+from webhooks.store.again import Replayed
+from webhooks.store.reads import Place
 from webhooks.trial import TriedEvent
 
 _OF_NO_PAYMENT = frozenset({EventType.DEPOSIT_SUCCEEDED})

@@ -103,7 +103,7 @@ class Courier:
                 destination=self.name,
                 merchant=spec.merchant,
                 now=now,
-                limit=trade.settings.concurrency,
+                limit=trade.settings.max_requests_per_destination,
             )
         )
         if not due.items:

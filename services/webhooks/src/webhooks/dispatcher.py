@@ -20,7 +20,7 @@ class Dispatcher:
 
     def __init__(self, trade: Trade) -> None:
         self._trade = trade
-        self._couriers: dict[str, tuple[Courier, asyncio.Task[None]]] = {}
+        self.couriers: dict[str, tuple[Courier, asyncio.Task[None]]] = {}
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._renew_at = 0.0
 
@@ -33,7 +33,7 @@ class Dispatcher:
             await self._renew()
         news = await trade.database.read(partial(leases.news_of, owner=trade.owner))
         for name, count in news.items():
-            held = self._couriers.get(name)
+            held = self.couriers.get(name)
             if held is not None and held[0].seen_news != count:
                 held[0].seen_news = count
                 held[0].wake()
@@ -56,7 +56,7 @@ class Dispatcher:
 
     async def close(self) -> None:
         """End what is under way and let other replicas have the destinations at once."""
-        self._give_up(list(self._couriers))
+        self._give_up(list(self.couriers))
         await asyncio.gather(*self._leaving.values(), return_exceptions=True)
         # Without a database the leases run out by themselves.
         with suppress(Problem):
@@ -75,9 +75,9 @@ class Dispatcher:
         self._follow(held, names, leaving, until)
 
     def _follow(self, held: Held, names: list[str], leaving: set[str], until: int) -> None:
-        lost = [name for name in self._couriers if name not in held.news]
+        lost = [name for name in self.couriers if name not in held.news]
         for name in lost:
-            self._couriers.pop(name)[0].stop()
+            self.couriers.pop(name)[0].stop()
         ours = [name for name in sorted(held.news) if name not in leaving]
         known = [name for name in ours if name in names]
         surplus = [name for name in ours if name not in names]
@@ -87,10 +87,10 @@ class Dispatcher:
             surplus += known[-excess:]
         self._give_up(surplus)
         for name in set(ours) - set(surplus):
-            if name not in self._couriers:
+            if name not in self.couriers:
                 courier = Courier(name, self._trade)
-                self._couriers[name] = (courier, asyncio.create_task(courier.run()))
-            self._couriers[name][0].held_until = until
+                self.couriers[name] = (courier, asyncio.create_task(courier.run()))
+            self.couriers[name][0].held_until = until
 
     def _give_up(self, names: list[str]) -> None:
         """Let others have these, each once what is under way there has ended: until then, ours.
@@ -98,7 +98,7 @@ class Dispatcher:
         That is not waited for, or one receiver that answers nothing would hold up all others.
         """
         for name in names:
-            courier, sending = self._couriers.pop(name, (None, None))
+            courier, sending = self.couriers.pop(name, (None, None))
             if courier is not None:
                 courier.stop()
             self._leaving[name] = asyncio.create_task(self._leave(name, sending))

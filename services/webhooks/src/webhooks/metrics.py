@@ -35,7 +35,8 @@ class WebhookMetrics:
             "From what happened to its first delivery, at the first attempt.",
         )
         self.waiting = telemetry.gauge(
-            "kurs_webhooks_waiting", "Events that wait for destinations of this replica"
+            "kurs_webhooks_waiting",
+            "Events that wait for destinations of this replica, of each counted up to 1,000",
         )
         self.oldest = telemetry.gauge(
             "kurs_webhooks_oldest_waiting_seconds",

@@ -56,7 +56,7 @@ class DestinationAnswer(BaseModel):
     message: str
     delivered_sequence: int | None
     last_sequence: int | None
-    waiting: int
+    waiting: Annotated[int, Field(description="Up to 1,000; 1,001 stands for all beyond.")]
     oldest_waiting_at: str | None
     next_try_at: str | None
     last_error: str | None

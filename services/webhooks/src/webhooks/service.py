@@ -17,12 +17,13 @@ from kurs.telemetry.audit_log import audit
 from webhooks.destinations import Destinations
 from webhooks.domain.delivery import read_delivery_id
 from webhooks.domain.health import Reason
-from webhooks.errors import DeliveryNotFound, DestinationNotFound
+from webhooks.errors import DeliveryNotFound, DestinationNotFound, ReplayUnderWay
 from webhooks.metrics import WebhookMetrics
 from webhooks.schemas import DeliveryQuery
 from webhooks.standings import DestinationStanding, Standings
-from webhooks.store import leases, reads, unread
-from webhooks.store.reads import Place, Replayed
+from webhooks.store import again, leases, reads, unread
+from webhooks.store.again import Replayed
+from webhooks.store.reads import Place
 from webhooks.trial import Trial, TriedEvent
 
 _STATES = ("ready", "retrying", "failing", "gone", "suspended")
@@ -106,26 +107,29 @@ class WebhookService:
     async def _again(self, caller: Caller, destination: str, sequence: int | None) -> bool:
         if sequence is None or destination not in self._destinations.of(caller.merchant):
             return False
-        again = partial(
-            reads.redeliver,
+        redelivered = partial(
+            again.redeliver,
             destination=destination,
             merchant=caller.merchant,
             sequence=sequence,
             now=self._clock.now(),
         )
-        return await self._database.write(again)
+        return await self._database.write(redelivered)
 
     async def replay(self, caller: Caller, destination: str, after: int) -> Replayed:
-        """Send the events after a sequence again; raises DestinationNotFound."""
+        """Send the events after a sequence again; raises DestinationNotFound, ReplayUnderWay."""
         with self._audited(caller, "replay", destination, sequence=after):
-            again = partial(
-                reads.replay,
+            replay = partial(
+                again.replay,
                 destination=self._own(caller, destination),
                 merchant=caller.merchant,
                 after=after,
                 now=self._clock.now(),
             )
-            return await self._database.write(again)
+            replayed = await self._database.write(replay)
+            if replayed.is_other:
+                raise ReplayUnderWay(replayed.events, replayed.until)
+        return replayed
 
     async def send_test(self, caller: Caller, destination: str) -> TriedEvent:
         """Send a test event and wait for its answer; raises DestinationNotFound, Overloaded."""

@@ -24,7 +24,7 @@ class WebhooksSettings(DatabaseSettings):
     """Comma separated; when set, destinations are at no other public hosts."""
     private_destination_hosts: str = ""
     """Comma separated; destinations may be at these hosts at private addresses, too."""
-    concurrency: int = Field(default=8, ge=1, le=100)
+    max_requests_per_destination: int = Field(default=8, ge=1, le=100)
     """Requests under way at once to one destination, each of another payment."""
     destination_lease_seconds: float = Field(default=20.0, gt=16.0)
     """How long a replica that stopped keeps its destinations from the others; longer than the

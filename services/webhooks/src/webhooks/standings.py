@@ -10,7 +10,7 @@ from kurs.data.database import Database
 from kurs.kernel.clock import Clock, monotonic
 from webhooks.domain.health import Reason, Standing, ready_or_why, reason_of
 from webhooks.sender import Sender
-from webhooks.store import reads
+from webhooks.store.standings import standings
 
 _DAY_SECONDS = 86_400
 _CHECK_SECONDS = 15.0
@@ -47,7 +47,7 @@ class Standings:
     ) -> Mapping[str, DestinationStanding]:
         """Return how these destinations do; raises DatabaseUnavailable."""
         merchants = {name: spec.merchant for name, spec in specs.items()}
-        found, read_at = await self._database.read(partial(reads.standings, merchants=merchants))
+        found, read_at = await self._database.read(partial(standings, merchants=merchants))
         hindrances = await asyncio.gather(*(self._hindrance(*item) for item in specs.items()))
         now = self._clock.now()
         told = {}

@@ -95,7 +95,7 @@ class AiohttpTransport:
             timeout=_TIMEOUT,
         )
         # aiohttp would repeat a GET on a fresh connection by itself; retries have one place.
-        session._retry_connection = False
+        session._retry_connection = False  # noqa: SLF001
         self._session = session
         return session
 

@@ -139,7 +139,7 @@ def postgresql_engine(address: Address, limits: Limits, **pool: Any) -> AsyncEng
                     raise ConnectionRefusedError("no server of them takes writes") from error
             else:
                 order.sort(key=lambda each: each != server)
-                end_with_dead_peer(connection._transport.get_extra_info("socket"))
+                end_with_dead_peer(connection._transport.get_extra_info("socket"))  # noqa: SLF001
                 return connection
         raise AssertionError("an address has a server")
 

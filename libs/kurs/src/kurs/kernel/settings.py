@@ -2,12 +2,26 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
+RENAMED: Mapping[str, str] = {
+    "KURS_AUDIT_INTERVAL": "KURS_AUDIT_SECONDS",
+    "KURS_AUDIT_WHOLE_INTERVAL": "KURS_AUDIT_WHOLE_SECONDS",
+    "KURS_CONCURRENCY": "KURS_MAX_REQUESTS_PER_DESTINATION",
+    "KURS_FREE_REFUSALS": "KURS_FREE_REFUSALS_PER_SECOND",
+    "KURS_HEAD_INTERVAL": "KURS_LEDGER_HEAD_SECONDS",
+    "KURS_HOLD_EXPIRY_INTERVAL": "KURS_HOLD_EXPIRY_SECONDS",
+    "KURS_MAX_BODY_MEMORY": "KURS_MAX_BODY_MEMORY_BYTES",
+    "KURS_MAX_IN_FLIGHT": "KURS_MAX_REQUESTS",
+    "KURS_PAYMENT_TIMEOUT": "KURS_PAYMENT_SECONDS",
+}
+"""What variables of earlier releases are called now."""
 
 
 def _instance() -> str:
@@ -63,6 +77,15 @@ class ServiceSettings(BaseSettings):
     fault_delay_seconds: float = Field(default=0.0, ge=0)
     fault_error_ratio: float = Field(default=0.0, ge=0, le=1)
     fault_unready: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_former_names(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Refuse what would silently not be set; raises CannotRun."""
+        for former, name in RENAMED.items():
+            if former in os.environ:
+                raise CannotRun(f"{former} is not read any more: set {name}")
+        return given
 
     def instance_name(self) -> str:
         """Return the name of this process among its replicas."""

@@ -18,6 +18,6 @@ def audit(
     """
     # Past the filter by level: no setting of a log's level takes these lines away.
     unfiltered = cast(BoundLoggerBase, logger)
-    unfiltered._proxy_to_logger(
+    unfiltered._proxy_to_logger(  # noqa: SLF001
         "info", "audit", action=action, actor=actor, outcome=outcome, **facts
     )

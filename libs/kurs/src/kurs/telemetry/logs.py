@@ -41,7 +41,7 @@ def _unfailing(level: int, stream: TextIO) -> type[Any]:
 
     def proxy(self: Any, *arguments: Any, **members: Any) -> Any:
         try:
-            return filtering._proxy_to_logger(self, *arguments, **members)
+            return filtering._proxy_to_logger(self, *arguments, **members)  # noqa: SLF001
         except Exception:
             if isinstance(stream, Output):
                 stream.lose(1)

@@ -1,7 +1,7 @@
 /* Owns the dialog of one destination: how it does, what was sent there last, and a test event. */
 import { READ_MS } from "./api.js";
 import { deliveryList } from "./deliveries.js";
-import { standingChip } from "./destinations.js";
+import { countOf, standingChip } from "./destinations.js";
 import { definitions, el, find, setClass, setText } from "./dom.js";
 import { Freshness } from "./freshness.js";
 import { poll } from "./poll.js";
@@ -75,7 +75,7 @@ export class Destination {
     const found = this.#all.find(({ name }) => name === this.#name);
     if (!found) return this.facts.replaceChildren();
     const { delivered_sequence: delivered, last_sequence: last, waiting, last_error: error } = found;
-    const waits = waiting ? [String(waiting), ", since ", timeElement(found.oldest_waiting_at)] : ["none"];
+    const waits = waiting ? [countOf(waiting), ", since ", timeElement(found.oldest_waiting_at)] : ["none"];
     const pairs = [
       ["State", el("span", {}, standingChip(found), ` ${found.message}`)],
       ["Address", el("span", { class: "code" }, found.url)],

@@ -55,13 +55,18 @@ export class Destinations {
       {},
       el("th", { scope: "row" }, el("button", { ...look, on: open }, name)),
       el("td", {}, standingChip(standing)),
-      el("td", { class: "amount" }, String(waiting)),
+      el("td", { class: "amount" }, countOf(waiting)),
       sinceCell(oldest),
     );
   }
 }
 
 /** How a destination does, in a word and a colour, with the sentence on hover. */
+/** How many events wait: one more than a thousand stands for all beyond. */
+export function countOf(waiting) {
+  return waiting > 1000 ? "over 1,000" : String(waiting);
+}
+
 export function standingChip({ reason, message }) {
   const words = reason.replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   return el("span", { class: `chip ${TONES[reason] ?? "quiet"}`, title: message }, words);

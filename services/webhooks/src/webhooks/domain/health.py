@@ -19,6 +19,8 @@ Reason = Literal[
     "FeedUnread",
     "Unknown",
 ]
+MOST_COUNTED = 1_000
+"""What waits is counted so far: one more stands for all beyond."""
 _PATIENCE = 30 * MICROS
 """For how long nothing may happen though it should: until then a dead replica is replaced."""
 
@@ -53,7 +55,10 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a destination does, and what waits; times in microseconds since the epoch."""
+    """How a destination does, and what waits; times in microseconds since the epoch.
+
+    `waiting` is MOST_COUNTED + 1 where more than MOST_COUNTED events do.
+    """
 
     delivered_sequence: int | None = None
     last_sequence: int | None = None
@@ -67,6 +72,11 @@ class Standing:
     last_error_at: int | None = None
     due_at: int | None = None
     delivered_at: int | None = None
+
+    @property
+    def waiting_in_words(self) -> str:
+        """How many events wait."""
+        return f"more than {MOST_COUNTED}" if self.waiting > MOST_COUNTED else str(self.waiting)
 
 
 def after_round(before: Health, tried: Sequence[Tried], now: int, failing_after: int) -> Health:
@@ -104,7 +114,7 @@ def reason_of(
     if standing is None:
         return "Unknown", "no replica of webhooks has seen it yet"
     if suspended:
-        return "Suspended", f"spec.suspend is set; {standing.waiting} events wait"
+        return "Suspended", f"spec.suspend is set; {standing.waiting_in_words} events wait"
     if standing.gone_at is not None:
         return "Gone", "it answered 410; edit it, or replay, to send again"
     failed = standing.first_failed_at

@@ -99,7 +99,7 @@ def _stood(elapsed: float, worked: float, turn: float) -> float:
 
 def _frames(thread: int) -> list[str]:
     """Return the places that a thread is in, without a value of any variable."""
-    frame = sys._current_frames().get(thread)
+    frame = sys._current_frames().get(thread)  # noqa: SLF001
     walked = traceback.walk_stack(frame)
     stack = traceback.StackSummary.extract(walked, limit=_FRAMES, lookup_lines=False)
     return [f"{place.filename}:{place.lineno} {place.name}" for place in reversed(stack)]
@@ -115,5 +115,5 @@ def _end_on_timer() -> None:
     libc = ctypes.CDLL(None)
     libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
     libc.signal.restype = ctypes.c_void_p
-    libc.signal(signal.SIGPROF, ctypes.cast(libc._exit, ctypes.c_void_p))
+    libc.signal(signal.SIGPROF, ctypes.cast(libc._exit, ctypes.c_void_p))  # noqa: SLF001
     faulthandler.register(signal.SIGPROF, all_threads=True, chain=True)
