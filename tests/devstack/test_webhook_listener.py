@@ -54,5 +54,8 @@ def test_what_it_writes_is_its_owners_alone(tmp_path: Path) -> None:
         modes = {path: path.stat().st_mode & 0o077 for path in (folder, *folder.rglob("*"))}
         listener.terminate()
 
+    # A stack goes on sending to a destination that stays.
+    assert listener.returncode == 0
+    assert not (folder / "destinations" / "listener.yaml").exists()
     assert modes[folder / "destinations" / "listener.yaml"] == 0
     assert set(modes.values()) == {0}

@@ -17,6 +17,7 @@ from typing import Any
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from api_gateway.keys import DEV_MERCHANT
+from devstack.interrupts import Interrupted, raise_on_signals
 from devstack.ports import LOOPBACK
 from kurs.kernel.files import own_what_is_made
 
@@ -113,22 +114,23 @@ def destination(port: int, merchant: str) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Listen until interrupted."""
+    """Listen until interrupted, by Ctrl-C or any signal that asks to end."""
     parser = argparse.ArgumentParser(prog="make webhook-listen", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("var"), help="of the stack (var)")
     parser.add_argument("--port", type=int, default=0, help="to listen on; 0: any that is free")
     parser.add_argument("--merchant", default=DEV_MERCHANT, help="whose events")
     options = parser.parse_args(arguments)
+    raise_on_signals()
     server = serve(Check(make_secret(options.folder / "secrets")), options.port)
     file = options.folder / "destinations" / f"{NAME}.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
-    # JSON is YAML.
-    file.write_text(json.dumps(destination(server.server_port, options.merchant)), "utf-8")
-    sys.stdout.write(f"listening on port {server.server_port}; Ctrl-C ends it\n")
-    sys.stdout.flush()
     try:
+        # JSON is YAML.
+        file.write_text(json.dumps(destination(server.server_port, options.merchant)), "utf-8")
+        sys.stdout.write(f"listening on port {server.server_port}; Ctrl-C ends it\n")
+        sys.stdout.flush()
         server.serve_forever()
-    except KeyboardInterrupt:
+    except Interrupted:
         return 0
     finally:
         file.unlink(missing_ok=True)
