@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from devstack.webhook_listener import Check, destination, make_secret
+from devstack.destinations import write_destination
+from devstack.webhook_listener import NAME, Check, make_secret
 from kurs.config.resources import parse_resource
 from kurs.kernel.clock import SystemClock
 from webhooks.domain.signing import read_secrets, signed_headers
@@ -42,7 +43,10 @@ def test_its_destination_and_secret_are_such_as_webhooks_takes(tmp_path: Path) -
     secret = make_secret(tmp_path)
     assert make_secret(tmp_path) == secret
     assert read_secrets(secret) == [secret]
-    assert parse_resource(destination(8099, "demo")).spec.wants("demo", "payment.captured")
+    url = "http://127.0.0.1:8099/"
+    file = write_destination(tmp_path, NAME, merchant="demo", url=url, secret=NAME)
+    spec = parse_resource(json.loads(file.read_text())).spec
+    assert spec.wants("demo", "payment.captured")
 
 
 def test_what_it_writes_is_its_owners_alone(tmp_path: Path) -> None:

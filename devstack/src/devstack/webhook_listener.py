@@ -5,7 +5,6 @@ It makes a destination of the stack that runs, and takes it away when it ends.
 
 import argparse
 import base64
-import json
 import os
 import secrets
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from api_gateway.keys import DEV_MERCHANT
+from devstack.destinations import write_destination
 from devstack.interrupts import Interrupted, raise_on_signals
 from devstack.ports import LOOPBACK
 from kurs.kernel.files import own_what_is_made
@@ -98,21 +98,6 @@ def make_secret(folder: Path) -> str:
     return file.read_text("ascii").strip()
 
 
-def destination(port: int, merchant: str) -> dict[str, Any]:
-    """Return the destination that leads here."""
-    return {
-        "apiVersion": "kurs.dev/v1alpha1",
-        "kind": "EventDestination",
-        "metadata": {"name": NAME},
-        "spec": {
-            "merchant": merchant,
-            "url": f"http://{LOOPBACK}:{port}/",
-            "secretRef": {"name": NAME, "key": "secret"},
-            "allowInsecure": True,
-        },
-    }
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Listen until interrupted, by Ctrl-C or any signal that asks to end."""
     parser = argparse.ArgumentParser(prog="make webhook-listen", description=__doc__)
@@ -122,18 +107,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     raise_on_signals()
     server = serve(Check(make_secret(options.folder / "secrets")), options.port)
-    file = options.folder / "destinations" / f"{NAME}.yaml"
-    file.parent.mkdir(parents=True, exist_ok=True)
+    folder = options.folder / "destinations"
+    folder.mkdir(parents=True, exist_ok=True)
+    url = f"http://{LOOPBACK}:{server.server_port}/"
     try:
-        # JSON is YAML.
-        file.write_text(json.dumps(destination(server.server_port, options.merchant)), "utf-8")
+        write_destination(folder, NAME, merchant=options.merchant, url=url, secret=NAME)
         sys.stdout.write(f"listening on port {server.server_port}; Ctrl-C ends it\n")
         sys.stdout.flush()
         server.serve_forever()
     except Interrupted:
         return 0
     finally:
-        file.unlink(missing_ok=True)
+        (folder / f"{NAME}.yaml").unlink(missing_ok=True)
         server.server_close()
     return 0
 

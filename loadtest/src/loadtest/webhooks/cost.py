@@ -5,7 +5,6 @@ its own, so that what one has left over is no part of the next.
 """
 
 import asyncio
-import json
 import statistics
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from loadtest.bench.systems import Kurs
 from loadtest.client import GatewayClient
 from loadtest.dummygen import generate
 from loadtest.rows import Row
-from loadtest.webhooks.measure import SECRET, resource
+from loadtest.webhooks.destinations import Sent, replace_destinations
 
 _PAYERS, _PAYMENTS, _SEED = 64, 640, 7
 _AT_ONCE = 64
@@ -120,17 +119,9 @@ class _Measured:
             raise StackError(f"payment {name} is {status}, and not captured")
 
     def _place(self, name: str, destinations: int) -> None:
-        folder = self.system.stack.folder
-        secret = folder.path / "secrets" / "hooks" / "secret"
-        secret.parent.mkdir(parents=True, exist_ok=True)
-        secret.write_text(SECRET)
-        for file in folder.destinations.glob("*.yaml"):
-            file.unlink()
-        for number in range(destinations):
-            url = f"http://{LOOPBACK}:{self.port}/"
-            content = resource(f"{name}-{number}", DEV_MERCHANT, url)
-            # JSON is YAML.
-            (folder.destinations / f"{name}-{number}.yaml").write_text(json.dumps(content))
+        url = f"http://{LOOPBACK}:{self.port}/"
+        sent = {f"{name}-{number}": Sent(DEV_MERCHANT, url) for number in range(destinations)}
+        replace_destinations(self.system.stack.folder, sent)
 
     async def _known(self, destinations: int) -> None:
         """Wait until webhooks sends to so many."""

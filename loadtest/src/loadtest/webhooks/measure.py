@@ -1,7 +1,6 @@
 """One case: destinations that take events, that are dead and that are slow, and what it costs."""
 
 import asyncio
-import json
 import random
 import subprocess
 import sys
@@ -25,9 +24,9 @@ from devstack.topology import (
 )
 from kurs.edges.table import WEBHOOKS
 from loadtest.measures import Latency, latency
+from loadtest.webhooks.destinations import Sent, replace_destinations
 from loadtest.webhooks.standins import Feed, Receivers, listening
 
-SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # noqa: S105 (of a bench's own)
 _PATIENCE_SECONDS = 120.0
 
 
@@ -148,39 +147,21 @@ async def _until(process: ManagedProcess, holds: Callable[[], bool]) -> None:
 
 def _write_destinations(folder: RunFolder, case: Case, port: int) -> Mapping[str, str]:
     """Write the files, each of a merchant of its own; return the kind of each by name."""
-    secret = folder.path / "secrets" / "hooks" / "secret"
-    secret.parent.mkdir(parents=True)
-    secret.write_text(SECRET)
     (closed,) = free_ports(1)
     kinds = ["good"] * case.good + ["slow"] * case.slow
     kinds += ["refuses" if number % 2 else "silent" for number in range(case.dead)]
     names = {f"d{number:04}": kind for number, kind in enumerate(kinds)}
+    sent = {}
     for name, kind in names.items():
         at = closed if kind == "refuses" else port
-        content = resource(name, name, f"http://{LOOPBACK}:{at}/{kind}/{name}")
-        # JSON is YAML.
-        (folder.destinations / f"{name}.yaml").write_text(json.dumps(content))
+        sent[name] = Sent(name, f"http://{LOOPBACK}:{at}/{kind}/{name}")
+    replace_destinations(folder, sent)
     compiling = [sys.executable, "-m", "kurs_operator.local", "--once"]
     folders = ["--samples", str(folder.destinations), "--out", str(folder.config)]
     done = subprocess.run([*compiling, *folders], capture_output=True, text=True, check=False)
     if done.returncode:
         raise StackError(f"the destinations are not compiled:\n{done.stdout}{done.stderr}")
     return names
-
-
-def resource(name: str, merchant: str, url: str) -> dict[str, object]:
-    """Return a destination that is signed for by the secret `hooks`."""
-    return {
-        "apiVersion": "kurs.dev/v1alpha1",
-        "kind": "EventDestination",
-        "metadata": {"name": name},
-        "spec": {
-            "merchant": merchant,
-            "url": url,
-            "secretRef": {"name": "hooks", "key": "secret"},
-            "allowInsecure": True,
-        },
-    }
 
 
 class _Running:

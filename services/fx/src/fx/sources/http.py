@@ -66,6 +66,10 @@ class HttpSource:
             raise SourceError(SourceFault.CREDENTIALS, str(error)) from None
 
     def _parse(self, body: bytes, now: int) -> Mapping[str, Observation]:
-        if self._spec.format == "ECB":
-            return ecb.parse(body)
-        return json_rates.parse(body, self._spec, base=self._base, quotes=self._quotes, now=now)
+        match self._spec.format:
+            case "ECB":
+                return ecb.parse(body)
+            case "JSON":
+                return json_rates.parse(
+                    body, self._spec, base=self._base, quotes=self._quotes, now=now
+                )

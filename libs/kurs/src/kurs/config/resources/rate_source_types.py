@@ -5,7 +5,7 @@ What the operator keeps of an approval is no spec and has no part: there the typ
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -17,6 +17,18 @@ SourceType = Literal["Static", "HTTP", "Simulated"]
 """Each type has its part of the spec, under its name in small letters."""
 Rates = Annotated[Mapping[Currency, Rate], Field(min_length=1, max_length=200)]
 Path = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+
+class Format(NamedTuple):
+    """What a format of the type HTTP has of its own: the rest is read by paths that the spec names."""
+
+    base: str | None = None
+    """The currency that all its rates are against."""
+    has_paths: bool = True
+
+
+FORMATS: Mapping[str, Format] = {"ECB": Format("EUR", has_paths=False), "JSON": Format()}
+"""By the name that `format` has."""
 
 # Set by the HTTP client itself; a secret there would break the request or be sent twice.
 _RESERVED_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "te", "upgrade"}
@@ -119,12 +131,12 @@ class HttpRates(TypedRates):
     @property
     def dated(self) -> bool:
         """Whether rates say when they were true."""
-        return self.format == "ECB" or self.as_of_path is not None
+        return not self._format.has_paths or self.as_of_path is not None
 
     @property
     def checks_base(self) -> bool:
         """Whether rates against another base are refused."""
-        return self.format == "ECB" or self.base_path is not None
+        return not self._format.has_paths or self.base_path is not None
 
     @property
     def publishes(self) -> bool:
@@ -141,8 +153,14 @@ class HttpRates(TypedRates):
         if not self.url.lower().startswith("https://") and not allow_insecure:
             hint = "use https, or set allowInsecure: true for a test"
             raise wrong("rates over plain http can be forged on the way", hint, "http.url")
-        if self.format == "ECB" and base_currency != "EUR":
-            raise wrong("the ECB publishes against EUR", "write EUR", "baseCurrency")
+        base = self._format.base
+        if base not in (None, base_currency):
+            said = f"the {self.format} publishes against {base}"
+            raise wrong(said, f"write {base}", "baseCurrency")
+
+    @property
+    def _format(self) -> Format:
+        return FORMATS[self.format]
 
     @field_validator("url")
     @classmethod
@@ -163,16 +181,19 @@ class HttpRates(TypedRates):
 
     @model_validator(mode="after")
     def _fits_the_format(self) -> "HttpRates":
-        if self.format == "JSON" and self.rates_path is None:
-            raise wrong("JSON needs a path", 'add ratesPath, such as "rates"', "ratesPath")
+        if self._format.has_paths and self.rates_path is None:
+            raise wrong(
+                f"{self.format} needs a path", 'add ratesPath, such as "rates"', "ratesPath"
+            )
         paths = {
             "ratesPath": self.rates_path,
             "asOfPath": self.as_of_path,
             "basePath": self.base_path,
         }
         for field, path in paths.items():
-            if self.format == "ECB" and path is not None:
-                raise wrong("the ECB format has no path", "remove it or use format JSON", field)
+            if not self._format.has_paths and path is not None:
+                said = f"the {self.format} format has no path"
+                raise wrong(said, "remove it or use format JSON", field)
         if self.header is not None and self.secret_ref is None:
             raise wrong("no secret is sent in it", "add secretRef or remove header", "header")
         if takes_secret(self.url) and self.secret_ref is None:
