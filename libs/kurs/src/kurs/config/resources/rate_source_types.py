@@ -20,7 +20,7 @@ Path = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
 class Format(NamedTuple):
-    """What a format of the type HTTP has of its own: the rest is read by paths that the spec names."""
+    """What a format of the type HTTP has of its own; the rest the spec says by paths."""
 
     base: str | None = None
     """The currency that all its rates are against."""
