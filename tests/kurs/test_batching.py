@@ -101,7 +101,7 @@ async def test_an_item_past_its_deadline_is_not_sent() -> None:
     recorder = Recorder()
     batcher = Batcher(recorder.run, name="t")
     with pytest.raises(DeadlineExceeded):
-        await batcher.submit(1, expires=time.monotonic() - 1)
+        await batcher.submit(1, expires_monotonic=time.monotonic() - 1)
     assert recorder.batches == []
 
 

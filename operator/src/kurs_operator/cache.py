@@ -35,13 +35,13 @@ class NamespaceCache:
     pods: tuple[Pod, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
     """Documents by ConfigMap."""
-    _synced: float | None = None
+    _synced_monotonic: float | None = None
 
     async def refresh(self, woken: Iterable[Hashable]) -> None:
         """List anew what `woken` names, or all of it now and then; raises ClusterFault."""
         kinds = {change.kind for change in woken if isinstance(change, Change)}
-        if self._synced is None or monotonic() - self._synced > RESYNC_SECONDS:
-            self._synced = None
+        if self._synced_monotonic is None or monotonic() - self._synced_monotonic > RESYNC_SECONDS:
+            self._synced_monotonic = None
             kinds = {*PLURALS, "Pod", "ConfigMap"}
         for kind in PLURALS:
             if kind in kinds:
@@ -51,7 +51,7 @@ class NamespaceCache:
             self.texts = await self.cluster.documents()
         if "Pod" in kinds:
             self.pods = tuple(Pod.of(body) for body in await self.cluster.pods())
-        self._synced = self._synced or monotonic()
+        self._synced_monotonic = self._synced_monotonic or monotonic()
 
     def resources(self) -> list[Content]:
         """Return all resources."""

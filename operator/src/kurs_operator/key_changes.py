@@ -59,7 +59,7 @@ class KeyChanges:
         self._logger = telemetry.logger
         self._pokes: dict[str, Pokes] = {}
         self._digest: str | None = None
-        self._until = self._look_at = monotonic()
+        self._until_monotonic = self._look_monotonic = monotonic()
         self._said: frozenset[str] = frozenset()
 
     async def look(self) -> None:
@@ -68,13 +68,13 @@ class KeyChanges:
         self._say(await self._poke_gateway() + await self._refresh_own_mount())
 
     async def _refresh_own_mount(self) -> list[ClusterFault]:
-        if self._monotonic() < self._look_at:
+        if self._monotonic() < self._look_monotonic:
             return []
         try:
             await self._cluster.poke(self._own_pod, f"looked-{self._clock.now():x}")
         except ClusterFault as fault:
             return [fault]
-        self._look_at = self._monotonic() + SELF_POKE_SECONDS
+        self._look_monotonic = self._monotonic() + SELF_POKE_SECONDS
         return []
 
     def _read(self) -> None:
@@ -88,7 +88,7 @@ class KeyChanges:
             return
         if digest != self._digest:
             self._digest = digest
-            self._until = self._monotonic() + POKING_SECONDS
+            self._until_monotonic = self._monotonic() + POKING_SECONDS
             self._pokes.clear()
             self._logger.info(
                 "API keys read, the gateway's pods are poked", file=str(self._file.path)
@@ -96,7 +96,7 @@ class KeyChanges:
 
     async def _poke_gateway(self) -> list[ClusterFault]:
         """Poke the pods for a while; what is refused is tried at each look, and extends that."""
-        if self._digest is None or self._monotonic() >= self._until:
+        if self._digest is None or self._monotonic() >= self._until_monotonic:
             return []
         try:
             pods = [Pod.of(body) for body in await self._cluster.gateway_pods()]
@@ -107,7 +107,7 @@ class KeyChanges:
             refused = await asyncio.gather(*map(self._poke, pods))
             faults = [fault for of_one in refused for fault in of_one]
         if faults:
-            self._until = self._monotonic() + POKING_SECONDS
+            self._until_monotonic = self._monotonic() + POKING_SECONDS
         return faults
 
     async def _poke(self, pod: Pod) -> list[ClusterFault]:

@@ -20,7 +20,7 @@ LONGEST_SECONDS = 60.0
 class _Poke:
     digest: str
     times: int
-    again_at: float
+    again_monotonic: float
 
 
 class Pokes:
@@ -55,11 +55,11 @@ class Pokes:
     def due(self) -> list[float]:
         """Return in how many seconds each pod is to be poked again."""
         now = self._clock()
-        return [max(0.0, sent.again_at - now) for sent in self._sent.values()]
+        return [max(0.0, sent.again_monotonic - now) for sent in self._sent.values()]
 
     def _is_due(self, pod: Pod, digest: str, now: float) -> bool:
         sent = self._sent.get(pod.uid)
-        return sent is None or sent.digest != digest or now >= sent.again_at
+        return sent is None or sent.digest != digest or now >= sent.again_monotonic
 
     async def _send(self, pod: Pod, digest: str, now: float) -> None:
         sent = self._sent.get(pod.uid)

@@ -30,7 +30,7 @@ class Wakeups:
         self._on_fault = on_fault
         self._clock = clock
         self._pending: dict[Hashable, float] = {}
-        self._running_since: float | None = None
+        self._running_since_monotonic: float | None = None
         self._woken = asyncio.Event()
         self._failures = 0
 
@@ -47,7 +47,7 @@ class Wakeups:
     def stuck(self) -> bool:
         """Tell whether something has waited, or a step has run, for too long."""
         oldest = min(self._pending.values(), default=None)
-        since = [moment for moment in (oldest, self._running_since) if moment is not None]
+        since = [moment for moment in (oldest, self._running_since_monotonic) if moment is not None]
         return bool(since) and self._clock() - min(since) > STUCK_SECONDS
 
     async def run(self) -> None:
@@ -63,7 +63,7 @@ class Wakeups:
     async def _turn(self) -> float | None:
         self._woken.clear()
         taken, self._pending = self._pending, {}
-        self._running_since = self._clock()
+        self._running_since_monotonic = self._clock()
         try:
             again = await self._step(frozenset(taken))
         except Exception as error:
@@ -72,7 +72,7 @@ class Wakeups:
             self._pending = {**self._pending, **taken}
             return self._retry_delay()
         finally:
-            self._running_since = None
+            self._running_since_monotonic = None
         self._failures = 0
         return again
 

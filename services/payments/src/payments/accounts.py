@@ -84,7 +84,9 @@ class AccountDirectory:
         self, names: Sequence[Named], deadline: Deadline
     ) -> list[Account | Unanswered | None]:
         try:
-            answers = await self._batcher.submit_many(names, expires=deadline.expires_monotonic)
+            answers = await self._batcher.submit_many(
+                names, expires_monotonic=deadline.expires_monotonic
+            )
         except Overloaded as error:
             answers = [error] * len(names)
         return [self._read(answer) for answer in answers]

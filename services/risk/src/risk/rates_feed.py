@@ -35,7 +35,7 @@ class RatesFeed:
         self._poll_seconds = poll_seconds
         self._max_age = round(max_age_seconds * MICROS)
         self._grace_seconds = grace_seconds
-        self._grace_ends = 0.0
+        self._grace_ends_monotonic = 0.0
         self._table = NO_RATES
         self._received_at: int | None = None
         self._failing = False
@@ -55,7 +55,7 @@ class RatesFeed:
 
         A new replica without rates would send payments to review that the others let through.
         """
-        return self._received_at is not None or monotonic() >= self._grace_ends
+        return self._received_at is not None or monotonic() >= self._grace_ends_monotonic
 
     async def refresh(self) -> None:
         """Ask fx once; on failure the last answer stands until it is too old."""
@@ -76,7 +76,7 @@ class RatesFeed:
 
     async def start(self) -> None:
         """Refresh in the background from now on."""
-        self._grace_ends = monotonic() + self._grace_seconds
+        self._grace_ends_monotonic = monotonic() + self._grace_seconds
         self._task = asyncio.create_task(self._poll(), name="rates from fx")
 
     async def close(self) -> None:

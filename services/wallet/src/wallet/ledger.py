@@ -28,10 +28,10 @@ MAX_BATCH = 1_000
 
 
 class Submission(NamedTuple):
-    """A transfer on its way: `expires` is a `monotonic()` moment."""
+    """A transfer on its way: `expires_monotonic` is a `monotonic()` moment."""
 
     transfer: Transfer
-    expires: float | None = None
+    expires_monotonic: float | None = None
     traceparent: str | None = None
     baggage: str | None = None
 
@@ -112,7 +112,7 @@ class Ledger:
         moment = monotonic()
         late = {
             index for index, s in enumerate(submissions)
-            if s.expires is not None and s.expires <= moment
+            if s.expires_monotonic is not None and s.expires_monotonic <= moment
         }  # fmt: skip
         live = [s.transfer for i, s in enumerate(submissions) if i not in late]
         outcomes = iter(self._evaluated(connection, live))

@@ -22,14 +22,14 @@ class Dispatcher:
         self._trade = trade
         self.couriers: dict[str, tuple[Courier, asyncio.Task[None]]] = {}
         self._leaving: dict[str, asyncio.Task[None]] = {}
-        self._renew_at = 0.0
+        self._renew_monotonic = 0.0
 
     async def look(self) -> None:
         """Renew leases when it is time, and wake the couriers that have more to send."""
         trade = self._trade
         if not trade.destinations.loaded:
             return
-        if monotonic() >= self._renew_at:
+        if monotonic() >= self._renew_monotonic:
             await self._renew()
         news = await trade.database.read(partial(leases.news_of, owner=trade.owner))
         for name, count in news.items():
@@ -40,7 +40,7 @@ class Dispatcher:
 
     def share_anew(self) -> None:
         """Look at the next turn which destinations are free: there may be new ones."""
-        self._renew_at = 0.0
+        self._renew_monotonic = 0.0
 
     async def run(self, taken_in: asyncio.Event) -> None:
         """Look again and again, at once when `taken_in` is set, until cancelled."""
@@ -64,7 +64,7 @@ class Dispatcher:
 
     async def _renew(self) -> None:
         trade, lease = self._trade, self._trade.settings.destination_lease_seconds
-        self._renew_at = monotonic() + lease / _LEASE_BEATS
+        self._renew_monotonic = monotonic() + lease / _LEASE_BEATS
         now = trade.clock.now()
         until = now + round(lease * MICROS)
         names = list(trade.destinations.in_force)

@@ -53,7 +53,7 @@ class Intake:
         self._clock = clock
         self._log = logger
         self._late = LateEvents(database, feed, destinations, owner=owner, clock=clock)
-        self._renew_at = 0.0
+        self._renew_monotonic = 0.0
         self._registered: object = None
         self._failed = False
         self._read_at: int | None = None
@@ -133,7 +133,7 @@ class Intake:
         await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _holds(self) -> bool:
-        if monotonic() < self._renew_at:
+        if monotonic() < self._renew_monotonic:
             return True
         now = self._clock.now()
         until = now + round(_LEASE_SECONDS * MICROS)
@@ -142,14 +142,14 @@ class Intake:
         )
         if not await self._database.write(take):
             return False
-        self._renew_at = monotonic() + _RENEW_SECONDS
+        self._renew_monotonic = monotonic() + _RENEW_SECONDS
         return True
 
     def _was_read(self) -> None:
         """Note that the feed answers; the first time all are to know of it at once."""
         self._metrics.looks.inc()
         if self._read_at is None:
-            self._renew_at = 0.0
+            self._renew_monotonic = 0.0
         self._read_at = self._clock.now()
 
     async def _register(self) -> None:

@@ -29,14 +29,14 @@ class Reports:
         self._destinations = destinations
         self._standings = standings
         self._told: dict[str, DestinationStanding] = {}
-        self._told_at = float("-inf")
+        self._told_monotonic = float("-inf")
         self._asking: asyncio.Task[None] | None = None
 
     async def of_all(self) -> list[ResourceReport]:
         """Return a report of each destination in force."""
-        if monotonic() - self._told_at > _FRESH_SECONDS:
+        if monotonic() - self._told_monotonic > _FRESH_SECONDS:
             await self._renew()
-        is_true = monotonic() - self._told_at < _TRUE_SECONDS
+        is_true = monotonic() - self._told_monotonic < _TRUE_SECONDS
         told = self._told if is_true else {}
         return [_report(name, told.get(name)) for name in self._destinations.in_force]
 
@@ -55,7 +55,7 @@ class Reports:
         # Without the database there is nothing newer to tell.
         with suppress(Problem):
             self._told = dict(await self._standings.of(self._destinations.in_force))
-            self._told_at = monotonic()
+            self._told_monotonic = monotonic()
 
 
 def _report(name: str, told: DestinationStanding | None) -> ResourceReport:

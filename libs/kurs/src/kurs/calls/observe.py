@@ -86,13 +86,13 @@ class CallObserver:
 class Call:
     """One attempt on its way."""
 
-    __slots__ = ("_method", "_observer", "_span", "_started")
+    __slots__ = ("_began_monotonic", "_method", "_observer", "_span")
 
     def __init__(self, observer: CallObserver, method: str, span: Span | None) -> None:
         self._observer = observer
         self._method = method
         self._span = span
-        self._started = monotonic()
+        self._began_monotonic = monotonic()
 
     def answered(self, status: int) -> None:
         """Record an answer."""
@@ -113,4 +113,4 @@ class Call:
             self._span.end()
 
     def _record(self, label: str) -> None:
-        self._observer.record(self._method, label, monotonic() - self._started, self._span)
+        self._observer.record(self._method, label, monotonic() - self._began_monotonic, self._span)

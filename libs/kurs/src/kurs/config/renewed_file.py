@@ -31,7 +31,7 @@ class RenewedFile(Generic[Value]):
         self._read = read
         self._log = telemetry.logger
         self._every = every
-        self._look_at = monotonic() + every
+        self._look_monotonic = monotonic() + every
         self._reported = ""
         self._file.changed()
         try:
@@ -42,8 +42,8 @@ class RenewedFile(Generic[Value]):
     def get(self) -> Value:
         """Return the value in force; at most every so often this looks at the file (a stat)."""
         now = monotonic()
-        if now >= self._look_at:
-            self._look_at = now + self._every
+        if now >= self._look_monotonic:
+            self._look_monotonic = now + self._every
             self._look()
         return self._value
 

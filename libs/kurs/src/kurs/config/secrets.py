@@ -38,7 +38,7 @@ class _Reading:
     """A reading under way, since when."""
 
     future: "asyncio.Future[Secret]"
-    began: float
+    began_monotonic: float
 
 
 class Secrets:
@@ -64,7 +64,7 @@ class Secrets:
         reading = self._under_way.get(asked) or self._begin(asked)
         last = self._last.get(asked)
         patience = _FIRST_SECONDS if last is None else _PATIENCE_SECONDS
-        left = max(0.0, reading.began + patience - monotonic())
+        left = max(0.0, reading.began_monotonic + patience - monotonic())
         done, _ = await asyncio.wait({reading.future}, timeout=left)
         if done:
             return reading.future.result()

@@ -66,7 +66,7 @@ class _Threads:
 
     def _transaction(self, work: Work[Returned], seconds: float) -> Returned:
         connection = self._connection()
-        self._own.until = monotonic() + seconds
+        self._own.until_monotonic = monotonic() + seconds
         try:
             with connection.begin():
                 return work(connection)
@@ -88,7 +88,7 @@ class _Threads:
 
     def _is_late(self) -> int:
         """Tell SQLite to end the statement, by what is not 0."""
-        return int(monotonic() > self._own.until)
+        return int(monotonic() > self._own.until_monotonic)
 
     def close(self) -> None:
         self._pool.shutdown()

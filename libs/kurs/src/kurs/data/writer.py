@@ -79,11 +79,11 @@ class Writer(Generic[Op, Result]):
             self._alone, name=f"{name}-apart", max_batch=1, max_queue=max_queue, metrics=metrics
         )
 
-    async def submit(self, op: Op, *, expires: float | None = None) -> Result:
+    async def submit(self, op: Op, *, expires_monotonic: float | None = None) -> Result:
         """Return the operation's result; as `Batcher.submit`, and raises DatabaseUnavailable."""
         apart = bool(self._suspects) and self._suspects.any_of(self._keys(op))
         batcher = self._apart if apart else self._batcher
-        return await batcher.submit(op, expires=expires)
+        return await batcher.submit(op, expires_monotonic=expires_monotonic)
 
     async def submit_many(self, ops: Sequence[Op]) -> list[Result | Exception]:
         """Return one result or exception per operation, in order; as `Batcher.submit_many`."""

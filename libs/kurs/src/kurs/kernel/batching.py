@@ -61,7 +61,7 @@ class BatchMetrics:
 class _Group(Generic[Item, Result]):
     items: Sequence[Item]
     done: "asyncio.Future[list[Outcome[Result]]]"
-    expires: float | None
+    expires_monotonic: float | None
 
 
 class Batcher(Generic[Item, Result]):
@@ -111,13 +111,13 @@ class Batcher(Generic[Item, Result]):
         self._shed_full = metrics.shed.labels(name, "queue_full")
         self._shed_late = metrics.shed.labels(name, "deadline")
 
-    async def submit(self, item: Item, *, expires: float | None = None) -> Result:
+    async def submit(self, item: Item, *, expires_monotonic: float | None = None) -> Result:
         """Return the item's result; raises what its batch raised for it.
 
-        `expires` is a `monotonic()` moment after which the item is not sent any more
+        `expires_monotonic` is a `monotonic()` moment after which the item is not sent any more
         (DeadlineExceeded). Raises Overloaded when `max_queue` items wait.
         """
-        (outcome,) = await self.submit_each((item,), expires=expires)
+        (outcome,) = await self.submit_each((item,), expires_monotonic=expires_monotonic)
         if isinstance(outcome, asyncio.Future):
             return await outcome
         if isinstance(outcome, Exception):
@@ -125,20 +125,20 @@ class Batcher(Generic[Item, Result]):
         return outcome
 
     async def submit_many(
-        self, items: Sequence[Item], *, expires: float | None = None
+        self, items: Sequence[Item], *, expires_monotonic: float | None = None
     ) -> list[Result | Exception]:
         """Return one result or exception per item, in order; the items travel together."""
-        return await settled(await self.submit_each(items, expires=expires))
+        return await settled(await self.submit_each(items, expires_monotonic=expires_monotonic))
 
     async def submit_each(
-        self, items: Sequence[Item], *, expires: float | None = None
+        self, items: Sequence[Item], *, expires_monotonic: float | None = None
     ) -> list[Outcome[Result]]:
         """Return what `run` gave for each item, without waiting for what comes later."""
         if self._waiting + len(items) > self._max_queue:
             self._shed_full.inc(len(items))
             raise Overloaded("too much is waiting", headers={"retry-after": "1"})
         loop = asyncio.get_running_loop()
-        group: _Group[Item, Result] = _Group(items, loop.create_future(), expires)
+        group: _Group[Item, Result] = _Group(items, loop.create_future(), expires_monotonic)
         self._queue.append(group)
         self._waiting += len(items)
         self._schedule()
@@ -180,7 +180,7 @@ class Batcher(Generic[Item, Result]):
             self._waiting -= len(group.items)
             if group.done.cancelled():
                 continue
-            if group.expires is not None and group.expires <= now:
+            if group.expires_monotonic is not None and group.expires_monotonic <= now:
                 self._shed_late.inc(len(group.items))
                 late = DeadlineExceeded("the deadline passed before the work began")
                 group.done.set_result([late] * len(group.items))
