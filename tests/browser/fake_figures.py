@@ -6,8 +6,8 @@ from starlette.routing import Route
 
 from kurs.kernel.clock import SystemClock
 from payments.domain.figures import SPANS, Corridors, Period, Seen, Worth, corridor
-from payments.figure_answers import figures_answer
-from payments.figures import PeriodFigures
+from payments.figures.answers import figures_answer
+from payments.figures.counting import PeriodFigures
 
 PAID = Seen("demo", 0, "USD", "IDR", 0.03, failed=False, captured=125_000, spread=0)
 FAILED = Seen("demo", 0, "JPY", "", 0.2, failed=True, captured=0, spread=0)

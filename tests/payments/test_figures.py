@@ -13,7 +13,7 @@ from kurs.data.database import Database
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import JoinedGateway
 from kurs_testing.parts import part
-from payments.figures import Figures
+from payments.figures.counting import Figures
 from payments.store.figures import add_figures, uncounted
 from payments.store.tables import payments
 
@@ -119,8 +119,8 @@ async def test_of_two_that_count_the_same_one_adds_and_what_cannot_be_read_stops
 async def test_what_takes_many_steps_is_summed_the_same(
     gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("payments.figures._AT_ONCE", 1)
-    monkeypatch.setattr("payments.figures._STEPS", 2)
+    monkeypatch.setattr("payments.figures.counting._AT_ONCE", 1)
+    monkeypatch.setattr("payments.figures.counting._STEPS", 2)
     for number in range(5):
         await pay(gateway, f"p{number}")
     await counting(gateway).count()

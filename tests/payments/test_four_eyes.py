@@ -10,7 +10,7 @@ import pytest
 
 from kurs_testing.joined import WALLET, JoinedGateway
 from kurs_testing.parts import part
-from payments.feed import EventFeed
+from payments.events.feed import EventFeed
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 LARGE = "6000.00"

@@ -14,7 +14,7 @@ from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import WALLET, JoinedGateway
 from kurs_testing.parts import part
-from payments.feed import EventFeed
+from payments.events.feed import EventFeed
 from payments.sweeper import Sweeper
 
 OVERRIDES = {"payments": {"sweep_seconds": 3600.0, "four_eyes": False}}

@@ -12,9 +12,9 @@ from kurs.contracts.payments import FeedAnswer
 from kurs.data.database import Database
 from kurs_testing.joined import PAYMENTS, JoinedGateway
 from kurs_testing.parts import part
-from payments.event_answers import EventTeller
-from payments.event_stream import stream_of
-from payments.feed import EventFeed
+from payments.events.answers import EventTeller
+from payments.events.feed import EventFeed
+from payments.events.stream import stream_of
 
 BREAK = {
     "a rate that is none": "UPDATE payments SET exchange = '\"x\"' WHERE payment_id = 'p2'",

@@ -27,7 +27,7 @@ from kurs.edges import PUBLIC_ROUTES, PublicRoute
 from kurs_testing.joined import GATEWAY, JoinedGateway
 from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
-from payments.figures import Figures
+from payments.figures.counting import Figures
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "api.md"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from devstack.destinations import write_destination
-from devstack.environment import RunFolder
+from devstack.topology import RunFolder
 
 _NAME = "hooks"
 _SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # noqa: S105 (of a bench's own)

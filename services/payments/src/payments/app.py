@@ -13,33 +13,26 @@ from kurs.service import Joined, Service
 from kurs.service.database import keep_database
 from payments.accounts import AccountDirectory
 from payments.assessment import Assessor, Dependencies
+from payments.background import add_comparisons, add_figures, add_sweeps
 from payments.batches import BatchPaying
-from payments.chains import Chains
 from payments.clients import BatchClient
-from payments.event_answers import EventTeller
-from payments.event_document import webhooks
+from payments.events.answers import EventTeller
+from payments.events.document import webhooks
+from payments.events.feed import EventFeed
 from payments.explanation import Explanations
 from payments.exposure import ExposureReader
-from payments.feed import EventFeed
-from payments.figures import Figures
 from payments.flow import Flow
-from payments.ledger_reader import LedgerReader
 from payments.metrics import PaymentMetrics
 from payments.migrations import VERSIONS
 from payments.paying import Paying
 from payments.payment_reads import PaymentReads
 from payments.read_routes import read_routes
-from payments.reconciliation import Reconciliation
 from payments.records import Records
 from payments.routes import routes
 from payments.service import PaymentService
 from payments.service_routes import service_routes
 from payments.settings import PaymentsSettings
 from payments.steps import Steps
-from payments.store.event_order import append_late_events
-from payments.sweeper import Sweeper
-
-_FORGOTTEN_EVERY = 3600.0
 
 
 def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
@@ -62,11 +55,11 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     service.add(EventTeller(metrics, service.telemetry))
     flow = _flow(service, dependencies, exposure, records, batches)
     payments = _use_cases(service, database, dependencies.accounts, flow)
-    _add_sweeps(service, database, payments, exposure, metrics)
-    _add_comparisons(service, database, dependencies.accounts, metrics, feed)
+    add_sweeps(service, database, payments, exposure, metrics)
+    add_comparisons(service, database, dependencies.accounts.client, metrics, feed)
     service.add(PaymentReads(database, LongReads(database)))
     service.add(_explanations(service, database))
-    _add_figures(service, database)
+    add_figures(service, database)
     app = service.app(routes, read_routes, service_routes)
     app.webhooks.include_router(webhooks())
     return app
@@ -115,34 +108,6 @@ def _use_cases(
     )
 
 
-def _add_sweeps(
-    service: Service[PaymentsSettings],
-    database: Database,
-    payments: PaymentService,
-    exposure: ExposureReader,
-    metrics: PaymentMetrics,
-) -> None:
-    settings = service.settings
-    sweeper = service.add(
-        Sweeper(
-            service=payments,
-            database=database,
-            exposure=exposure,
-            settings=settings,
-            metrics=metrics,
-            telemetry=service.telemetry,
-            clock=service.clock,
-        )
-    )
-
-    async def place_late_events() -> None:
-        oldest = await database.write(append_late_events)
-        metrics.report_late_events(oldest, service.clock.now())
-
-    service.beat("late events", place_late_events, seconds=settings.sweep_seconds)
-    service.beat("sweep", sweeper.sweep, seconds=settings.sweep_seconds)
-
-
 def _dependencies(service: Service[PaymentsSettings], batches: BatchMetrics) -> Dependencies:
     settings = service.settings
 
@@ -180,40 +145,3 @@ def _explanations(service: Service[PaymentsSettings], database: Database) -> Exp
         client("wallet", settings.wallet_url, name="wallet-transfers"),
         client("risk", settings.risk_url, name="risk-decisions"),
     )
-
-
-def _add_figures(service: Service[PaymentsSettings], database: Database) -> None:
-    """Count what happens to payments, apart from them, and forget what is too old."""
-    settings = service.settings
-    fx = service.client("fx", settings.fx_url, name="fx-rates")
-    figures = service.add(Figures(database, fx, settings, service.clock))
-    service.beat("figures", figures.count, seconds=settings.figures_seconds)
-    service.beat("old figures", figures.forget, seconds=_FORGOTTEN_EVERY)
-
-
-def _add_comparisons(
-    service: Service[PaymentsSettings],
-    database: Database,
-    accounts: AccountDirectory,
-    metrics: PaymentMetrics,
-    feed: EventFeed,
-) -> None:
-    """Compare payments with the ledger now and then, from either side."""
-    settings, telemetry, clock = service.settings, service.telemetry, service.clock
-    known = Reconciliation(
-        database=database,
-        wallet=accounts.client,
-        metrics=metrics,
-        telemetry=telemetry,
-        clock=clock,
-    )
-    reader = LedgerReader(
-        database=database,
-        chains=service.add(Chains(accounts.client)),
-        feed=feed,
-        metrics=metrics,
-        telemetry=telemetry,
-        clock=clock,
-    )
-    service.beat("reconciliation", service.add(known).look, seconds=settings.reconcile_seconds)
-    service.beat("ledger", service.add(reader).look, seconds=settings.ledger_seconds)

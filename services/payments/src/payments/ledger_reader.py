@@ -18,7 +18,7 @@ from kurs.kernel.clock import Clock
 from kurs.telemetry import Telemetry
 from payments.chains import Chains
 from payments.domain.identity import named
-from payments.feed import EventFeed
+from payments.events.feed import EventFeed
 from payments.metrics import PaymentMetrics
 from payments.store import ledger_reads
 from payments.store.deposits import Deposit

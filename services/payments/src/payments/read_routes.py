@@ -24,20 +24,20 @@ from payments.answers import payment_answer
 from payments.cursors import read_cursor, write_cursor
 from payments.domain.figures import EVERYBODY
 from payments.errors import PaymentNotFound
-from payments.event_answers import EventTeller
-from payments.event_schemas import (
+from payments.events.answers import EventTeller
+from payments.events.feed import EventFeed
+from payments.events.schemas import (
     MAX_POSITION,
     EventAnswer,
     EventListQuery,
     EventQuery,
     EventsAnswer,
 )
-from payments.event_stream import HEADERS, EventStream, stream_of
+from payments.events.stream import HEADERS, EventStream, stream_of
 from payments.explanation import Explanations
-from payments.feed import EventFeed
-from payments.figure_answers import figures_answer
-from payments.figure_schemas import FiguresAnswer, FiguresQuery
-from payments.figures import Figures
+from payments.figures.answers import figures_answer
+from payments.figures.counting import Figures
+from payments.figures.schemas import FiguresAnswer, FiguresQuery
 from payments.payment_reads import PaymentReads
 from payments.read_answers import COLUMNS, csv_row, explain_answer, refund_entry
 from payments.read_schemas import (

@@ -25,7 +25,7 @@ from payments.domain.identity import named
 from payments.domain.operation import Answer, Operation, Waiting
 from payments.domain.outcomes import Settled
 from payments.errors import problem_of
-from payments.feed import EventFeed
+from payments.events.feed import EventFeed
 from payments.metrics import PaymentMetrics, span_attributes
 from payments.questions import Drive
 from payments.store import reads

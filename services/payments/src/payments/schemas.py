@@ -1,4 +1,4 @@
-"""The bodies of the payments API; those of events are in `event_schemas`.
+"""The bodies of the payments API; those of events are in `payments.events`.
 
 What every payment is answered with is a plain dict that the type checker holds to its members:
 making a model of each, which nobody validates, took as long as reading the request.

@@ -14,9 +14,9 @@ from kurs.web.direct import direct_post
 from kurs.web.parts import from_app, part_of
 from kurs.web.routing import router
 from payments.batches import BatchPaying
-from payments.event_answers import EventTeller
-from payments.event_schemas import FeedQuery
-from payments.feed import EventFeed
+from payments.events.answers import EventTeller
+from payments.events.feed import EventFeed
+from payments.events.schemas import FeedQuery
 from payments.schemas import PaymentBatch, PayResultAnswer
 from payments.store.events import DepositEvent, Event, UnreadableEvent
 

@@ -10,8 +10,8 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic_core import to_json
 
-from payments.event_answers import EventTeller
-from payments.feed import EventFeed
+from payments.events.answers import EventTeller
+from payments.events.feed import EventFeed
 from payments.store.events import DepositEvent
 
 _IDLE = b": idle\n"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, create_model
 
 from kurs.contracts.payments import EventType
 from payments.domain.event_types import REFUND_TYPES
-from payments.event_schemas import DepositEventAnswer, EventAnswer, EventRefundAnswer
+from payments.events.schemas import DepositEventAnswer, EventAnswer, EventRefundAnswer
 
 _SAID = "A webhook of this type was taken; any other status is sent again"
 

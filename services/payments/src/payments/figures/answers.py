@@ -5,8 +5,8 @@ from typing import Any, Literal
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.money import format_amount
 from payments.domain.figures import OTHER, SPANS, Corridors, Sums, joined, total
-from payments.figure_schemas import CorridorAnswer, FigureAnswer, FiguresAnswer, SpanAnswer
-from payments.figures import PeriodFigures
+from payments.figures.counting import PeriodFigures
+from payments.figures.schemas import CorridorAnswer, FigureAnswer, FiguresAnswer, SpanAnswer
 
 _USUAL = 0.95
 

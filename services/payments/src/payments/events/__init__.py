@@ -1,0 +1,1 @@
+"""What happened to payments: in order, as feed, stream and documents of each type."""

@@ -1,0 +1,1 @@
+"""Figures over time, counted from events and told by period."""
