@@ -49,14 +49,6 @@ class PaymentMetrics:
         self.swept = telemetry.counter(
             "kurs_payments_swept_total", "Operations that the sweeper took over.", ["result"]
         )
-        self.unknown_codes = telemetry.counter(
-            "kurs_payments_unknown_codes_total",
-            "Operations that another service refused with a code that this release does not know.",
-        )
-        self.unreadable_events = telemetry.counter(
-            "kurs_payments_unreadable_events_total",
-            "Times that a stored event was asked for and could not be read",
-        )
         self._exposure = telemetry.gauge(
             "kurs_payments_exposure",
             "What is open at a fixed rate, in major units of the paid currency: holds, and refunds "
@@ -65,8 +57,19 @@ class PaymentMetrics:
             ["currency", "part"],
         )
         self._exposed: set[tuple[str, str]] = set()
+        self._count_the_unknown(telemetry)
         self._watch_the_unfinished(telemetry)
         self._watch_the_ledger(telemetry)
+
+    def _count_the_unknown(self, telemetry: Telemetry) -> None:
+        self.unknown_codes = telemetry.counter(
+            "kurs_payments_unknown_codes_total",
+            "Operations that another service refused with a code that this release does not know.",
+        )
+        self.unreadable_events = telemetry.counter(
+            "kurs_payments_unreadable_events_total",
+            "Times that a stored event was asked for and could not be read",
+        )
 
     def _watch_the_unfinished(self, telemetry: Telemetry) -> None:
         self.oldest_pending = telemetry.gauge(
