@@ -50,7 +50,16 @@ HAVE = {
 # The gateway forwards: what is a service to others is its proxy, and it has no domain.
 GATEWAY = {"__main__", "app", "settings", "metrics", "errors"}
 UNITS = ("_seconds", "_days", "_ratio", "_bps", "_minor", "_bytes", "_per_second")
-COUNTED = {"port", "connections", "bodies", "streams", "requests", "attempts", "accounts"}
+COUNTED = {
+    "port",
+    "connections",
+    "bodies",
+    "streams",
+    "requests",
+    "attempts",
+    "accounts",
+    "transfers",
+}
 """A number of these is told by the thing: its unit is one."""
 
 
