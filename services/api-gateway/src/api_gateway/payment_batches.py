@@ -7,10 +7,11 @@ was done with it.
 """
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from pydantic_core import from_json, to_json
 
 from api_gateway.errors import UpstreamUnavailable
 from api_gateway.upstreams import Upstreams
@@ -141,7 +142,7 @@ class PaymentBatches:
         some: asyncio.Event,
     ) -> list[int]:
         """Give the calls of a batch their answers; return those that nothing was done with."""
-        body = json.dumps({"items": [_item(call) for call in calls]}).encode()
+        body = to_json({"items": [_item(call) for call in calls]})
         members = [call.trace.traceparent for call in calls]
         with self._telemetry.batch_span("payments batch", members):
             async with self._upstreams.stream(
@@ -195,7 +196,7 @@ async def _results(chunks: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]
     async for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            yield json.loads(line)
+            yield from_json(line)
 
 
 def _response(result: Mapping[str, Any]) -> Response:

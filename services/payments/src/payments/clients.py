@@ -3,11 +3,10 @@
 Unanswered, in place of an answer, says that there was none: the item may have been carried out.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from kurs.calls import Deadline, Response, ServiceClient, TransportError
 from kurs.contracts.batch import Skip, skip_of
@@ -101,7 +100,7 @@ class BatchClient(Generic[Item, Result]):
         if answer.status != 200:
             reason = Unusable if answer.status in _UNREADABLE else Unanswered
             raise reason(self._client.name, f"answered {answer.status}")
-        results: list[Result] = json.loads(answer.body)["results"]
+        results: list[Result] = from_json(answer.body)["results"]
         return results
 
     async def _part(self, questions: Sequence[Question]) -> Sequence[Result | Exception]:

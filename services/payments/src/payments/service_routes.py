@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Query, Request
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from kurs.contracts.payments import FeedAnswer, FeedEvent
 from kurs.edges import edge_request_id
@@ -25,6 +26,11 @@ class Lines(StreamingResponse):
     """Lines of JSON, each sent once it is there."""
 
     media_type = "application/x-ndjson"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the lines; that the gateway has gone stops no payment, so nobody listens for it."""
+        del scope, receive
+        await self.stream_response(send)
 
 
 service_routes = router(tags=["between services"], responses=problem_responses(Unavailable))

@@ -15,6 +15,7 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
 )
+from pydantic_core import to_json
 from typing_extensions import TypedDict
 
 from kurs.contracts.batch import Envelope, Undone, strict
@@ -65,13 +66,20 @@ HOLD_GONE = frozenset({Code.HOLD_EXPIRED, Code.HOLD_CLOSED})
 def _context(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError("a context is a JSON object")
-    try:
-        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        raise ValueError("a context holds finite numbers only") from None
-    if len(text) > MAX_CONTEXT_BYTES:
+    written = to_json(value, inf_nan_mode="constants")
+    if (b"NaN" in written or b"Infinity" in written) and not _is_finite(value):
+        raise ValueError("a context holds finite numbers only")
+    if len(written) > MAX_CONTEXT_BYTES:
         raise ValueError(f"a context has at most {MAX_CONTEXT_BYTES} bytes of JSON")
-    return text
+    return written.decode()
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 Context = Annotated[
@@ -105,11 +113,13 @@ def unbalanced(legs: Iterable[tuple[str, int]]) -> Mapping[str, int]:
     sums: dict[str, int] = {}
     for currency, amount in legs:
         sums[currency] = sums.get(currency, 0) + amount
+    if not any(sums.values()):
+        return {}
     return {currency: amount for currency, amount in sums.items() if amount}
 
 
 def _balanced(legs: list[PostingItem]) -> list[PostingItem]:
-    wrong = unbalanced((leg["currency"], leg["amount_minor"]) for leg in legs)
+    wrong = unbalanced([(leg["currency"], leg["amount_minor"]) for leg in legs])
     if wrong:
         off = ", ".join(f"{currency} by {amount}" for currency, amount in wrong.items())
         raise ValueError(f"postings sum to zero in every currency; off: {off} minor units")

@@ -5,7 +5,7 @@ common clock. The form follows gRPC's `grpc-timeout`.
 """
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kurs.kernel.clock import monotonic
 
@@ -13,8 +13,7 @@ DEADLINE_HEADER = "X-Request-Deadline"
 _LONGEST_MS = 24 * 60 * 60 * 1000
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Deadline:
+class Deadline(NamedTuple):
     """An instant of the monotonic clock, in seconds, after which the answer is of no use."""
 
     expires_monotonic: float

@@ -4,11 +4,11 @@ Kinds, statuses and codes are data here: what a later release stored is read as 
 who decides or answers asks whether it is known.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from msgspec.structs import asdict
+from pydantic_core import to_json
 from sqlalchemy import RowMapping
 
 from payments.domain.applied_rate import rate_values, read_rate
@@ -36,7 +36,7 @@ def payment_values(payment: Payment) -> tuple[Any, ...]:
         payment.destination_account,
         payment.capture,
         payment.description,
-        json.dumps(payment.metadata),
+        _text(payment.metadata),
         payment.trace_id,
         payment.version,
         payment.created_at,
@@ -53,9 +53,9 @@ def changing_values(payment: Payment) -> tuple[Any, ...]:
         None if payment.status in _PAST_ITS_QUOTE else payment.quote,
         payment.destination_currency,
         payment.destination_amount,
-        None if exchange is None else json.dumps(rate_values(exchange)),
-        None if risk is None else json.dumps(risk),
-        None if failure is None else json.dumps(asdict(failure)),
+        None if exchange is None else _text(rate_values(exchange)),
+        None if risk is None else _text(risk),
+        None if failure is None else _text(asdict(failure)),
         payment.captured_amount,
         payment.refunded_amount,
         payment.hold_expires_at,
@@ -64,6 +64,10 @@ def changing_values(payment: Payment) -> tuple[Any, ...]:
         payment.payer,
         payment.payee,
     )
+
+
+def _text(value: dict[str, Any]) -> str:
+    return to_json(value).decode()
 
 
 def operation_values(operation: Operation) -> tuple[Any, ...]:

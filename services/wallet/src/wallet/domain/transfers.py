@@ -1,9 +1,10 @@
 """What callers ask of the ledger, what it keeps, and what it answers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from kurs.contracts.wallet import Code
 from kurs.quotes.token import Quote
@@ -38,8 +39,7 @@ class HoldTerms(NamedTuple):
     expires_at: int
 
 
-@dataclass(slots=True, kw_only=True)
-class Transfer:
+class Transfer(Struct, kw_only=True):
     """One request to the ledger.
 
     `content` is the canonical JSON of everything that makes two requests the same; `context` is
