@@ -81,6 +81,13 @@ def broken(before: Tables, after: Tables) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("versions", VERSIONS.values(), ids=VERSIONS)
+def test_revisions_are_numbered_one_after_the_other(versions: Path) -> None:
+    """Two that were made at the same time each work alone, and together none does."""
+    numbers = [file.stem.split("_")[0] for file in ordered(versions)]
+    assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
+
+
 @pytest.mark.parametrize(("versions", "later"), STEPS)
 async def test_the_release_before_works_on(
     database_url: str, versions: Path, later: Path, tmp_path: Path
