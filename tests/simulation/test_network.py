@@ -5,10 +5,12 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from kurs.calls.message import Request
 from simulation.exchange import Served
 from simulation.loop import VirtualLoop, context_of
-from simulation.network import Network
+from simulation.network import Aim, Network
 from simulation.process import Process
 
 
@@ -32,11 +34,11 @@ async def answers_late(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def asked_by(network: Network, app: Any) -> tuple[Process, Process]:
+def asked_by(network: Network, app: Any, path: str = "") -> tuple[Process, Process]:
     """Serve `app` by one process and ask it from another one."""
     server, client = Process("wallet-1"), Process("payments-1")
     network.served["wallet"] = [Served(server, app, {})]
-    request = Request("GET", "http://wallet.world/", timeout=30.0, target="wallet")
+    request = Request("GET", f"http://wallet.world/{path}", timeout=30.0, target="wallet")
     loop = asyncio.get_running_loop()
     client.kept.append(loop.create_task(network.send(request), context=context_of(client)))
     return server, client
@@ -71,3 +73,26 @@ def test_a_request_ends_for_its_server_whoever_died_meanwhile() -> None:
         assert not network.open()
 
     run(work)
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_who_is_aimed_at_is_struck_when_it_asks_and_is_asked_for_all_the_same(
+    arrived: bool,
+) -> None:
+    asked: list[bool] = []
+
+    async def answers(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(struck.is_set())
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def work(network: Network) -> None:
+        network.aims["payments-1"] = Aim(struck.set, arrived=arrived)
+        asked_by(network, answers, "transfers/batch")
+        await asyncio.sleep(20)
+        assert struck.is_set()
+        assert not network.aims
+
+    struck = asyncio.Event()
+    run(work)
+    assert asked == [not arrived]

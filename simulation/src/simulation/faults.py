@@ -3,8 +3,10 @@
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from kurs.kernel.clock import MICROS
+from simulation.network import Aim
 from simulation.plan import Fault, Trouble
 from simulation.receivers import Receivers
 from simulation.world import World
@@ -17,6 +19,8 @@ _MISBEHAVIOUR = {
     Trouble.RECEIVER_LIES: "lies",
 }
 _RESTART_SECONDS = (0.3, 6.0)
+_AIM_SECONDS = 10.0
+"""How long somebody aims at a process that asks for nothing."""
 Tell = Callable[[str], None]
 
 
@@ -37,6 +41,8 @@ class Faults:
             Trouble.KILL_INSIDE: self._kill_inside,
             Trouble.TERMINATE: self._terminate,
             Trouble.FREEZE: self._freeze,
+            Trouble.KILL_ASKING: lambda f: self._aim(f, self._kill),
+            Trouble.FREEZE_ASKING: lambda f: self._aim(f, self._freeze),
             Trouble.PART: self._part,
             Trouble.LOSE: self._lose,
             Trouble.LATE: lambda f: self._weather(f, "late", f.much / 2),
@@ -116,6 +122,16 @@ class Faults:
         process = self._world.processes[fault.target]
         self._world.loop.freeze(process)
         self._after(fault.seconds, lambda: self._world.loop.thaw(process))
+
+    def _aim(self, fault: Fault, strike: Callable[[Fault], None]) -> None:
+        """Strike when the process asks for money to move, before it knows what came of it.
+
+        Longer than its lease now and then: it comes back to what another one took over.
+        """
+        lasting = replace(fault, seconds=max(fault.seconds, 25 * fault.much))
+        aims = self._world.network.aims
+        aims[fault.target] = Aim(lambda: strike(lasting), arrived=fault.much * 10 % 1 < 0.5)
+        self._after(_AIM_SECONDS, lambda: aims.pop(fault.target, None))
 
     def _part(self, fault: Fault) -> None:
         source, _, target = fault.target.partition(">")

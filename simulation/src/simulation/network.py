@@ -20,6 +20,8 @@ from simulation.process import PROCESS, Process
 LATENCY_SECONDS = (0.0002, 0.003)
 _LATE_SECONDS = (0.5, 12.0)
 _RESET_SECONDS = (0.0, 0.05)
+_DECISIVE = "/transfers/batch"
+"""Once this is carried out, money has moved."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,14 @@ class Weather:
     """Nothing comes through, this way."""
 
 
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Strikes a process that asks the ledger: once that was done, or while it is on its way."""
+
+    strike: Callable[[], None]
+    arrived: bool
+
+
 @dataclass(slots=True)
 class Network:
     """Carries every request of a world. `served` are the apps that can be reached, by service."""
@@ -43,6 +53,8 @@ class Network:
     served: dict[str, list[Served]] = field(default_factory=dict)
     weather: dict[tuple[str, str], Weather] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    aims: dict[str, Aim] = field(default_factory=dict)
+    """What strikes processes, by their names, when they ask the ledger to move money."""
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def link(self, source: str, target: str) -> Weather:
@@ -116,10 +128,10 @@ class Network:
         if self._strikes("reset", weather.reset):
             raise ConnectionLost(request.target, "the connection was reset")
         if self._strikes("doubled", weather.doubled):
-            # Nobody waits for this one.
-            again = Exchange(request, served, caller, self.chance.uniform(*_LATE_SECONDS))
-            again.disconnect()
-            self._deliver(again)
+            self._deliver_late(request, served, caller)
+        if self._is_struck(request, arrived=False):
+            self._deliver_late(request, served, caller)
+            await asyncio.Event().wait()
         exchange = Exchange(request, served, caller)
         self._deliver(exchange)
         return exchange
@@ -127,11 +139,31 @@ class Network:
     async def _return(self, request: Request) -> None:
         back = self._weather(request, back=True)
         weather = self._weather(request)
+        self._is_struck(request, arrived=True)
         await asyncio.sleep(self.chance.uniform(*LATENCY_SECONDS))
         if back.parted or self._strikes("lost_after", weather.lost_after):
             if self.chance.random() < 0.5:
                 raise ConnectionLost(request.target, "the acknowledgement was lost")
             await asyncio.Event().wait()
+
+    def _is_struck(self, request: Request, *, arrived: bool) -> bool:
+        """Strike who sent this, if somebody aims at it; whether so."""
+        caller = PROCESS.get(None)
+        aim = None if caller is None else self.aims.get(caller.name)
+        if caller is None or aim is None or aim.arrived is not arrived:
+            return False
+        if not request.url.endswith(_DECISIVE):
+            return False
+        del self.aims[caller.name]
+        # In no process: who is struck does not do it.
+        asyncio.get_running_loop().call_soon(aim.strike, context=Context())
+        return True
+
+    def _deliver_late(self, request: Request, served: Served, caller: Process | None) -> None:
+        """Let a request arrive for which nobody waits."""
+        again = Exchange(request, served, caller, self.chance.uniform(*_LATE_SECONDS))
+        again.disconnect()
+        self._deliver(again)
 
     def _deliver(self, exchange: Exchange) -> None:
         process = exchange.served.process

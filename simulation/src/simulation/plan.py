@@ -94,8 +94,10 @@ class Trouble(StrEnum):
 
     KILL = "kill"
     KILL_INSIDE = "kill-inside"
+    KILL_ASKING = "kill-asking"
     TERMINATE = "terminate"
     FREEZE = "freeze"
+    FREEZE_ASKING = "freeze-asking"
     PART = "part"
     LOSE = "lose"
     LATE = "late"
@@ -136,6 +138,8 @@ _PROCESSES = frozenset(
         *(Trouble.CLOCK_STEP, Trouble.CLOCK_RATE),
     }
 )
+_ASKING = frozenset({Trouble.KILL_ASKING, Trouble.FREEZE_ASKING})
+"""What strikes a process whose question was carried out, and who does not know it yet."""
 _OF_WEBHOOKS = _RECEIVERS | _LINKS | _DATABASES | _PROCESSES | {Trouble.EDIT, Trouble.ROLL}
 
 
@@ -315,6 +319,8 @@ def _target(chance: random.Random, trouble: Trouble) -> str:
         return chance.choice(STORES)
     if trouble in (Trouble.RATES_SILENT, Trouble.RATES_GARBLED, Trouble.RATES_JUMP):
         return "market"
+    if trouble in _ASKING:
+        return f"payments-{chance.randint(1, REPLICAS['payments'])}"
     if trouble is Trouble.ROLL:
         return chance.choice(tuple(REPLICAS))
     if trouble is Trouble.EDIT:

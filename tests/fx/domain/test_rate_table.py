@@ -144,6 +144,23 @@ def test_a_pair_is_as_old_as_its_older_leg(source_rates: Build, clock: ManualClo
         table.select("USD", "IDR", clock.now())
 
 
+def test_a_cross_of_two_moments_is_what_its_two_trades_are(
+    source_rates: Build, clock: ManualClock
+) -> None:
+    # As after a jump that is passed over: one leg stays, the other one goes on.
+    rates = source_rates("ecb", "EUR", {"USD": "1.1", "IDR": "17000"}, spread_bps=30, max_age=100)
+    kept = Observation(Decimal("17000"), clock.now() - 40 * MICROS)
+    table = RateTable([SourceRates(rates.terms, {**rates.observed, "IDR": kept})])
+
+    cross = table.select("USD", "IDR", clock.now())
+    first, second = (table.select(*pair, clock.now()) for pair in (("USD", "EUR"), ("EUR", "IDR")))
+
+    assert abs(cross.mid - first.mid * second.mid) < Decimal("1e-6")
+    assert cross.spread_bps == first.spread_bps + second.spread_bps
+    assert cross.rate <= first.rate * second.rate
+    assert cross.age(clock.now()) == 40 * MICROS
+
+
 def test_a_source_counts_only_within_its_effective_window(
     source_rates: Build, clock: ManualClock
 ) -> None:
