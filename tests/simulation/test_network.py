@@ -10,7 +10,7 @@ import pytest
 from kurs.calls.message import Request
 from simulation.exchange import Served
 from simulation.loop import VirtualLoop, context_of
-from simulation.network import Aim, Network
+from simulation.network import Aim, Moment, Network
 from simulation.process import Process
 
 
@@ -75,9 +75,9 @@ def test_a_request_ends_for_its_server_whoever_died_meanwhile() -> None:
     run(work)
 
 
-@pytest.mark.parametrize("arrived", [True, False])
+@pytest.mark.parametrize("moment", Moment)
 def test_who_is_aimed_at_is_struck_when_it_asks_and_is_asked_for_all_the_same(
-    arrived: bool,
+    moment: Moment,
 ) -> None:
     asked: list[bool] = []
 
@@ -87,7 +87,7 @@ def test_who_is_aimed_at_is_struck_when_it_asks_and_is_asked_for_all_the_same(
         await send({"type": "http.response.body", "body": b""})
 
     async def work(network: Network) -> None:
-        network.aims["payments-1"] = Aim(struck.set, arrived=arrived)
+        network.aims["payments-1"] = Aim(struck.set, moment)
         asked_by(network, answers, "transfers/batch")
         await asyncio.sleep(20)
         assert struck.is_set()
@@ -95,4 +95,4 @@ def test_who_is_aimed_at_is_struck_when_it_asks_and_is_asked_for_all_the_same(
 
     struck = asyncio.Event()
     run(work)
-    assert asked == [not arrived]
+    assert asked == [moment is Moment.SENT]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from kurs.kernel.clock import MICROS
-from simulation.network import Aim
+from simulation.network import Aim, Moment
 from simulation.plan import Fault, Trouble
 from simulation.receivers import Receivers
 from simulation.world import World
@@ -19,6 +19,7 @@ _MISBEHAVIOUR = {
     Trouble.RECEIVER_LIES: "lies",
 }
 _RESTART_SECONDS = (0.3, 6.0)
+_MOMENTS = tuple(Moment)
 _AIM_SECONDS = 10.0
 """How long somebody aims at a process that asks for nothing."""
 Tell = Callable[[str], None]
@@ -130,7 +131,8 @@ class Faults:
         """
         lasting = replace(fault, seconds=max(fault.seconds, 25 * fault.much))
         aims = self._world.network.aims
-        aims[fault.target] = Aim(lambda: strike(lasting), arrived=fault.much * 10 % 1 < 0.5)
+        moment = _MOMENTS[int(fault.much * 100) % len(_MOMENTS)]
+        aims[fault.target] = Aim(lambda: strike(lasting), moment)
         self._after(_AIM_SECONDS, lambda: aims.pop(fault.target, None))
 
     def _part(self, fault: Fault) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from kurs.calls.errors import ConnectionLost, ResponseTimeout, Unreachable
 from kurs.calls.message import Request, Response, StreamedResponse
@@ -37,12 +38,23 @@ class Weather:
     """Nothing comes through, this way."""
 
 
+class Moment(StrEnum):
+    """When a process is struck that asks the ledger to move money."""
+
+    SENT = "sent"
+    """The question is on its way, and takes long."""
+    DONE = "done"
+    """Money has moved, and nobody here knows."""
+    TOLD = "told"
+    """The answer is there, and nothing of it is recorded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """Strikes a process that asks the ledger: once that was done, or while it is on its way."""
+    """Strikes a process that asks the ledger, once, at a moment."""
 
     strike: Callable[[], None]
-    arrived: bool
+    moment: Moment
 
 
 @dataclass(slots=True)
@@ -129,7 +141,7 @@ class Network:
             raise ConnectionLost(request.target, "the connection was reset")
         if self._strikes("doubled", weather.doubled):
             self._deliver_late(request, served, caller)
-        if self._is_struck(request, arrived=False):
+        if self._is_struck(request, Moment.SENT):
             self._deliver_late(request, served, caller)
             await asyncio.Event().wait()
         exchange = Exchange(request, served, caller)
@@ -139,18 +151,19 @@ class Network:
     async def _return(self, request: Request) -> None:
         back = self._weather(request, back=True)
         weather = self._weather(request)
-        self._is_struck(request, arrived=True)
+        self._is_struck(request, Moment.DONE)
         await asyncio.sleep(self.chance.uniform(*LATENCY_SECONDS))
         if back.parted or self._strikes("lost_after", weather.lost_after):
             if self.chance.random() < 0.5:
                 raise ConnectionLost(request.target, "the acknowledgement was lost")
             await asyncio.Event().wait()
+        self._is_struck(request, Moment.TOLD)
 
-    def _is_struck(self, request: Request, *, arrived: bool) -> bool:
+    def _is_struck(self, request: Request, moment: Moment) -> bool:
         """Strike who sent this, if somebody aims at it; whether so."""
         caller = PROCESS.get(None)
         aim = None if caller is None else self.aims.get(caller.name)
-        if caller is None or aim is None or aim.arrived is not arrived:
+        if caller is None or aim is None or aim.moment is not moment:
             return False
         if not request.url.endswith(_DECISIVE):
             return False
