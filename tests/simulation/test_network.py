@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kurs.calls.errors import ResponseTimeout
 from kurs.calls.message import Request
 from simulation.exchange import Served
 from simulation.loop import VirtualLoop, context_of
@@ -70,6 +71,20 @@ def test_a_request_ends_for_its_server_whoever_died_meanwhile() -> None:
         await asyncio.sleep(0.5)
         die(network, client)
         await asyncio.sleep(5)
+        assert not network.open()
+
+    run(work)
+
+
+def test_who_waits_for_a_stream_no_longer_has_gone() -> None:
+    # As a gateway whose service stands still for longer than it waits.
+    async def work(network: Network) -> None:
+        network.served["wallet"] = [Served(Process("wallet-1"), listens, {})]
+        request = Request("GET", "http://wallet.world/", timeout=3.0, target="wallet")
+        with pytest.raises(ResponseTimeout):
+            async with network.stream(request):
+                pass
+        await asyncio.sleep(1)
         assert not network.open()
 
     run(work)

@@ -91,18 +91,20 @@ class Network:
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[StreamedResponse]:
         """Yield an answer to be read in pieces."""
+        exchange = None
         try:
-            async with asyncio.timeout(request.timeout):
-                exchange = await self._begin(request)
-                await exchange.started.wait()
-        except TimeoutError as error:
-            raise ResponseTimeout(request.target, "no answer in time") from error
-        try:
+            try:
+                async with asyncio.timeout(request.timeout):
+                    exchange = await self._begin(request)
+                    await exchange.started.wait()
+            except TimeoutError as error:
+                raise ResponseTimeout(request.target, "no answer in time") from error
             yield StreamedResponse(
                 exchange.status, exchange.headers(), exchange.raw_headers, exchange.chunks()
             )
         finally:
-            exchange.disconnect()
+            if exchange is not None:
+                exchange.disconnect()
 
     async def close(self) -> None:
         """Do nothing: others use it."""
