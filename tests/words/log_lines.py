@@ -34,7 +34,8 @@ def log_lines() -> Iterator[LogLine]:
                 yield LogLine(
                     f"{path.relative_to(ROOT)}:{node.lineno}",
                     event.value if isinstance(event, ast.Constant) else None,
-                    frozenset(k.arg for k in node.keywords if k.arg),
+                    # `span` is what a line is of: it is written as trace_id and span_id.
+                    frozenset(k.arg for k in node.keywords if k.arg and k.arg != "span"),
                     tuple(ast.unparse(k.value) for k in node.keywords if not k.arg),
                 )
 
