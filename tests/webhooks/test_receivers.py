@@ -122,7 +122,7 @@ async def test_the_receiver_in_javascript(tmp_path: Path) -> None:
     if node is None or npm is None:
         pytest.skip("no Node.js with npm: Debian's nodejs and npm, or any of both on PATH")
     # By version and integrity, and without the scripts of packages.
-    for file in ("package.json", "package-lock.json"):
+    for file in ("package.json", "npm-shrinkwrap.json"):
         shutil.copy(PACKAGES / file, tmp_path)
     install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     installed = await asyncio.to_thread(
