@@ -4,13 +4,9 @@ from functools import partial
 
 import pytest
 from sqlalchemy import Connection, event
-from tests.webhooks.harness import Webhooks
-from tests.webhooks.receiver import Receiver
-from tests.webhooks.test_delivery import begun
 from tests.webhooks.test_store import NOW, database, store
 
 from kurs.data.database import Database
-from kurs_testing.waiting import eventually
 from webhooks.domain.health import Standing, reason_of
 from webhooks.store.again import replay
 from webhooks.store.standings import standings
@@ -65,7 +61,7 @@ async def test_how_a_destination_does_is_found_by_indexes(database: Database) ->
     assert "TEMP B-TREE" not in text
 
 
-async def again(database: Database, after: int = 0) -> tuple[int, int | None, bool]:
+async def again(database: Database, after: int = 0) -> tuple[int, int | None]:
     ask = partial(replay, destination="orders", merchant="shop", after=after, now=NOW)
     return await database.write(ask)
 
@@ -74,46 +70,27 @@ async def change(database: Database, sql: str) -> None:
     await database.write(lambda c: c.exec_driver_sql(sql) and None)
 
 
-async def test_a_destination_takes_one_replay_at_a_time(database: Database) -> None:
+async def test_a_replay_writes_nothing_anew_that_is_to_be_sent_anyway(database: Database) -> None:
+    async def replays() -> list[int]:
+        query = "select replays from deliveries order by sequence"
+        return await database.read(lambda c: [n for (n,) in c.exec_driver_sql(query)])
+
     await store(database, [f"p{n}" for n in range(5)])
     await change(database, "update deliveries set state = 'delivered' where sequence < 4")
-
-    assert await again(database, 1) == (4, 5, False)
-    await change(database, "update deliveries set state = 'delivered' where sequence < 4")
-    assert await again(database, 0) == (2, 5, True)
-    replays = await database.read(
-        lambda c: [
-            n for (n,) in c.exec_driver_sql("select replays from deliveries order by sequence")
-        ]
-    )
-    assert replays == [0, 1, 1, 1, 1]
+    await change(database, f"update deliveries set next_at = {NOW + 1} where sequence = 4")
+    for _ in range(3):
+        assert await again(database, 1) == (4, 5)
+        assert await replays() == [0, 1, 1, 1, 0]
 
     await change(database, "update deliveries set state = 'delivered'")
-    assert await again(database, 0) == (5, 5, False)
+    assert await again(database, 0) == (5, 5)
+    assert await replays() == [1, 2, 2, 2, 1]
 
 
-async def test_one_that_wants_no_more_may_be_sent_to_again(database: Database) -> None:
+async def test_one_that_wants_no_more_is_sent_to_again(database: Database) -> None:
     await store(database, ["p1"])
-    await again(database)
     await change(database, f"update destinations set gone_at = {NOW}")
+    await again(database)
 
-    assert await again(database) == (1, 1, False)
-
-
-async def test_a_second_replay_is_refused_and_says_what_is_under_way(
-    webhooks: Webhooks, receiver: Receiver
-) -> None:
-    webhooks.destination("orders", receiver.url, suspend=True)
-    await begun(webhooks)
-    webhooks.fed.happen("p1")
-    await eventually(lambda: webhooks.figure("events_total") == 1)
-    path = "/event-destinations/orders/replay"
-    assert (await webhooks.call("POST", path, {"after": 0})).json() == {"events": 1, "until": 1}
-
-    second = await webhooks.call("POST", path, {"after": 0})
-
-    assert (second.status, second.json()["code"]) == (409, "replay_under_way")
-    (error,) = second.json()["errors"]
-    assert (error["field"], error["hint"]) == (
-        "after", "ask for what comes after 1 once they are taken",
-    )  # fmt: skip
+    gone = "select gone_at from destinations"
+    assert await database.read(lambda c: c.exec_driver_sql(gone).scalar()) is None

@@ -30,11 +30,11 @@ async def database(postgres_url: str) -> AsyncIterator[Database]:
 
 
 async def test_leases_of_the_others_are_kept(database: Database) -> None:
-    async def share(now: int) -> set[str]:
+    async def share(now: int) -> dict[str, int]:
         work = partial(leases.share, owner="me", names=NAMES, now=now, until=now + 10)
-        return set((await database.write(work)).news)
+        return dict((await database.write(work)).until)
 
-    assert await share(5) == set(NAMES)
+    assert await share(5) == {"locked": 15, "orders": 15}
     locked, over = asyncio.Event(), asyncio.Event()
 
     def keep_locked(connection: Connection) -> None:
@@ -44,8 +44,9 @@ async def test_leases_of_the_others_are_kept(database: Database) -> None:
 
     keeping = asyncio.create_task(database.write(keep_locked, seconds=600))
     await locked.wait()
-    assert await share(14) == {"orders"}
+    # What is under way there goes on as long as the lease that it has.
+    assert await share(14) == {"locked": 15, "orders": 24}
+    assert await share(16) == {"orders": 26}
     over.set()
     await keeping
-    # Its lease has not run out yet, so it is ours again.
-    assert await share(15) == set(NAMES)
+    assert await share(17) == {"locked": 27, "orders": 27}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from webhooks.domain.delivery import Delivery, DeliveryAttempt
+from webhooks.domain.delivery import Delivery, DeliveryAttempt, delivery_id, read_delivery_id
 
 EVENT = '{"id":"evt_1","sequence":44}'
 
@@ -28,6 +28,19 @@ def test_the_body_is_the_event_with_the_sequence_before_it(previous: int | None)
     sent = json.loads(delivery(previous).body)
     assert sent.pop("previous_sequence") == previous
     assert sent == json.loads(EVENT)
+
+
+@pytest.mark.parametrize("destination", ["orders", "eu.orders"])
+def test_the_id_of_a_delivery_is_read_back(destination: str) -> None:
+    assert read_delivery_id(delivery_id(destination, 44)) == (destination, 44)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "orders", "orders.", ".44", "orders.4a", "orders.-4", "orders.\u0664", "o." + "9" * 19],
+)
+def test_what_is_no_id_of_a_delivery_is_none(text: str) -> None:
+    assert read_delivery_id(text) is None
 
 
 @pytest.mark.parametrize(

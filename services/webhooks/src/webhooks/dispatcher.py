@@ -72,17 +72,17 @@ class Dispatcher:
         held = await trade.database.write(
             partial(leases.share, owner=trade.owner, names=names, now=now, until=until)
         )
-        self._follow(held, names, leaving, until)
+        self._follow(held, names, leaving)
 
-    def _follow(self, held: Held, names: list[str], leaving: set[str], until: int) -> None:
-        lost = [name for name in self.couriers if name not in held.news]
+    def _follow(self, held: Held, names: list[str], leaving: set[str]) -> None:
+        lost = [name for name in self.couriers if name not in held.until]
         for name in lost:
             self.couriers.pop(name)[0].stop()
-        ours = [name for name in sorted(held.news) if name not in leaving]
+        ours = [name for name in sorted(held.until) if name not in leaving]
         known = [name for name in ours if name in names]
         surplus = [name for name in ours if name not in names]
         # Of what is too much, some is on its way to others already.
-        excess = held.surplus - len(leaving & held.news.keys() & set(names))
+        excess = held.surplus - len(leaving & held.until.keys() & set(names))
         if excess > 0:
             surplus += known[-excess:]
         self._give_up(surplus)
@@ -90,7 +90,7 @@ class Dispatcher:
             if name not in self.couriers:
                 courier = Courier(name, self._trade)
                 self.couriers[name] = (courier, asyncio.create_task(courier.run()))
-            self.couriers[name][0].held_until = until
+            self.couriers[name][0].held_until = held.until[name]
 
     def _give_up(self, names: list[str]) -> None:
         """Let others have these, each once what is under way there has ended: until then, ours.

@@ -11,7 +11,7 @@ from kurs.web.parts import from_app
 from kurs.web.routing import router
 from webhooks import answers
 from webhooks.cursors import read_cursor
-from webhooks.errors import DeliveryNotFound, DestinationNotFound, ReplayUnderWay
+from webhooks.errors import DeliveryNotFound, DestinationNotFound
 from webhooks.schemas import (
     DeliveriesAnswer,
     DeliveryQuery,
@@ -73,12 +73,12 @@ async def redeliver(
     "/event-destinations/{destination}/replay",
     response_model=ReplayAnswer,
     status_code=202,
-    responses=problem_responses(DestinationNotFound, ReplayUnderWay),
+    responses=problem_responses(DestinationNotFound),
 )
 async def replay(
     destination: Name, body: ReplayRequest, caller: CallerDep, service: ServiceDep
 ) -> ReplayAnswer:
-    """Send again what came after a sequence, as far as it is kept: one replay at a time."""
+    """Send again what came after a sequence, as far as it is kept."""
     return answers.replay_answer(await service.replay(caller, destination, body.after))
 
 

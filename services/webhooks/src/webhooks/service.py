@@ -17,7 +17,7 @@ from kurs.telemetry.audit_log import audit
 from webhooks.destinations import Destinations
 from webhooks.domain.delivery import read_delivery_id
 from webhooks.domain.health import Reason
-from webhooks.errors import DeliveryNotFound, DestinationNotFound, ReplayUnderWay
+from webhooks.errors import DeliveryNotFound, DestinationNotFound
 from webhooks.metrics import WebhookMetrics
 from webhooks.schemas import DeliveryQuery
 from webhooks.standings import DestinationStanding, Standings
@@ -117,7 +117,7 @@ class WebhookService:
         return await self._database.write(redelivered)
 
     async def replay(self, caller: Caller, destination: str, after: int) -> Replayed:
-        """Send the events after a sequence again; raises DestinationNotFound, ReplayUnderWay."""
+        """Send the events after a sequence again; raises DestinationNotFound."""
         with self._audited(caller, "replay", destination, sequence=after):
             replay = partial(
                 again.replay,
@@ -126,10 +126,7 @@ class WebhookService:
                 after=after,
                 now=self._clock.now(),
             )
-            replayed = await self._database.write(replay)
-            if replayed.is_other:
-                raise ReplayUnderWay(replayed.events, replayed.until)
-        return replayed
+            return await self._database.write(replay)
 
     async def send_test(self, caller: Caller, destination: str) -> TriedEvent:
         """Send a test event and wait for its answer; raises DestinationNotFound, Overloaded."""

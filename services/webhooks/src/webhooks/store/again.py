@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Update, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Update, exists, or_, select, update
 
 from kurs.data.database import for_update
 from webhooks.domain.delivery import State
@@ -13,14 +13,10 @@ MOST_REPLAYED = 10_000
 
 
 class Replayed(NamedTuple):
-    """How many are sent again, and the last sequence of these, None for none.
-
-    `is_other` says that these were asked for before, and are not all taken.
-    """
+    """How many are sent, and the last sequence of these, None for none."""
 
     events: int
     until: int | None
-    is_other: bool = False
 
 
 def redeliver(
@@ -41,13 +37,11 @@ def replay(
 ) -> Replayed:
     """Let the events after a sequence be sent again, the first MOST_REPLAYED of them.
 
-    One replay at a time: of another that is not over it returns what that sends, and changes
-    nothing.
+    Those whose turn it is anyway are left as they are, so that who asks again and again, while
+    nothing is taken, writes nothing anew.
     """
     d = deliveries.c
-    under_way = _under_way(connection, destination, merchant)
-    if under_way is not None:
-        return under_way
+    _lock(connection, destination)
     chosen = (
         select(d.sequence)
         .where(d.destination == destination, d.sequence > after, _is_of(merchant))
@@ -57,27 +51,11 @@ def replay(
     found = list(connection.execute(chosen).scalars())
     if not found:
         return Replayed(0, None)
-    until = found[-1]
-    past = (d.destination == destination) & (d.sequence > after) & (d.sequence <= until)
-    connection.execute(_again(now).where(past, _is_of(merchant)))
-    _wake(connection, destination, replay_after=after, replay_until=until)
-    return Replayed(len(found), until)
-
-
-def _under_way(connection: Connection, destination: str, merchant: str) -> Replayed | None:
-    """Lock a destination, and return the replay that still sends there; None if there is none."""
-    columns = (*(destinations.c[name] for name in ("replay_after", "replay_until", "gone_at")),)
-    ours = (destinations.c.name == destination) & (destinations.c.merchant == merchant)
-    row = connection.execute(for_update(connection, select(*columns).where(ours))).first()
-    # One that ended it by 410 may be sent to again by another.
-    if row is None or row.replay_until is None or row.gone_at is not None:
-        return None
-    d = deliveries.c
-    waits = (d.state == State.WAITING.value) & (d.replays > 0)
-    within = (d.sequence > row.replay_after) & (d.sequence <= row.replay_until)
-    left = select(func.count()).where(d.destination == destination, waits, within)
-    count = connection.execute(left).scalar_one()
-    return Replayed(count, row.replay_until, is_other=True) if count else None
+    past = (d.destination == destination) & (d.sequence > after) & (d.sequence <= found[-1])
+    rests = or_(d.state != State.WAITING.value, d.next_at > now, d.rest_until > now)
+    connection.execute(_again(now).where(past, rests, _is_of(merchant)))
+    _wake(connection, destination)
+    return Replayed(len(found), found[-1])
 
 
 def _is_of(merchant: str) -> ColumnElement[bool]:
@@ -98,9 +76,9 @@ def _lock(connection: Connection, destination: str) -> None:
     connection.execute(for_update(connection, chosen)).all()
 
 
-def _wake(connection: Connection, destination: str, **more: int) -> None:
+def _wake(connection: Connection, destination: str) -> None:
     connection.execute(
         update(destinations)
         .where(destinations.c.name == destination)
-        .values(news=destinations.c.news + 1, gone_at=None, retry_at=0, **more)
+        .values(news=destinations.c.news + 1, gone_at=None, retry_at=0)
     )

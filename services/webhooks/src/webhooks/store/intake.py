@@ -34,7 +34,7 @@ _EDITED: Mapping[str, Any] = {
 }  # fmt: skip
 _OF_ANOTHER: Mapping[str, Any] = {
     "last_sequence": None, "last_error": None, "last_error_at": None, "delivered_sequence": None,
-    "delivered_at": None, "replay_after": None, "replay_until": None,
+    "delivered_at": None,
 }  # fmt: skip
 
 

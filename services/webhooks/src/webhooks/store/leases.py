@@ -11,30 +11,31 @@ from webhooks.store.tables import destinations, workers
 
 
 class Held(NamedTuple):
-    """What a replica holds: by name the count of news, and how many it has too many."""
+    """What a replica holds: by name until when, in microseconds, and how many it has too many."""
 
-    news: Mapping[str, int]
+    until: Mapping[str, int]
     surplus: int
 
 
 def share(connection: Connection, owner: str, names: Collection[str], now: int, until: int) -> Held:
     """Keep what is ours until then, take what is free up to our share, and return what we hold.
 
-    What is beyond our share stays ours until `leave`: something may be under way. One that somebody
-    keeps locked is not kept, and holds up no other.
+    What is beyond our share stays ours until `leave`: something may be under way. A lease whose row
+    is locked just now, as by who records a round, is not renewed and holds up no other; it is ours
+    until it runs out.
     """
     part = -(-len(names) // _living(connection, owner, now, until))
     mine = (destinations.c.owner == owner) & (destinations.c.lease_until >= now)
     free = for_update(connection, select(destinations.c.name).where(mine), skip_locked=True)
     kept = is_any_of(connection, destinations.c.name, list(connection.execute(free).scalars()))
     connection.execute(update(destinations).where(kept).values(lease_until=until))
-    held = _held(connection, owner, until)
+    held = _held(connection, owner, now)
     missing = part - len(held.keys() & set(names))
     if missing > 0 and (taken := _free(connection, names, now, missing)):
         chosen = is_any_of(connection, destinations.c.name, taken)
         ours = update(destinations).where(chosen).values(owner=owner, lease_until=until)
         connection.execute(ours)
-        held = _held(connection, owner, until)
+        held = _held(connection, owner, now)
     return Held(held, max(0, -missing))
 
 
@@ -65,12 +66,10 @@ def _living(connection: Connection, owner: str, now: int, until: int) -> int:
     return connection.execute(select(func.count()).select_from(workers)).scalar_one()
 
 
-def _held(connection: Connection, owner: str, until: int) -> dict[str, int]:
-    columns = (destinations.c.name, destinations.c.news)
-    query = select(*columns).where(
-        destinations.c.owner == owner, destinations.c.lease_until >= until
-    )
-    return {row.name: row.news for row in connection.execute(query)}
+def _held(connection: Connection, owner: str, now: int) -> dict[str, int]:
+    columns = (destinations.c.name, destinations.c.lease_until)
+    query = select(*columns).where(destinations.c.owner == owner, destinations.c.lease_until >= now)
+    return {row.name: row.lease_until for row in connection.execute(query)}
 
 
 def _free(connection: Connection, names: Collection[str], now: int, limit: int) -> list[str]:

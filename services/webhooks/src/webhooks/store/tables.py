@@ -43,9 +43,6 @@ destinations = Table(
     Column("delivered_at", BigInteger),
     # Whose events went there last.
     Column("merchant", String),
-    # The events that were asked for again last come after the one, up to the other.
-    Column("replay_after", BigInteger),
-    Column("replay_until", BigInteger),
 )
 
 # One row: the last good document, as JSON.

@@ -1,11 +1,7 @@
-"""Which events are sent again, and an index by how long something waits.
+"""An index by how long something waits.
 
-Releases before this one do not read the columns, and leave them as they are: what they replay is
-not told as under way.
+Releases before this one have no use for it.
 """
-
-import sqlalchemy as sa
-from alembic import op
 
 revision = "0008"
 down_revision = "0007"
@@ -14,9 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the columns, empty."""
-    op.add_column("destinations", sa.Column("replay_after", sa.BigInteger))
-    op.add_column("destinations", sa.Column("replay_until", sa.BigInteger))
+    """Change no table."""
 
 
 def indexes(_dialect: str) -> dict[str, str]:
