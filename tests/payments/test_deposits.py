@@ -125,7 +125,7 @@ async def test_the_wallet_tells_what_it_was_asked_for_and_its_own_deposits_apart
     gateway: JoinedGateway,
 ) -> None:
     assert (await gateway.call("POST", "/payments", BODY)).status == 200
-    told = await chain_of(gateway, "transfers")
+    told = await chain_of(gateway, "transfers?links=true")
 
     assert [each["transfer_id"] for each in told["deposits"]] == ["dep:demo:alice-USD"]
     assert [name for link in told["links"] for name in link["asked"]] == ["pay:demo:p1"]
@@ -134,9 +134,10 @@ async def test_the_wallet_tells_what_it_was_asked_for_and_its_own_deposits_apart
 async def test_releases_before_and_after_read_each_other(gateway: JoinedGateway) -> None:
     """They had one path for transfers, each with its kind, and one for deposits."""
     await deposit(gateway, "d-1")
-    assert (await chain_of(gateway, "transfers"))["transfers"] == []
-    before = await chain_of(gateway, "deposits")
-    assert (before["until"], len(before["deposits"])) == (2, 2)
+    # What a release before would take for read, nobody else would read.
+    for path in ("transfers?after=1", "deposits?after=1"):
+        told = await chain_of(gateway, path)
+        assert (told["until"], told["transfers"], told["deposits"]) == (1, [], [])
 
     one = {"transfer_id": "pay:demo:x", "kind": "post", "merchant": "demo", "created_at": 1}
     transfers = {"until": 2, "transfers": [one]}

@@ -174,6 +174,51 @@ async def test_a_transfer_that_the_wallet_did_not_make_is_named(
     await tamper(ledger_url, "DELETE FROM transfers WHERE transfer_id = 'pay:demo:forged'")
 
 
+_FORGED = (
+    "INSERT INTO postings (entry_id, transfer_id, account_id, currency, amount, created_at) "
+    "VALUES ({}, 'pay:demo:forged', 'demo/bob', 'USD', {}, {})"
+)
+_RAISED = (
+    "UPDATE balances SET posted = posted {} WHERE account_id = 'demo/bob' AND currency = 'USD'"
+)
+
+
+@pytest.mark.parametrize(("entry", "at"), [(10**9, 2**52), (0, 1), (-1, 2**52)])
+async def test_a_posting_that_says_it_is_of_no_time_or_place_is_named_though_the_balance_fits(
+    compared: Compared, ledger_url: str, entry: int, at: int
+) -> None:
+    await tamper(ledger_url, _FORGED.format(entry, 777, at), _RAISED.format("+ 777"))
+    assert "pay:demo:forged" in {found.transfer_id for found in await compared.findings()}
+    await tamper(
+        ledger_url,
+        "DELETE FROM postings WHERE transfer_id = 'pay:demo:forged'",
+        _RAISED.format("- 777"),
+    )
+
+
+async def test_a_posting_is_no_balance_whatever_its_number(
+    compared: Compared, ledger_url: str
+) -> None:
+    await tamper(ledger_url, _FORGED.format(0, -777, 1), _RAISED.format("+ 777"))
+    named = {found.what for found in await compared.findings()}
+    assert "the balance of demo/bob is 1554 minor units of USD off its postings" in named
+    await tamper(
+        ledger_url,
+        "DELETE FROM postings WHERE transfer_id = 'pay:demo:forged'",
+        _RAISED.format("- 777"),
+    )
+
+
+async def test_a_transfer_of_a_time_to_come_is_named(compared: Compared, ledger_url: str) -> None:
+    await tamper(
+        ledger_url,
+        "INSERT INTO transfers (transfer_id, kind, merchant, status, content, created_at) "
+        f"VALUES ('pay:demo:forged', 'hold', 'demo', 'refused', '{{}}', {2**52})",
+    )
+    assert [finding.transfer_id for finding in await compared.findings()] == ["pay:demo:forged"]
+    await tamper(ledger_url, "DELETE FROM transfers WHERE transfer_id = 'pay:demo:forged'")
+
+
 async def test_a_hold_that_was_touched_is_found(compared: Compared, ledger_url: str) -> None:
     change = (
         "UPDATE balances SET held = held {} 3 WHERE account_id = 'demo/bob' AND currency = 'USD'"

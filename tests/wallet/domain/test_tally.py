@@ -74,7 +74,14 @@ def test_what_is_younger_is_counted_in_neither() -> None:
     assert booked(asked, ("a", *LEGS[0], 5)).legs == 0
 
 
-@pytest.mark.parametrize("content", ["no JSON", "[]", '{"postings": [{}]}', '{"postings": null}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "no JSON", "[]", '{"postings": [{}]}', '{"postings": null}',
+        '{"postings":[{"account_id":"\\ud800","currency":"USD","amount_minor":1}]}',
+        "[" * 100_000 + "]" * 100_000,
+    ],
+)  # fmt: skip
 def test_a_content_that_cannot_be_read_is_like_no_posting(content: str) -> None:
     asked = Tally(before=10)
     asked.ask(record(content=content))

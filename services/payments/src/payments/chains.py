@@ -26,7 +26,7 @@ class Chains:
 
     async def page(self, chain: int, after: int) -> ChainAnswer | None:
         """Return the links after a link; None also from a release that tells no links."""
-        path = f"/chains/{chain}/transfers?after={after}&limit={PAGE}"
+        path = f"/chains/{chain}/transfers?after={after}&limit={PAGE}&links=true"
         answer = await self._ask(path, ChainAnswer)
         return None if answer is None or answer.links is None else answer
 

@@ -117,12 +117,14 @@ class Audit:
     async def _begin_walk(self, now: int) -> list[Finding]:
         ended = {(tip.chain, tip.sequence): tip.hash for tip in self._walk.tips if tip.sequence}
         self._walk = ChainWalk(self._database, ended, page=_PAGE)
-        if self._comparison is None and now - self._whole_at >= self._whole_micros:
-            asked = self._walk.asked = Tally(compared_before(now))
-            self._comparison = Comparison(self._database, self._walk, asked)
-            self._whole_at = now
+        due = self._comparison is None and now - self._whole_at >= self._whole_micros
+        asked = Tally(compared_before(now))
+        self._walk.asked = asked if due else None
         self._walked, self._walking = self._walking, frozenset()
         await self._walk.begin()
+        if due:
+            self._comparison = Comparison(self._database, self._walk, asked)
+            self._whole_at = now
         return list(self._walk.lost())
 
     def _report(self, new: Iterable[Finding]) -> None:

@@ -7,7 +7,8 @@ what contents asked for, which the walk along the hash chains counts meanwhile (
 and no more transfers may be stored than links list. Only when one of these differs does a statement
 over the whole ledger name what it is.
 
-What is younger than ten minutes is left to the next pass: it may not be visible yet.
+What is younger than ten minutes is left to the next pass: it may not be visible yet. What says
+that it is of a time to come would be left to a pass that never comes: it is searched for at once.
 """
 
 from collections import Counter
@@ -21,6 +22,7 @@ from kurs.kernel.clock import MICROS
 from wallet.domain.tally import Tally
 from wallet.store.chain import is_sealed
 from wallet.store.slices import (
+    FIRST_ENTRY,
     LAST_ENTRY,
     Entry,
     Slice,
@@ -72,8 +74,9 @@ class Comparison:
         self._walk = walk
         self._asked = asked
         self._booked = asked.other()
-        self._place = _Place("", 0, Counter())
+        self._place = _Place("", FIRST_ENTRY, Counter())
         self._accounts_done = False
+        self._latest = 0
         self._last_transfer: str | None = ""
 
     async def go_on(self, now: int, slices: int) -> bool:
@@ -85,7 +88,7 @@ class Comparison:
                 await self._count_transfers(self._last_transfer)
         if not self._accounts_done or self._last_transfer is not None or not self._walk.done:
             return False
-        await self._conclude()
+        await self._conclude(now)
         return True
 
     async def _compare_accounts(self, now: int) -> None:
@@ -101,7 +104,7 @@ class Comparison:
         account_id = found.postings[-1].account_id
         if account_id != place.account_id:
             self._close(found, account_id)
-            self._place = _Place(account_id, 0, Counter())
+            self._place = _Place(account_id, FIRST_ENTRY, Counter())
         begun = [entry for entry in found.postings if entry.account_id == account_id]
         settled = list(takewhile(lambda e: e.created_at < now - _SETTLED_MICROS, begun))
         if settled:
@@ -144,27 +147,30 @@ class Comparison:
 
     async def _count_transfers(self, after: str) -> None:
         before = self._booked.before
-        self._last_transfer, count = await self._database.read(
+        self._last_transfer, count, youngest = await self._database.read(
             lambda c: count_transfers_after(c, after, before, PAGE), seconds=WHOLE_SECONDS
         )
         self._booked.transfers += count
+        self._latest = max(self._latest, youngest)
 
     def _book(self, entries: Iterable[Entry]) -> None:
         for e in entries:
+            self._latest = max(self._latest, e.created_at)
             self._booked.book(e.transfer_id, e.account_id, e.currency, e.amount, e.created_at)
 
     def _find(self, findings: Iterable[Finding]) -> None:
         self.findings += islice(findings, max(0, _MOST - len(self.findings)))
 
-    async def _conclude(self) -> None:
+    async def _conclude(self, now: int) -> None:
         """Name what differs, where anything does."""
         sealed = await self._database.read(is_sealed)
+        to_come = self._latest > now + _SETTLED_MICROS
         missing = self._booked.transfers - self._asked.transfers
         if not sealed:
             self.unlinked = missing
-        elif missing > 0:
+        elif missing > 0 or to_come:
             self._find(await list_unlinked(self._database))
         # What was made before there were links, the walk has not counted.
-        if not sealed or self._booked.legs != self._asked.legs:
+        if not sealed or to_come or self._booked.legs != self._asked.legs:
             self._find(await compare_contents(self._database))
         self._find(await compare_holds(self._database))

@@ -92,7 +92,8 @@ async def chains(ledger: LedgerDep) -> ChainsAnswer:
     return ChainsAnswer(chains={tip.chain: tip.sequence for tip in tips})
 
 
-# The second path is how a release before this one asks for deposits alone.
+# A release before this one asks without `links`, and for deposits by the second path. It is told of
+# nothing new, and waits: what it took for read would be read by nobody else.
 @service_routes.get(
     "/chains/{chain}/transfers",
     summary="Links of one chain in the order of their commits, with their deposits",
@@ -104,6 +105,10 @@ async def chained(
     chain: Chain,
     after: Link = 0,
     limit: Limit = 500,
+    *,
+    links: bool = False,
 ) -> ChainAnswer:
     """Return what was committed after a link, whole links at a time."""
+    if not links:
+        return ChainAnswer(until=after)
     return answers.chained(await ledger.chained(chain, after, limit))

@@ -191,7 +191,15 @@ def may_be_done(connection: Connection) -> bool:
 
 
 def _told_again(work: Work[Returned]) -> Work[Returned]:
-    return lambda connection: work(connection.execution_options(**{_AGAIN: True}))
+    def again(connection: Connection) -> Returned:
+        # SQLite's connection stays, and what is set on it.
+        connection.execution_options(**{_AGAIN: True})
+        try:
+            return work(connection)
+        finally:
+            connection.execution_options(**{_AGAIN: False})
+
+    return again
 
 
 def insert(connection: Connection, table: Table) -> Any:

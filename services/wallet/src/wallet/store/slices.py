@@ -11,16 +11,17 @@ from sqlalchemy import Connection, text
 
 _AFTER_ALL = "\U0010ffff"
 """Greater than any id of an account, which is ASCII."""
-LAST_ENTRY = 2**63 - 1
+FIRST_ENTRY, LAST_ENTRY = -(2**63), 2**63 - 1
+"""Before and behind any entry: who inserts one of his own chooses its number."""
 
 _SLICE = text("""
 WITH page AS (
     SELECT account_id, entry_id, transfer_id, currency, amount, created_at FROM postings
     WHERE (account_id, entry_id) > (:account_id, :entry_id)
     ORDER BY account_id, entry_id LIMIT :most)
-SELECT account_id, entry_id, transfer_id, currency, amount, created_at FROM page
+SELECT 0, account_id, entry_id, transfer_id, currency, amount, created_at FROM page
 UNION ALL
-SELECT account_id, 0, '', currency, posted, 0 FROM balances
+SELECT 1, account_id, 0, '', currency, posted, 0 FROM balances
 WHERE account_id >= :account_id AND account_id <= (
     SELECT CASE WHEN count(*) < :most THEN :after_all ELSE max(account_id) END FROM page)
 """)
@@ -34,14 +35,14 @@ SELECT currency, sum(amount >> 32) * 4294967296 + sum(amount & 4294967295) FROM 
 GROUP BY currency
 """)
 _TRANSFERS = text("""
-SELECT max(transfer_id), count(CASE WHEN created_at < :before THEN 1 END) FROM (
+SELECT max(transfer_id), count(CASE WHEN created_at < :before THEN 1 END), max(created_at) FROM (
     SELECT transfer_id, created_at FROM transfers WHERE transfer_id > :after
     ORDER BY transfer_id LIMIT :most) AS page
 """)
 
 
 class Entry(NamedTuple):
-    """One posting, or with the entry 0 a balance; amounts in minor units."""
+    """One posting, or a balance, which has no entry; amounts in minor units."""
 
     account_id: str
     entry_id: int
@@ -64,8 +65,10 @@ def ledger_slice(connection: Connection, account_id: str, entry_id: int, most: i
     asked = {
         "account_id": account_id, "entry_id": entry_id, "most": most, "after_all": _AFTER_ALL,
     }  # fmt: skip
-    rows = sorted(Entry(*row) for row in connection.execute(_SLICE, asked))
-    return Slice([row for row in rows if row.entry_id], [row for row in rows if not row.entry_id])
+    found: tuple[list[Entry], list[Entry]] = ([], [])
+    for is_balance, *row in connection.execute(_SLICE, asked):
+        found[is_balance].append(Entry(*row))
+    return Slice(*map(sorted, found))
 
 
 def rest_off(connection: Connection, account_id: str, entry_id: int) -> Mapping[str, int]:
@@ -76,11 +79,12 @@ def rest_off(connection: Connection, account_id: str, entry_id: int) -> Mapping[
 
 def count_transfers_after(
     connection: Connection, after: str, before: int, most: int
-) -> tuple[str | None, int]:
-    """Return the last of up to `most` transfers after an id, and how many were made `before`.
+) -> tuple[str | None, int, int]:
+    """Return the last of up to `most` transfers after an id, how many were made `before`, and when
+    the youngest was.
 
     The last is None when there was none.
     """
     asked = {"after": after, "before": before, "most": most}
-    last, count = connection.execute(_TRANSFERS, asked).one()
-    return last, int(count)
+    last, count, youngest = connection.execute(_TRANSFERS, asked).one()
+    return last, int(count), int(youngest or 0)
