@@ -28,9 +28,9 @@ ROOT = Path(__file__).parents[2]
 def first_port() -> int:
     for _ in range(100):
         port = free_ports(1)[0]
-        if all(is_free(port + offset) for offset in range(5)):
+        if all(is_free(port + offset) for offset in (*range(6), *range(1000, 1006))):
             return port
-    raise AssertionError("no five free ports in a row")
+    raise AssertionError("no six free ports in a row, with those for probes")
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -103,20 +105,35 @@ async def test_a_file_that_does_not_answer_holds_nobody(
     for name in ("_PATIENCE_SECONDS", "_FIRST_SECONDS"):
         monkeypatch.setattr(module, name, 0.01)
     token.unlink()
-    os.mkfifo(token)
-    os.mkfifo(new)
+    with pipes(token, new):
+        last = await asyncio.gather(*(secrets.fetch("rates-api", "token") for _ in range(50)))
 
-    last = await asyncio.gather(*(secrets.fetch("rates-api", "token") for _ in range(50)))
+        assert {secret.value for secret in last} == {SECRET}
+        with pytest.raises(SecretUnusable, match="cannot be read in time"):
+            await secrets.fetch("rates-api", "new")
+        # Each once, whoever asks.
+        assert sorted(secrets.reads) == ["new", "token"]
+        for pipe in (token, new):
+            await asyncio.to_thread(pipe.write_text, "rotated")
 
-    assert {secret.value for secret in last} == {SECRET}
-    with pytest.raises(SecretUnusable, match="cannot be read in time"):
-        await secrets.fetch("rates-api", "new")
-    # Each once, whoever asks.
-    assert sorted(secrets.reads) == ["new", "token"]
-    for pipe in (token, new):
-        await asyncio.to_thread(pipe.write_text, "rotated")
+            async def is_rotated(key: str = pipe.name) -> bool:
+                with suppress(SecretUnusable):
+                    return (await secrets.fetch("rates-api", key)).value == "rotated"
+                return False
 
-        async def is_rotated(key: str = pipe.name) -> bool:
-            return (await secrets.fetch("rates-api", key)).value == "rotated"
+            await eventually(is_rotated)
 
-        await eventually(is_rotated)
+
+@contextmanager
+def pipes(*paths: Path) -> Iterator[None]:
+    """Have pipes without writers at these paths; in the end nobody waits at one of them."""
+    for path in paths:
+        os.mkfifo(path)
+    try:
+        yield
+    finally:
+        for path in paths:
+            # Whoever waits for a writer reads nothing, and whoever comes finds no file.
+            both_ends = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+            path.unlink()
+            os.close(both_ends)
