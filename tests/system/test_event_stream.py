@@ -48,15 +48,7 @@ async def test_a_stream_says_where_it_begins_before_its_first_event(
 
 async def blocks(gateway: JoinedGateway, headers: dict[str, str], query: str = "") -> list[str]:
     """Return the blocks of a stream that a client sees until it is idle twice."""
-    request = Request("GET", f"{GATEWAY}/payments/events{query}", timeout=60)
-    request.headers.extend({"authorization": f"Bearer {gateway.key}", **headers})
-    text = ""
-    async with asyncio.timeout(60), gateway.transport.stream(request) as answer:
-        assert answer.status == 200
-        async for chunk in answer.chunks:
-            text += chunk.decode()
-            if text.count(": idle") >= 3:
-                break
+    text = await read_until(gateway, headers, query, lambda seen: seen.count(": idle") >= 3)
     lines = [line for line in text.split("\n") if not line.startswith(":")]
     return [block for block in "\n".join(lines).split("\n\n") if block.strip("\n") or block]
 
@@ -107,6 +99,22 @@ async def read_events(
     gateway: JoinedGateway, headers: dict[str, str], *, after: int | None, count: int
 ) -> list[dict[str, Any]]:
     query = "" if after is None else f"?after={after}"
+    seen = await read_until(gateway, headers, query, lambda text: len(events_in(text)) >= count)
+    return events_in(seen)
+
+
+def events_in(text: str) -> list[dict[str, Any]]:
+    return [
+        json.loads(line.removeprefix("data:"))
+        for line in text.splitlines()
+        if line.startswith("data:")
+    ]
+
+
+async def read_until(
+    gateway: JoinedGateway, headers: dict[str, str], query: str, is_enough: Callable[[str], bool]
+) -> str:
+    """Return what a stream has said when that is enough."""
     request = Request("GET", f"{GATEWAY}/payments/events{query}", timeout=60)
     request.headers.extend({"authorization": f"Bearer {gateway.key}", **headers})
     text = ""
@@ -114,11 +122,6 @@ async def read_events(
         assert answer.status == 200
         async for chunk in answer.chunks:
             text += chunk.decode()
-            events = [
-                json.loads(line.removeprefix("data:"))
-                for line in text.splitlines()
-                if line.startswith("data:")
-            ]
-            if len(events) >= count:
-                return events
+            if is_enough(text):
+                return text
     raise AssertionError("the stream ended early")
