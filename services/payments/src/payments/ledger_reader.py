@@ -95,8 +95,7 @@ class LedgerReader:
         now = self._clock.now()
         unknown = []
         for transfer_id in sorted(made.keys() - known):
-            kind, _, rest = transfer_id.partition(":")
-            merchant = rest.partition(":")[0]
+            kind, merchant = transfer_id.partition(":")[0], named(transfer_id)["merchant"]
             unknown.append(Unknown(transfer_id, kind, merchant, made[transfer_id], now))
         return unknown
 

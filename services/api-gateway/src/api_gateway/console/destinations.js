@@ -61,12 +61,12 @@ export class Destinations {
   }
 }
 
-/** How a destination does, in a word and a colour, with the sentence on hover. */
 /** How many events wait: one more than a thousand stands for all beyond. */
 export function countOf(waiting) {
   return waiting > 1000 ? "over 1,000" : String(waiting);
 }
 
+/** How a destination does, in a word and a colour, with the sentence on hover. */
 export function standingChip({ reason, message }) {
   const words = reason.replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   return el("span", { class: `chip ${TONES[reason] ?? "quiet"}`, title: message }, words);

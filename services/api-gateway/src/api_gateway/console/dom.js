@@ -43,9 +43,9 @@ export function placeRows(body, items, name, build) {
   const before = new Map([...body.children].map((row) => [row.dataset.row, row]));
   const focused = document.activeElement?.closest("tr");
   const rows = items.map((item) => {
-    const told = JSON.stringify(item);
-    const there = before.get(name(item));
-    return there && drawn.get(there) === told ? there : draw(item, told, name(item), build);
+    const [told, key] = [JSON.stringify(item), String(name(item))];
+    const there = before.get(key);
+    return there && drawn.get(there) === told ? there : draw(item, told, key, build);
   });
   for (const row of before.values()) if (!rows.includes(row)) row.remove();
   rows.forEach((row, at) => body.children[at] === row || body.insertBefore(row, body.children[at] ?? null));
