@@ -40,7 +40,7 @@ HAVE = {
         **EVERY,
         **WITH_DATABASE,
         **CALLED_BY_SERVICES,
-        "read_routes": "what merchants only read",
+        "reading": "what merchants only read",
     },
     "webhooks": {**EVERY, **WITH_DATABASE},
     "wallet": {**EVERY, **WITH_DATABASE, **CALLED_BY_SERVICES},
@@ -73,10 +73,13 @@ def modules(service: str) -> set[str]:
 
 
 def routers(service: str) -> Iterator[tuple[ModuleType, APIRouter]]:
-    for name in ("routes", "read_routes", "service_routes"):
+    for name in ("routes", "service_routes"):
         if name in HAVE[service]:
             module = import_module(f"{service}.{name}")
             yield module, getattr(module, name)
+    if "reading" in HAVE[service]:
+        module = import_module(f"{service}.reading.routes")
+        yield module, module.read_routes
 
 
 def json_routes(service: str) -> Iterator[APIRoute]:

@@ -13,8 +13,8 @@ from tests.payments.harness import BODY, gateway_over
 
 from kurs_testing.joined import PAYMENTS, WALLET, JoinedGateway
 from kurs_testing.parts import part
-from payments.chains import Chains
-from payments.ledger_reader import LedgerReader
+from payments.reconciliation.chains import Chains
+from payments.reconciliation.ledger_reader import LedgerReader
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from kurs_testing.clock import ManualClock
 from kurs_testing.joined import FX, RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.domain.moves import Kind
-from payments.exposure import ExposureReader
+from payments.flow.exposure import ExposureReader
 from payments.paying import Paying
 from payments.service import PaymentService
 from payments.sweeper import Sweeper

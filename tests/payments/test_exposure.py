@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.event import listen
 from sqlalchemy.util import await_only
 
-import payments.exposure
+import payments.flow.exposure
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
 from kurs_testing.clock import ManualClock
@@ -20,7 +20,7 @@ from payments.domain.moves import Kind, Status
 from payments.domain.operation import Answer, Operation
 from payments.domain.payment import Payment
 from payments.domain.refunds import Rate, Refund
-from payments.exposure import ExposureReader
+from payments.flow.exposure import ExposureReader
 from payments.migrations import VERSIONS
 from payments.settings import PaymentsSettings
 from payments.store.exposure import (
@@ -216,7 +216,7 @@ async def test_an_outcome_while_it_is_read_is_never_missed(
         ending = [refunded(begun, clock.now())]
 
     for name in pair:
-        read = getattr(payments.exposure, name)
+        read = getattr(payments.flow.exposure, name)
 
         def then_it_ends(*asked: Any, read: Any = read) -> Any:
             found = read(*asked)
@@ -225,7 +225,7 @@ async def test_an_outcome_while_it_is_read_is_never_missed(
                 await_only(database.write(lambda c: apply(c, [outcome])))
             return found
 
-        monkeypatch.setattr(payments.exposure, name, then_it_ends)
+        monkeypatch.setattr(payments.flow.exposure, name, then_it_ends)
 
     counted = await ExposureReader(database, PaymentsSettings(), clock)("shop")
 

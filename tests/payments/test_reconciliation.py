@@ -11,7 +11,7 @@ from kurs.data.database import Database
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import JoinedGateway
 from kurs_testing.parts import part
-from payments.reconciliation import Reconciliation
+from payments.reconciliation.captures import Reconciliation
 
 FORGED = text(
     "INSERT INTO payment_events (uid, merchant, from_status, to_status, cause, actor, at)"

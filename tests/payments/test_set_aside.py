@@ -17,8 +17,8 @@ from kurs_testing.clock import ManualClock
 from kurs_testing.joined import RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.commands import list_set_aside, resume
+from payments.flow.steps import Steps
 from payments.settings import PaymentsSettings
-from payments.steps import Steps
 from payments.sweeper import Sweeper
 
 OVERRIDES = {

@@ -12,7 +12,7 @@ from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import JoinedGateway
 from kurs_testing.parts import part
-from payments.ledger_reader import LedgerReader
+from payments.reconciliation.ledger_reader import LedgerReader
 
 WALLET = "http://wallet.test"
 
@@ -104,8 +104,8 @@ async def test_a_forged_transfer_is_found_and_counted_until_its_operation_is_the
 async def test_a_look_is_bounded_and_goes_on_where_it_was(
     gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("payments.ledger_reader.PAGES", 1)
-    monkeypatch.setattr("payments.chains.PAGE", 2)
+    monkeypatch.setattr("payments.reconciliation.ledger_reader.PAGES", 1)
+    monkeypatch.setattr("payments.reconciliation.chains.PAGE", 2)
     for number in range(5):
         await forge(gateway, f"f{number}")
     counts = [await look(gateway) for _ in range(4)]

@@ -18,11 +18,11 @@ from kurs_testing.joined import FX, RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.domain.moves import Kind
 from payments.errors import KeyReused, OperationInProgress, PaymentIdTaken
+from payments.flow.records import Reply
+from payments.flow.steps import Steps
 from payments.paying import Asked, Paying
-from payments.records import Reply
 from payments.schemas import PaymentRequest
 from payments.service import PaymentService
-from payments.steps import Steps
 
 OVERRIDES = {"payments": {"sweep_seconds": 3600.0, "payment_seconds": 2.0}}
 CALLER = Caller("demo", "key")

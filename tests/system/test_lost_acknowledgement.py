@@ -14,10 +14,10 @@ from kurs_testing.clock import ManualClock
 from kurs_testing.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
-from payments.assessment import Assessed
 from payments.domain.beginning import Started
 from payments.domain.outcomes import Settled
-from payments.steps import Steps, Transfer
+from payments.flow.assessment import Assessed
+from payments.flow.steps import Steps, Transfer
 from payments.sweeper import Sweeper
 
 Make = Callable[..., dict[str, Any]]

@@ -12,7 +12,7 @@ from api_gateway.catalogue import Catalogue
 from kurs.contracts.payments import EventType
 from kurs_testing.joined import PAYMENTS, JoinedGateway
 from kurs_testing.parts import part
-from payments.ledger_reader import LedgerReader
+from payments.reconciliation.ledger_reader import LedgerReader
 from webhooks.domain.delivery import Delivery
 
 OWN = "destination.test"

@@ -23,7 +23,7 @@ class Mutant:
 
 MUTANTS: dict[str, Mutant] = {
     "a takeover fails without burning the id": Mutant(
-        "payments.steps",
+        "payments.flow.steps",
         "        if started.fresh:\n            return outcomes.failed(",
         "        if True:\n            return outcomes.failed(",
     ),
@@ -109,7 +109,7 @@ MUTANTS: dict[str, Mutant] = {
         "            pass\n\n    def _check",
     ),
     "an answer goes out before its commit": Mutant(
-        "payments.records",
+        "payments.flow.records",
         "            await self._commit([f for _, f in recording], "
         "[d.trace for d, _ in recording])",
         "            [None for task in [__import__('asyncio').ensure_future(self._commit(\n"
@@ -117,7 +117,7 @@ MUTANTS: dict[str, Mutant] = {
         "            ))] for _ in recording]",
     ),
     "a retry goes under a new id": Mutant(
-        "payments.steps",
+        "payments.flow.steps",
         "Question(step.item, drive.deadline, drive.trace)",
         "Question({**step.item, 'transfer_id': step.item['transfer_id']\n"
         "                + f':{drive.deadline.expires_monotonic:.0f}'},\n"

@@ -12,27 +12,27 @@ from kurs.quotes.token import QuoteVerifier
 from kurs.service import Joined, Service
 from kurs.service.database import keep_database
 from payments.accounts import AccountDirectory
-from payments.assessment import Assessor, Dependencies
 from payments.background import add_comparisons, add_figures, add_sweeps
 from payments.batches import BatchPaying
 from payments.clients import BatchClient
 from payments.events.answers import EventTeller
 from payments.events.document import webhooks
 from payments.events.feed import EventFeed
-from payments.explanation import Explanations
-from payments.exposure import ExposureReader
-from payments.flow import Flow
+from payments.flow.assessment import Assessor, Dependencies
+from payments.flow.exposure import ExposureReader
+from payments.flow.records import Records
+from payments.flow.steps import Steps
+from payments.flow.waves import Flow
 from payments.metrics import PaymentMetrics
 from payments.migrations import VERSIONS
 from payments.paying import Paying
-from payments.payment_reads import PaymentReads
-from payments.read_routes import read_routes
-from payments.records import Records
+from payments.reading.explanation import Explanations
+from payments.reading.routes import read_routes
+from payments.reading.service import PaymentReads
 from payments.routes import routes
 from payments.service import PaymentService
 from payments.service_routes import service_routes
 from payments.settings import PaymentsSettings
-from payments.steps import Steps
 
 
 def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:

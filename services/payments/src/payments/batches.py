@@ -18,8 +18,8 @@ from kurs.kernel.errors import PROBLEM_MEDIA_TYPE, Internal, Problem
 from kurs.kernel.validation import validate
 from kurs.telemetry import Telemetry, Trace, extract, with_baggage
 from payments.checks import checked_key
+from payments.flow.records import Reply
 from payments.paying import Asked, Paying
-from payments.records import Reply
 from payments.schemas import PAYMENT, PaymentBatch
 
 _SPAN = "payments pay"

@@ -23,8 +23,8 @@ from payments.domain.moves import Kind
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
 from payments.errors import IdempotencyKeyRequired
-from payments.flow import Flow
-from payments.records import Order, Reply
+from payments.flow.records import Order, Reply
+from payments.flow.waves import Flow
 from payments.schemas import PaymentRequest
 from payments.settings import PaymentsSettings
 from payments.store import reads

@@ -1,6 +1,6 @@
 """The routes of payments: read the request, call one use case, shape the answer.
 
-What only reads is in `read_routes`.
+What only reads is in `payments.reading`.
 """
 
 from typing import Annotated, Any
@@ -33,8 +33,8 @@ from payments.errors import (
     PaymentNotFound,
     RefundNotPermitted,
 )
+from payments.flow.records import Reply
 from payments.paying import Asked, Paying
-from payments.records import Reply
 from payments.schemas import (
     PAYMENT,
     ActionRequest,

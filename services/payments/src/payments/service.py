@@ -19,9 +19,9 @@ from payments.domain.moves import Kind
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
 from payments.errors import FourEyes, PaymentNotFound, RefundNotPermitted
-from payments.flow import Flow
-from payments.questions import Drive
-from payments.records import Order, Reply
+from payments.flow.questions import Drive
+from payments.flow.records import Order, Reply
+from payments.flow.waves import Flow
 from payments.settings import PaymentsSettings
 from payments.store import reads
 from payments.store.ops import Begin

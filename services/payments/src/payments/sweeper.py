@@ -13,7 +13,7 @@ from payments.domain.beginning import Started
 from payments.domain.identity import named, operation_id
 from payments.domain.moves import Kind
 from payments.domain.payment import Payment
-from payments.exposure import ExposureReader
+from payments.flow.exposure import ExposureReader
 from payments.metrics import PaymentMetrics
 from payments.service import PaymentService
 from payments.settings import PaymentsSettings

@@ -26,8 +26,8 @@ from payments.domain.operation import Answer, Operation, Waiting
 from payments.domain.outcomes import Settled
 from payments.errors import problem_of
 from payments.events.feed import EventFeed
+from payments.flow.questions import Drive
 from payments.metrics import PaymentMetrics, span_attributes
-from payments.questions import Drive
 from payments.store import reads
 from payments.store.ops import Begin, Claim, Finish, Op, VersionConflict, Wait, keys_of
 from payments.store.writes import Written, apply

@@ -21,7 +21,6 @@ from kurs.web.csv_stream import DOCUMENTED, Bare, csv_answer
 from kurs.web.parts import from_app
 from kurs.web.routing import router
 from payments.answers import payment_answer
-from payments.cursors import read_cursor, write_cursor
 from payments.domain.figures import EVERYBODY
 from payments.errors import PaymentNotFound
 from payments.events.answers import EventTeller
@@ -34,19 +33,20 @@ from payments.events.schemas import (
     EventsAnswer,
 )
 from payments.events.stream import HEADERS, EventStream, stream_of
-from payments.explanation import Explanations
 from payments.figures.answers import figures_answer
 from payments.figures.counting import Figures
 from payments.figures.schemas import FiguresAnswer, FiguresQuery
-from payments.payment_reads import PaymentReads
-from payments.read_answers import COLUMNS, csv_row, explain_answer, refund_entry
-from payments.read_schemas import (
+from payments.reading.answers import COLUMNS, csv_row, explain_answer, refund_entry
+from payments.reading.cursors import read_cursor, write_cursor
+from payments.reading.explanation import Explanations
+from payments.reading.schemas import (
     ExplainAnswer,
     PaymentFilter,
     PaymentQuery,
     RefundQuery,
     RefundsAnswer,
 )
+from payments.reading.service import PaymentReads
 from payments.schemas import PaymentAnswer, PaymentsAnswer
 from payments.service import PaymentService
 from payments.store.lists import Cut, Filter, words_of

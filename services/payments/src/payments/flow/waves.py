@@ -18,11 +18,11 @@ from kurs.kernel.batching import (
     settled,
 )
 from kurs.kernel.clock import monotonic
-from payments.assessment import Assessed, Assessor
 from payments.domain.beginning import Started
-from payments.questions import Drive, Need
-from payments.records import Order, Records, Reply
-from payments.steps import Steps
+from payments.flow.assessment import Assessed, Assessor
+from payments.flow.questions import Drive, Need
+from payments.flow.records import Order, Records, Reply
+from payments.flow.steps import Steps
 
 _LARGEST_WAVE = 200
 _LANES = 32

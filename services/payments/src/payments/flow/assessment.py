@@ -21,7 +21,7 @@ from payments.domain.moves import Kind
 from payments.domain.payment import Payment
 from payments.domain.quotes import accept_quote
 from payments.domain.refunds import is_late
-from payments.questions import (
+from payments.flow.questions import (
     Case,
     Declined,
     Drive,

@@ -16,8 +16,8 @@ from payments.domain.identity import refund_id
 from payments.domain.moves import MOVES, Kind, Status
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
-from payments.explanation import Explanation
-from payments.read_schemas import (
+from payments.reading.explanation import Explanation
+from payments.reading.schemas import (
     ExplainAnswer,
     ListedRefundAnswer,
     MoveAnswer,

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from kurs.contracts.wallet import TransferItem, TransferResult
 from kurs.kernel.batching import alone
 from kurs.kernel.clock import MICROS, Clock
-from payments.assessment import Assessed
 from payments.clients import BatchClient, Question, Unanswered, Unusable
 from payments.domain import outcomes, transfers
 from payments.domain.beginning import Started
@@ -24,7 +23,8 @@ from payments.domain.moves import HELD, Kind
 from payments.domain.outcomes import Settled
 from payments.domain.payment import Payment
 from payments.domain.refunds import Refund, at_payments_rate, at_present_rate
-from payments.questions import Declined, Drive, Priced
+from payments.flow.assessment import Assessed
+from payments.flow.questions import Declined, Drive, Priced
 from payments.settings import PaymentsSettings
 
 

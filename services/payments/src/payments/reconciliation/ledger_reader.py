@@ -16,10 +16,10 @@ from kurs.contracts.wallet_reads import ChainAnswer
 from kurs.data.database import Database
 from kurs.kernel.clock import Clock
 from kurs.telemetry import Telemetry
-from payments.chains import Chains
 from payments.domain.identity import named
 from payments.events.feed import EventFeed
 from payments.metrics import PaymentMetrics
+from payments.reconciliation.chains import Chains
 from payments.store import ledger_reads
 from payments.store.deposits import Deposit
 from payments.store.ledger_reads import Page, Unknown

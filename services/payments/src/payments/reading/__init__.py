@@ -1,0 +1,1 @@
+"""What is only read of payments: one, its story, lists of them, exports."""

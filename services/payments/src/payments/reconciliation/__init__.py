@@ -1,0 +1,1 @@
+"""Payments held against the ledger: whether each of both has the other."""
