@@ -145,7 +145,13 @@ async def test_pages_are_only_read(gateway: Gateway, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("tried", "page"),
-    [("/console", "/"), ("/console/", "/"), ("/index.html", "/"), ("/docs/", "/docs")],
+    [
+        ("/console", "/"),
+        ("/console/", "/"),
+        ("/console/index.html", "/"),
+        ("/index.html", "/"),
+        ("/docs/", "/docs"),
+    ],
 )
 async def test_what_people_try_leads_to_the_page(gateway: Gateway, tried: str, page: str) -> None:
     answer = await gateway.get(tried, key=None, headers={"Host": "elsewhere.test"})

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.browser.fake_gateway import KEY, FakeGateway, zero
 
 import api_gateway
+from api_gateway.console_page import ConsolePage
 from api_gateway.pages import console_policy
 from kurs.kernel.currencies import currencies
 
@@ -27,7 +28,7 @@ def create_app(gateway: FakeGateway) -> ASGIApp:
         routes=[
             Route("/", routes.page),
             Route("/console/config.json", routes.config),
-            Route("/console/{name}", routes.page),
+            Route("/console/{name}", routes.file),
             Route("/grafana/d/kurs-payments", routes.grafana),
             Route("/whoami", routes.whoami),
             Route("/currencies", routes.currencies),
@@ -87,14 +88,20 @@ class Routes:
     def __init__(self, gateway: FakeGateway) -> None:
         self.gateway = gateway
 
-    async def page(self, request: Request) -> Response:
-        """Answer a file of the console under a strict policy."""
-        file = CONSOLE / request.path_params.get("name", "index.html")
-        policy = console_policy(self.gateway.grafana_url or "") + STRICTER
-        headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
+    async def page(self, _: Request) -> Response:
+        """Answer the console's page under a strict policy."""
+        return Response(ConsolePage().html, headers=self._headers(), media_type="text/html")
+
+    async def file(self, request: Request) -> Response:
+        """Answer a file of the console under the same policy."""
+        file = CONSOLE / request.path_params["name"]
         if not file.is_file():
             return Response(status_code=404)
-        return FileResponse(file, headers=headers)
+        return FileResponse(file, headers=self._headers())
+
+    def _headers(self) -> dict[str, str]:
+        policy = console_policy(self.gateway.grafana_url or "") + STRICTER
+        return {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
 
     async def config(self, _: Request) -> Response:
         """Answer what the console is told about its surroundings."""

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 import api_gateway
+from api_gateway.console_page import ConsolePage
 from payments.domain.failure import FailureCode
 
 CONSOLE = Path(api_gateway.__file__).parent / "console"
 MODULES = sorted(CONSOLE.glob("*.js"))
-PAGE = (CONSOLE / "index.html").read_text("utf-8")
+PAGE = ConsolePage().html.decode()
 MARKUP_SINKS = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc"
 )
@@ -30,6 +31,14 @@ def test_nothing_is_loaded_from_elsewhere(file: Path) -> None:
 
 def test_the_page_has_no_inline_script_or_style() -> None:
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", PAGE)
+
+
+def test_every_part_has_its_place_in_the_page() -> None:
+    parts = {file.stem for file in CONSOLE.glob("*.html")} - {"index"}
+    places = re.findall(r"<!-- (\w+) -->", (CONSOLE / "index.html").read_text("utf-8"))
+
+    assert sorted(places) == sorted({*parts, "modules"})
+    assert "<!--" not in PAGE
 
 
 def test_every_module_is_loaded_at_once() -> None:

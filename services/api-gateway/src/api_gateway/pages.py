@@ -17,10 +17,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from api_gateway.catalogue import Rendered
+from api_gateway.console_page import ConsolePage
 from api_gateway.settings import GatewaySettings
 
 _PACKAGE = Path(__file__).parent
-_INDEX = "index.html"
 _REVALIDATE = "no-cache"
 _NOTHING = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
 _GUARDS = {
@@ -62,14 +62,15 @@ def console_policy(grafana_url: str) -> str:
 
 def page_routes(settings: GatewaySettings, current: Callable[[], Rendered]) -> list[BaseRoute]:
     """Return the routes of the console and of the API's documentation."""
-    console = GuardedFiles(_PACKAGE / "console", console_policy(settings.grafana_url))
+    policy = console_policy(settings.grafana_url)
+    console = ConsolePage()
     docs_policy = (
         f"{_NOTHING}; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'"
     )
     links = {"grafana_url": settings.grafana_url, "tempo_url": settings.tempo_url}
 
     async def index(request: Request) -> Response:
-        return await console.get_response(_INDEX, request.scope)
+        return _revalidated(request, console.html, "text/html", console.etag, policy)
 
     async def configuration(_: Request) -> Response:
         return JSONResponse(links, headers={"Cache-Control": _REVALIDATE, **_GUARDS})
@@ -84,10 +85,10 @@ def page_routes(settings: GatewaySettings, current: Callable[[], Rendered]) -> l
 
     return [
         Route("/", index),
-        *_led_to("/", "/console", "/console/", "/index.html"),
+        *_led_to("/", "/console", "/console/", "/console/index.html", "/index.html"),
         *_led_to("/docs", "/docs/"),
         Route("/console/config.json", configuration),
-        Mount("/console", console),
+        Mount("/console", GuardedFiles(_PACKAGE / "console", policy)),
         Route("/openapi.json", document),
         Route("/docs", page),
         Mount("/docs", GuardedFiles(_PACKAGE / "docs", docs_policy)),
