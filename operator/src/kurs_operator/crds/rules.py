@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from kurs.config.resources.event_destination import MAX_TIMEOUT_SECONDS
 from kurs.config.resources.fx_rate_source import MAX_DEVIATION_FROM_NEXT_BPS
-from kurs.config.resources.rate_source_types import OfOneType, SourceType
+from kurs.config.resources.rate_source_types import FORMATS, OfOneType, SourceType
 from kurs.config.resources.rates_path import MAX_OPERATORS, OPERATORS
 from kurs.config.resources.scalars import DURATION_PATTERN, MAX_SECONDS, MOMENT_PATTERN
 from kurs.config.resources.source_url import KEY_PARAMETER, PLACEHOLDER
@@ -122,6 +122,15 @@ def _inline(field: str) -> tuple[Rule, Rule]:
     )
 
 
+def _against(name: str, base: str) -> Rule:
+    return Rule(
+        f"!has(self.http) || self.http.format != '{name}' || self.baseCurrency == '{base}'",
+        f"the {name} publishes against {base}",
+        ".baseCurrency",
+    )
+
+
+_READ_BY_PATHS = [name for name, form in FORMATS.items() if form.has_paths]
 _PARTS: Mapping[str, type[BaseModel]] = {
     name: get_args(OfOneType.model_fields[name.lower()].annotation)[0]
     for name in get_args(SourceType)
@@ -191,22 +200,18 @@ MODEL_RULES: Mapping[str, Sequence[Rule]] = {
             "rates over plain http can be forged on the way: use https, or allowInsecure in a test",
             ".http.url",
         ),
-        Rule(
-            "!has(self.http) || self.http.format != 'ECB' || self.baseCurrency == 'EUR'",
-            "the ECB publishes against EUR",
-            ".baseCurrency",
-        ),
+        *(_against(name, form.base) for name, form in FORMATS.items() if form.base),
         WINDOW,
     ),
     "HttpRates": (
         Rule(
-            "(self.format == 'JSON') == has(self.ratesPath)",
-            "format JSON needs ratesPath, and format ECB has none",
+            f"(self.format in {_READ_BY_PATHS}) == has(self.ratesPath)",
+            f"format {' or '.join(_READ_BY_PATHS)} needs ratesPath, and no other has one",
             ".format",
         ),
         Rule(
-            "self.format == 'JSON' || (!has(self.asOfPath) && !has(self.basePath))",
-            "asOfPath and basePath belong to format JSON",
+            f"self.format in {_READ_BY_PATHS} || (!has(self.asOfPath) && !has(self.basePath))",
+            f"asOfPath and basePath belong to format {' or '.join(_READ_BY_PATHS)}",
             ".format",
         ),
         Rule(

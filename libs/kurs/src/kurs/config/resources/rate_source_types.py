@@ -27,8 +27,9 @@ class Format(NamedTuple):
     has_paths: bool = True
 
 
-FORMATS: Mapping[str, Format] = {"ECB": Format("EUR", has_paths=False), "JSON": Format()}
-"""By the name that `format` has."""
+FormatName = Literal["ECB", "JSON"]
+FORMATS: Mapping[FormatName, Format] = {"ECB": Format("EUR", has_paths=False), "JSON": Format()}
+"""All that formats differ in, for the models and for what the API server judges by."""
 
 # Set by the HTTP client itself; a secret there would break the request or be sent twice.
 _RESERVED_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "te", "upgrade"}
@@ -105,7 +106,7 @@ class HttpRates(TypedRates):
     url: Annotated[str, StringConstraints(min_length=8, max_length=2048)]
     """Absolute address, without credentials; ${secret} in its query stands for the value of
     secretRef."""
-    format: Literal["ECB", "JSON"]
+    format: FormatName
     """ECB: the daily XML of the European Central Bank. JSON: read by ratesPath."""
     rates_path: Path | None = None
     """JMESPath to an object of quote to rate; with {quote} and {base} in it, to the rate of one
@@ -193,7 +194,8 @@ class HttpRates(TypedRates):
         for field, path in paths.items():
             if not self._format.has_paths and path is not None:
                 said = f"the {self.format} format has no path"
-                raise wrong(said, "remove it or use format JSON", field)
+                others = " or ".join(name for name, other in FORMATS.items() if other.has_paths)
+                raise wrong(said, f"remove it or use format {others}", field)
         if self.header is not None and self.secret_ref is None:
             raise wrong("no secret is sent in it", "add secretRef or remove header", "header")
         if takes_secret(self.url) and self.secret_ref is None:
