@@ -60,7 +60,7 @@ def made() -> list[str]:
     return sorted({command.removesuffix(";").rstrip() for command in found})
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="make is not here")
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not on PATH: Debian's make")
 def test_make_knows_what_it_is_told() -> None:
     for command in made():
         plain = command.replace("make ", "make -n -o .venv/.ready ", 1)

@@ -15,7 +15,9 @@ from kurs_operator.conditions import Progress
 GITOPS = ("-f", str(ROOT / "k8s" / "environments" / "gitops.yaml"))
 FOLDER = ROOT / "k8s" / "gitops"
 UNDER_WAY = (Progress.PROPAGATING, Progress.PENDING, Progress.NO_PODS)
-needs_lua = pytest.mark.skipif(not shutil.which("lua"), reason="lua is not on PATH")
+needs_lua = pytest.mark.skipif(
+    not shutil.which("lua"), reason="lua is not on PATH: Debian's lua5.4"
+)
 
 
 def loaded(name: str) -> list[Any]:

@@ -14,7 +14,10 @@ from devstack.stack import Stack
 PROJECT = Path(__file__).parent / "typescript"
 NODE, NPM = shutil.which("node"), shutil.which("npm")
 
-pytestmark = pytest.mark.skipif(not NODE or not NPM, reason="needs node and npm")
+pytestmark = pytest.mark.skipif(
+    not NODE or not NPM,
+    reason="node or npm is not on PATH: Debian's nodejs and npm, or https://nodejs.org",
+)
 
 
 def run(folder: Path, *command: str, environment: Mapping[str, str] | None = None) -> str:

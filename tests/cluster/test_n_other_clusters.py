@@ -36,8 +36,6 @@ def strict(new_installation: NewInstallation) -> Iterator[Installation]:
 
 def policies(namespace: str) -> Iterator[dict[str, Any]]:
     """Yield what gives every pod of a namespace its user, and its files their group."""
-    api = "admissionregistration.k8s.io/v1"
-    name = f"users-of-{namespace}"
     matched = {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
         "resourceRules": [
@@ -58,40 +56,30 @@ def policies(namespace: str) -> Iterator[dict[str, Any]]:
         "name": "names-no-user",
         "expression": "!has(object.spec.securityContext.runAsUser)",
     }
-    yield {
-        "apiVersion": api,
-        "kind": "MutatingAdmissionPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "matchConstraints": matched,
-            "matchConditions": [unnamed],
-            "mutations": [given],
-            "failurePolicy": "Fail",
-            "reinvocationPolicy": "Never",
-        },
+    mutating = {
+        "matchConstraints": matched,
+        "matchConditions": [unnamed],
+        "mutations": [given],
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "Never",
     }
-    yield {
-        "apiVersion": api,
-        "kind": "MutatingAdmissionPolicyBinding",
-        "metadata": {"name": name},
-        "spec": {"policyName": name},
-    }
+    yield from _bound(namespace, "MutatingAdmissionPolicy", mutating, {})
     refused = f"object.spec.securityContext.runAsUser == {user}"
-    yield {
-        "apiVersion": api,
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "matchConstraints": matched,
-            "validations": [{"expression": refused, "message": "a user out of range"}],
-        },
+    validating = {
+        "matchConstraints": matched,
+        "validations": [{"expression": refused, "message": "a user out of range"}],
     }
-    yield {
-        "apiVersion": api,
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": name},
-        "spec": {"policyName": name, "validationActions": ["Deny"]},
-    }
+    denied = {"validationActions": ["Deny"]}
+    yield from _bound(namespace, "ValidatingAdmissionPolicy", validating, denied)
+
+
+def _bound(
+    namespace: str, kind: str, spec: dict[str, Any], bound: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    name = f"users-of-{namespace}"
+    head = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
+    yield {**head, "kind": kind, "spec": spec}
+    yield {**head, "kind": f"{kind}Binding", "spec": {"policyName": name, **bound}}
 
 
 def test_it_runs_within_a_quota_under_users_that_the_cluster_gives(strict: Installation) -> None:

@@ -77,22 +77,25 @@ def case() -> Case:
 
 
 def evidence(payments: dict[str, Any]) -> Evidence:
-    ways = {
-        "p-1": ["RECEIVED", "CAPTURED"],
-        "p-2": ["RECEIVED", "AUTHORIZED", "CAPTURED", "PARTIALLY_REFUNDED"],
-        "p-3": ["RECEIVED", "AUTHORIZED", "EXPIRED"],
-    }
     return Evidence(
         payments=deepcopy(payments),
-        balances={
+        **of_the_ledger(),
+        **of_payments(payments),
+        decisions=[{"payment_id": f"demo:{p}", "outcome": "approve"} for p in payments],
+    )
+
+
+def of_the_ledger() -> dict[str, Any]:
+    return {
+        "balances": {
             "p-a": [{"currency": "USD", "total": "34.00", "held": "0.00"}],
             "p-b": [
                 {"currency": "USD", "total": "6.00", "held": "0.00"},
                 {"currency": "JPY", "total": "1492", "held": "0"},
             ],
         },
-        trial_balance=[{"currency": "USD", "sum": "0.00"}, {"currency": "JPY", "sum": "0"}],
-        transfers=[
+        "trial_balance": [{"currency": "USD", "sum": "0.00"}, {"currency": "JPY", "sum": "0"}],
+        "transfers": [
             transfer("dep:demo:p-a-USD"),
             transfer("pay:demo:p-1", quote_id="q1"),
             transfer("pay:demo:p-2"),
@@ -101,7 +104,7 @@ def evidence(payments: dict[str, Any]) -> Evidence:
             transfer("pay:demo:p-3"),
             transfer("expire:pay:demo:p-3", created_at=7),
         ],
-        postings=[
+        "postings": [
             *postings("dep:demo:p-a-USD", ("house:world", "USD", -5000), ("p-a", "USD", 5000)),
             *postings(
                 "pay:demo:p-1",
@@ -114,11 +117,11 @@ def evidence(payments: dict[str, Any]) -> Evidence:
             *postings("capture:demo:p-2", ("p-a", "USD", -1000), ("p-b", "USD", 1000)),
             *postings("refund:demo:p-2:abc", ("p-a", "USD", 400), ("p-b", "USD", -400)),
         ],
-        holds=[
+        "holds": [
             hold("pay:demo:p-2", "captured", "capture:demo:p-2"),
             hold("pay:demo:p-3", "expired", "expire:pay:demo:p-3"),
         ],
-        positions=[
+        "positions": [
             position("house:world", "USD", -5000),
             position("house:liquidity", "USD", 1000),
             position("house:liquidity", "JPY", -1500),
@@ -127,23 +130,32 @@ def evidence(payments: dict[str, Any]) -> Evidence:
             position("p-b", "USD", 600),
             position("p-b", "JPY", 1492),
         ],
-        payment_rows=[
+    }
+
+
+def of_payments(payments: dict[str, Any]) -> dict[str, Any]:
+    ways = {
+        "p-1": ["RECEIVED", "CAPTURED"],
+        "p-2": ["RECEIVED", "AUTHORIZED", "CAPTURED", "PARTIALLY_REFUNDED"],
+        "p-3": ["RECEIVED", "AUTHORIZED", "EXPIRED"],
+    }
+    return {
+        "payment_rows": [
             {"uid": f"demo:{p}", "payment_id": p, "status": payments[p]["status"],
              "active_operation": None}
             for p in payments
         ],
-        operations=[
+        "operations": [
             {"operation_id": f"pay:demo:{p}", "uid": f"demo:{p}", "kind": "pay",
              "lease_until": None, "attempts": 1, "answer_status": 200}
             for p in payments
         ],
-        events=[
+        "events": [
             {"uid": f"demo:{p}", "from_status": began, "to_status": to}
             for p, way in ways.items()
             for began, to in zip([None, *way], way, strict=False)
         ],
-        decisions=[{"payment_id": f"demo:{p}", "outcome": "approve"} for p in payments],
-    )  # fmt: skip
+    }  # fmt: skip
 
 
 def transfer(transfer_id: str, **changes: Any) -> dict[str, Any]:

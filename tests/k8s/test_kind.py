@@ -43,7 +43,9 @@ def expanded(command: str) -> str:
     return done.stdout.replace("\\\n", " ")
 
 
-@pytest.mark.skipif(shutil.which("helm") is None, reason="helm is not here")
+@pytest.mark.skipif(
+    shutil.which("helm") is None, reason="helm is not on PATH: make doctor says how to get it"
+)
 def test_the_readme_s_block_installs_what_it_says(tmp_path: Path) -> None:
     """kind is not run here: make says what each command would do, and helm what that installs."""
     said = {command: expanded(command) for command in block()}

@@ -114,7 +114,9 @@ def test_each_environment_goes_to_its_namespace(environment: str) -> None:
     assert release["valuesFiles"] == [f"k8s/environments/{environment}.yaml"]
 
 
-@pytest.mark.skipif(shutil.which("helm") is None, reason="helm is not on PATH: see make doctor")
+@pytest.mark.skipif(
+    shutil.which("helm") is None, reason="helm is not on PATH: make doctor says how to get it"
+)
 @pytest.mark.parametrize(
     "profiles",
     [("dev",), ("dev", "observed"), ("staging",), ("production",), ("dev", "observed", "live")],

@@ -136,7 +136,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def by_k6(folder: Path, contents: list[bytes]) -> list[Any]:
     node = shutil.which("node")
     if node is None:
-        pytest.skip("the reader of k6 is run by node, which is not installed")
+        pytest.skip(
+            "node is not on PATH, which runs k6's reader: Debian's nodejs, or https://nodejs.org"
+        )
     done = subprocess.run(
         [node, "read.mjs"],
         cwd=folder,

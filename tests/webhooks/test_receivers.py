@@ -120,7 +120,7 @@ async def test_the_receiver_in_python(tmp_path: Path) -> None:
 async def test_the_receiver_in_javascript(tmp_path: Path) -> None:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
-        pytest.skip("no Node.js with npm: Debian's nodejs and npm, or any of both on PATH")
+        pytest.skip("node or npm is not on PATH: Debian's nodejs and npm, or https://nodejs.org")
     # By version and integrity, and without the scripts of packages.
     for file in ("package.json", "npm-shrinkwrap.json"):
         shutil.copy(PACKAGES / file, tmp_path)
@@ -129,7 +129,10 @@ async def test_the_receiver_in_javascript(tmp_path: Path) -> None:
         subprocess.run, install, cwd=tmp_path, check=False, capture_output=True, text=True
     )
     if UNREACHABLE.search(installed.stderr):
-        pytest.skip("npm reaches no registry for the library of Standard Webhooks")
+        pytest.skip(
+            "npm reaches no registry: name one that has standardwebhooks, by "
+            "npm config set registry <address>"
+        )
     assert installed.returncode == 0, installed.stderr
     (tmp_path / "receiver.js").write_text(code("javascript"))
     port = free_port()
