@@ -72,5 +72,4 @@ def create(settings: ServiceSettings) -> FastAPI:
 
 
 if __name__ == "__main__":
-    own = ServiceSettings()
-    main(own, lambda: create(own))
+    main(ServiceSettings, create)

@@ -109,7 +109,7 @@ def test_an_unknown_command_is_named(tmp_path: Path) -> None:
         [sys.executable, str(_SERVICE), "mirgate"], capture_output=True, text=True, check=False
     )
 
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "unknown command 'mirgate'" in ended.stderr
 
 

@@ -109,18 +109,25 @@ def test_a_migration_that_waited_in_vain_says_where_why_and_what_to_do(versions:
     assert "p4ss" not in message
 
 
-def test_a_command_that_cannot_run_ends_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused() -> None:
+class _OfTheWallet(ServiceSettings):
+    service: str = "wallet"
+
+
+def test_a_command_that_cannot_run_ends_with_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(_: ServiceSettings) -> None:
         raise NoConnection("no connection")
 
-    def never() -> FastAPI:
+    def never(_: ServiceSettings) -> FastAPI:
         raise AssertionError("it must not serve")
 
     monkeypatch.setattr("sys.argv", ["wallet", "migrate"])
     with pytest.raises(SystemExit) as ended:
-        main(ServiceSettings(service="wallet"), never, migrate=refused)
+        main(_OfTheWallet, never, migrate=refused)
 
-    assert ended.value.code == "wallet: no connection"
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "wallet: no connection\n"
 
 
 async def test_an_older_program_leaves_a_newer_schema_as_it_is(

@@ -10,6 +10,7 @@ from kopf import OperatorSettings as KopfSettings
 from tests.operator.small_cluster import SmallCluster
 
 from kurs.calls import Request
+from kurs.kernel.settings import CannotRun
 from kurs_operator import wakeups
 from kurs_operator.app import assemble, create_app, liveness_router
 from kurs_operator.handlers import registry
@@ -28,7 +29,7 @@ async def asked(app: FastAPI, path: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_outside_a_cluster_it_asks_for_a_namespace():
-    with pytest.raises(ValueError, match="KURS_NAMESPACE"):
+    with pytest.raises(CannotRun, match="KURS_NAMESPACE"):
         create_app(OperatorSettings(), telemetry=RecordingTelemetry("kurs-operator"))
 
 

@@ -150,7 +150,7 @@ def base_environment(extra: Mapping[str, str]) -> dict[str, str]:
 
     A variable left over in somebody's shell must not change what a test or a demo runs.
     """
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("KURS_")}
+    inherited = {k: v for k, v in os.environ.items() if not _is_ours(k)}
     return {**inherited, "PYTHONUNBUFFERED": "1", **extra}
 
 
@@ -159,8 +159,13 @@ def shell_environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name.startswith("KURS_") and name not in _JOINING
+        if _is_ours(name) and name.upper() not in _JOINING
     }
+
+
+def _is_ours(variable: str) -> bool:
+    """Services read their variables whatever the case of the letters."""
+    return variable.upper().startswith("KURS_")
 
 
 def service_environment(

@@ -9,5 +9,4 @@ from kurs_operator.settings import OperatorSettings
 # A line for each request and each event would hide what is said of changes and faults.
 for noisy in ("httpx2", "kopf.objects"):
     logging.getLogger(noisy).setLevel(logging.WARNING)
-settings = OperatorSettings()
-main(settings, lambda: create_app(settings))
+main(OperatorSettings, create_app)

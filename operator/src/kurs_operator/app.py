@@ -45,10 +45,7 @@ class Engine:
 
 
 def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None) -> FastAPI:
-    """Return the app; raises ValueError when it cannot tell which namespace to serve.
-
-    Raises CannotRun without the keys of its edges.
-    """
+    """Return the app; raises CannotRun without the keys of its edges, or a namespace to serve."""
     service = Service("operator", settings, telemetry=telemetry)
     namespace = settings.served_namespace()
     signers = {name: service.edges.signer(name) for name in SERVICES}

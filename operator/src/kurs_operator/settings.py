@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import field_validator
 
-from kurs.kernel.settings import ServiceSettings
+from kurs.kernel.settings import CannotRun, ServiceSettings
 
 CHANGE_TICKET = "[A-Za-z#][A-Za-z0-9._/#-]*[0-9]"
 """A register's numbers, such as CHG0031337, OPS-12 or #7."""
@@ -39,10 +39,10 @@ class OperatorSettings(ServiceSettings):
         return pattern
 
     def served_namespace(self) -> str:
-        """Return the namespace; raises ValueError outside a cluster when none is set."""
+        """Return the namespace; raises CannotRun outside a cluster when none is set."""
         if self.namespace:
             return self.namespace
         try:
             return (_ACCOUNT / "namespace").read_text("utf-8").strip()
         except OSError:
-            raise ValueError("no namespace: set KURS_NAMESPACE") from None
+            raise CannotRun("no namespace: set KURS_NAMESPACE") from None

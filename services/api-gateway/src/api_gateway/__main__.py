@@ -5,5 +5,4 @@ from api_gateway.settings import GatewaySettings
 from kurs.web.server import main
 
 if __name__ == "__main__":
-    settings = GatewaySettings()
-    main(settings, lambda: create_app(settings))
+    main(GatewaySettings, create_app)

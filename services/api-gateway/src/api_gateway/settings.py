@@ -5,7 +5,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from limits import parse
-from pydantic import AliasChoices, Field, TypeAdapter, field_validator, model_validator
+from pydantic import AliasChoices, Field, TypeAdapter, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from api_gateway.client_address import ClientAddresses
@@ -90,10 +90,11 @@ class GatewaySettings(ServiceSettings):
             TypeAdapter(MerchantId).validate_python(merchant)
         return text
 
-    @model_validator(mode="after")
-    def _known_networks(self) -> "GatewaySettings":
-        self.client_addresses()
-        return self
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        ClientAddresses(text, "Forwarded")
+        return text
 
     @field_validator("grafana_url", "tempo_url")
     @classmethod

@@ -5,5 +5,4 @@ from fx.settings import FxSettings
 from kurs.web.server import main
 
 if __name__ == "__main__":
-    settings = FxSettings()
-    main(settings, lambda: create_app(settings))
+    main(FxSettings, create_app)

@@ -4,8 +4,6 @@
 finished, `resume <operation>…` (or `--all`) lets them be tried again.
 """
 
-from functools import partial
-
 from kurs.data.migrations import migrate
 from kurs.web.server import main
 from payments.app import create_app
@@ -14,15 +12,11 @@ from payments.migrations import GRANTS, VERSIONS
 from payments.settings import PaymentsSettings
 
 if __name__ == "__main__":
-    settings = PaymentsSettings()
     main(
-        settings,
-        lambda: create_app(settings),
-        migrate=lambda: migrate(
-            settings.database_url, VERSIONS, grants=GRANTS, role=settings.database_service_role
+        PaymentsSettings,
+        create_app,
+        migrate=lambda its: migrate(
+            its.database_url, VERSIONS, grants=GRANTS, role=its.database_service_role
         ),
-        commands={
-            "set-aside": partial(list_set_aside, settings),
-            "resume": partial(resume, settings),
-        },
+        commands={"set-aside": list_set_aside, "resume": resume},
     )

@@ -7,11 +7,10 @@ from risk.migrations import GRANTS, VERSIONS
 from risk.settings import RiskSettings
 
 if __name__ == "__main__":
-    settings = RiskSettings()
     main(
-        settings,
-        lambda: create_app(settings),
-        migrate=lambda: migrate(
-            settings.database_url, VERSIONS, grants=GRANTS, role=settings.database_service_role
+        RiskSettings,
+        create_app,
+        migrate=lambda its: migrate(
+            its.database_url, VERSIONS, grants=GRANTS, role=its.database_service_role
         ),
     )

@@ -24,10 +24,7 @@ from risk.settings import RiskSettings
 
 
 def create_app(settings: RiskSettings, **joined: Unpack[Joined]) -> FastAPI:
-    """Return the app; raises ValueError for a database URL that is neither of the two kinds.
-
-    Raises CannotRun without the keys of its edges.
-    """
+    """Return the app; raises CannotRun without the keys of its edges."""
     service = Service("risk", settings, **joined)
     metrics = RiskMetrics(service.telemetry)
     database = keep_database(service, VERSIONS)

@@ -1,7 +1,5 @@
 """`python -m wallet` serves; `migrate`, `verify` and `seal` are its other commands."""
 
-from functools import partial
-
 from kurs.data.migrations import migrate
 from kurs.web.server import main
 from wallet.app import create_app
@@ -10,15 +8,11 @@ from wallet.migrations import GRANTS, VERSIONS
 from wallet.settings import WalletSettings
 
 if __name__ == "__main__":
-    settings = WalletSettings()
     main(
-        settings,
-        lambda: create_app(settings),
-        migrate=lambda: migrate(
-            settings.database_url, VERSIONS, grants=GRANTS, role=settings.database_service_role
+        WalletSettings,
+        create_app,
+        migrate=lambda its: migrate(
+            its.database_url, VERSIONS, grants=GRANTS, role=its.database_service_role
         ),
-        commands={
-            "verify": partial(verify_command, settings),
-            "seal": partial(seal_command, settings),
-        },
+        commands={"verify": verify_command, "seal": seal_command},
     )

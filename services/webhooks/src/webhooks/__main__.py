@@ -7,11 +7,10 @@ from webhooks.migrations import GRANTS, VERSIONS
 from webhooks.settings import WebhooksSettings
 
 if __name__ == "__main__":
-    settings = WebhooksSettings()
     main(
-        settings,
-        lambda: create_app(settings),
-        migrate=lambda: migrate(
-            settings.database_url, VERSIONS, grants=GRANTS, role=settings.database_service_role
+        WebhooksSettings,
+        create_app,
+        migrate=lambda its: migrate(
+            its.database_url, VERSIONS, grants=GRANTS, role=its.database_service_role
         ),
     )

@@ -1,13 +1,14 @@
 """Settings that every service has, read from `KURS_*` environment variables once, at start."""
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 MEBIBYTE = 1024 * 1024
 RENAMED: Mapping[str, str] = {
@@ -83,11 +84,42 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def _no_former_names(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Refuse what would silently not be set; raises CannotRun."""
-        for former, name in RENAMED.items():
-            if former in os.environ:
-                raise CannotRun(f"{former} is not read any more: set {name}")
+        for variable in os.environ:
+            # Variables are read whatever the case of their letters.
+            if name := RENAMED.get(variable.upper()):
+                raise CannotRun(f"{variable} is not read any more: set {name}")
         return given
 
     def instance_name(self) -> str:
         """Return the name of this process among its replicas."""
         return self.instance or _instance()
+
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+
+def read_settings(kind: type[Settings]) -> Settings:
+    """Return what the environment sets; raises CannotRun with all that cannot be used of it."""
+    try:
+        return kind()
+    except SettingsError as error:
+        # It names the field, and its source, in a sentence of its own.
+        place = tuple(re.findall('field "([^"]+)"', str(error)))
+        raise CannotRun(f"{_variable(kind, place)}no JSON: {error.__cause__}") from None
+    except ValidationError as error:
+        # Without the values: one of them may be a secret.
+        found = error.errors(include_input=False, include_context=False, include_url=False)
+        wrong = (_variable(kind, each["loc"]) + _reason(each["msg"]) for each in found)
+        raise CannotRun("; ".join(wrong)) from None
+
+
+def _reason(message: str) -> str:
+    return " ".join(message.removeprefix("Value error, ").split())
+
+
+def _variable(kind: type[ServiceSettings], place: tuple[int | str, ...]) -> str:
+    """Return how a setting is called where it is set, with a colon; nothing for all of them."""
+    if not place:
+        return ""
+    name, prefix = str(place[0]), kind.model_config["env_prefix"]
+    return f"{prefix if name in kind.model_fields else ''}{name}: ".upper()

@@ -12,12 +12,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import FrameType
-from typing import cast
+from typing import NoReturn, cast
 
 import uvicorn
 from fastapi import FastAPI
 
-from kurs.kernel.settings import CannotRun, ServiceSettings
+from kurs.kernel.settings import CannotRun, ServiceSettings, Settings, read_settings
 from kurs.telemetry import Telemetry
 from kurs.telemetry.logs import unblock_standard_output
 from kurs.telemetry.metrics import stop_counting
@@ -30,8 +30,9 @@ logger = logging.getLogger(__name__)
 IN_FLIGHT_SECONDS = 12
 """How long requests in flight may take after the last one was accepted: longer than any caller
 waits for an answer."""
-Command = Callable[[Sequence[str]], None]
+Command = Callable[[Settings, Sequence[str]], None]
 """What a word after `python -m <service>` does with those that follow; raises CannotRun."""
+_CANNOT_RUN = 2
 _CLOSE = (b"connection", b"close")
 _LATE_SECONDS = 0.1
 """How long a connection that was made in the last moment may take to bring its request."""
@@ -156,30 +157,41 @@ async def _read_all() -> None:
 
 
 def main(
-    settings: ServiceSettings,
-    create: Callable[[], FastAPI],
+    kind: type[Settings],
+    create: Callable[[Settings], FastAPI],
     *,
-    migrate: Callable[[], None] | None = None,
-    commands: Mapping[str, Command] | None = None,
+    migrate: Callable[[Settings], None] | None = None,
+    commands: Mapping[str, Command[Settings]] | None = None,
 ) -> None:
-    """Run the command line of a service.
+    """Run the command line of a service, whose settings are of a `kind`.
 
     `migrate` brings its database up to date, if it has one: without one, nothing that knows of
-    databases is loaded, or has to be installed. `commands` are the service's own, by name.
+    databases is loaded, or has to be installed. `commands` are the service's own, by name. What
+    cannot run says so in one line and exits with 2.
     """
-    if sys.argv[1:]:
+    try:
+        settings = read_settings(kind)
+        if not sys.argv[1:]:
+            _serve(settings, create)
+            return
         known = dict(commands or {})
         if migrate is not None:
             known["migrate"] = _without_arguments(migrate)
-        _run(settings.service, known, sys.argv[1], sys.argv[2:])
-        return
+        _run(known, settings)
+    except CannotRun as error:
+        _say_and_exit(kind, error)
+
+
+def _say_and_exit(kind: type[ServiceSettings], error: CannotRun) -> NoReturn:
+    sys.stderr.write(f"{kind.model_fields['service'].default}: {error}\n")
+    sys.exit(_CANNOT_RUN)
+
+
+def _serve(settings: Settings, create: Callable[[Settings], FastAPI]) -> None:
     if not settings.metrics_enabled:
         stop_counting()
     output = unblock_standard_output()
-    try:
-        app = create()
-    except CannotRun as error:
-        sys.exit(f"{settings.service}: {error}")
+    app = create(settings)
     telemetry: Telemetry = app.state.telemetry
     telemetry.route_standard_logging()
     output.dropped = telemetry.lost_lines.inc
@@ -215,21 +227,19 @@ def _config(settings: ServiceSettings, app: FastAPI) -> uvicorn.Config:
     )
 
 
-def _run(service: str, known: Mapping[str, Command], name: str, arguments: list[str]) -> None:
+def _run(known: Mapping[str, Command[Settings]], settings: Settings) -> None:
+    _, name, *arguments = sys.argv
     if name not in known:
         names = ", ".join(["serve (no argument)", *sorted(known)])
-        sys.exit(f"{service}: unknown command {name!r}; known: {names}")
-    try:
-        known[name](arguments)
-    except CannotRun as error:
-        sys.exit(f"{service}: {error}")
+        raise CannotRun(f"unknown command {name!r}; known: {names}")
+    known[name](settings, arguments)
 
 
-def _without_arguments(work: Callable[[], None]) -> Command:
-    def run(arguments: Sequence[str]) -> None:
+def _without_arguments(work: Callable[[Settings], None]) -> Command[Settings]:
+    def run(settings: Settings, arguments: Sequence[str]) -> None:
         if arguments:
             raise CannotRun(f"unknown argument {arguments[0]!r}")
-        work()
+        work(settings)
 
     return run
 

@@ -1,0 +1,127 @@
+"""What a process cannot run with is said in one line, by every program that reads settings."""
+
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = {
+    "api_gateway": ("api-gateway", [[]]),
+    "payments": ("payments", [[], ["migrate"], ["set-aside"], ["resume", "--all"]]),
+    "wallet": ("wallet", [[], ["migrate"], ["verify"], ["seal"]]),
+    "fx": ("fx", [[]]),
+    "risk": ("risk", [[], ["migrate"]]),
+    "webhooks": ("webhooks", [[], ["migrate"]]),
+    "kurs_operator": ("kurs-operator", [[]]),
+}
+CALLS = [
+    pytest.param(module, name, arguments, id=" ".join([module, *arguments]))
+    for module, (name, calls) in PROGRAMS.items()
+    for arguments in calls
+]
+WRONG = {
+    "former": ({"KURS_CONCURRENCY": "9"}, "KURS_CONCURRENCY is not read any more: set"),
+    "former in small letters": ({"kurs_concurrency": "9"}, "kurs_concurrency is not read any more"),
+    "no number": ({"KURS_PORT": "none"}, "KURS_PORT: Input should be a valid integer"),
+    "two": ({"KURS_PORT": "none", "kurs_watchdog_seconds": "-1"}, "; KURS_WATCHDOG_SECONDS: "),
+}
+
+
+def run(
+    module: str,
+    arguments: list[str],
+    variables: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> object:
+    """Run a program in this process, and return what it exits with."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    return ended.value.code
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize(("module", "name", "arguments"), CALLS)
+def test_a_wrong_setting_is_one_line_and_an_exit_code(
+    module: str,
+    name: str,
+    arguments: list[str],
+    wrong: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    variables, said = WRONG[wrong]
+
+    code = run(module, arguments, variables, monkeypatch)
+
+    output = capsys.readouterr()
+    assert (code, output.out) == (2, "")
+    assert output.err.startswith(f"{name}: ")
+    assert said in output.err
+    assert output.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "variables", "said"),
+    [
+        ("wallet", {"KURS_DEPOSIT_MAX_MINOR": "much"}, "KURS_DEPOSIT_MAX_MINOR: no JSON: "),
+        ("wallet", {"KURS_DATABASE_URL_FILE": "/nowhere"}, "no URL of a database in /nowhere"),
+        ("fx", {"KURS_SOURCE_SECRET_HOSTS": "a"}, "KURS_SOURCE_SECRET_HOSTS: "),
+        ("api_gateway", {"GRAFANA_URL": "javascript:1"}, "GRAFANA_URL: "),
+        ("api_gateway", {"KURS_TRUSTED_PROXIES": "here"}, "KURS_TRUSTED_PROXIES: "),
+        ("api_gateway", {"KURS_RATE_LIMIT": "many"}, "KURS_RATE_LIMIT: "),
+        ("kurs_operator", {"KURS_CHANGE_TICKET_PATTERN": "("}, "KURS_CHANGE_TICKET_PATTERN: "),
+    ],
+)
+def test_what_a_service_itself_refuses_is_one_line_too(
+    module: str,
+    variables: Mapping[str, str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(module, [], variables, monkeypatch) == 2
+    output = capsys.readouterr()
+    assert said in output.err
+    assert output.err.count("\n") == 1
+
+
+def test_no_value_is_repeated_that_may_be_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("payments", [], {"KURS_PORT": "hush", "KURS_DRAIN_SECONDS": "quiet"}, monkeypatch)
+
+    assert not {"hush", "quiet"} & set(capsys.readouterr().err.replace("'", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("command", "variables", "said"),
+    [
+        (
+            ["wallet", "verify"],
+            {"KURS_HEAD_INTERVAL": "5"},
+            "wallet: KURS_HEAD_INTERVAL is not read any more: set KURS_LEDGER_HEAD_SECONDS",
+        ),
+        (["risk"], {"KURS_DATABASE_URL": "mysql://a/b"}, "risk: .*mysql.*"),
+        (["kurs_operator"], {}, "kurs-operator: no namespace: set KURS_NAMESPACE"),
+    ],
+)
+def test_so_it_is_in_a_process_of_its_own(
+    edge_keys: Path, command: list[str], variables: Mapping[str, str], said: str
+) -> None:
+    """Exit code 1 of `wallet verify` would be a finding."""
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        env={"KURS_EDGE_KEYS_DIR": str(edge_keys), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(said + "\n", done.stderr)
