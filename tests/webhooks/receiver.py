@@ -20,6 +20,7 @@ class Received:
 
     headers: dict[str, str]
     body: bytes
+    path: str
     event: dict[str, Any]
 
     @property
@@ -71,7 +72,7 @@ class Receiver:
         except Exception:
             self.forged += 1
             return web.Response(status=401)
-        received = Received(headers, body, event)
+        received = Received(headers, body, request.path, event)
         self.came.append(received)
         answer = await self.respond(received)
         if answer.status < 300:

@@ -134,6 +134,28 @@ async def test_a_destination_is_gone_only_as_it_was_sent_to(
     assert gone == kept
 
 
+async def test_what_came_of_an_event_is_not_recorded_of_another_that_has_its_sequence_by_now(
+    database: Database,
+) -> None:
+    await store(database, ["p1"])
+    for change in ("update destinations set owner = 'me'", "update feed set sequence = 0"):
+        await database.write(lambda c, sql=change: c.exec_driver_sql(sql) and None)  # type: ignore[misc]
+    due = partial(sending.due, destination="orders", merchant="shop", now=NOW + 1, limit=8)
+    before = await database.read(due)
+    page = FeedAnswer(events=[happened(1, "p2")], next_after=1)
+    assert await database.write(
+        lambda c: intake.take_in(
+            c, "me", 0, page, lambda _: ["orders"], lambda: {"orders": VERSION}, NOW + 1
+        )
+    )
+    tried = [Tried(before.items[0], DeliveryAttempt(200), NOW, NOW)]
+    sent = sending.Round("orders", "me", "f", tried, before.health, before.health)
+
+    await database.write(lambda c: sending.record(c, [sent]))
+
+    assert [d.payment_id for d in (await database.read(due)).items] == ["p2"]
+
+
 def waits_for_a_lock(connection: Connection) -> bool:
     waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     return bool(connection.execute(waiting).scalar())

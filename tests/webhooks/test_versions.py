@@ -14,7 +14,7 @@ from kurs.data.migrations import migrate
 from webhooks.domain.health import Health
 from webhooks.domain.version import Version
 from webhooks.migrations import VERSIONS
-from webhooks.store import intake, sending
+from webhooks.store import intake, known, sending
 from webhooks.store.tables import deliveries, destinations
 
 LATER = NOW + 9_000_000
@@ -45,7 +45,7 @@ async def look(database: Database, merchant: str = "shop") -> sending.Due:
 
 async def test_one_that_is_edited_begins_anew(database: Database) -> None:
     edited = {"orders": Version("edited", "shop")}
-    await database.write(partial(intake.register, versions=edited, now=NOW))
+    await database.write(partial(known.register, versions=edited, now=NOW))
 
     due = await look(database)
 
@@ -56,7 +56,7 @@ async def test_one_that_is_edited_begins_anew(database: Database) -> None:
 
 async def test_one_of_another_merchant_knows_nothing_of_the_first(database: Database) -> None:
     given = {"orders": Version("given", "rival")}
-    await database.write(partial(intake.register, versions=given, now=NOW))
+    await database.write(partial(known.register, versions=given, now=NOW))
 
     assert (await look(database, "rival")).health == Health(0, None, 0, *[None] * 5)
     await take_in_of_the_rival(database)
@@ -81,7 +81,7 @@ async def test_who_was_known_to_a_release_before_is_the_merchant_that_is_written
     unknown = "update destinations set merchant = null"
     await database.write(lambda c: c.exec_driver_sql(unknown) and None)
     same = {"orders": Version("f", "shop")}
-    await database.write(partial(intake.register, versions=same, now=NOW))
+    await database.write(partial(known.register, versions=same, now=NOW))
 
     kept = await database.read(
         lambda c: c.execute(select(destinations.c.merchant, destinations.c.failures)).one()

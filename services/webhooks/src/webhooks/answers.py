@@ -8,7 +8,7 @@ from kurs.config.resources import EventDestinationSpec
 from kurs.contracts.payments import EventType
 from kurs.kernel.clock import to_rfc3339
 from webhooks.cursors import write_cursor
-from webhooks.domain.delivery import State, delivery_id
+from webhooks.domain.delivery import HELD, State, delivery_id
 from webhooks.domain.health import Standing
 from webhooks.schemas import (
     DeliveriesAnswer,
@@ -83,7 +83,7 @@ def _destination(
 
 
 def _delivery(row: RowMapping) -> DeliveryAnswer:
-    waits = row["state"] == State.WAITING
+    waits = row["state"] in (State.WAITING, HELD)
     return DeliveryAnswer(
         delivery_id=delivery_id(row["destination"], row["sequence"]),
         destination=row["destination"],
@@ -92,7 +92,7 @@ def _delivery(row: RowMapping) -> DeliveryAnswer:
         sequence=row["sequence"],
         previous_sequence=row["previous"],
         payment_id=None if row["type"] in _OF_NO_PAYMENT else row["payment_id"],
-        status=row["state"],
+        status=State.WAITING if waits else row["state"],
         attempts=row["attempts"],
         replays=row["replays"],
         created_at=to_rfc3339(row["created_at"]),

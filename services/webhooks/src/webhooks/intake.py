@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from structlog.typing import FilteringBoundLogger
 
 from kurs.calls import TransportError
+from kurs.contracts.payments import FeedAnswer
 from kurs.data.database import Database
 from kurs.kernel import progress
 from kurs.kernel.clock import MICROS, Clock, monotonic
@@ -19,7 +20,8 @@ from webhooks.domain.cursor import Cursor
 from webhooks.feed_client import WAIT_SECONDS, FeedClient, FeedUnreadable
 from webhooks.late_events import LateEvents
 from webhooks.metrics import WebhookMetrics
-from webhooks.store import intake
+from webhooks.passing import past_locked
+from webhooks.store import held, intake, known
 
 _LEASE_SECONDS = 10.0
 _RENEW_SECONDS = 3.0
@@ -81,18 +83,22 @@ class Intake:
         """Read one page, if this replica may; return whether to go on at once."""
         if not self._destinations.loaded or not await self._holds():
             return False
-        await self._register()
-        cursor = await self._database.read(intake.read_position)
+        all_known = await self._register()
+        cursor, any_held = await self._database.read(intake.read_position)
         if cursor is None:
             end = await self._feed.end()
             start = Cursor(end.next_after, end.next_id)
             await self._database.write(partial(intake.begin_at, owner=self._owner, start=start))
             return True
-        if await self._late.look():
+        if any_held:
+            any_held = await self._place()
+        if await self._late.look(pass_locked=any_held):
             self.taken_in.set()
         in_force = self._destinations.in_force
         merchants = self._destinations.merchants
-        wait = WAIT_SECONDS if merchants else 0.0
+        # What somebody keeps locked is looked for again soon, whether or not anything happens.
+        at_rest = all_known and not any_held
+        wait = WAIT_SECONDS if merchants and at_rest else 0.0
         page = await self._feed.page(cursor.sequence, wait_seconds=wait, wanted_by=merchants)
         self._was_read()
         if self._destinations.in_force is not in_force:
@@ -103,21 +109,8 @@ class Intake:
             return True
         if page.next_after == cursor.sequence:
             await self._mark(cursor, page.next_id)
-            return bool(merchants)
-        stored = await self._database.write(
-            partial(
-                intake.take_in,
-                owner=self._owner,
-                after=cursor.sequence,
-                page=page,
-                wants=self._destinations.wanting,
-                versions=self._destinations.versions,
-                now=self._clock.now(),
-            )
-        )
-        if stored:
-            self._metrics.taken_in.inc(len(page.events))
-            self.taken_in.set()
+            return bool(merchants) and at_rest
+        stored = await self._take_in(cursor, page, pass_locked=any_held)
         return stored and bool(merchants)
 
     async def close(self) -> None:
@@ -152,16 +145,44 @@ class Intake:
             self._renew_monotonic = 0.0
         self._read_at = self._clock.now()
 
-    async def _register(self) -> None:
+    async def _register(self) -> bool:
+        """Let the database know what is in force; return whether it does all of it."""
         if self._destinations.in_force is self._registered:
-            return
+            return True
         in_force = self._destinations.in_force
         versions = self._destinations.versions()
         now = self._clock.now()
-        await self._database.write(partial(intake.register, versions=versions, now=now))
-        self._registered = in_force
+        register = partial(known.register, versions=versions, now=now)
+        all_known = await past_locked(self._database, register)
+        if all_known:
+            self._registered = in_force
         self._tell_registered()
         self.taken_in.set()
+        return all_known
+
+    async def _take_in(self, cursor: Cursor, page: FeedAnswer, *, pass_locked: bool) -> bool:
+        work = partial(
+            intake.take_in,
+            owner=self._owner,
+            after=cursor.sequence,
+            page=page,
+            wants=self._destinations.wanting,
+            versions=self._destinations.versions,
+            now=self._clock.now(),
+        )
+        stored = await past_locked(self._database, work, at_once=pass_locked)
+        if stored:
+            self._metrics.taken_in.inc(len(page.events))
+            self.taken_in.set()
+        return stored
+
+    async def _place(self) -> bool:
+        """Give what is held its place; return whether some is left."""
+        versions, now = self._destinations.versions, self._clock.now()
+        place = partial(held.take_up, owner=self._owner, versions=versions, now=now)
+        left = await self._database.write(place)
+        self.taken_in.set()
+        return left
 
     async def _mark(self, cursor: Cursor, event_id: str | None) -> None:
         """Note which event is there, if a release before left it out."""

@@ -6,6 +6,7 @@ from kurs.data.database import Database
 from kurs.kernel.clock import MICROS, Clock
 from webhooks.destinations import Destinations
 from webhooks.feed_client import FeedClient
+from webhooks.passing import past_locked
 from webhooks.store import intake, unread
 
 _AGAIN_SECONDS = 60
@@ -31,8 +32,11 @@ class LateEvents:
         self._clock = clock
         self._next_at = 0
 
-    async def look(self) -> int:
-        """Ask for those that were not asked for lately; return how many were taken in."""
+    async def look(self, *, pass_locked: bool = False) -> int:
+        """Ask for those that were not asked for lately; return how many were taken in.
+
+        With `pass_locked` nothing waits for the row of a destination.
+        """
         now = self._clock.now()
         if now < self._next_at:
             return 0
@@ -40,10 +44,10 @@ class LateEvents:
         due = partial(unread.due, before=now - _AGAIN_SECONDS * MICROS, limit=_AT_ONCE)
         taken = 0
         for sequence in await self._database.read(due):
-            taken += await self._ask(sequence, now)
+            taken += await self._ask(sequence, now, pass_locked)
         return taken
 
-    async def _ask(self, sequence: int, now: int) -> bool:
+    async def _ask(self, sequence: int, now: int, pass_locked: bool) -> bool:
         page = await self._feed.page(sequence - 1, limit=1, wait_seconds=0)
         if sequence in page.unreadable:
             await self._database.write(partial(unread.note, sequences=[sequence], now=now))
@@ -58,4 +62,4 @@ class LateEvents:
             versions=self._destinations.versions,
             now=now,
         )
-        return await self._database.write(late)
+        return await past_locked(self._database, late, at_once=pass_locked)

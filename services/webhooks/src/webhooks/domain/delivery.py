@@ -17,12 +17,18 @@ class State(StrEnum):
     DELIVERED = "delivered"
 
 
+HELD = "held"
+"""The stored state of one that waits for its place: its destination's row was locked when it came.
+
+To whoever asks it waits like others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """An event that is due at a destination. `previous` is the one before it for this destination.
 
     `attempts` were made of it so far, the first that failed at `failed_at`; `replays` is how often
-    somebody asked for it again. Times are microseconds since the epoch.
+    somebody asked for it again, `created_at` when it was taken in. Times are microseconds since the epoch.
     """
 
     destination: str
@@ -35,6 +41,7 @@ class Delivery:
     attempts: int
     replays: int
     failed_at: int | None = None
+    created_at: int = 0
 
     @property
     def body(self) -> bytes:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, Update, exists, or_, select, update
 
 from kurs.data.database import for_update
-from webhooks.domain.delivery import State
+from webhooks.domain.delivery import HELD, State
 from webhooks.store.tables import deliveries, destinations, events
 
 MOST_REPLAYED = 10_000
@@ -26,10 +26,14 @@ def redeliver(
     d = deliveries.c
     chosen = (d.destination == destination) & (d.sequence == sequence) & _is_of(merchant)
     _lock(connection, destination)
-    found = bool(connection.execute(_again(now).where(chosen)).rowcount)
-    if found:
+    found = connection.execute(select(d.state).where(chosen)).scalar()
+    if found is None:
+        return False
+    # What is held is sent anyway, and not before it has its place.
+    if found != HELD:
+        connection.execute(_again(now).where(chosen))
         _wake(connection, destination)
-    return found
+    return True
 
 
 def replay(
@@ -53,7 +57,7 @@ def replay(
         return Replayed(0, None)
     past = (d.destination == destination) & (d.sequence > after) & (d.sequence <= found[-1])
     rests = or_(d.state != State.WAITING.value, d.next_at > now, d.rest_until > now)
-    connection.execute(_again(now).where(past, rests, _is_of(merchant)))
+    connection.execute(_again(now).where(past, d.state != HELD, rests, _is_of(merchant)))
     _wake(connection, destination)
     return Replayed(len(found), found[-1])
 

@@ -62,8 +62,11 @@ def _living(connection: Connection, owner: str, now: int, until: int) -> int:
     note = insert(connection, workers).values(name=owner, seen_at=now)
     seen = {"seen_at": now}
     connection.execute(note.on_conflict_do_update(index_elements=["name"], set_=seen))
-    connection.execute(delete(workers).where(workers.c.seen_at < 2 * now - until))
-    return connection.execute(select(func.count()).select_from(workers)).scalar_one()
+    silent = select(workers.c.name).where(workers.c.seen_at < 2 * now - until)
+    dead = list(connection.execute(for_update(connection, silent, skip_locked=True)).scalars())
+    connection.execute(delete(workers).where(is_any_of(connection, workers.c.name, dead)))
+    living = select(func.count()).where(workers.c.seen_at >= 2 * now - until)
+    return connection.execute(living).scalar_one()
 
 
 def _held(connection: Connection, owner: str, now: int) -> dict[str, int]:

@@ -1,8 +1,9 @@
 """Forgets what was delivered long ago, and what nobody asks for any more, a few at a time."""
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import Connection, delete, exists, select, tuple_
+from sqlalchemy import Connection, Select, delete, exists, select, tuple_
 
 from kurs.data.bulk import is_any_of
 from kurs.data.database import for_update
@@ -20,13 +21,15 @@ def prune(connection: Connection, names: Collection[str], before: int, limit: in
     d = deliveries.c
     old = (d.delivered_at < before) & (d.state == State.DELIVERED.value)
     query = select(d.destination, d.sequence)
-    found = connection.execute(query.where(old).order_by(d.delivered_at).limit(limit)).all()
+    oldest = query.where(old).order_by(d.delivered_at).limit(limit)
+    found = connection.execute(_free(connection, oldest)).all()
     if names and len(found) < limit:
         gone = ~is_any_of(connection, destinations.c.name, list(names))
         unseen = destinations.c.lease_until < before
         theirs = d.destination.in_(select(destinations.c.name).where(gone, unseen))
         waits = theirs & (d.created_at < before) & (d.state == State.WAITING.value)
-        found = [*found, *connection.execute(query.where(waits).limit(limit - len(found)))]
+        theirs_left = query.where(waits).limit(limit - len(found))
+        found = [*found, *connection.execute(_free(connection, theirs_left))]
     if found:
         keys = [(destination, sequence) for destination, sequence in found]
         connection.execute(delete(deliveries).where(tuple_(d.destination, d.sequence).in_(keys)))
@@ -45,4 +48,11 @@ def forget_destinations(connection: Connection, names: Collection[str], before: 
     left = exists().where(deliveries.c.destination == destinations.c.name)
     gone = ~is_any_of(connection, destinations.c.name, list(names))
     unseen = destinations.c.lease_until < before
-    connection.execute(delete(destinations).where(gone, unseen, ~left))
+    query = select(destinations.c.name).where(gone, unseen, ~left)
+    free = list(connection.execute(_free(connection, query)).scalars())
+    connection.execute(delete(destinations).where(is_any_of(connection, destinations.c.name, free)))
+
+
+def _free(connection: Connection, query: Select[Any]) -> Select[Any]:
+    """Leave out, for another turn, what somebody keeps locked."""
+    return for_update(connection, query, skip_locked=True)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, RowMapping, select
 
 from kurs.data.bulk import is_any_of
+from webhooks.domain.delivery import HELD, State
 from webhooks.store.tables import deliveries, events
 
 
@@ -38,7 +39,8 @@ def list_deliveries(
         .limit(limit)
     )
     if state is not None:
-        query = query.where(d.state == state)
+        states = (state, HELD) if state == State.WAITING else (state,)
+        query = query.where(d.state.in_(states))
     if sequences:
         query = query.where(d.sequence.in_(sequences))
     if before is not None:

@@ -15,8 +15,9 @@ from webhooks.domain.delivery import OF_NO_EVENT, Delivery, State
 from webhooks.domain.health import Health, Tried
 from webhooks.store.tables import deliveries, destinations, events
 
-# Of one that somebody asked for again meanwhile nothing is recorded: it is sent again.
-_KEYS = ("destination", "sequence", "replays")
+# Of one that somebody asked for again meanwhile, or that gave way to another event of its sequence
+# since payments was set back, nothing is recorded: it is sent.
+_KEYS = ("destination", "sequence", "replays", "created_at")
 _TRIED = (
     "state", "attempts", "next_at", "failed_at", "tried_at", "status", "error", "answer",
     "delivered_at", "rest_until",
@@ -119,7 +120,7 @@ def _items(
 ) -> list[Delivery]:
     d = deliveries.c
     query = (
-        select(d.sequence, d.previous, d.payment_id, d.attempts, d.replays, d.failed_at)
+        select(d.sequence, d.previous, d.payment_id, d.attempts, d.replays, d.failed_at, d.created_at)
         .add_columns(events.c.event_id, events.c.body, events.c.at)
         .where(_next_of_payments(destination, merchant), d.next_at <= now, *only)
         .order_by(d.next_at, d.sequence)
@@ -137,6 +138,7 @@ def _items(
             attempts=row.attempts,
             replays=row.replays,
             failed_at=row.failed_at,
+            created_at=row.created_at,
         )
         for row in connection.execute(query)
     ]
@@ -167,6 +169,7 @@ def _tried(tried: Tried) -> tuple[object, ...]:
         delivery.destination,
         delivery.sequence,
         delivery.replays,
+        delivery.created_at,
         state.value,
         delivery.attempts + 1,
         tried.next_at,
