@@ -127,7 +127,12 @@ deploy: documents ## install or upgrade an environment: make deploy ENV=dev TAG=
 	  -f k8s/environments/$(ENV).yaml --wait --timeout 10m \
 	  --set-file config.documents.fx=var/config/fx/config.json \
 	  --set-file config.documents.risk=var/config/risk/config.json \
-	  --set-file config.documents.webhooks=var/config/webhooks/config.json $(CHOSEN_TAG) $(HELM_ARGS)
+	  --set-file config.documents.webhooks=var/config/webhooks/config.json $(CHOSEN_TAG) $(HELM_ARGS) \
+	|| { echo "not deployed. Where it says only \"context deadline exceeded\", pods were not ready in time: see" >&2; \
+	  echo "  kubectl -n kurs-$(ENV) get pods" >&2; \
+	  echo "  kubectl -n kurs-$(ENV) logs <pod> --all-containers" >&2; \
+	  echo "A name that is not known there: name your DNS in global.network.dns, and servers in" >&2; \
+	  echo "global.network.databases; more is in docs/operations.md, \"When an installation fails\"." >&2; exit 1; }
 
 .PHONY: undeploy
 undeploy: ## uninstall it; docs/operations.md says what stays

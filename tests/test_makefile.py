@@ -20,6 +20,15 @@ def test_help_in_a_pipe_is_plain_text() -> None:
     assert {"demo", "dev", "test"} <= {line.split()[0] for line in answer.stdout.splitlines()}
 
 
+def test_an_installation_that_fails_names_where_to_look_and_the_setting_for_dns() -> None:
+    """Helm says no more than "context deadline exceeded" where pods do not reach their DNS."""
+    answer = make("deploy", "ENV=here", "HELM=echo Error: context deadline exceeded >&2; false")
+
+    assert answer.returncode != 0
+    assert "kubectl -n kurs-here get pods" in answer.stderr
+    assert "global.network.dns" in answer.stderr
+
+
 def test_a_missing_python_is_named_with_what_to_do(tmp_path: Path) -> None:
     answer = make("setup", f"VENV={tmp_path}/venv", "PYTHON=no-such-python")
 

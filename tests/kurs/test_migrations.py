@@ -1,6 +1,7 @@
 """Server, migration and service may start in any order, and versions may go forth and back."""
 
 import asyncio
+import socket
 from pathlib import Path
 
 import asyncpg
@@ -107,6 +108,21 @@ def test_a_migration_that_waited_in_vain_says_where_why_and_what_to_do(versions:
     assert message.startswith("no connection to the database wallet at 127.0.0.1:1: ")
     assert "check the database URL" in message
     assert "p4ss" not in message
+
+
+def test_a_migration_that_knows_no_address_names_the_setting_for_dns_while_it_waits(
+    versions: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nameless(*_: object, **__: object) -> None:
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr("socket.getaddrinfo", nameless)
+    with pytest.raises(NoConnection, match=r"global\.network\.dns"):
+        migrate("postgresql://kurs@db.example:5432/wallet", versions, wait_seconds=1)
+
+    told = capsys.readouterr().err
+    assert told.startswith("waiting for the database wallet at db.example:5432: ")
+    assert "global.network.dns" in told
 
 
 class _OfTheWallet(ServiceSettings):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from tests.operator.small_cluster import SmallCluster
 
 from kurs.calls import Request
 from kurs.kernel.settings import CannotRun
+from kurs.web.heartbeat import Heartbeat
+from kurs_operator import app as operator_app
 from kurs_operator import wakeups
 from kurs_operator.app import assemble, create_app, liveness_router
 from kurs_operator.handlers import registry
@@ -18,6 +21,7 @@ from kurs_operator.metrics import OperatorMetrics
 from kurs_operator.settings import OperatorSettings
 from kurs_testing.asgi import AsgiTransport
 from kurs_testing.telemetry import RecordingTelemetry
+from kurs_testing.waiting import eventually
 
 
 async def asked(app: FastAPI, path: str) -> tuple[int, dict[str, Any]]:
@@ -40,6 +44,49 @@ async def test_it_lives_and_is_not_ready_before_its_first_step():
     status, content = await asked(app, "/readyz")
     assert (status, content["checks"]["reconciled"]) == (503, False)
     assert (await asked(app, "/livez"))[0] == 200
+
+
+class NoConnection:
+    async def close(self) -> None:
+        """Nothing was opened."""
+
+
+@pytest.mark.parametrize("dies", ["keep", "look", None])
+async def test_a_work_beside_the_queue_that_is_dead_shows_in_readiness(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dies: str | None
+):
+    async def unserved(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def run(beat: Heartbeat) -> None:
+        work = beat._work  # noqa: SLF001
+        if getattr(work, "__name__", "") == dies:
+            raise RuntimeError("whatever")
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(operator_app, "connect", lambda _: NoConnection())
+    monkeypatch.setattr(operator_app, "wait_until_served", unserved)
+    monkeypatch.setattr(Heartbeat, "run", run)
+    keys = tmp_path / "keys"
+    keys.write_text("{}")
+    settings = OperatorSettings(namespace="kurs", api_keys_file=keys)
+    app = create_app(settings, telemetry=RecordingTelemetry("kurs-operator"))
+
+    async with AsgiTransport({"http://operator": app}) as transport:
+
+        async def background() -> bool:
+            answer = await transport.send(Request("GET", "http://operator/readyz"))
+            return bool(json.loads(answer.body)["checks"]["background"])
+
+        if dies is None:
+            await asyncio.sleep(0.1)
+            assert await background()
+        else:
+
+            async def is_told() -> bool:
+                return not await background()
+
+            await eventually(is_told)
 
 
 async def test_a_stuck_queue_fails_the_liveness_probe(monkeypatch: pytest.MonkeyPatch):

@@ -31,8 +31,11 @@ async def test_what_waits_is_counted_so_far_and_no_further(database: Database, s
     assert "more than 10 events wait" in reason_of(True, found["orders"], NOW, 1)[1]
 
 
-def test_what_can_be_counted_is_told_as_it_is() -> None:
-    assert Standing(waiting=3).waiting_in_words == "3"
+@pytest.mark.parametrize(
+    ("waiting", "told"), [(0, "0 events wait"), (1, "1 event waits"), (3, "3 events wait")]
+)
+def test_what_can_be_counted_is_told_as_it_is(waiting: int, told: str) -> None:
+    assert reason_of(True, Standing(waiting=waiting), NOW, 1)[1] == f"spec.suspend is set; {told}"
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

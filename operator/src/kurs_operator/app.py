@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -12,7 +12,6 @@ from fastapi import APIRouter, FastAPI, Response
 from kurs.kernel.clock import Clock, SystemClock
 from kurs.service import Service
 from kurs.telemetry import Telemetry
-from kurs.web.heartbeat import Heartbeat, Work, running
 from kurs_operator.asking import Acknowledgements, Asker, Question
 from kurs_operator.cluster import Cluster, ClusterPort, wait_until_served
 from kurs_operator.connection import connect
@@ -60,9 +59,10 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
         heads = HeadKeeper(
             wallet, cluster, clock=SystemClock(), metrics=metrics, telemetry=service.telemetry
         )
-        beside = _works(cluster, heads, settings, service.telemetry)
+        # They begin when all has started, and end before the connection to the cluster does.
+        _beat(service, cluster, heads)
         try:
-            async with aiohttp.ClientSession() as session, running(*beside):
+            async with aiohttp.ClientSession() as session:
                 asker = Asker(session, signers)
                 run = _run(
                     cluster,
@@ -88,27 +88,19 @@ def create_app(settings: OperatorSettings, *, telemetry: Telemetry | None = None
     return app
 
 
-def _works(
-    cluster: Cluster, heads: HeadKeeper, settings: OperatorSettings, telemetry: Telemetry
-) -> list[Work]:
-    """Return what is done again and again beside the queue."""
-    works = [_repeating(telemetry, "ledger heads", heads.keep, KEEP_SECONDS)]
+def _beat(service: Service[OperatorSettings], cluster: Cluster, heads: HeadKeeper) -> None:
+    """Do beside the queue what is done again and again."""
+    settings = service.settings
+    service.beat("ledger heads", heads.keep, seconds=KEEP_SECONDS)
     if settings.api_keys_file is not None:
         keys = KeyChanges(
             cluster,
             settings.api_keys_file,
             settings.instance_name(),
             clock=SystemClock(),
-            telemetry=telemetry,
+            telemetry=service.telemetry,
         )
-        works.append(_repeating(telemetry, "API keys", keys.look, LOOK_SECONDS))
-    return works
-
-
-def _repeating(
-    telemetry: Telemetry, name: str, work: Callable[[], Awaitable[None]], seconds: float
-) -> Work:
-    return Heartbeat(name, work, seconds=seconds, telemetry=telemetry).run
+        service.beat("API keys", keys.look, seconds=LOOK_SECONDS)
 
 
 async def _run(

@@ -7,6 +7,7 @@ requests behind it can, and begins again. Indexes of large tables come after it 
 """
 
 import asyncio
+import socket
 import sys
 import time
 import zlib
@@ -119,7 +120,8 @@ def _try_until(deadline: float, place: str, attempt: Callable[[], None]) -> None
                     raise SchemaLocked(f"{place} could not be migrated: {why}; {_LOCKED}") from None
                 raise NoConnection(f"no connection to {place}: {why}; {_HINT}") from error
             if why != known:
-                sys.stderr.write(f"waiting for {place}: {why}\n")
+                hint = f"; {_HINT}" if _is_nameless(error) else ""
+                sys.stderr.write(f"waiting for {place}: {why}{hint}\n")
             known = why
             # Longer than the wait itself: those who waited behind it come first.
             time.sleep(_PAUSE_SECONDS)
@@ -129,6 +131,11 @@ def _try_until(deadline: float, place: str, attempt: Callable[[], None]) -> None
 
 def _is_connecting(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and error.statement is None
+
+
+def _is_nameless(error: BaseException) -> bool:
+    """Tell whether no address was found: nothing else of an installation tells of that."""
+    return isinstance(getattr(error, "orig", error), socket.gaierror)
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -28,7 +28,8 @@ class Delivery:
     """An event that is due at a destination. `previous` is the one before it for this destination.
 
     `attempts` were made of it so far, the first that failed at `failed_at`; `replays` is how often
-    somebody asked for it again, `created_at` when it was taken in. Times are microseconds since the epoch.
+    somebody asked for it again, `created_at` when it was taken in. Times are microseconds since the
+    epoch.
     """
 
     destination: str

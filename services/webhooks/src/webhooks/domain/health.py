@@ -75,8 +75,10 @@ class Standing:
 
     @property
     def waiting_in_words(self) -> str:
-        """How many events wait."""
-        return f"more than {MOST_COUNTED}" if self.waiting > MOST_COUNTED else str(self.waiting)
+        """How many events wait, as a sentence."""
+        if self.waiting > MOST_COUNTED:
+            return f"more than {MOST_COUNTED} events wait"
+        return "1 event waits" if self.waiting == 1 else f"{self.waiting} events wait"
 
 
 def after_round(before: Health, tried: Sequence[Tried], now: int, failing_after: int) -> Health:
@@ -114,7 +116,7 @@ def reason_of(
     if standing is None:
         return "Unknown", "no replica of webhooks has seen it yet"
     if suspended:
-        return "Suspended", f"spec.suspend is set; {standing.waiting_in_words} events wait"
+        return "Suspended", f"spec.suspend is set; {standing.waiting_in_words}"
     if standing.gone_at is not None:
         return "Gone", "it answered 410; edit it, or replay, to send again"
     failed = standing.first_failed_at

@@ -120,8 +120,8 @@ def _items(
 ) -> list[Delivery]:
     d = deliveries.c
     query = (
-        select(d.sequence, d.previous, d.payment_id, d.attempts, d.replays, d.failed_at, d.created_at)
-        .add_columns(events.c.event_id, events.c.body, events.c.at)
+        select(d.sequence, d.previous, d.payment_id, d.attempts, d.replays, d.failed_at)
+        .add_columns(d.created_at, events.c.event_id, events.c.body, events.c.at)
         .where(_next_of_payments(destination, merchant), d.next_at <= now, *only)
         .order_by(d.next_at, d.sequence)
         .limit(limit)
