@@ -7,7 +7,7 @@ from sqlalchemy import Connection, event
 from tests.webhooks.test_store import NOW, database, store
 
 from kurs.data.database import Database
-from webhooks.domain.health import Standing, reason_of
+from webhooks.domain.health import reason_of
 from webhooks.store.again import replay
 from webhooks.store.standings import standings
 
@@ -29,13 +29,6 @@ async def test_what_waits_is_counted_so_far_and_no_further(database: Database, s
     assert found["orders"].waiting == 11
     assert (found["orders"].oldest_waiting_at, found["orders"].due_at) == (NOW, NOW)
     assert "more than 10 events wait" in reason_of(True, found["orders"], NOW, 1)[1]
-
-
-@pytest.mark.parametrize(
-    ("waiting", "told"), [(0, "0 events wait"), (1, "1 event waits"), (3, "3 events wait")]
-)
-def test_what_can_be_counted_is_told_as_it_is(waiting: int, told: str) -> None:
-    assert reason_of(True, Standing(waiting=waiting), NOW, 1)[1] == f"spec.suspend is set; {told}"
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

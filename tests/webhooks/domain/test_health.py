@@ -155,3 +155,12 @@ def test_what_is_known_of_the_receiver_comes_first_but_for_what_is_ours_to_mend(
             feed_read_at=None,
         )
         assert found == hindered
+
+
+@pytest.mark.parametrize(
+    ("waiting", "told"),
+    [(0, "0 events wait"), (1, "1 event waits"), (3, "3 events wait"),
+     (1_001, "more than 1000 events wait")],
+)  # fmt: skip
+def test_how_many_events_wait_is_a_sentence(waiting: int, told: str) -> None:
+    assert reason_of(True, Standing(waiting=waiting), NOW, 1)[1] == f"spec.suspend is set; {told}"
