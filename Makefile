@@ -226,6 +226,10 @@ simulate-mutants: $(ENVIRONMENT) ## plant each known fault into the gateway and 
 simulate-twice: $(ENVIRONMENT) ## run 50 seeds alone and after one another: the same trace, byte for byte (minutes)
 	@$(BIN)/python -m simulation --twice --seeds 50
 
+.PHONY: simulate-speed
+simulate-speed: $(ENVIRONMENT) ## measure the simulator: payments/s of one core, times real time, seeds a CPU hour (minutes)
+	@$(BIN)/python -m simulation --speed --seeds 6
+
 SIMULATED := */payments/*.py,*/payments/store/*.py,*/wallet/domain/*.py,*/wallet/store/*.py
 .PHONY: simulate-coverage
 simulate-coverage: $(ENVIRONMENT) ## which lines of payments and of the ledger no seed reaches: SEEDS=

@@ -54,6 +54,29 @@ def test_who_waits_for_nothing_is_told() -> None:
         run(asyncio.Event().wait())
 
 
+def test_timers_of_one_moment_fire_in_the_order_in_which_they_were_set() -> None:
+    async def world() -> list[int]:
+        loop, fired = asyncio.get_running_loop(), list[int]()
+        for number in range(300):
+            timer = loop.call_later(5.0, fired.append, number)
+            if number % 3:
+                # Most of them, so that they are thrown away meanwhile.
+                timer.cancel()
+        await asyncio.sleep(10)
+        return fired
+
+    assert run(world()) == list(range(0, 300, 3))
+
+
+def test_a_timer_that_was_cancelled_is_nothing_to_wait_for() -> None:
+    async def wait() -> None:
+        asyncio.get_running_loop().call_later(5.0, print).cancel()
+        await asyncio.Event().wait()
+
+    with pytest.raises(Stalled):
+        run(wait())
+
+
 def test_a_process_that_dies_does_nothing_more_not_even_finally() -> None:
     done: list[str] = []
 

@@ -14,6 +14,8 @@ import random
 from asyncio import Handle, TimerHandle
 from collections.abc import Callable
 from contextvars import Context, copy_context
+from heapq import heapify, heappop, heappush
+from itertools import count
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 from weakref import WeakSet
 
@@ -23,6 +25,8 @@ Args = TypeVarTuple("Args")
 Returned = TypeVar("Returned")
 Execute = Callable[[Process | None, Callable[[], Any]], Any]
 Pauses = Callable[[Process | None], tuple[float, float]]
+_MANY = 100
+"""Timers that nobody waits for any more are kept up to so many."""
 
 
 class Stalled(RuntimeError):
@@ -36,8 +40,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._chance = chance
         self._virtual = 0.0
-        self._clock_resolution = 1e-6
-        self._selector = _NoSockets(self)
+        self._timers: list[tuple[float, int, TimerHandle]] = []
+        self._numbers = count()
+        self._cancelled = 0
         self._frozen: dict[Process, list[Handle]] = {}
         self._tasks: dict[Process, WeakSet[asyncio.Task[Any]]] = {}
         self.steps = 0
@@ -55,8 +60,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> Handle:
         """Schedule a step, unless its process is dead."""
-        handle = super().call_soon(callback, *args, context=context)
-        return self._unless_dead(handle)
+        handle = Handle(callback, args, self, context)
+        if not _is_dead(handle):
+            self._ready.append(handle)  # type: ignore[attr-defined]
+        return handle
 
     def call_at(
         self,
@@ -69,9 +76,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         process = process_of(context)
         if process is not None and process.rate != 1.0:
             when = self._virtual + (when - self._virtual) / process.rate
-        handle = super().call_at(when, callback, *args, context=context)
-        self._unless_dead(handle)
-        return handle
+        timer = TimerHandle(when, callback, args, self, context)
+        if not _is_dead(timer):
+            timer._scheduled = True  # type: ignore[attr-defined]
+            heappush(self._timers, (when, next(self._numbers), timer))
+        return timer
 
     def call_soon_threadsafe(
         self,
@@ -125,7 +134,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def forget(self, process: Process) -> None:
         """Drop every step and timer of a process that died."""
         self._frozen.pop(process, None)
-        for handle in [*self._ready, *self._scheduled]:  # type: ignore[attr-defined]
+        timers = (timer for _, _, timer in self._timers)
+        for handle in [*self._ready, *timers]:  # type: ignore[attr-defined]
             if handle._context.get(PROCESS, None) is process:
                 handle.cancel()
 
@@ -137,7 +147,30 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Let a frozen process go on."""
         self._ready.extend(self._frozen.pop(process, ()))  # type: ignore[attr-defined]
 
-    def choose(self) -> None:
+    def _run_once(self) -> None:
+        """Go to the next timer when nothing is ready, and run what is ready then."""
+        ready = self._ready  # type: ignore[attr-defined]
+        if not ready and not self._stopping:  # type: ignore[attr-defined]
+            self._jump()
+        self._fire()
+        self._choose()
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+
+    def _fire(self) -> None:
+        """Make the timers ready that are due, in the order in which they were set."""
+        timers = self._timers
+        while timers and timers[0][0] <= self._virtual:
+            timer = heappop(timers)[2]
+            timer._scheduled = False  # type: ignore[attr-defined]
+            if timer.cancelled():
+                self._cancelled -= 1
+            else:
+                self._ready.append(timer)  # type: ignore[attr-defined]
+
+    def _choose(self) -> None:
         """Put the tasks that are ready into the seed's order, and the frozen ones aside."""
         ready = self._ready  # type: ignore[attr-defined]
         if self._frozen:
@@ -153,12 +186,23 @@ class VirtualLoop(asyncio.BaseEventLoop):
         for place, step in zip(places, steps, strict=True):
             ready[place] = step
 
-    def jump(self) -> None:
+    def _jump(self) -> None:
         """Go to the next timer; raises Stalled when there is none."""
-        scheduled = self._scheduled  # type: ignore[attr-defined]
-        if not scheduled:
+        timers = self._timers
+        while timers and timers[0][2].cancelled():
+            heappop(timers)
+            self._cancelled -= 1
+        if not timers:
             raise Stalled("nothing is ready and nothing is to come")
-        self._virtual = max(self._virtual, scheduled[0]._when)
+        self._virtual = max(self._virtual, timers[0][0])
+
+    def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
+        """Throw the timers away that nobody waits for, once they are most of them."""
+        self._cancelled += handle._scheduled  # type: ignore[attr-defined]
+        if self._cancelled > _MANY and 2 * self._cancelled > len(self._timers):
+            self._timers = [timer for timer in self._timers if not timer[2].cancelled()]
+            heapify(self._timers)
+            self._cancelled = 0
 
     def _set_aside(self) -> None:
         ready = self._ready  # type: ignore[attr-defined]
@@ -167,34 +211,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
             aside = self._frozen.get(handle._context.get(PROCESS, None))
             (ready if aside is None else aside).append(handle)
 
-    def _unless_dead(self, handle: Handle) -> Handle:
-        process = handle._context.get(PROCESS, None)  # type: ignore[attr-defined]
-        if process is not None and not process.alive:
-            handle.cancel()
-        return handle
-
     def _process_events(self, event_list: list[Any]) -> None:
         """Do nothing: there are no sockets."""
 
     def _write_to_self(self) -> None:
         """Do nothing: nobody sleeps."""
-
-
-class _NoSockets:
-    """What the loop waits at: time passes here."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        self._loop = loop
-
-    def select(self, timeout: float | None) -> list[Any]:
-        if timeout == 0:
-            self._loop.choose()
-        else:
-            self._loop.jump()
-        return []
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 def process_of(context: Context | None) -> Process | None:
@@ -223,3 +244,8 @@ def _is_step(handle: Handle) -> bool:
     callback = handle._callback  # type: ignore[attr-defined]
     owner = getattr(callback, "__self__", None)
     return isinstance(owner, asyncio.Task) or type(callback).__name__ == "TaskStepMethWrapper"
+
+
+def _is_dead(handle: Handle) -> bool:
+    process = handle._context.get(PROCESS, None)  # type: ignore[attr-defined]
+    return process is not None and not process.alive

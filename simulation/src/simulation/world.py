@@ -86,7 +86,7 @@ class Database:
             raise OperationalError(sql, {}, sqlite3.OperationalError("database is locked"))
         if self.full and sql.lstrip().upper().startswith(("INSERT", "UPDATE")):
             raise OperationalError(sql, {}, sqlite3.OperationalError("database or disk is full"))
-        if self.read_only and not sql.lstrip().upper().startswith(("SELECT", "BEGIN", "PRAGMA")):
+        if self.read_only and not _only_reads(sql):
             why = sqlite3.OperationalError("attempt to write a readonly database")
             raise OperationalError(sql, {}, why)
 
@@ -110,6 +110,8 @@ class World:
     """Processes that die inside of a transaction: how many statements they still get."""
     on_commit: list[Callable[[str], None]] = field(default_factory=list)
     deaths: int = 0
+    _wrote: bool = False
+    """Whether the blocking work that runs has written anything."""
     _apps: dict[Process, FastAPI] = field(default_factory=dict)
     _lives: dict[Process, "asyncio.Task[None]"] = field(default_factory=dict)
     _stop: dict[Process, "asyncio.Queue[Message]"] = field(default_factory=dict)
@@ -267,12 +269,13 @@ class World:
         """Run blocking work of a process to its end, or to the statement at which it dies."""
         if process is None:
             return work()
+        self._wrote = False
         try:
             result = work()
         except ProcessDied:
             self.kill(process)
             raise
-        if process.service in self.databases:
+        if self._wrote:
             for look in self.on_commit:
                 look(process.service)
         if self.doomed.pop(process, None) is not None:
@@ -290,6 +293,7 @@ class World:
         if process is None or process.service not in self.databases:
             return
         self.databases[process.service].check(statement[2])
+        self._wrote = self._wrote or not _only_reads(statement[2])
         if process not in self.doomed:
             return
         self.doomed[process] -= 1
@@ -301,6 +305,10 @@ class World:
         """Begin to see every statement; returns what ends it."""
         event.listen(Engine, "before_cursor_execute", self.before_statement)
         return lambda: event.remove(Engine, "before_cursor_execute", self.before_statement)
+
+
+def _only_reads(sql: str) -> bool:
+    return sql.lstrip()[:6].upper().startswith(("SELECT", "BEGIN", "PRAGMA"))
 
 
 def _described(service: str, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -58,8 +58,10 @@ class PaymentOracle:
 
         Raises BrokenPromise. Leases are held to the time only where clocks agree about it.
         """
+        # By the index of leases: the table holds that each open operation has one.
         query = (
-            "SELECT operation_id, uid, attempts, lease_until FROM operations WHERE answer IS NULL"
+            "SELECT operation_id, uid, attempts, lease_until FROM operations "
+            "WHERE lease_until IS NOT NULL"
         )
         under_way: dict[str, str] = {}
         for name, uid, attempts, lease in self._connection.execute(query):
