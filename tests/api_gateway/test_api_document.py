@@ -13,6 +13,8 @@ from tests.api_gateway.harness import Gateway, until
 from api_gateway.api_document import merge
 from api_gateway.route_table import ROUTES
 from kurs.web.routing import router
+from payments.domain.failure import FailureCode
+from payments.reading.routes import read_routes
 
 OPERATIONS = {"/healthz", "/readyz", "/metrics"}
 
@@ -215,6 +217,21 @@ async def test_the_document_follows_the_services_and_outlives_them(gateway: Gate
         "/openapi.json", key=None, headers={"If-None-Match": first.headers["etag"]}
     )
     assert (unchanged.status, unchanged.body) == (304, b"")
+
+
+async def test_the_console_is_told_why_payments_fail_as_soon_as_payments_says_so(
+    gateway: Gateway,
+) -> None:
+    before = await gateway.get("/console/config.json", key=None)
+    assert before.json()["failure_codes"] == []
+    app = FastAPI()
+    app.include_router(read_routes)
+    gateway.services["payments"].document = app.openapi()
+
+    await gateway.catalogue.refresh()
+
+    told = await gateway.get("/console/config.json", key=None)
+    assert told.json()["failure_codes"] == [code.value for code in FailureCode]
 
 
 async def test_the_document_is_fetched_in_the_background(gateway: Gateway) -> None:

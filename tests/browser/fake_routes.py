@@ -15,6 +15,7 @@ import api_gateway
 from api_gateway.console_page import ConsolePage
 from api_gateway.pages import console_policy
 from kurs.kernel.currencies import currencies
+from payments.domain.failure import FailureCode
 
 CONSOLE = Path(api_gateway.__file__).parent / "console"
 # Stricter than the gateway: any use of innerHTML and its like would be a violation here.
@@ -105,7 +106,11 @@ class Routes:
 
     async def config(self, _: Request) -> Response:
         """Answer what the console is told about its surroundings."""
-        return JSONResponse({"grafana_url": self.gateway.grafana_url, "tempo_url": None})
+        return JSONResponse({
+            "grafana_url": self.gateway.grafana_url,
+            "tempo_url": None,
+            "failure_codes": [code.value for code in FailureCode],
+        })  # fmt: skip
 
     async def grafana(self, _: Request) -> Response:
         """Answer a page that stands for a Grafana panel."""

@@ -7,7 +7,6 @@ import pytest
 
 import api_gateway
 from api_gateway.console_page import ConsolePage
-from payments.domain.failure import FailureCode
 
 CONSOLE = Path(api_gateway.__file__).parent / "console"
 MODULES = sorted(CONSOLE.glob("*.js"))
@@ -49,13 +48,6 @@ def test_every_module_is_loaded_at_once() -> None:
         "theme.js",
         "worker.js",
     }
-
-
-def test_each_failure_can_be_filtered_for() -> None:
-    status = (CONSOLE / "status.js").read_text("utf-8")
-    offered = status.split("FAILURES = [")[1].split("]")[0]
-
-    assert re.findall(r'"(\w+)"', offered) == [code.value for code in FailureCode]
 
 
 def test_every_label_and_description_names_an_element() -> None:

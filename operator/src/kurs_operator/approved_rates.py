@@ -12,6 +12,7 @@ from itertools import chain, permutations
 
 from kurs.config.resources import FXRateSourceSpec
 from kurs.config.resources.fx_rate_source import MAX_DEVIATION_FROM_NEXT_BPS
+from kurs.config.resources.rate_source_types import PARTS
 from kurs_operator.conditions import MAX_APPROVED, Approval, ApprovedTerms
 from kurs_operator.judging import NOTHING, Approvals, Evidence
 from kurs_operator.pairs import Currencies, Served, guarded, is_new_between, served
@@ -151,7 +152,8 @@ class ApprovedRates:
     def _suspended_providers(self) -> Iterator[tuple[str, FXRateSourceSpec]]:
         for uid, ruling in self._evidence.rulings.items():
             known = self._known(uid)
-            if ruling.reason is Reason.SUSPENDED and known is not None and known.type == "HTTP":
+            published = known is not None and PARTS[known.type].publishes
+            if published and ruling.reason is Reason.SUSPENDED:
                 yield uid, FXRateSourceSpec.model_validate(self._evidence.specs[uid])
 
     def _asked_in_order(self) -> Iterator[tuple[str, str]]:

@@ -5,13 +5,11 @@ Each has a message of its own, since the API server's default one shows the expr
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, get_args
-
-from pydantic import BaseModel
+from typing import Any, NamedTuple
 
 from kurs.config.resources.event_destination import MAX_TIMEOUT_SECONDS
 from kurs.config.resources.fx_rate_source import MAX_DEVIATION_FROM_NEXT_BPS
-from kurs.config.resources.rate_source_types import FORMATS, OfOneType, SourceType
+from kurs.config.resources.rate_source_types import FORMATS, PARTS
 from kurs.config.resources.rates_path import MAX_OPERATORS, OPERATORS
 from kurs.config.resources.scalars import DURATION_PATTERN, MAX_SECONDS, MOMENT_PATTERN
 from kurs.config.resources.source_url import KEY_PARAMETER, PLACEHOLDER
@@ -131,12 +129,7 @@ def _against(name: str, base: str) -> Rule:
 
 
 _READ_BY_PATHS = [name for name, form in FORMATS.items() if form.has_paths]
-_PARTS: Mapping[str, type[BaseModel]] = {
-    name: get_args(OfOneType.model_fields[name.lower()].annotation)[0]
-    for name in get_args(SourceType)
-}
-"""The model of each type's part."""
-_INLINE = {name: part for name, part in _PARTS.items() if "rates" in part.model_fields}
+_INLINE = {name: part for name, part in PARTS.items() if "rates" in part.model_fields}
 """Those whose rates stand in the spec."""
 _HOST_IS_PLAIN = Rule(
     f"!self.lowerAscii().matches(r'{_ENDS_IN_A_NUMBER}') || "
@@ -146,7 +139,7 @@ _HOST_IS_PLAIN = Rule(
 
 MODEL_RULES: Mapping[str, Sequence[Rule]] = {
     "FXRateSourceSpec": (
-        *(rule for name in _PARTS for rule in _of_type(name)),
+        *(rule for name in PARTS for rule in _of_type(name)),
         Rule(
             "has(self.defaultSpreadBps) || (has(self.pairs) && size(self.pairs) > 0)",
             "no pair is served: list pairs or set defaultSpreadBps",

@@ -27,6 +27,7 @@ def field_texts() -> Mapping[str, str]:
         for part in model.__mro__
         if issubclass(part, StrictModel)
         for name, text in _below_fields(part)
+        if name in model.model_fields
     }
 
 
@@ -37,7 +38,7 @@ def _models(base: type[StrictModel]) -> Iterator[type[StrictModel]]:
 
 
 def _below_fields(model: type[StrictModel]) -> Iterator[tuple[str, str]]:
-    """Yield the fields that a model defines itself with the text below each that has one.
+    """Yield what a model defines itself, fields above all, with the text below each that has one.
 
     From the source and only here: pydantic would read it at the start of every service.
     """

@@ -37,6 +37,14 @@ def merge_schemas(
     return dict(sorted(merged.items())), renamed
 
 
+def words_of(document: Document, schema: str, member: str) -> list[str]:
+    """Return the words that a member of a schema may be; none while the schema is not known."""
+    words: list[str] = (
+        _schemas(document).get(schema, {}).get("properties", {}).get(member, {}).get("enum", [])
+    )
+    return words
+
+
 def rename_references(node: Any, names: Mapping[str, str]) -> None:
     """Point every reference within `node` to the new name of its schema."""
     for holder, key in _references(node):

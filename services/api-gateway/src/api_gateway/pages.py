@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from api_gateway.api_schemas import words_of
 from api_gateway.catalogue import Rendered
 from api_gateway.console_page import ConsolePage
 from api_gateway.settings import GatewaySettings
@@ -73,7 +74,8 @@ def page_routes(settings: GatewaySettings, current: Callable[[], Rendered]) -> l
         return _revalidated(request, console.html, "text/html", console.etag, policy)
 
     async def configuration(_: Request) -> Response:
-        return JSONResponse(links, headers={"Cache-Control": _REVALIDATE, **_GUARDS})
+        told = {**links, "failure_codes": words_of(current().document, "FailureAnswer", "code")}
+        return JSONResponse(told, headers={"Cache-Control": _REVALIDATE, **_GUARDS})
 
     async def document(request: Request) -> Response:
         rendered = current()

@@ -2,6 +2,7 @@
 import { Accounts } from "./accounts.js";
 import { Address } from "./address.js";
 import { Api } from "./api.js";
+import { readConfiguration } from "./configuration.js";
 import { Confirmation, ignoreHeldKeys } from "./confirm.js";
 import { Currencies } from "./currencies.js";
 import { Destination } from "./destination.js";
@@ -12,7 +13,7 @@ import { Feed } from "./feed.js";
 import { Figures } from "./figures.js";
 import { Ledger } from "./ledger.js";
 import { followLimits } from "./limits.js";
-import { loadLinks } from "./links.js";
+import { showLinks } from "./links.js";
 import { Pay } from "./pay.js";
 import { suggestAccounts } from "./payform.js";
 import { followPulse } from "./pulse.js";
@@ -49,12 +50,14 @@ async function start() {
 
 async function join(session, feed) {
   const { api, who, signal } = session;
-  const links = await loadLinks(find("#metrics"));
+  const configuration = await readConfiguration();
+  const links = showLinks(find("#metrics"), configuration);
   const onOpen = (paymentId) => session.address.set({ payment: paymentId });
   const account = new Accounts(find("#account"), session, { feed, onPayment: onOpen });
   const onAccount = (id) => showAccount(account, id);
   new Details(find("#details"), session, { feed, links: { ...links, onAccount } });
-  const stream = new Stream(find("#payments"), session, { feed, onOpen });
+  const failures = configuration.failure_codes ?? [];
+  const stream = new Stream(find("#payments"), { ...session, failures }, { feed, onOpen });
   new Reviews(find("#reviews"), session, { feed, onOpen });
   const destination = new Destination(find("#destination"), session);
   new Destinations(find("#webhooks"), session, {

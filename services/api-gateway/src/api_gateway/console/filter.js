@@ -1,6 +1,6 @@
 /* Owns the filter of the payments: its form, the address that holds it, and what it lets through. */
 import { el } from "./dom.js";
-import { FAILURES, FILTERS, isRunning, label } from "./status.js";
+import { FILTERS, isRunning, label } from "./status.js";
 
 const TYPING_MS = 400;
 /** Fields of the form under their names in the address, which are those of `GET /payments`. */
@@ -23,11 +23,11 @@ export class Filter {
   #last = "";
 
   /** `onChange()` runs after a choice, or a short while after the last typed character. */
-  constructor(form, { address, currencies }, onChange) {
+  constructor(form, { address, currencies, failures }, onChange) {
     this.#address = address;
     this.#form = form;
     const { status, currency, failure_code: failure } = form.elements;
-    failure.append(...FAILURES.map((code) => el("option", { value: code }, code.replaceAll("_", " "))));
+    failure.append(...failures.map((code) => el("option", { value: code }, code.replaceAll("_", " "))));
     status.append(...FILTERS.map((name) => el("option", { value: name }, label(name))));
     currency.append(...currencies.payable().map((code) => el("option", { value: code }, code)));
     this.#listen(form);

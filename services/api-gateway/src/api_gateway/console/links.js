@@ -8,8 +8,7 @@ const OVERVIEW = "d/kurs-payments";
 const RANGE = { from: "now-30m", to: "now" };
 
 /** Shows the metrics panel when there is one; gives traceUrl(traceId) -> address or null. */
-export async function loadLinks(panel) {
-  const config = await read();
+export function showLinks(panel, config) {
   const grafana = web(config.grafana_url);
   if (grafana) {
     const sandbox = "allow-scripts allow-same-origin";
@@ -62,15 +61,6 @@ function traceUrl(text, id) {
   const trace = encodeURIComponent(id);
   if (text.includes("{trace_id}")) return web(text.replace("{trace_id}", trace));
   return web(`${text.replace(/\/$/, "")}/trace/${trace}`);
-}
-
-async function read() {
-  try {
-    const response = await fetch("/console/config.json", { cache: "no-store" });
-    return response.ok ? await response.json() : {};
-  } catch {
-    return {};
-  }
 }
 
 /** The address when it is one of the web; nothing else may become a link or a frame. */

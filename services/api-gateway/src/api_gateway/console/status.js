@@ -17,28 +17,6 @@ const STATUSES = {
 /** Statuses that a filter offers, in the order of a payment's life. */
 export const FILTERS = Object.keys(STATUSES).filter((name) => name !== "PROCESSING");
 
-/** Why a payment failed, as the API has it: a test holds them to the server's. */
-export const FAILURES = [
-  "insufficient_funds",
-  "risk_declined",
-  "exposure_exceeded",
-  "account_not_found",
-  "same_account",
-  "stale_rate",
-  "pair_not_supported",
-  "amount_too_small",
-  "amount_too_large",
-  "quote_invalid",
-  "quote_expired",
-  "quote_already_used",
-  "quote_mismatch",
-  "review_refused",
-  "review_expired",
-  "hold_expired",
-  "timed_out",
-  "refused",
-];
-
 export function label(status) {
   return STATUSES[status]?.[0] ?? status;
 }

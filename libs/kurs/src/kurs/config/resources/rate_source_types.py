@@ -5,7 +5,7 @@ What the operator keeps of an approval is no spec and has no part: there the typ
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, ClassVar, Literal, NamedTuple, get_args
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -38,6 +38,9 @@ _RESERVED_HEADERS = {"host", "content-length", "transfer-encoding", "connection"
 class TypedRates(StrictModel):
     """The part of one type. What it says of itself here suits rates that somebody wrote down."""
 
+    publishes: ClassVar[bool] = False
+    """Whether it tells what others made, which judges other sources and is judged itself."""
+
     @property
     def inline(self) -> Mapping[str, Rate] | None:
         """The rates that stand in the spec, or None."""
@@ -51,11 +54,6 @@ class TypedRates(StrictModel):
     @property
     def checks_base(self) -> bool:
         """Whether rates against another base are refused."""
-        return False
-
-    @property
-    def publishes(self) -> bool:
-        """Whether it tells what others made, which judges other sources and is judged itself."""
         return False
 
     @property
@@ -103,6 +101,8 @@ class HttpRates(TypedRates):
     `header`, Authorization by default.
     """
 
+    publishes = True
+
     url: Annotated[str, StringConstraints(min_length=8, max_length=2048)]
     """Absolute address, without credentials; ${secret} in its query stands for the value of
     secretRef."""
@@ -138,11 +138,6 @@ class HttpRates(TypedRates):
     def checks_base(self) -> bool:
         """Whether rates against another base are refused."""
         return not self._format.has_paths or self.base_path is not None
-
-    @property
-    def publishes(self) -> bool:
-        """Whether it tells what others made."""
-        return True
 
     @property
     def provider(self) -> tuple[str, SecretKey | None]:
@@ -231,6 +226,13 @@ class SimulatedRates(TypedRates):
     def dated(self) -> bool:
         """Whether rates say when they were true: each is of its step."""
         return True
+
+
+PARTS: Mapping[SourceType, type[TypedRates]] = {
+    "Static": StaticRates,
+    "HTTP": HttpRates,
+    "Simulated": SimulatedRates,
+}
 
 
 class OfOneType(StrictModel):
