@@ -2,19 +2,20 @@
 
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
 from fastapi import FastAPI, HTTPException, Request, Response
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import StreamingResponse
 
 from kurs.kernel.errors import Conflict
 from kurs.kernel.settings import CannotRun, ServiceSettings
+from kurs.kernel.validation import RequestModel
 from kurs.telemetry import Telemetry
 from kurs.web.app import create_app
-from kurs.web.direct import direct_post, read_json
+from kurs.web.direct import direct_get, direct_post, read_json, read_query
 from kurs.web.routing import router
 from kurs_testing.telemetry import RecordingTelemetry
 
@@ -54,6 +55,18 @@ async def fault_of_the_framework(number: int) -> int:
 @direct_post(routes, "/direct/fault", body=Body)
 async def fault(request: Request) -> Response:
     raise ZeroDivisionError("secret detail")
+
+
+class Query(RequestModel):
+    """What the document says that a direct route is asked."""
+
+    number: Annotated[int, Field(ge=1)]
+    more: str | None = None
+
+
+@direct_get(routes, "/direct/asked", query=Query)
+async def asked(request: Request) -> Response:
+    return Response(str(read_query(request, Query).number))
 
 
 def _app(telemetry: Telemetry) -> FastAPI:
@@ -96,6 +109,21 @@ async def test_what_it_raises_is_a_problem(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == code
     assert "secret" not in answer.text
+
+
+async def test_a_direct_route_reads_its_query_strictly(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/direct/asked?number=7")
+    wrong = [
+        await client.get(f"/direct/asked?{q}") for q in ("", "number=0&x=1", "number=1&number=2")
+    ]
+    document = (await client.get("/openapi.json")).json()["paths"]["/direct/asked"]["get"]
+
+    assert (answer.status_code, answer.text) == (200, "7")
+    assert [w.status_code for w in wrong] == [422] * 3
+    fields = [{e["field"] for e in w.json()["errors"]} for w in wrong]
+    assert fields == [{"number"}, {"number", "x"}, {"number"}]
+    named = [(p["name"], p["in"], p["required"]) for p in document["parameters"]]
+    assert named == [("number", "query", True), ("more", "query", False)]
 
 
 async def test_an_http_exception_keeps_its_headers(client: httpx.AsyncClient) -> None:

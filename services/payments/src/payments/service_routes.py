@@ -2,24 +2,22 @@
 happened, of all merchants, in order.
 """
 
-from typing import Annotated
-
-from fastapi import Query, Request
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from kurs.contracts.payments import FeedAnswer, FeedEvent
+from kurs.contracts.payments import FeedAnswer
 from kurs.edges import edge_request_id
 from kurs.kernel.errors import Unavailable, problem_responses
-from kurs.web.direct import direct_post
-from kurs.web.parts import from_app, part_of
+from kurs.web.direct import direct_get, direct_post, read_query
+from kurs.web.parts import part_of
 from kurs.web.routing import router
 from payments.batches import BatchPaying
 from payments.events.answers import EventTeller
 from payments.events.feed import EventFeed
 from payments.events.schemas import FeedQuery
 from payments.schemas import PaymentBatch, PayResultAnswer
-from payments.store.events import DepositEvent, Event, UnreadableEvent
+from payments.store.feed import FeedPage
 
 
 class Lines(StreamingResponse):
@@ -51,42 +49,22 @@ async def pay_batch(request: Request) -> Lines:
     return Lines(lines)
 
 
-@service_routes.get("/events/feed", response_model=FeedAnswer)
-async def read_feed(
-    feed: Annotated[EventFeed, from_app(EventFeed)],
-    teller: Annotated[EventTeller, from_app(EventTeller)],
-    query: Annotated[FeedQuery, Query()],
-) -> FeedAnswer:
+@direct_get(
+    service_routes,
+    "/events/feed",
+    query=FeedQuery,
+    response_class=Response,
+    responses={200: {"model": FeedAnswer, "description": "Events of all merchants, in order"}},
+    summary="Read what happened, of all merchants",
+)
+async def read_feed(request: Request) -> Response:
     """Return the next events; without `after` none, and where the present end is."""
+    query = read_query(request, FeedQuery)
+    feed, teller = part_of(request, EventFeed), part_of(request, EventTeller)
     if query.after is None:
         end = await feed.now()
         ids = await feed.ids([end])
-        return FeedAnswer(events=[], next_after=end, next_id=ids.get(end, ""))
-    page = await feed.next_page(query.after, query.limit, query.wait_seconds, query.merchants)
-    told = [(event, teller.tell(event)) for event in page.items]
-    newest = None if told else await feed.now()
-    ids = await feed.ids({query.after, page.next_after})
-    return FeedAnswer(
-        events=[
-            _fed(event, body)
-            for event, body in told
-            if not isinstance(event, UnreadableEvent) and body
-        ],
-        unreadable=[event.sequence for event, body in told if body is None],
-        next_after=page.next_after,
-        newest=newest,
-        after_id=ids.get(query.after, ""),
-        next_id=ids.get(page.next_after, ""),
-    )
-
-
-def _fed(event: Event | DepositEvent, body: bytes) -> FeedEvent:
-    return FeedEvent(
-        id=event.id,
-        sequence=event.sequence,
-        merchant=event.merchant,
-        payment_id=event.subject,
-        type=event.type,
-        at=event.at,
-        body=body.decode(),
-    )
+        page = FeedPage([], end, False, None, ids.get(end, ""))
+    else:
+        page = await feed.next_page(query.after, query.limit, query.wait_seconds, query.merchants)
+    return Response(teller.fed(page), media_type="application/json")

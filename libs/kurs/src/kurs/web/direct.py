@@ -8,9 +8,10 @@ from pydantic import BaseModel, TypeAdapter
 
 from kurs.kernel.decoder import decode
 from kurs.kernel.validation import validate
-from kurs.web.routing import JsonRoute
+from kurs.web.routing import JsonRoute, check_parameters
 
 Parsed = TypeVar("Parsed")
+Model = TypeVar("Model", bound=BaseModel)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -29,21 +30,36 @@ def direct_post(
 
     `body` and `documented` (as FastAPI's decorators take it) are for the API's document alone.
     """
-    assert "{" not in path, f"{path} has parameters, which nobody would read"
     extra = {"requestBody": json_body(body), **documented.pop("openapi_extra", {})}
+    return _direct(routes, "POST", path, openapi_extra=extra, **documented)
+
+
+def direct_get(
+    routes: APIRouter, path: str, *, query: type[BaseModel], **documented: Any
+) -> Callable[[Endpoint], Endpoint]:
+    """Declare a direct route that only reads, as `direct_post`; `query` is for the document."""
+    extra = {"parameters": _parameters(query), **documented.pop("openapi_extra", {})}
+    return _direct(routes, "GET", path, openapi_extra=extra, **documented)
+
+
+def _direct(
+    routes: APIRouter, method: str, path: str, **documented: Any
+) -> Callable[[Endpoint], Endpoint]:
+    assert "{" not in path, f"{path} has parameters, which nobody would read"
 
     def declare(endpoint: Endpoint) -> Endpoint:
         routes.add_api_route(
-            path,
-            endpoint,
-            methods=["POST"],
-            route_class_override=DirectRoute,
-            openapi_extra=extra,
-            **documented,
+            path, endpoint, methods=[method], route_class_override=DirectRoute, **documented
         )
         return endpoint
 
     return declare
+
+
+def read_query(request: Request, model: type[Model]) -> Model:
+    """Return the validated query; raises Unprocessable naming the fields."""
+    check_parameters(request)
+    return validate(model.model_validate, dict(request.query_params))
 
 
 async def read_json(request: Request, adapter: TypeAdapter[Parsed]) -> Parsed:
@@ -56,6 +72,16 @@ def json_body(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema()
     schema = _inline(schema, schema.pop("$defs", {}))
     return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
+    schema = model.model_json_schema()
+    required = schema.get("required", ())
+    members = _inline(schema["properties"], schema.get("$defs", {}))
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": member}
+        for name, member in members.items()
+    ]
 
 
 def _inline(node: Any, definitions: dict[str, Any]) -> Any:

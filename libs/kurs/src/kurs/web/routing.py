@@ -39,7 +39,7 @@ class JsonRoute(APIRoute):
         has_body = self.body_field is not None
 
         async def strict(request: Request) -> Response:
-            _check_parameters(request)
+            check_parameters(request)
             read = _ReadRequest(request.scope, request.receive)
             if has_body and (body := await read.body()):
                 read.content = decode(body)
@@ -53,7 +53,7 @@ class JsonRoute(APIRoute):
         return strict
 
 
-def _check_parameters(request: Request) -> None:
+def check_parameters(request: Request) -> None:
     """Raise Unprocessable for a query parameter that is given twice: two readers may differ.
 
     Also for more of them than any route has, and for texts that hold what cannot be seen.

@@ -7,6 +7,8 @@ written here; tests/payments/test_events.py keeps what it looks like.
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct
+from msgspec.json import Decoder, encode
 from msgspec.structs import replace
 from pydantic_core import from_json, to_json
 
@@ -19,8 +21,16 @@ from payments.domain.moves import Status
 from payments.domain.payment import Payment
 from payments.metrics import PaymentMetrics
 from payments.store.events import AnyEvent, DepositEvent, Event, EventPage, UnreadableEvent
+from payments.store.feed import FeedPage
 
 _TOLD_MAX = 1_000
+
+
+class _Object(Struct):
+    """Any object, of which nothing is kept."""
+
+
+_IS_OBJECT = Decoder(_Object)
 
 
 class EventTeller:
@@ -57,6 +67,20 @@ class EventTeller:
         items = b",".join(body for _, body in told if body is not None)
         return b'{"items":[' + items + b"]," + to_json(tail)[1:]
 
+    def fed(self, page: FeedPage) -> bytes:
+        """Return a page as webhooks reads it: a `kurs.contracts.payments.FeedAnswer`."""
+        told = [(event, self.tell(event)) for event in page.items]
+        return encode(
+            {
+                "events": [_fed(event, body) for event, body in told if body is not None],
+                "unreadable": [event.sequence for event, body in told if body is None],
+                "next_after": page.next_after,
+                "newest": page.newest,
+                "after_id": page.after_id,
+                "next_id": page.next_id,
+            }
+        )
+
     def _note(self, sequence: int, reason: str) -> None:
         self._metrics.unreadable_events.inc()
         if sequence not in self._told:
@@ -68,15 +92,23 @@ class EventTeller:
 
 def event_bytes(event: Event, *, full: bool = False) -> bytes:
     """Return an event as JSON; `full` is for the role `audit`, and tells more than webhooks do."""
+    if _is_told_by_answer(event) and not full:
+        assert event.answer is not None
+        return _head(event) + b',"refund":null,"payment":' + _checked(event.answer) + b"}"
     shown, refund = _then(event)
     if full:
         shown = _in_full(event, shown)
+    return _head(event) + b"," + to_json({"refund": refund, "payment": shown})[1:]
+
+
+def _head(event: Event) -> bytes:
+    """Return what an event's own row says of it: an object without its end."""
     return to_json(
         {
             "id": event.id,
             "type": event.type,
             "sequence": event.sequence,
-            "payment_id": event.payment.payment_id,
+            "payment_id": event.payment_id,
             "from": event.from_status,
             "to": event.to_status,
             "cause": event.cause,
@@ -84,10 +116,40 @@ def event_bytes(event: Event, *, full: bool = False) -> bytes:
             "at": to_rfc3339(event.at),
             "trace_id": _trace_id(event),
             "is_snapshot": event.from_status is None or event.answer is not None,
-            "refund": refund,
-            "payment": shown,
         }
+    )[:-1]
+
+
+def _checked(answer: bytes) -> bytes:
+    """Return a first answer as it was stored, since it would be written again byte for byte.
+
+    Raises what `tell` takes for an answer that is no JSON object.
+    """
+    _IS_OBJECT.decode(answer)
+    answer.decode()  # which the decoder does not look at in what it keeps nothing of
+    return answer
+
+
+def _is_told_by_answer(event: Event) -> bool:
+    """Tell whether the first answer of its operation is the payment as the event shows it."""
+    return (
+        event.answer is not None
+        and event.type not in REFUND_TYPES
+        and event.to_status != Status.EXPIRED
     )
+
+
+def _fed(event: AnyEvent, body: bytes) -> Mapping[str, Any]:
+    assert not isinstance(event, UnreadableEvent)
+    return {
+        "id": event.id,
+        "sequence": event.sequence,
+        "merchant": event.merchant,
+        "payment_id": event.subject,
+        "type": event.type,
+        "at": event.at,
+        "body": body.decode(),
+    }
 
 
 def deposit_bytes(event: DepositEvent) -> bytes:
@@ -115,7 +177,7 @@ def deposit_bytes(event: DepositEvent) -> bytes:
 def _then(event: Event) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Return the payment as it was, and the refund that it is about."""
     if event.answer is None:
-        now = event.payment
+        now = _now(event)
         then = _requested(event, now) if event.from_status is None else now
         return dict(payment_answer(then)), None
     told: dict[str, Any] = from_json(event.answer)
@@ -145,11 +207,16 @@ def _requested(event: Event, payment: Payment) -> Payment:
 
 def _in_full(event: Event, shown: Mapping[str, Any]) -> dict[str, Any]:
     """Add what only `audit` may see; a decision and a failure stay what they are."""
-    now = dict(payment_answer(event.payment, full=True))
+    now = dict(payment_answer(_now(event), full=True))
     return {**shown, **{n: now[n] for n in ("risk", "failure") if shown[n] is not None}}
 
 
 def _trace_id(event: Event) -> str | None:
     if event.traceparent is not None:
         return event.traceparent.split("-")[1]
-    return event.payment.trace_id
+    return _now(event).trace_id
+
+
+def _now(event: Event) -> Payment:
+    assert event.payment is not None, "the store reads what an event is not told without"
+    return event.payment

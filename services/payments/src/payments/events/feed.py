@@ -12,14 +12,18 @@ from payments.store.events import (
     event_ids,
     event_page,
     events_after,
-    feed_page,
     last_sequence,
 )
+from payments.store.feed import FeedPage, feed_page
 
 _PAGE = 200
 _POLL_SECONDS = 1.0
 # Between two reads of one follower: under load it gets its events in groups.
 _PAUSE_SECONDS = 0.1
+# What a page of the feed costs beside its events is as much as some fifty of them do. So the reader
+# of all events waits longer for the next page the more there was for the last, up to a second.
+_REST_SECONDS_EACH = 0.01
+_MOST_REST_SECONDS = 1.0
 
 
 class EventFeed:
@@ -32,6 +36,7 @@ class EventFeed:
         self._database = database
         self._draining = draining
         self._news = asyncio.Event()
+        self._rest_until_monotonic = 0.0
 
     @property
     def draining(self) -> bool:
@@ -51,12 +56,17 @@ class EventFeed:
         return await self._database.read(partial(event_ids, sequences=sequences))
 
     async def page(
-        self, merchant: str, after: int, limit: int, types: Collection[str] = ()
+        self,
+        merchant: str,
+        after: int,
+        limit: int,
+        types: Collection[str] = (),
+        *,
+        full: bool = False,
     ) -> EventPage:
         """Return events of a merchant, of some types if these are named."""
-        return await self._database.read(
-            partial(event_page, merchant=merchant, sequence=after, limit=limit, types=types)
-        )
+        look = partial(event_page, merchant=merchant, sequence=after, limit=limit, types=types)
+        return await self._database.read(partial(look, full=full))
 
     async def next_page(
         self,
@@ -64,29 +74,38 @@ class EventFeed:
         limit: int,
         wait_seconds: float,
         wanted_by: Collection[str] | None = None,
-    ) -> EventPage:
+    ) -> FeedPage:
         """Return events of all merchants, or of these, waiting for the first as long as is said."""
-        deadline = monotonic() + wait_seconds
+        deadline, begins_at = monotonic() + wait_seconds, None
         while True:
+            await asyncio.sleep(min(self._rest_until_monotonic, deadline) - monotonic())
             self._news.clear()
             look = partial(feed_page, sequence=after, limit=limit, wanted_by=wanted_by)
             page = await self._database.read(look)
+            self._rest(page, passed=page.next_after - after)
+            begins_at = page.after_id if begins_at is None else begins_at
             if page.items or monotonic() >= deadline or self._draining():
-                return page
+                return page._replace(after_id=begins_at)
             after = page.next_after
             if not page.has_more:
                 await self._wait()
 
-    async def follow(self, merchant: str, after: int) -> AsyncIterator[AnyEvent | None]:
+    def _rest(self, page: FeedPage, *, passed: int) -> None:
+        """Let the next page wait for more, unless there is more already."""
+        seconds = 0.0 if page.has_more else min(_MOST_REST_SECONDS, passed * _REST_SECONDS_EACH)
+        self._rest_until_monotonic = monotonic() + seconds
+
+    async def follow(
+        self, merchant: str, after: int, *, full: bool = False
+    ) -> AsyncIterator[AnyEvent | None]:
         """Yield the merchant's events after a sequence; None when idle.
 
         Other replicas' events are found by looking once a second.
         """
         while not self._draining():
             self._news.clear()
-            page = await self._database.read(
-                partial(events_after, merchant=merchant, sequence=after, limit=_PAGE)
-            )
+            look = partial(events_after, merchant=merchant, sequence=after, limit=_PAGE, full=full)
+            page = await self._database.read(look)
             for event in page:
                 after = event.sequence
                 yield event

@@ -49,7 +49,7 @@ async def stream_of(
     else:
         # Proxies and clients wait for a first byte.
         yield _IDLE
-    async for event in feed.follow(merchant, start):
+    async for event in feed.follow(merchant, start, full=full):
         if event is None:
             yield _IDLE
             continue

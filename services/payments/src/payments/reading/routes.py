@@ -136,8 +136,9 @@ async def list_events(
 ) -> Response:
     """List events; each has the bytes that the stream and a webhook send."""
     types = () if query.type is None else (query.type,)
-    page = await feed.page(caller.merchant, query.after, query.limit, types)
-    body = teller.page(page, full=caller.sees_all)
+    full = caller.sees_all
+    page = await feed.page(caller.merchant, query.after, query.limit, types, full=full)
+    body = teller.page(page, full=full)
     return Response(body, media_type="application/json")
 
 

@@ -1,7 +1,8 @@
 """The append-only events of payments, read in order; `recording` writes them.
 
 An event keeps the payment as it was by naming its operation: the first answer of an operation is
-that payment, is stored by the same transaction, and never changes.
+that payment, is stored by the same transaction, and never changes. So most events are told without
+the payment as it is now, and that is not read for them.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,48 +24,38 @@ from payments.store.tables import events, operations, payments
 
 LOOKED_AT = 1_000
 """A bound on the events that one page of some types is looked for in."""
-_SAID_BY_CAUSE = frozenset({Kind.CAPTURE, Kind.VOID, Kind.APPROVE, Kind.REFUSE})
+SAID_BY_CAUSE = frozenset({Kind.CAPTURE, Kind.VOID, Kind.APPROVE, Kind.REFUSE})
+"""The kinds whose one operation of a payment is told by the cause of its event."""
 
 
 class Event(Struct, frozen=True):
     """One thing that happened to a payment.
 
     `answer` is the first answer of its operation, which shows the payment as it was then; None for
-    a request, and for refunds of releases that did not say which. `payment` is as it is now.
-    `asked_currency` is the destination's, as a request named it.
+    a request, and for refunds of releases that did not say which. `payment` is as it is now, where
+    the event is not told without. `asked_currency` is the destination's, as a request named it.
+    Its `id` is another one if a restored database gives its sequence again.
     """
 
+    id: str
+    type: str
     sequence: int
+    merchant: str
+    payment_id: str
     from_status: str | None
     to_status: str
     cause: str
     actor: str
     at: int
-    payment: Payment
+    payment: Payment | None = None
     answer: bytes | None = None
     traceparent: str | None = None
     asked_currency: str | None = None
 
     @property
-    def id(self) -> str:
-        """Its id, another one if a restored database gives its sequence again."""
-        uid, told = self.payment.uid, (self.to_status, self.cause, self.at)
-        return event_id(uid, self.sequence, *told)
-
-    @property
-    def type(self) -> str:
-        """What it is called."""
-        return event_type(self.from_status, self.to_status, self.cause)
-
-    @property
-    def merchant(self) -> str:
-        """Whose it is."""
-        return self.payment.merchant
-
-    @property
     def subject(self) -> str:
         """What it is about: events of one subject are sent in order."""
-        return self.payment.payment_id
+        return self.payment_id
 
 
 class DepositEvent(Struct, frozen=True):
@@ -113,21 +104,41 @@ class EventPage(NamedTuple):
     has_more: bool
 
 
-class _Driven(NamedTuple):
-    """What an operation keeps of its end, and of who asked for it."""
+class EventRow(NamedTuple):
+    """The row of an event, with what its operation keeps: its end, and who asked for it."""
 
-    answer: bytes | None
-    traceparent: str | None
+    sequence: int
+    uid: str
+    merchant: str
+    from_status: str | None
+    to_status: str
+    cause: str
+    actor: str
+    at: int
+    operation_id: str | None
+    asked_currency: str | None
+    answer: bytes | None = None
+    traceparent: str | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether this is all that its event tells of."""
+        return (
+            self.answer is not None
+            and self.traceparent is not None
+            and self.from_status is not None
+        )
 
 
-_NOTHING = _Driven(None, None)
+EVENT_ROW = EventRow._fields[:-2]
+"""The columns of an event's own row."""
 
 
 def events_after(
-    connection: Connection, merchant: str, sequence: int, limit: int
+    connection: Connection, merchant: str, sequence: int, limit: int, *, full: bool = False
 ) -> Sequence[AnyEvent]:
-    """Return the merchant's events after `sequence`, oldest first."""
-    return event_page(connection, merchant, sequence, limit).items
+    """Return the merchant's events after `sequence`, oldest first; `full` as of `read_events`."""
+    return event_page(connection, merchant, sequence, limit, full=full).items
 
 
 def event_page(
@@ -136,50 +147,26 @@ def event_page(
     sequence: int,
     limit: int,
     types: Collection[str] = (),
+    *,
+    full: bool = False,
 ) -> EventPage:
-    """Return events of a merchant after `sequence`, oldest first.
+    """Return events of a merchant after `sequence`, oldest first; `full` as of `read_events`.
 
     With `types` only those. At most LOOKED_AT are looked at: a page may then be short, or empty,
     and more come after its end.
     """
     looked_at = max(LOOKED_AT, limit) if types else limit
-    query = select(events).order_by(events.c.sequence).limit(looked_at + 1)
+    columns = [events.c[name] for name in EVENT_ROW]
+    query = select(*columns).order_by(events.c.sequence).limit(looked_at + 1)
     query = query.where(events.c.sequence > sequence, events.c.merchant == merchant)
-    seen = connection.execute(query).mappings().all()
+    seen = [EventRow(*row) for row in connection.execute(query)]
     rows = [row for row in seen[:looked_at] if not types or _type(row) in types]
     if len(rows) > limit:
-        rows, end, more = rows[:limit], rows[limit - 1]["sequence"], True
+        rows, end, more = rows[:limit], rows[limit - 1].sequence, True
     else:
         more = len(seen) > looked_at
-        end = seen[:looked_at][-1]["sequence"] if seen else sequence
-    return EventPage(_told(connection, rows), end, more)
-
-
-def feed_page(
-    connection: Connection, sequence: int, limit: int, wanted_by: Collection[str] | None
-) -> EventPage:
-    """Return events of all merchants after `sequence`, oldest first.
-
-    With `wanted_by` only those of these merchants, and no requests. As of `event_page`, at most
-    LOOKED_AT are looked at; those that are passed over cost next to nothing.
-    """
-    if wanted_by == []:
-        return EventPage([], max(sequence, last_sequence(connection)), False)
-    wanted = events.c.sequence > sequence
-    ahead = select(events.c.sequence).where(wanted).order_by(events.c.sequence).limit(LOOKED_AT)
-    seen = ahead.subquery()
-    end, count = connection.execute(select(func.max(seen.c.sequence), func.count())).one()
-    if end is None:
-        return EventPage([], sequence, False)
-    wanted &= events.c.sequence <= end
-    if wanted_by is not None:
-        of_these = is_any_of(connection, events.c.merchant, list(wanted_by))
-        wanted &= events.c.from_status.is_not(None) & of_these
-    query = select(events).where(wanted).order_by(events.c.sequence).limit(limit)
-    rows = connection.execute(query).mappings().all()
-    if len(rows) == limit:
-        end = rows[-1]["sequence"]
-    return EventPage(_told(connection, rows), end, len(rows) == limit or count == LOOKED_AT)
+        end = seen[:looked_at][-1].sequence if seen else sequence
+    return EventPage(read_events(connection, _with_operations(connection, rows), full), end, more)
 
 
 def last_sequence(connection: Connection) -> int:
@@ -194,29 +181,37 @@ def event_ids(connection: Connection, sequences: Collection[int]) -> Mapping[int
     return {row.sequence: event_id(*row) for row in connection.execute(query)}
 
 
-def _told(connection: Connection, rows: Sequence[Row]) -> list[AnyEvent]:
-    names = [_operation(row) for row in rows]
-    driven = _operations(connection, [name for name in names if name is not None])
-    made = by_transfer(connection, [row["uid"] for row in rows if row["cause"] == DEPOSIT])
-    stored = _payments(connection, {row["uid"] for row in rows} - made.keys())
+def read_events(
+    connection: Connection, rows: Sequence[EventRow], full: bool = False
+) -> list[AnyEvent]:
+    """Return the events of rows. With `full` each has its payment as it is now, too."""
+    others = [row for row in rows if full or not row.is_kept]
+    if not others:
+        return [_event(row) for row in rows]
+    made = by_transfer(connection, [row.uid for row in others if row.cause == DEPOSIT])
+    stored = _payments(connection, {row.uid for row in others} - made.keys())
     return [
-        _deposited(row, made[row["uid"]])
-        if row["uid"] in made
-        else _readable(row, stored.get(row["uid"]), driven.get(name or "", _NOTHING))
-        for row, name in zip(rows, names, strict=True)
+        _event(row)
+        if row.is_kept and not full
+        else DepositEvent(row.sequence, _id(row), made[row.uid])
+        if row.uid in made
+        else _readable(row, stored.get(row.uid))
+        for row in rows
     ]
 
 
-def _deposited(row: Row, made: Deposit) -> DepositEvent:
-    told = (row["to_status"], row["cause"], row["at"])
-    return DepositEvent(row["sequence"], event_id(row["uid"], row["sequence"], *told), made)
-
-
-def _operations(connection: Connection, names: Sequence[str]) -> dict[str, _Driven]:
+def _with_operations(connection: Connection, rows: Sequence[EventRow]) -> Sequence[EventRow]:
+    names = [_operation(row) for row in rows]
     columns = (operations.c.operation_id, operations.c.answer, operations.c.traceparent)
-    query = select(*columns).where(is_any_of(connection, columns[0], names))
-    found = connection.execute(query) if names else ()
-    return {name: _Driven(answer, traceparent) for name, answer, traceparent in found}
+    asked = [name for name in names if name is not None]
+    query = select(*columns).where(is_any_of(connection, columns[0], asked))
+    found = connection.execute(query) if asked else ()
+    kept = {name: (answer, traceparent) for name, answer, traceparent in found}
+    driven = [kept.get(name or "", (None, None)) for name in names]
+    return [
+        row._replace(answer=answer, traceparent=traceparent)
+        for row, (answer, traceparent) in zip(rows, driven, strict=True)
+    ]
 
 
 def _payments(connection: Connection, uids: Collection[str]) -> dict[str, Row]:
@@ -232,37 +227,41 @@ def _payments(connection: Connection, uids: Collection[str]) -> dict[str, Row]:
     return {uid: row for each in uids for uid, row in _payments(connection, [each]).items()}
 
 
-def _readable(row: Row, payment: Row | None, driven: _Driven) -> AnyEvent:
+def _readable(row: EventRow, payment: Row | None) -> AnyEvent:
     """Return the event; one that cannot be read must not stop those that come after it."""
     if payment is None:
-        return UnreadableEvent(row["sequence"], "its payment is not there, or holds no JSON")
+        return UnreadableEvent(row.sequence, "its payment is not there, or holds no JSON")
     try:
-        return _event(row, payment, driven)
+        return _event(row, read_payment(payment))
     except UNREADABLE as error:
-        return UnreadableEvent(row["sequence"], f"{type(error).__name__}: {error}")
+        return UnreadableEvent(row.sequence, f"{type(error).__name__}: {error}")
 
 
-def _event(row: Row, payment: Row, driven: _Driven) -> Event:
-    told = row["from_status"] is not None and driven.answer is not None
+def _event(row: EventRow, payment: Payment | None = None) -> Event:
+    # By place: names cost as much again, and a page of the feed has hundreds.
     return Event(
-        sequence=row["sequence"],
-        from_status=row["from_status"],
-        to_status=row["to_status"],
-        cause=row["cause"],
-        actor=row["actor"],
-        at=row["at"],
-        payment=read_payment(payment),
-        answer=bytes(driven.answer or b"") if told else None,
-        traceparent=driven.traceparent,
-        asked_currency=row["asked_currency"],
+        _id(row),
+        _type(row),
+        row.sequence,
+        row.merchant,
+        row.uid[len(row.merchant) + 1 :],
+        row.from_status,
+        row.to_status,
+        row.cause,
+        row.actor,
+        row.at,
+        payment,
+        None if row.from_status is None else row.answer,
+        row.traceparent,
+        row.asked_currency,
     )
 
 
-def _operation(row: Row) -> str | None:
+def _operation(row: EventRow) -> str | None:
     """Return the operation of an event; None where a release did not say and nothing else does."""
-    if row["operation_id"] is not None:
-        return str(row["operation_id"])
-    return told_operation(row["uid"], row["from_status"], row["cause"])
+    if row.operation_id is not None:
+        return row.operation_id
+    return told_operation(row.uid, row.from_status, row.cause)
 
 
 def told_operation(uid: str, from_status: str | None, cause: str) -> str | None:
@@ -272,8 +271,12 @@ def told_operation(uid: str, from_status: str | None, cause: str) -> str | None:
     """
     if from_status in (None, Status.RECEIVED):
         return operation_id(Kind.PAY, uid)
-    return operation_id(cause, uid) if cause in _SAID_BY_CAUSE else None
+    return operation_id(cause, uid) if cause in SAID_BY_CAUSE else None
 
 
-def _type(row: Row) -> str:
-    return event_type(row["from_status"], row["to_status"], row["cause"])
+def _id(row: EventRow) -> str:
+    return event_id(row.uid, row.sequence, row.to_status, row.cause, row.at)
+
+
+def _type(row: EventRow) -> str:
+    return event_type(row.from_status, row.to_status, row.cause)

@@ -1,0 +1,127 @@
+"""The feed of webhooks: the bytes that lists have, bounded pages, and one look for many events."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic_core import from_json, to_json
+from sqlalchemy import text
+from tests.payments.harness import gateway_over
+from tests.payments.test_events import live, pay
+from tests.payments.test_unreadable_events import fed
+
+from kurs.data.database import Database
+from kurs_testing.joined import PAYMENTS, JoinedGateway
+from kurs_testing.parts import part
+from payments.events import feed as pace
+from payments.events.answers import event_bytes
+from payments.events.feed import EventFeed
+from payments.store.events import Event, event_page, told_operation
+from payments.store.feed import OPERATION
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[JoinedGateway]:
+    async with gateway_over(database_url, tmp_path, {}, USD="1.00") as joined:
+        yield joined
+
+
+async def test_the_feed_has_the_bytes_of_lists_and_of_what_is_read_again(
+    gateway: JoinedGateway, database_url: str
+) -> None:
+    metadata = {"a": 'quoted "payment":{', "b": "\\ back, é"}
+    await pay(gateway, payment_id="p0", metadata=metadata, description='"},{"')
+    await live(gateway)
+    reader = gateway.issue_key("demo", "read")
+    listed = (await gateway.call("GET", "/events?limit=200", key=reader)).body
+
+    told = (await fed(gateway)).events
+
+    assert len(told) > 6
+    assert all(event.body.encode() in listed for event in told)
+    database = Database.open(database_url)
+    page = await database.read(lambda c: event_page(c, "demo", 0, 200))
+    await database.close()
+    for event in page.items:
+        assert isinstance(event, Event)
+        assert to_json(from_json(body := event_bytes(event))) == body
+
+
+@given(st.recursive(st.text() | st.integers() | st.none() | st.booleans(), st.lists))
+def test_what_was_written_is_written_again_as_it_was(value: Any) -> None:
+    """An answer need not be read and written to stand in an event."""
+    assert to_json(from_json(written := to_json({"metadata": value}))) == written
+
+
+async def test_sql_names_the_operation_that_an_event_tells(
+    gateway: JoinedGateway, database_url: str
+) -> None:
+    await live(gateway)
+    query = f"SELECT uid, from_status, cause, operation_id, {OPERATION} FROM payment_events"
+    database = Database.open(database_url)
+    rows = await database.read(
+        lambda c: c.execute(text(f"{query} WHERE from_status IS NOT NULL")).all()
+    )
+    await database.close()
+
+    assert {row[3] is None for row in rows} == {True, False}
+    for uid, before, cause, stored, named in rows:
+        assert named == (stored or told_operation(uid, before, cause))
+
+
+async def test_a_page_is_bounded_in_bytes_too(
+    gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await live(gateway)
+    whole = await fed(gateway)
+    monkeypatch.setattr("payments.store.feed._MAX_BYTES", 1)
+
+    pages, after = [], 0
+    while (page := await fed(gateway, after)).next_after != after:
+        assert page.next_id == page.events[-1].id
+        pages, after = [*pages, page.events], page.next_after
+
+    assert [len(events) for events in pages] == [1] * len(whole.events)
+    assert [event for events in pages for event in events] == whole.events
+
+
+async def test_the_next_look_waits_for_as_much_as_the_last_one_found(
+    gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    read = part(gateway.apps["payments"], EventFeed).next_page
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    await pay(gateway)
+    monkeypatch.setattr(pace, "_MOST_REST_SECONDS", 500.0)
+    monkeypatch.setattr(pace, "_REST_SECONDS_EACH", 200.0)
+    # Of this module alone: everything else goes on as ever.
+    monkeypatch.setattr(pace, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": rest}))
+    page = await read(0, 200, 1000.0)
+    await pay(gateway, payment_id="p2")
+    rests.clear()
+
+    after_two = await read(page.next_after, 200, 1000.0)
+    at_once = await read(0, 1, 0.0)
+    await read(0, 200, 1000.0)
+
+    assert [len(each.items) for each in (page, after_two, at_once)] == [1, 1, 1]
+    # 200 for each of two events; none for who does not wait, nor after a page that was full.
+    assert 300 < rests[0] <= 400
+    assert max(rests[1:]) <= 0
+
+
+async def test_what_is_asked_wrongly_is_said(gateway: JoinedGateway) -> None:
+    asked = await gateway.send(PAYMENTS, "GET", "/events/feed?after=0&limit=0&more=1")
+    twice = await gateway.send(PAYMENTS, "GET", "/events/feed?after=0&after=1")
+
+    assert (asked.status, twice.status) == (422, 422)
+    assert {e["field"] for e in asked.json()["errors"]} == {"limit", "more"}
+    assert [e["field"] for e in twice.json()["errors"]] == ["after"]
