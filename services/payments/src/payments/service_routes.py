@@ -53,8 +53,7 @@ async def pay_batch(request: Request) -> Lines:
     service_routes,
     "/events/feed",
     query=FeedQuery,
-    response_class=Response,
-    responses={200: {"model": FeedAnswer, "description": "Events of all merchants, in order"}},
+    response_model=FeedAnswer,
     summary="Read what happened, of all merchants",
 )
 async def read_feed(request: Request) -> Response:
