@@ -84,11 +84,11 @@ class FeedAnswer(BaseModel):
     """The next events, and the sequence to go on after. Requests, which are never sent, are none.
 
     Where nothing comes after the sequence that was asked for `newest` is the newest there is: below
-    that one, what payments knows was set back. A release before does not say. `unreadable` are the sequences
-    between them of events that payments cannot read; a release before fails over one. `after_id`
-    and `next_id` are the ids of the events at the sequence that was asked for and at `next_after`,
-    empty where there is none: another id than before, and payments was set back and has gone on
-    since. A release before does not say.
+    that one, what payments knows was set back. A release before does not say. `unreadable` are the
+    sequences between them of events that payments cannot read; a release before fails over one.
+    `after_id` and `next_id` are the ids of the events at the sequence that was asked for and at
+    `next_after`, empty where there is none: another id than before, and payments was set back and
+    has gone on since. A release before does not say.
     """
 
     events: list[FeedEvent]
