@@ -6,10 +6,7 @@ not sum to zero, before or after.
 
 import argparse
 import sys
-import time
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -19,32 +16,21 @@ from devstack.interrupts import Interrupted, raise_on_signals, run_interruptible
 from devstack.topology import SERVICES
 from kurs.data.database import Database
 from kurs.data.limits import Limits
-from loadtest.bench.load import Driver, LoadError, PythonDriver
+from loadtest.bench.load import LoadError, PythonDriver
 from loadtest.bench.systems import Kurs
-from loadtest.client import GatewayClient, GatewayError
+from loadtest.client import GatewayError
 from loadtest.dummygen import generate
 from loadtest.growth.copies import TABLES, Progress, fill
-from loadtest.growth.reads import ask, questions
+from loadtest.growth.followers import FOLLOWING, follow
+from loadtest.growth.measuring import Cpu, Measured, measure
 from loadtest.growth.storage import sizes, storage_table
-from loadtest.measures import Latency
 from loadtest.progress import track
 from loadtest.rows import Row
 
 _SEED = 7
-_CLIENTS = 64
 _PAYERS = 500
 _FILL_SECONDS = 60.0
 _NAMES = [service.name for service in SERVICES]
-
-
-class Measured(NamedTuple):
-    """What one size costs: CPU milliseconds and latency of a payment, of each question, start."""
-
-    payments: int
-    cpu_ms: float
-    pay: Latency
-    asked: Mapping[str, Latency]
-    start_seconds: float
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,7 +61,7 @@ def _both(
     console: Console, kurs: Kurs, rows: Sequence[Row], chosen: argparse.Namespace
 ) -> tuple[Measured, Measured, Table]:
     driver = PythonDriver(rows)
-    small = _measure(kurs, driver, rows, chosen.seconds, 0, "small")
+    small = measure(console, kurs, driver, rows, chosen.seconds, 0)
     copies = max(1, chosen.payments // small.payments)
     for name in _NAMES:
         kurs.stack.kill(name)
@@ -84,7 +70,8 @@ def _both(
     with track(console, "rows", copies * len(TABLES)) as progress:
         paid = run_interruptible(_fill(kurs, copies, progress.step))
     stored = storage_table(before, run_interruptible(sizes(urls)), paid * copies)
-    large = _measure(kurs, driver, rows, chosen.seconds, paid * (copies + 1), "large")
+    run_interruptible(follow({name: kurs.stack.database_url(name) for name in FOLLOWING}))
+    large = measure(console, kurs, driver, rows, chosen.seconds, paid * (copies + 1))
     return small, large, stored
 
 
@@ -101,29 +88,6 @@ async def _fill(kurs: Kurs, copies: int, done: Progress) -> int:
     return rows["payments"]
 
 
-def _measure(
-    kurs: Kurs, driver: Driver, rows: Sequence[Row], seconds: float, stored: int, run: str
-) -> Measured:
-    began = time.perf_counter()
-    kurs.stack.restart(*_NAMES)
-    started = time.perf_counter() - began
-    driver.drive(kurs.gateway, kurs.api_key(), _CLIENTS, seconds / 2, f"{run}-warm")
-    before = sum(kurs.cpu_seconds().values())
-    load = driver.drive(kurs.gateway, kurs.api_key(), _CLIENTS, seconds, run)
-    spent = sum(kurs.cpu_seconds().values()) - before
-    if load.wrong:
-        raise LoadError(f"{load.wrong} payments were not captured: {load.first_wrong}")
-    asked = run_interruptible(_ask(kurs, f"{run}-0", rows[0].source_account))
-    cpu_ms = spent * 1000 / load.payments
-    return Measured(stored + load.payments, cpu_ms, load.latency, asked, started)
-
-
-async def _ask(kurs: Kurs, payment_id: str, account_id: str) -> Mapping[str, Latency]:
-    ago = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    async with GatewayClient(kurs.gateway, kurs.api_key(), 1) as client:
-        return await ask(client, questions(payment_id, account_id, ago))
-
-
 def _table(name: str, small: Measured, large: Measured) -> Table:
     table = Table("what", f"{small.payments:,}", f"{large.payments:,}", "ratio", title=name)
 
@@ -131,7 +95,13 @@ def _table(name: str, small: Measured, large: Measured) -> Table:
         ratio = f"{other / one:.2f}" if one else "-"
         table.add_row(what, f"{one:.2f} {unit}", f"{other:.2f} {unit}", ratio)
 
-    add("CPU of a payment", small.cpu_ms, large.cpu_ms, "ms")
+    def add_cpu(what: str, one: Cpu, other: Cpu, unit: str) -> None:
+        add(what, sum(one.values()), sum(other.values()), unit)
+        for process in one:
+            add(f"  {process}", one[process], other[process], unit)
+
+    add_cpu("CPU of a payment", small.cpu_ms, large.cpu_ms, "ms")
+    add_cpu("CPU at rest", small.resting_ms, large.resting_ms, "ms/s")
     add("a payment, p95", small.pay.p95, large.pay.p95, "ms")
     for question, before in small.asked.items():
         add(f"{question}, p50", before.p50, large.asked[question].p50, "ms")

@@ -26,7 +26,7 @@ from wallet.store.reports import Sum
 from wallet.walk import Finding
 
 # No transaction stays open this long, so postings older than this are all visible.
-_SETTLED_MICROS = 300 * MICROS
+SETTLED_MICROS = 300 * MICROS
 _PAGE = 20_000
 _PAGES = 50
 """How many pages of postings a look sums up: for the checkpoint, and once more for the proof."""
@@ -51,7 +51,7 @@ class LedgerSums:
         """Move the checkpoint on over what has settled at `now` (microseconds)."""
         for _ in range(_PAGES):
             since, to = await self._database.read(
-                lambda c: _settled(c, now - _SETTLED_MICROS), seconds=WHOLE_SECONDS
+                lambda c: _settled(c, now - SETTLED_MICROS), seconds=WHOLE_SECONDS
             )
             if to is None:
                 return
