@@ -1,6 +1,6 @@
 """Copies of payments leave a ledger that verifies like one that grew by itself."""
 
-from tests.wallet.harness import WalletApp, hold, pay
+from tests.wallet.harness import WalletApp, hold, owners, pay
 
 from kurs.data.database import Database
 from loadtest.growth.copies import fill
@@ -15,12 +15,14 @@ async def test_a_ledger_filled_with_copies_verifies(wallet: WalletApp, ledger_ur
         pay("pay:demo:2", "bob", "house:liquidity", 1_00),
         held,
     )
-    database = Database.open(ledger_url)
+    database = Database.open(owners(ledger_url))
     before = await database.read(reports.count_transfers)
     done: list[int] = []
-    await fill(database, "wallet", 3, lambda: done.append(1))
-    report = await verify(database, {})
+    try:
+        await fill(database, "wallet", 3, lambda: done.append(1))
+        report = await verify(database, {})
+    finally:
+        await database.close()
     assert report.findings == []
     assert len(done) == 3
     assert report.transfers == before + 3 * 3
-    await database.close()

@@ -190,6 +190,12 @@ class Stack:
             return self._postgres.url(f"kurs_{service}")
         return f"sqlite:///{self.folder.path / service}.db"
 
+    def owner_url(self, service: str) -> str:
+        """Return the same of who may change its tables, as migrations do."""
+        if self._postgres is not None:
+            return self._postgres.owner_url(f"kurs_{service}")
+        return self.database_url(service)
+
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Send a signal to one process; after SIGKILL it is gone when this returns."""
         self.processes[name].signal(number)

@@ -70,7 +70,7 @@ def _both(
     with track(console, "rows", copies * len(TABLES)) as progress:
         paid = run_interruptible(_fill(kurs, copies, progress.step))
     stored = storage_table(before, run_interruptible(sizes(urls)), paid * copies)
-    run_interruptible(follow({name: kurs.stack.database_url(name) for name in FOLLOWING}))
+    run_interruptible(follow({name: kurs.stack.owner_url(name) for name in FOLLOWING}))
     large = measure(console, kurs, driver, rows, chosen.seconds, paid * (copies + 1))
     return small, large, stored
 
@@ -80,7 +80,7 @@ async def _fill(kurs: Kurs, copies: int, done: Progress) -> int:
     rows: dict[str, int] = {}
     for service in TABLES:
         limits = Limits(statement_seconds=_FILL_SECONDS)
-        database = Database.open(kurs.stack.database_url(service), limits=limits)
+        database = Database.open(kurs.stack.owner_url(service), limits=limits)
         try:
             rows[service] = await fill(database, service, copies, done)
         finally:

@@ -8,7 +8,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, bindparam, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    MetaData,
+    Table,
+    bindparam,
+    literal,
+    not_,
+    select,
+    text,
+)
 
 import payments.store.tables
 import risk.store
@@ -46,9 +57,10 @@ _METADATA = {
 
 
 class Base(NamedTuple):
-    """What is copied of a service: the rows of each table."""
+    """What is copied of a service: tables that hold its rows of each table, and the transfers."""
 
     service: str
+    kept: Mapping[str, Table]
     rows: Rows
 
     def table(self, name: str) -> Table:
@@ -61,36 +73,60 @@ async def fill(database: Database, service: str, copies: int, done: Progress) ->
 
     Returns how many rows a copy has in the first of the service's tables.
     """
-    base = await database.read(lambda c: _read(c, service))
+    base = await database.write(lambda c: _keep(c, service))
     for number in range(copies, 0, -1):
         await database.write(lambda c, n=number: _store(c, base, n))  # type: ignore[misc]
         done()
     if service == "wallet":
         await database.write(lambda c: _move_balances(c, base, copies))
+    await database.write(lambda c: _drop(c, base))
     return len(base.rows[TABLES[service][0]])
 
 
-def _read(connection: Connection, service: str) -> Base:
-    tables = _METADATA[service].tables
+def _keep(connection: Connection, service: str) -> Base:
+    tables = [_METADATA[service].tables[name] for name in TABLES[service]]
+    kept = {table.name: _aside(connection, table) for table in tables}
     rows = {
-        name: [dict(row) for row in connection.execute(select(tables[name])).mappings()]
-        for name in TABLES[service]
+        name: [dict(row) for row in connection.execute(select(table)).mappings()]
+        for name, table in kept.items()
     }
-    kept = {name: [row for row in found if not _is_deposit(row)] for name, found in rows.items()}
-    return Base(service, kept)
+    return Base(service, kept, rows)
 
 
-def _is_deposit(row: Row) -> bool:
-    return any(str(row.get(name)).startswith(DEPOSIT) for name in ("transfer_id", "uid"))
+def _aside(connection: Connection, table: Table) -> Table:
+    """Keep the rows of a table, but for those of deposits, in one beside it, without indexes."""
+    columns = [Column(c.name, c.type) for c in table.c if c.name not in _NUMBERED]
+    kept = Table(f"growth_{table.name}", MetaData(), *columns)
+    kept.create(connection)
+    names = [column.name for column in columns]
+    made = [table.c[name] for name in ("transfer_id", "uid") if name in table.c]
+    paid = [not_(name.startswith(DEPOSIT)) for name in made]
+    numbers = [column for column in table.c if column.name in _NUMBERED]
+    rows = select(*(table.c[name] for name in names)).where(*paid).order_by(*numbers)
+    connection.execute(kept.insert().from_select(names, rows))
+    return kept
+
+
+def _drop(connection: Connection, base: Base) -> None:
+    for table in base.kept.values():
+        table.drop(connection)
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ANALYZE"))
 
 
 def _store(connection: Connection, base: Base, number: int) -> None:
-    for name, rows in base.rows.items():
-        copied = [_copy(row, number) for row in rows]
-        if copied:
-            connection.execute(base.table(name).insert(), copied)
+    for name, kept in base.kept.items():
+        copied = [_copied(column, number).label(column.name) for column in kept.c]
+        insert = base.table(name).insert().from_select([c.name for c in kept.c], select(*copied))
+        connection.execute(insert)
         if name == "transfers":
-            _append_links(connection, copied, number)
+            _append_links(connection, [_copy(row, number) for row in base.rows[name]], number)
+
+
+def _copied(column: Column[Any], number: int) -> ColumnElement[Any]:
+    if column.name in _NAMES:
+        return column + literal(f"~{number}")
+    return column - number * _SPAN_MICROS if column.name in _MOMENTS else column
 
 
 def _copy(row: Row, number: int) -> Row:
@@ -101,7 +137,6 @@ def _copy(row: Row, number: int) -> Row:
         if name in _MOMENTS
         else value
         for name, value in row.items()
-        if name not in _NUMBERED
     }
 
 
