@@ -1,5 +1,6 @@
 """Quotes as fx signs them, with a pair of keys that only the tests of the wallet have."""
 
+import atexit
 import tempfile
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +9,9 @@ from kurs.quotes.keys import ensure_key_files
 from kurs.quotes.token import Quote, QuoteSigner, QuoteVerifier
 from kurs_testing.telemetry import RecordingTelemetry
 
-_FOLDER = Path(tempfile.mkdtemp(prefix="kurs-wallet-quotes-"))
+_kept = tempfile.TemporaryDirectory(prefix="kurs-wallet-quotes-")
+atexit.register(_kept.cleanup)
+_FOLDER = Path(_kept.name)
 _SIGNING = _FOLDER / "signing.pem"
 VERIFY_KEYS = _FOLDER / "verify.pem"
 ensure_key_files(_SIGNING, VERIFY_KEYS)

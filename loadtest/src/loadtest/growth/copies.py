@@ -45,6 +45,7 @@ _NAMES = {
 _MOMENTS = {"created_at", "updated_at", "at", "decided_at"}
 _NUMBERED = {"sequence", "entry_id"}
 _BATCH = 500
+_CACHE_KIB = 2_000_000
 _SPAN_MICROS = 60_000_000
 """How long before the copy after it a copy happened."""
 
@@ -115,6 +116,9 @@ def _drop(connection: Connection, base: Base) -> None:
 
 
 def _store(connection: Connection, base: Base, number: int) -> None:
+    if connection.dialect.name == "sqlite":
+        # Names of copies are all over the indexes, whose pages 2 MB do not hold.
+        connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE_KIB}")
     for name, kept in base.kept.items():
         copied = [_copied(column, number).label(column.name) for column in kept.c]
         insert = base.table(name).insert().from_select([c.name for c in kept.c], select(*copied))
