@@ -26,11 +26,12 @@ from payments.domain.operation import Answer, Operation, Waiting
 from payments.domain.outcomes import Settled
 from payments.errors import problem_of
 from payments.events.feed import EventFeed
+from payments.flow.ahead import Foreseen, Foresight
 from payments.flow.questions import Drive
 from payments.metrics import PaymentMetrics, span_attributes
 from payments.store import reads
 from payments.store.ops import Begin, Claim, Finish, Op, VersionConflict, Wait, keys_of
-from payments.store.writes import Written, apply
+from payments.store.writes import Written
 
 _LONGEST_REASON = 300
 
@@ -84,9 +85,10 @@ class Records:
         self._metrics = metrics
         self._log = telemetry.logger
         self._tracer = telemetry.tracer
+        self._foresight = Foresight()
         self._writer: Writer[Op, Written] = Writer(
             database,
-            apply,
+            self._foresight.apply,
             name="payments-writer",
             keys=keys_of,
             member=lambda op: op.traceparent,
@@ -94,12 +96,14 @@ class Records:
         )
         self.close = self._writer.close
 
-    async def begin(self, orders: Sequence[Order]) -> list[Started | Reply | Exception]:
-        """Return which operations are to be driven, in order.
+    async def begin(
+        self, orders: Sequence[Order], foreseen: Foreseen
+    ) -> list[Started | Reply | Exception]:
+        """Return which operations are to be driven, in order; `foreseen` learns of it before.
 
         In place of the others is the answer that was given before, or why they may not begin.
         """
-        begun = await self._commit([o.op for o in orders], [o.trace for o in orders])
+        begun = await self._commit([o.op for o in orders], [o.trace for o in orders], foreseen)
         return [self._begun(order, each) for order, each in zip(orders, begun, strict=True)]
 
     def _begun(self, order: Order, begun: Written | Exception) -> Started | Reply | Exception:
@@ -224,7 +228,7 @@ class Records:
             )
 
     async def _commit(
-        self, ops: Sequence[Op], traces: Sequence[Trace]
+        self, ops: Sequence[Op], traces: Sequence[Trace], foreseen: Foreseen | None = None
     ) -> list[Written | Exception]:
         """Write in one transaction; what fails there fails alone."""
         if not ops:
@@ -234,11 +238,15 @@ class Records:
             op if span is None else replace(op, traceparent=_traceparent(span))
             for op, span in zip(ops, spans, strict=True)
         ]
+        if foreseen is not None:
+            self._foresight.expect(foreseen, traced)
         try:
             return await self._writer.submit_many(traced)
         except Overloaded as error:
             return [error] * len(ops)
         finally:
+            if foreseen is not None:
+                self._foresight.forget(foreseen)
             for span in spans:
                 if span is not None:
                     span.end()

@@ -7,7 +7,7 @@ sees it when its lease ran out.
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from kurs.kernel.batching import (
     PATIENCE_SECONDS,
@@ -19,14 +19,21 @@ from kurs.kernel.batching import (
 )
 from kurs.kernel.clock import monotonic
 from payments.domain.beginning import Started
+from payments.flow.ahead import Foreseen
 from payments.flow.assessment import Assessed, Assessor
 from payments.flow.questions import Drive, Need
 from payments.flow.records import Order, Records, Reply
 from payments.flow.steps import Steps
 
+Result = TypeVar("Result")
 _LARGEST_WAVE = 200
 _LANES = 32
 """Waves under way, where some take long."""
+_AHEAD = frozenset({Need.RISK, Need.PRICE})
+"""What may be asked before the commit; what a merchant holds open is read from what is stored."""
+Assessing = asyncio.Task[list[Assessed | Exception]]
+Asked = tuple[Assessing, list[Drive]]
+"""Drives that are asked about."""
 _TOO_LATE = "the deadline passed while the request waited, and nothing was begun; repeat it"
 
 
@@ -81,41 +88,68 @@ class Flow:
         return reply
 
     async def _carry_out(self, orders: Sequence[Order]) -> list[Outcome[Reply]]:
-        """Take one wave from claim to answers."""
-        begun = await self._begin(orders)
-        drives = [
-            Drive(each, order.deadline, order.trace)
-            for order, each in zip(orders, begun, strict=True)
-            if isinstance(each, Started)
-        ]
-        driven = iter(await self.drive(drives))
-        return [next(driven) if isinstance(each, Started) else each for each in begun]
-
-    async def _begin(self, orders: Sequence[Order]) -> list[Started | Reply | Exception]:
-        """Begin those that somebody still waits for; of the others nothing is done."""
+        """Take one wave to its answers; of what nobody waits for any more nothing is done."""
         now = monotonic()
         timely = [order for order in orders if order.deadline.expires_monotonic > now]
-        begun = iter(await self._records.begin(timely))
+        ended = iter(await self._claim_and_drive(timely))
         return [
-            next(begun)
+            next(ended)
             if order.deadline.expires_monotonic > now
             else DeadlineExceeded(_TOO_LATE, headers={"retry-after": "1"})
             for order in orders
         ]
 
-    async def drive(self, drives: Sequence[Drive]) -> list[Outcome[Reply]]:
-        """Take operations that have begun to their answers, in order, as `carry_out` does."""
-        since = monotonic()
+    async def _claim_and_drive(self, orders: Sequence[Order]) -> list[Outcome[Reply]]:
+        """Take one wave from claim to answers; risk and fx are asked beside the claim's commit."""
+        foreseen = Foreseen()
+        beginning = asyncio.create_task(self._records.begin(orders, foreseen))
+        await asyncio.wait((beginning, foreseen.started), return_when=asyncio.FIRST_COMPLETED)
+        ahead: list[Asked] = []
+        if not beginning.done():
+            ahead = self._ask_ahead([_drive(orders[i], s) for i, s in foreseen.started.result()])
+        begun = await beginning
+        drives = [
+            _drive(order, each)
+            for order, each in zip(orders, begun, strict=True)
+            if isinstance(each, Started)
+        ]
+        driven = iter(await self.drive(drives, ahead))
+        return [next(driven) if isinstance(each, Started) else each for each in begun]
+
+    def _ask_ahead(self, drives: Sequence[Drive]) -> list[Asked]:
+        """Ask about what is still to be committed, but for what is known only by then."""
+        return [
+            (self._keep(asyncio.create_task(self._assess(need, part))), part)
+            for need, places in self._by_need(drives).items()
+            if need in _AHEAD
+            for part in ([drives[i] for i in places],)
+        ]
+
+    def _by_need(self, drives: Sequence[Drive]) -> dict[Need, list[int]]:
         parts: dict[Need, list[int]] = {}
         for i, drive in enumerate(drives):
             parts.setdefault(self._assessor.need(drive), []).append(i)
-        if len(parts) == 1:
+        return parts
+
+    async def drive(
+        self, drives: Sequence[Drive], ahead: Sequence[Asked] = ()
+    ) -> list[Outcome[Reply]]:
+        """Take operations that have begun to their answers, in order, as `carry_out` does.
+
+        `ahead` is what was asked before they had begun for good; it holds if they all did.
+        """
+        since = monotonic()
+        asked = _that_began(ahead, drives)
+        known = {i for places in asked.values() for i in places}
+        rest = [i for i in range(len(drives)) if i not in known]
+        parts = self._by_need([drives[i] for i in rest])
+        if len(parts) == 1 and not asked:
             (need,) = parts
             return [*await self._end(drives, await self._assess(need, drives), since)]
-        asked = {
-            asyncio.create_task(self._assess(need, [drives[i] for i in places])): places
-            for need, places in parts.items()
-        }
+        for need, found in parts.items():
+            places = [rest[i] for i in found]
+            assessing = asyncio.create_task(self._assess(need, [drives[i] for i in places]))
+            asked[assessing] = places
         if asked:
             await asyncio.wait(asked, timeout=PATIENCE_SECONDS)
         together: dict[int, Assessed | Exception] = {}
@@ -139,7 +173,7 @@ class Flow:
     def _end_late(
         self,
         drives: Sequence[Drive],
-        assessing: "asyncio.Task[list[Assessed | Exception]]",
+        assessing: Assessing,
         since: float,
     ) -> "Iterator[asyncio.Future[Reply]]":
         """Let a part of a wave that is slow go on as a wave of its own."""
@@ -156,7 +190,7 @@ class Flow:
         ending = self._keep(asyncio.create_task(end()))
         return (self._keep(asyncio.create_task(one(i))) for i in range(len(drives)))
 
-    def _keep(self, task: "asyncio.Task[Any]") -> "asyncio.Task[Any]":
+    def _keep(self, task: asyncio.Task[Result]) -> asyncio.Task[Result]:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
         return task
@@ -167,3 +201,20 @@ class Flow:
         """Move the money, and record the outcomes."""
         settled = await self._steps.move(drives, assessed)
         return await self._records.end(drives, settled, since)
+
+
+def _drive(order: Order, started: Started) -> Drive:
+    return Drive(started, order.deadline, order.trace)
+
+
+def _that_began(ahead: Sequence[Asked], drives: Sequence[Drive]) -> dict[Assessing, list[int]]:
+    """Return what was asked of drives that are under way, and their places.
+
+    What a transaction had begun before it was run again is none of them.
+    """
+    places = {id(drive.started): i for i, drive in enumerate(drives)}
+    return {
+        assessing: [places[id(drive.started)] for drive in asked]
+        for assessing, asked in ahead
+        if all(id(drive.started) in places for drive in asked)
+    }
