@@ -4,10 +4,31 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import JSON, BigInteger, Column, LargeBinary, MetaData, String, Table, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    event,
+    select,
+)
 from sqlalchemy.exc import IntegrityError
 
-from kurs.data.bulk import insert_rows, is_any_of, update_rows, upsert_rows
+from kurs.data.bulk import (
+    Write,
+    adding,
+    insert_rows,
+    inserting,
+    is_any_of,
+    update_rows,
+    updating,
+    upsert_rows,
+    write_all,
+)
 from kurs.data.database import Database
 
 metadata = MetaData()
@@ -84,3 +105,45 @@ async def test_is_any_of_selects_the_named_rows(database: Database) -> None:
 
 async def test_no_rows_is_no_statement(database: Database) -> None:
     assert await database.write(lambda c: insert_rows(c, lots, COLUMNS, [])) == 0
+
+
+def several(connection: Connection) -> list[Write]:
+    fresh = [*ROWS[:2], ("b0", 1, "{}", b""), ("b1", 2, "{}", b"")]
+    return [
+        inserting(connection, lots, COLUMNS, fresh, skip_existing=True),
+        inserting(connection, lots, COLUMNS, []),
+        updating(connection, lots, ("id", "n"), ("note",), [("a3", 3, "{}"), ("a4", 5, "{}")]),
+        adding(connection, lots, ("id",), ("n",), [("a5", 5), ("new", 7)]),
+    ]
+
+
+async def test_several_writes_count_each_for_itself(database: Database) -> None:
+    written = await database.write(lambda c: write_all(c, several(c)))
+    values = await read_n(database)
+    assert written[:3] == [2, 0, 1]
+    assert (values["b1"], values["a5"], values["new"]) == (2, 10, 7)
+
+
+async def test_several_writes_are_undone_together(database: Database) -> None:
+    def twice(connection: Connection) -> list[int]:
+        again = inserting(connection, lots, COLUMNS, ROWS[:1])
+        return write_all(connection, [*several(connection), again])
+
+    with pytest.raises(IntegrityError):
+        await database.write(twice)
+    assert await read_n(database) == {f"a{i}": i for i in range(10)}
+
+
+@pytest.mark.postgres
+async def test_several_writes_are_one_round_trip(postgres_url: str) -> None:
+    database = Database.open(postgres_url)
+    texts: list[str] = []
+    await database.write(metadata.create_all)
+
+    def counted(connection: Connection) -> None:
+        event.listen(connection, "after_cursor_execute", lambda *given: texts.append(given[2]))
+        write_all(connection, several(connection))
+
+    await database.write(counted)
+    await database.close()
+    assert len(texts) == 1

@@ -148,8 +148,7 @@ class RiskService:
             store.lock_accounts(connection, {a.counter_key for a in attempts})
         batch = self._batch(connection, attempts)
         results = [batch.score(attempt) for attempt in attempts]
-        store.add_counters(connection, batch.counters())
-        store.insert_decisions(connection, batch.decided)
+        store.save(connection, batch.counters(), batch.decided)
         return results
 
     def _batch(self, connection: Connection, attempts: Sequence[Attempt]) -> Batch:

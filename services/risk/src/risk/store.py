@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from kurs.data.bulk import any_of, fetch, insert_rows, upsert_rows
+from kurs.data.bulk import adding, any_of, fetch, inserting, write_all
 from kurs.data.failures import RetryTransaction
 from risk.domain.batch import Counter
 from risk.domain.decision import Decision
@@ -125,19 +125,15 @@ def load_windows(
     return loaded
 
 
-def add_counters(connection: Connection, counters: Sequence[Counter]) -> None:
-    """Add attempts and amounts to their buckets; the accounts must be locked."""
-    upsert_rows(connection, velocity, _COUNTER_KEY, _COUNTED, counters)
-
-
-def insert_decisions(connection: Connection, new: Collection[Decision]) -> None:
-    """Store new decisions.
+def save(connection: Connection, counters: Sequence[Counter], new: Collection[Decision]) -> None:
+    """Store new decisions, and count them in their buckets; the accounts must be locked.
 
     Raises RetryTransaction when another process stored one of their ids since they were loaded.
     """
     rows = sorted(new)
-    stored = insert_rows(connection, decisions, _DECISION, rows, skip_existing=True)
-    if stored != len(rows):
+    counting = adding(connection, velocity, _COUNTER_KEY, _COUNTED, counters)
+    storing = inserting(connection, decisions, _DECISION, rows, skip_existing=True)
+    if write_all(connection, [counting, storing])[1] != len(rows):
         raise RetryTransaction("another process decided on one of the payments")
 
 

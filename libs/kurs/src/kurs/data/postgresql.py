@@ -1,15 +1,14 @@
 """PostgreSQL over asyncpg: a pool whose connections are bounded, and dropped when of no use."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 from asyncpg.exceptions import ReadOnlySQLTransactionError, TargetServerAttributeNotMatched
 from sqlalchemy import Connection, ExceptionContext, event, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.util import greenlet_spawn
 
 from kurs.data.address import Address
 from kurs.data.database import Database, Returned, Work
@@ -50,50 +49,58 @@ class Postgresql(Database):
         self._connections.labels("limit").set(limits.connections)
 
     async def _run_read(self, work: Work[Returned], seconds: float) -> Returned:
-        longer = seconds if seconds != self.limits.statement_seconds else None
-        async with self._bounded(max(seconds + 1.0, self.limits.silence_seconds)) as connection:
-            if longer is not None:
-                await _set(connection, "statement_timeout", longer)
-            return await connection.run_sync(work)
+        def run(connection: Connection) -> Returned:
+            if seconds != self.limits.statement_seconds:
+                _set(connection, "statement_timeout", seconds)
+            return work(connection)
+
+        return await self._bounded(run, max(seconds + 1.0, self.limits.silence_seconds))
 
     async def _run_write(
         self, work: Work[Returned], lock_seconds: float | None, seconds: float | None
     ) -> Returned:
-        silence = max(self.limits.silence_seconds, 1.0 + (seconds or 0.0))
-        async with self._bounded(silence) as connection, connection.begin():
-            if seconds is not None:
-                await _set(connection, "statement_timeout", seconds)
-            if lock_seconds is not None:
-                await _set(connection, "lock_timeout", lock_seconds)
-            return await connection.run_sync(work)
+        def run(connection: Connection) -> Returned:
+            with connection.begin():
+                if seconds is not None:
+                    _set(connection, "statement_timeout", seconds)
+                if lock_seconds is not None:
+                    _set(connection, "lock_timeout", lock_seconds)
+                return work(connection)
 
-    @asynccontextmanager
-    async def _bounded(self, seconds: float) -> AsyncIterator[AsyncConnection]:
-        """Give a connection, and end it when the block has not ended by then.
+        return await self._bounded(run, max(self.limits.silence_seconds, 1.0 + (seconds or 0.0)))
+
+    async def _bounded(self, work: Work[Returned], seconds: float) -> Returned:
+        """Run `work` with a connection, and end that when it has not ended by then.
 
         A backend that is stopped says nothing, not even that it was cancelled: only to close the
         socket lets whoever waits for it go on. Raises ConnectionAbortedError then, whatever the
         driver makes of a connection that was taken from it.
         """
-        connection = await self._engine.connect()
-        driver: Any = connection.sync_connection.connection.driver_connection  # type: ignore[union-attr]
-        ended = asyncio.Event()
-        silence = asyncio.get_running_loop().call_later(seconds, _end, driver, ended)
-        try:
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+        def run() -> Returned:
+            connection = self._engine.sync_engine.connect()
+            driver: Any = connection.connection.driver_connection
+            silence = loop.call_later(seconds, _end, driver, ended)
             try:
-                yield connection
+                try:
+                    return work(connection)
+                finally:
+                    if ended.is_set():
+                        connection.invalidate()
+                    connection.close()
             finally:
-                if ended.is_set():
-                    await connection.invalidate()
-                await connection.close()
+                silence.cancel()
+
+        try:
+            # As a whole: SQLAlchemy's async layer enters a greenlet for each step.
+            return await greenlet_spawn(run)
         except Exception as error:
             if ended.is_set():
                 raise ConnectionAbortedError(
                     f"the database said nothing for {seconds} s"
                 ) from error
             raise
-        finally:
-            silence.cancel()
 
     def _look(self, connection: Connection) -> None:
         if connection.execute(_READ_ONLY).scalar() == "on":
@@ -159,8 +166,8 @@ def _drop_useless(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
-async def _set(connection: AsyncConnection, name: str, seconds: float) -> None:
-    await connection.exec_driver_sql(_SET.format(name, "true"), (_milliseconds(seconds),))
+def _set(connection: Connection, name: str, seconds: float) -> None:
+    connection.exec_driver_sql(_SET.format(name, "true"), (_milliseconds(seconds),))
 
 
 def _milliseconds(seconds: float) -> str:

@@ -1,10 +1,11 @@
 """How an operation begins in the store: its key is claimed and its intent recorded, at once."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from sqlalchemy import Connection, select, update
 
-from kurs.data.bulk import insert_rows, rows_with
+from kurs.data.bulk import Write, any_of, fetch, insert_rows, inserting, rows_with
 from kurs.data.database import for_update, may_be_done
 from kurs.data.failures import RetryTransaction
 from payments.domain import beginning as rules
@@ -17,15 +18,12 @@ from payments.store.rows import operation_values, payment_values, read_operation
 from payments.store.tables import OPERATION_COLUMNS, PAYMENT_COLUMNS, operations, payments
 
 
-def claim(connection: Connection, claims: Sequence[Claim]) -> list[Beginning]:
-    """Store new payments with their operations, and return what became of each.
+def claim(connection: Connection, claims: Sequence[Claim]) -> tuple[list[Beginning], list[Write]]:
+    """Return what becomes of claims, and the writes that store the new payments and operations.
 
-    Raises RetryTransaction when another process claimed the same id meanwhile.
+    When one of those writes fewer rows than it has, another process claimed the same id meanwhile.
     """
-    # Keys are looked up last: a payment and its key are committed together, so that of another
-    # process's claim, committed in between, the key is seen, and this one is a repeat.
-    taken = _known_uids(connection, [c.payment.uid for c in claims])
-    known = _operations_by_key(connection, [c.operation.idempotency for c in claims])
+    known, taken = _known(connection, claims)
     results: list[Beginning] = []
     fresh: list[Claim] = []
     begun: set[str] = set()
@@ -44,8 +42,7 @@ def claim(connection: Connection, claims: Sequence[Claim]) -> list[Beginning]:
             taken.add(each.payment.uid)
             fresh.append(each)
             results.append(Started(each.payment, operation))
-    _store(connection, fresh)
-    return results
+    return results, _storing(connection, fresh)
 
 
 def begin(connection: Connection, operation: Operation) -> Beginning:
@@ -81,13 +78,13 @@ def _repeat(
     return take(connection, earlier, payment, repeated.lease_until)
 
 
-def _store(connection: Connection, claims: Sequence[Claim]) -> None:
+def _storing(connection: Connection, claims: Sequence[Claim]) -> list[Write]:
     rows = [payment_values(c.payment) for c in claims]
-    stored = insert_rows(connection, payments, PAYMENT_COLUMNS, rows, skip_existing=True)
     intents = [operation_values(c.operation) for c in claims]
-    intended = insert_rows(connection, operations, OPERATION_COLUMNS, intents, skip_existing=True)
-    if stored < len(claims) or intended < len(claims):
-        raise RetryTransaction
+    return [
+        inserting(connection, payments, PAYMENT_COLUMNS, rows, skip_existing=True),
+        inserting(connection, operations, OPERATION_COLUMNS, intents, skip_existing=True),
+    ]
 
 
 def _store_begun(connection: Connection, begun: Started) -> None:
@@ -106,5 +103,26 @@ def _operations_by_key(connection: Connection, keys: Sequence[str]) -> dict[str,
     return {row["idempotency"]: read_operation(row) for row in found}
 
 
-def _known_uids(connection: Connection, uids: Sequence[str]) -> set[str]:
-    return {row["uid"] for row in rows_with(connection, payments, "uid", uids)}
+def _known(
+    connection: Connection, claims: Sequence[Claim]
+) -> tuple[dict[str, Operation], set[str]]:
+    """Return the operations that have keys of these claims, and which payments' ids are taken.
+
+    Of one moment: a payment and its key are committed together, and whoever sees one sees both.
+    """
+    sql = _known_sql(connection.dialect.name)
+    keys, uids = ([c.operation.idempotency for c in claims], [c.payment.uid for c in claims])
+    found = [dict(row._mapping) for row in fetch(connection, sql, keys, uids)]  # noqa: SLF001
+    by_key = {row["idempotency"]: read_operation(row) for row in found if row["taken"] is None}
+    return by_key, {row["taken"] for row in found if row["taken"] is not None}
+
+
+@lru_cache(maxsize=2)
+def _known_sql(dialect: str) -> str:
+    columns = operations.c.keys()
+    nothing = ", ".join("NULL" for _ in columns)
+    return (
+        f"SELECT {', '.join(columns)}, NULL AS taken FROM operations"  # noqa: S608
+        f" WHERE idempotency {any_of(dialect)}"
+        f" UNION ALL SELECT {nothing}, uid FROM payments WHERE uid {any_of(dialect, 2)}"
+    )

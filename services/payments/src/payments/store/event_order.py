@@ -12,15 +12,30 @@ from typing import Any
 from sqlalchemy import ARRAY, BigInteger, Connection, any_, delete, exists, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
-from kurs.data.bulk import insert_rows
+from kurs.data.bulk import Write, insert_rows, inserting
 from kurs.data.failures import Trouble, trouble_of
 from payments.store.tables import EVENT_COLUMNS, events, late_events
 
 _AT_ONCE = 2_000
+_TURN = """SELECT pg_try_advisory_xact_lock(7236) AS locked,
+    EXISTS (SELECT 1 FROM late_events) AS late"""
 _LOCK = text("SELECT pg_advisory_xact_lock(7236)")
 _TRY = select(text("pg_try_advisory_xact_lock(7236)"), exists(select(late_events.c.number)))
 _ANY_LATE = select(exists(select(late_events.c.number)))
 _OLDEST = select(late_events.c.at).order_by(late_events.c.number).limit(1)
+
+
+def appending(connection: Connection, rows: Sequence[Sequence[Any]]) -> Write:
+    """Return the write that appends events (in the order of EVENT_COLUMNS) if it is their turn.
+
+    If it is not, none is written, and `append_events` is for them.
+    """
+    write = inserting(connection, events, EVENT_COLUMNS, rows)
+    if connection.dialect.name == "sqlite":
+        return write
+    # Their numbers are drawn once it is their turn: it is looked at before the first row.
+    in_turn = " WHERE (SELECT locked AND NOT late FROM turn)"
+    return write._replace(sql=write.sql + in_turn, before=(("turn", _TURN),))
 
 
 def append_events(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from kurs.data.bulk import is_any_of, update_rows
+from kurs.data.bulk import Write, is_any_of, update_rows, updating
 from payments.store.ops import Finish, VersionConflict, Wait
 from payments.store.rows import changing_values
 from payments.store.tables import (
@@ -20,8 +20,10 @@ from payments.store.tables import (
 )
 
 
-def finish(connection: Connection, finishes: Sequence[Finish]) -> list[Finish]:
+def finish(connection: Connection, finishes: Sequence[Finish]) -> tuple[list[Finish], Write]:
     """Record outcomes and return those that were; the others came too late.
+
+    Beside them is the write that is left to be made, of their answers.
 
     Raises VersionConflict when a payment has changed without an answer to its operation.
     """
@@ -36,10 +38,10 @@ def finish(connection: Connection, finishes: Sequence[Finish]) -> list[Finish]:
             raise VersionConflict
     answers = [(name, None, f.answer.status, f.answer.body) for name, f in fresh.items()]
     columns = ("lease_until", "answer_status", "answer")
-    update_rows(connection, operations, ("operation_id",), columns, answers)
+    answering = updating(connection, operations, ("operation_id",), columns, answers)
     if given_back := [_refund(f) for f in fresh.values() if f.old_rate]:
         connection.execute(old_rate_refunds.insert(), given_back)
-    return list(fresh.values())
+    return list(fresh.values()), answering
 
 
 def keep_waiting(connection: Connection, waits: Sequence[Wait]) -> None:

@@ -1,25 +1,18 @@
-"""Which events tell of what happened; they are written by the transaction of that."""
+"""Which events tell of what happened; they are written in the transaction of that."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection
-
 from payments.domain.moves import Kind
 from payments.domain.operation import Operation
-from payments.store.event_order import append_events
 from payments.store.events import told_operation
 from payments.store.ops import Claim, Finish
 
 
-def record_events(
-    connection: Connection, created: Sequence[Claim], finishes: Sequence[Finish]
-) -> None:
-    """Append an event for each new payment, each move and each refund that failed."""
+def event_rows(created: Sequence[Claim], finishes: Sequence[Finish]) -> list[Sequence[Any]]:
+    """Return an event for each new payment, each move and each refund that failed."""
     rows = [_request_row(claim) for claim in created]
-    rows += [_outcome_row(f) for f in finishes if _is_event(f)]
-    if rows:
-        append_events(connection, rows)
+    return rows + [_outcome_row(f) for f in finishes if _is_event(f)]
 
 
 def _request_row(claim: Claim) -> Sequence[Any]:

@@ -5,14 +5,18 @@ The rarer actions on a payment (capture, refund, …) are begun one by one in th
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
+from kurs.data.bulk import Write, write_all
+from kurs.data.failures import RetryTransaction
 from payments.domain.beginning import Beginning, Started
 from payments.store.beginning import begin, claim
+from payments.store.event_order import append_events, appending
 from payments.store.finishing import finish, keep_waiting
 from payments.store.ops import Begin, Claim, Finish, Op, VersionConflict, Wait
-from payments.store.recording import record_events
+from payments.store.recording import event_rows
 
 Written = Beginning | None
 """What became of a claim or a beginning; None of what was recorded."""
@@ -26,24 +30,39 @@ def apply(connection: Connection, ops: Sequence[Op]) -> list[Written | VersionCo
     """
     claims = {i: op for i, op in enumerate(ops) if isinstance(op, Claim)}
     finishes = {i: op for i, op in enumerate(ops) if isinstance(op, Finish)}
-    results: dict[int, Written | VersionConflict] = {}
-    if claims:
-        results.update(zip(claims, claim(connection, list(claims.values())), strict=True))
-    for i, op in enumerate(ops):
-        if isinstance(op, Begin):
-            results[i] = begin(connection, op.operation)
-    recorded = finish(connection, list(finishes.values())) if finishes else []
+    waits = {i: op for i, op in enumerate(ops) if isinstance(op, Wait)}
+    results: dict[int, Written | VersionConflict] = {
+        i: begin(connection, op.operation) for i, op in enumerate(ops) if isinstance(op, Begin)
+    }
+    begun, storing = claim(connection, list(claims.values())) if claims else ([], [])
+    results.update(zip(claims, begun, strict=True))
+    recorded, answering = finish(connection, list(finishes.values())) if finishes else ([], None)
     # By identity: equal outcomes may come twice, and only one of them is recorded.
     known = set(map(id, recorded))
     for i, op in finishes.items():
         results[i] = None if id(op) in known else VersionConflict()
-    waits = {i: op for i, op in enumerate(ops) if isinstance(op, Wait)}
     if waits:
         keep_waiting(connection, list(waits.values()))
         results.update(dict.fromkeys(waits))
     created = [op for i, op in claims.items() if _is_fresh(results[i])]
-    record_events(connection, created, recorded)
+    _write(connection, storing, answering, event_rows(created, recorded))
     return [results[i] for i in range(len(ops))]
+
+
+def _write(
+    connection: Connection,
+    storing: Sequence[Write],
+    answering: Write | None,
+    happened: Sequence[Sequence[Any]],
+) -> None:
+    """Make what is left to be written in one round trip, with the events that tell of it."""
+    others = [] if answering is None else [answering]
+    writes = [*storing, *others, appending(connection, happened)]
+    written = write_all(connection, writes)
+    if any(count < len(w.rows) for w, count in zip(storing, written, strict=False)):
+        raise RetryTransaction
+    if written[-1] < len(happened):
+        append_events(connection, happened)
 
 
 def _is_fresh(result: Written | VersionConflict) -> bool:

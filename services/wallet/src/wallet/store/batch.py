@@ -8,15 +8,16 @@ wait for each other but do not cross.
 
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
+from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
-from kurs.data.bulk import fetch, insert_rows, update_rows
+from kurs.data.bulk import Write, fetch, inserting, updating, write_all
 from kurs.data.failures import RetryTransaction
 from wallet.domain.transfers import Record, Transfer
 from wallet.domain.view import Balance, Changes, Hold, HoldState, Key, View, is_house
 from wallet.store import tables
-from wallet.store.chain import append_link
+from wallet.store.chain import linking
 from wallet.store.statements import fetch_balances, statements
 
 _RECORD = tuple(column.name for column in tables.transfers.columns)
@@ -54,13 +55,22 @@ def save(connection: Connection, changes: Changes, created_at: int, stripe: int)
     of the new balances since `load`.
     """
     records = sorted(changes.transfers)
-    _insert_all(connection, tables.transfers, _RECORD, records)
     rows = [(transfer_id, *posting, created_at) for transfer_id, posting in changes.postings]
-    insert_rows(connection, tables.postings, _POSTING, rows)
-    _save_balances(connection, changes.touched, stripe)
-    _save_holds(connection, changes)
+    new, old = _balance_rows(changes.touched, stripe)
+    unique = (
+        inserting(connection, tables.transfers, _RECORD, records, skip_existing=True),
+        inserting(connection, tables.balances, _BALANCE, new, skip_existing=True),
+    )
+    others = [
+        inserting(connection, tables.postings, _POSTING, rows),
+        updating(connection, tables.balances, _BALANCE_KEY, ("posted", "held"), old),
+        *_hold_writes(connection, changes),
+    ]
     if records:
-        append_link(connection, stripe, records, created_at)
+        others += linking(connection, stripe, records, created_at)
+    stored = write_all(connection, [*unique, *others])
+    if stored[:2] != [len(records), len(new)]:
+        raise RetryTransaction("another process inserted one of the transfers or balances")
 
 
 def _keys(transfers: Iterable[Transfer]) -> set[Key]:
@@ -122,17 +132,10 @@ def _load_reversals(connection: Connection, view: View, originals: set[str]) -> 
         view.reversals.setdefault(record.reverses or "", []).append(record)
 
 
-def _insert_all(
-    connection: Connection,
-    table: Table,
-    columns: tuple[str, ...],
-    rows: Sequence[Sequence[object]],
-) -> None:
-    if insert_rows(connection, table, columns, rows, skip_existing=True) != len(rows):
-        raise RetryTransaction(f"another process inserted into {table.name}")
-
-
-def _save_balances(connection: Connection, touched: Iterable[Balance], stripe: int) -> None:
+def _balance_rows(
+    touched: Iterable[Balance], stripe: int
+) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Return the rows of new balances in the order of their keys, and what changes of others."""
     new: list[tuple[str, str, int, int, int, int | None]] = []
     old: list[tuple[str, str, int, int, int]] = []
     for b in touched:
@@ -141,19 +144,20 @@ def _save_balances(connection: Connection, touched: Iterable[Balance], stripe: i
             old.append((b.account_id, b.currency, own, b.posted, b.held))
         else:
             new.append((b.account_id, b.currency, own, b.posted, b.held, b.overdraft))
-    _insert_all(connection, tables.balances, _BALANCE, sorted(new, key=itemgetter(0, 1)))
-    update_rows(connection, tables.balances, _BALANCE_KEY, ("posted", "held"), old)
+    return sorted(new, key=itemgetter(0, 1)), old
 
 
-def _save_holds(connection: Connection, changes: Changes) -> None:
+def _hold_writes(connection: Connection, changes: Changes) -> list[Write]:
     opened = [
         (h.hold_id, h.merchant, h.account_id, h.currency, h.amount, str(h.state), h.expires_at,
          h.closed_by)
         for h in changes.opened_holds
     ]  # fmt: skip
-    insert_rows(connection, tables.holds, _HOLD, opened)
     new = {h.hold_id for h in changes.opened_holds}
     closed = [
         (h.hold_id, str(h.state), h.closed_by) for h in changes.closed_holds if h.hold_id not in new
     ]
-    update_rows(connection, tables.holds, ("hold_id",), ("state", "closed_by"), closed)
+    return [
+        inserting(connection, tables.holds, _HOLD, opened),
+        updating(connection, tables.holds, ("hold_id",), ("state", "closed_by"), closed),
+    ]

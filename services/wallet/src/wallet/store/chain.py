@@ -10,19 +10,21 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from kurs.data.bulk import rows_with
+from kurs.data.bulk import Write, rows_with, write_all
 from wallet.domain.chain import HISTORY, entries_digest, link_hash, read_entries, write_entries
 from wallet.domain.transfers import DEPOSIT, EXPIRY, Kind, Record
 from wallet.store.tables import chains, links, transfers
 
-# One round trip; an UPDATE that waited for another process's sees what that one wrote.
-_APPEND_POSTGRESQL = """
-WITH tip AS (
-    UPDATE chains SET sequence = sequence + 1, hash = encode(sha256(convert_to(
-        chain || ':' || sequence + 1 || ':' || hash || ':' || $2::text, 'UTF8')), 'hex')
-    WHERE chain = $1 RETURNING chain, sequence, hash)
+# An UPDATE that waited for another process's sees what that one wrote.
+_TIP_POSTGRESQL = """
+UPDATE chains SET sequence = sequence + 1, hash = encode(sha256(convert_to(
+    chain || ':' || sequence + 1 || ':' || hash || ':' || $4::text, 'UTF8')), 'hex')
+WHERE chain = $5::smallint RETURNING chain, sequence, hash
+"""
+_LINK_POSTGRESQL = """
 INSERT INTO links (chain, sequence, hash, transfers, entries, created_at)
-SELECT chain, sequence, hash, $3::integer, $4::text, $5::bigint FROM tip
+SELECT tip.chain, tip.sequence, tip.hash, made.* FROM tip,
+    unnest($1::integer[], $2::text[], $3::bigint[]) AS made
 """
 _TIP_SQLITE = "SELECT sequence, hash FROM chains WHERE chain = ?"
 _LINK_SQLITE = """
@@ -70,23 +72,29 @@ class Page(NamedTuple):
 _OWN = (DEPOSIT, EXPIRY)
 
 
-def append_link(
+def linking(
     connection: Connection, chain: int, records: Sequence[Record], created_at: int
-) -> None:
-    """Add a link over the records of a batch, in the transaction that stores them."""
+) -> list[Write]:
+    """Return the writes that add a link over the records of a batch, in its transaction."""
     entries = write_entries(records)
     digest = entries_digest(entries)
     if connection.dialect.name == "postgresql":
-        values = (chain, digest, len(records), entries, created_at)
-        added = connection.exec_driver_sql(_APPEND_POSTGRESQL, values).rowcount
-        assert added == 1, f"there is no chain {chain}"
-        return
+        tip = _TIP_POSTGRESQL
+        row = (len(records), entries, created_at)
+        return [Write(_LINK_POSTGRESQL, [row], (digest, chain), (("tip", tip),))]
     sequence, previous = connection.exec_driver_sql(_TIP_SQLITE, (chain,)).one()
     sequence += 1
     hash_ = link_hash(chain, sequence, previous, digest)
-    row = (chain, sequence, hash_, len(records), entries, created_at)
-    connection.exec_driver_sql(_LINK_SQLITE, row)
-    connection.exec_driver_sql(_MOVE_SQLITE, (sequence, hash_, chain))
+    link = (chain, sequence, hash_, len(records), entries, created_at)
+    return [Write(_LINK_SQLITE, [link]), Write(_MOVE_SQLITE, [(sequence, hash_, chain)])]
+
+
+def append_link(
+    connection: Connection, chain: int, records: Sequence[Record], created_at: int
+) -> None:
+    """Add a link over records, in the transaction that stores them."""
+    added = write_all(connection, linking(connection, chain, records, created_at))
+    assert added[0] == 1, f"there is no chain {chain}"
 
 
 def read_tips(connection: Connection) -> list[Tip]:
