@@ -214,8 +214,8 @@ growth: $(ENVIRONMENT) ## what a payment and each read cost at GROWTH= stored pa
 
 SEEDS ?= 12
 .PHONY: simulate
-simulate: $(ENVIRONMENT) ## run the gateway in virtual time with everything going wrong: SEEDS= SEED= HOURS= FAULTS=
-	@$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) \
+simulate: $(ENVIRONMENT) ## run the gateway in virtual time with everything going wrong: SEEDS= FROM= SEED= HOURS= FAULTS= LOG=
+	@$(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(FROM),--first $(FROM)) $(if $(LOG),--log $(LOG)) \
 	  $(if $(HOURS),--hours $(HOURS)) $(if $(PAYMENTS),--payments $(PAYMENTS)) $(if $(FAULTS),--faults $(FAULTS)) $(SIMULATE)
 
 .PHONY: simulate-mutants
@@ -225,6 +225,13 @@ simulate-mutants: $(ENVIRONMENT) ## plant each known fault into the gateway and 
 .PHONY: simulate-twice
 simulate-twice: $(ENVIRONMENT) ## run 50 seeds alone and after one another: the same trace, byte for byte (minutes)
 	@$(BIN)/python -m simulation --twice --seeds 50
+
+.PHONY: simulate-pythons
+simulate-pythons: $(ENVIRONMENT) ## the same seeds on another Python, and the same traces: OTHER=python3.13
+	@$(UV) venv -q --allow-existing --python $(OTHER) $(VENV)/other
+	@$(UV) pip sync -q --python $(VENV)/other/bin/python --require-hashes requirements/dev.txt
+	@$(UV) pip install -q --python $(VENV)/other/bin/python --no-deps --no-build-isolation $(PACKAGES:%=-e ./%)
+	@OTHER_PYTHON=$(VENV)/other/bin/python $(BIN)/pytest -q tests/simulation/test_world.py -k other_python
 
 .PHONY: simulate-speed
 simulate-speed: $(ENVIRONMENT) ## measure the simulator: payments/s of one core, times real time, seeds a CPU hour (minutes)

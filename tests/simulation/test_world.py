@@ -12,12 +12,14 @@ from simulation.hunt import look_for
 from simulation.mutants import MUTANTS
 
 SEEDS = 2
+SMALL = ("--payments", "30", "--troubles", "10")
+OTHER_PYTHON = os.environ.get("OTHER_PYTHON")
 
 
-def simulate(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def simulate(*arguments: str, python: str = sys.executable) -> "subprocess.CompletedProcess[str]":
     """Run the command as a person does; the order of sets is part of a world."""
     return subprocess.run(
-        [sys.executable, "-m", "simulation", *arguments],
+        [python, "-m", "simulation", *arguments],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONHASHSEED": "0"},
@@ -35,11 +37,24 @@ def test_every_promise_holds_whatever_goes_wrong() -> None:
 
 def test_a_seed_is_one_world_whatever_ran_before() -> None:
     # The second of these has receivers of events.
-    seeds = ("--first", "2", "--seeds", "2")
-    done = simulate("--twice", *seeds, "--payments", "30", "--troubles", "10")
+    done = simulate("--twice", "--first", "2", "--seeds", "2", *SMALL)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("twice") == 2
+
+
+@pytest.mark.skipif(not OTHER_PYTHON, reason="make simulate-pythons OTHER=python3.13 names one")
+def test_a_seed_is_one_world_on_other_pythons(tmp_path: Path) -> None:
+    assert OTHER_PYTHON
+    logs = []
+    for number, python in enumerate((sys.executable, OTHER_PYTHON)):
+        log = tmp_path / f"{number}.jsonl"
+        done = simulate("--seeds", "3", "--log", str(log), *SMALL, python=python)
+        assert done.returncode == 0, done.stdout + done.stderr
+        logs.append(log.read_text("utf-8"))
+
+    assert logs[0].count("trace") == 3
+    assert logs[0] == logs[1]
 
 
 @pytest.mark.parametrize("name", ["a capture releases nothing"])

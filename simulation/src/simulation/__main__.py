@@ -5,11 +5,12 @@ import os
 import sys
 from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from loadtest.progress import track
+from loadtest.progress import Tracker, track
 from simulation import mutants
 from simulation.hunt import hunt
 from simulation.plan import Plan, Trouble, draw
@@ -53,6 +54,8 @@ def _run(options: argparse.Namespace) -> int:
         play(_FIRST)
         if options.speed:
             return measure(console, play, _cpu_seconds, options.seeds)
+        if options.log:
+            return _in_parts(console, plans, play, options, progress)
         if options.twice:
             return _twice(console, plans, play)
         for outcome in outcomes(plans, play, jobs=options.jobs):
@@ -71,6 +74,26 @@ def _run(options: argparse.Namespace) -> int:
     if options.seed is not None:
         console.print(f"trace {done[0].trace}", highlight=False)
     return 0
+
+
+def _in_parts(
+    console: Console,
+    plans: Iterable[Plan],
+    run: "Run",
+    options: argparse.Namespace,
+    progress: Tracker,
+) -> int:
+    """Run the plans that a log does not have, through every broken promise."""
+    from simulation.isolation import outcomes
+    from simulation.logbook import Logbook
+
+    book = Logbook(options.log)
+    for outcome in outcomes(book.left(plans), run, jobs=options.jobs):
+        book.add(outcome)
+        progress.step()
+        if options.cpu_seconds and _cpu_seconds() > options.cpu_seconds:
+            break
+    return book.tell(console)
 
 
 def _twice(console: Console, plans: Iterable[Plan], run: "Run") -> int:
@@ -126,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="run this one only, and print its trace's hash")
     parser.add_argument("--first", type=int, default=1, help="the first of several seeds")
     parser.add_argument("--seeds", type=int, default=12)
+    parser.add_argument("--log", type=Path, help="keep a line a seed, and run what is not in it")
     parser.add_argument("--hours", type=float, default=1 / 60, help="virtual hours with faults")
     parser.add_argument("--payments", type=int, default=100, help="sessions of a seed")
     parser.add_argument("--troubles", type=int, default=25, help="faults of a seed")
