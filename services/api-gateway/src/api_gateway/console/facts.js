@@ -47,7 +47,12 @@ export function fxFacts({ fx, currency, destination_currency: other }, quote) {
     ["Its age then", quote && age(quote.age_seconds)],
     ["Quote", el("span", { class: "code" }, fx.quote_id)],
     ["Revision", el("span", { class: "code" }, fx.config_revision)],
+    ["Edited", quote?.last_edit && edited(quote.last_edit)],
   ];
+}
+
+function edited({ source, by, at }) {
+  return el("span", {}, `${source} by ${by}, `, timeElement(at));
 }
 
 /** The decision and its reasons, the heaviest first. */

@@ -1,9 +1,11 @@
 """Money over time, counted from events by a heartbeat: no payment waits for it, no read sums.
 
 What a captured amount is worth is asked of fx once for some events together. While fx does not
-answer nothing is counted, and all of it is later: figures are late, never wrong.
+answer nothing is counted, and all of it is later: figures are late, never wrong. What fx tells
+beside its rates, who edited the revision in force last, is kept for the stories of payments.
 """
 
+import json
 from collections.abc import Mapping
 from functools import partial
 
@@ -11,7 +13,7 @@ from msgspec import Struct
 
 from kurs.calls import ServiceClient
 from kurs.data.database import Database
-from kurs.kernel.clock import Clock
+from kurs.kernel.clock import Clock, from_rfc3339
 from kurs.kernel.errors import Unavailable
 from kurs.quotes.rate_table import NO_RATES, RateTable, published_mids
 from payments.domain.figures import (
@@ -33,6 +35,7 @@ from payments.store.figures import (
     read_figures,
     uncounted,
 )
+from payments.store.rate_edits import RateEdit, record_edit
 
 _AT_ONCE = 250
 """Events that one step counts: few milliseconds of the event loop."""
@@ -60,6 +63,7 @@ class Figures:
         self._fx = fx
         self._currency = settings.reference_currency
         self._clock = clock
+        self._kept: RateEdit | None = None
 
     async def read(self, merchant: str, period: Period) -> PeriodFigures:
         """Return what is counted of a merchant, or of EVERYBODY."""
@@ -129,4 +133,21 @@ class Figures:
         answer = await self._fx.request("GET", "/rates", retryable=True)
         if answer.status != 200:
             raise Unavailable(f"fx answered {answer.status} when asked for its rates")
+        await self._keep_edit(answer.body)
         return RateTable(published_mids(answer.body))
+
+    async def _keep_edit(self, published: bytes) -> None:
+        edit = _edit(published)
+        if edit is not None and edit != self._kept:
+            await self._database.write(partial(record_edit, edit=edit))
+            self._kept = edit
+
+
+def _edit(published: bytes) -> RateEdit | None:
+    """Return who edited the revision in force last; None where nobody says, as for files."""
+    told = json.loads(published)
+    edit = told.get("last_edit")
+    if not edit:
+        return None
+    at = from_rfc3339(edit["at"])
+    return RateEdit(told["config_revision"], at, edit["source"], edit["by"])

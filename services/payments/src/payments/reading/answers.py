@@ -24,10 +24,12 @@ from payments.reading.schemas import (
     OperationAnswer,
     PostingAnswer,
     QuoteStoryAnswer,
+    RateEditAnswer,
     RiskStoryAnswer,
     TransferAnswer,
     WaitingAnswer,
 )
+from payments.store.rate_edits import RateEdit
 from payments.store.reads import Found
 from payments.store.story import Move
 
@@ -92,7 +94,7 @@ def explain_answer(told: Explanation, caller: Caller) -> ExplainAnswer:
         operations=[_operation(each) for each in asked],
         refunds=[refund_entry(each, payment) for each in story.refunds],
         risk=_risk(shaped["risk"], told),
-        quote=_quote(payment),
+        quote=_quote(payment, told.edit),
         transfers=[_transfer(n, each, payment) for n, each in told.transfers.items()],
         trace_id=payment.trace_id,
         unavailable=list(told.unavailable),
@@ -153,12 +155,15 @@ def _risk(shaped: dict[str, Any] | None, told: Explanation) -> RiskStoryAnswer |
     )
 
 
-def _quote(payment: Payment) -> QuoteStoryAnswer | None:
+def _quote(payment: Payment, edit: RateEdit | None) -> QuoteStoryAnswer | None:
     exchange = payment.exchange
     if exchange is None:
         return None
     age = max(0, payment.created_at - exchange.as_of) / MICROS
-    return QuoteStoryAnswer(**exchange_answer(exchange), age_seconds=age)
+    by = edit and RateEditAnswer(
+        source=edit.source, by=edit.edited_by, at=to_rfc3339(edit.edited_at)
+    )
+    return QuoteStoryAnswer(**exchange_answer(exchange), age_seconds=age, last_edit=by)
 
 
 def _transfer(name: str, result: TransferResult, payment: Payment) -> TransferAnswer:

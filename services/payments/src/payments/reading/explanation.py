@@ -3,10 +3,12 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from msgspec import Struct, field
+from sqlalchemy import Connection
 
 from kurs.calls import ServiceClient, TransportError
 from kurs.contracts.wallet import TransferResult
@@ -15,6 +17,7 @@ from kurs.kernel.caller import KEY_ID_HEADER, MERCHANT_HEADER, ROLES_HEADER, Cal
 from payments.domain.moves import Kind
 from payments.domain.operation import Operation
 from payments.errors import PaymentNotFound
+from payments.store.rate_edits import RateEdit, edit_of
 from payments.store.story import Story, read_story
 
 _REFUNDS = 20
@@ -23,7 +26,8 @@ _IN_LEDGER = frozenset(Kind) - {Kind.REFUSE, Kind.VOID, Kind.EXPIRE}
 
 
 class Explanation(Struct, frozen=True):
-    """A payment's story. `transfers` are the ledger's by id, `decision` is risk's answer.
+    """A payment's story. `transfers` are the ledger's by id, `decision` is risk's answer,
+    `edit` who had edited the rates that it was made at.
 
     `unavailable` names those services that said nothing.
     """
@@ -32,6 +36,7 @@ class Explanation(Struct, frozen=True):
     transfers: Mapping[str, TransferResult] = field(default_factory=dict)
     decision: Mapping[str, Any] | None = None
     unavailable: Sequence[str] = ()
+    edit: RateEdit | None = None
 
 
 class _Silent(Exception):
@@ -48,7 +53,7 @@ class Explanations(Struct, frozen=True):
     async def explain(self, caller: Caller, payment_id: str) -> Explanation:
         """Return the story of the caller's payment; raises PaymentNotFound."""
         uid = f"{caller.merchant}:{payment_id}"
-        story = await self.database.read(lambda c: read_story(c, uid, _REFUNDS))
+        story, edit = await self.database.read(partial(_stored, uid=uid))
         if story is None:
             raise PaymentNotFound
         asked = [o for o in (*story.operations, *story.refunds) if o.kind in _IN_LEDGER]
@@ -64,7 +69,7 @@ class Explanations(Struct, frozen=True):
             _only_silence(decision)
             silent.append("risk")
             decision = None
-        return Explanation(story, transfers, decision, silent)
+        return Explanation(story, transfers, decision, silent, edit)
 
     async def _transfers(self, asked: Sequence[Operation]) -> Mapping[str, TransferResult]:
         names = [operation.operation_id for operation in asked]
@@ -87,6 +92,15 @@ class Explanations(Struct, frozen=True):
             self.risk, f"/decisions/{payment_id}", on_behalf
         )
         return decision
+
+
+def _stored(connection: Connection, uid: str) -> tuple[Story | None, RateEdit | None]:
+    story = read_story(connection, uid, _REFUNDS)
+    exchange = story and story.found.payment.exchange
+    if story is None or exchange is None:
+        return story, None
+    made = story.found.payment.created_at
+    return story, edit_of(connection, exchange.config_revision, made)
 
 
 async def _ask(client: ServiceClient, path: str, headers: Mapping[str, str]) -> Any:

@@ -128,9 +128,22 @@ class RiskStoryAnswer(BaseModel):
     decided_at: str | None
 
 
-class QuoteStoryAnswer(ExchangeAnswer):
-    """The rate that it was made at, and how old that was."""
+class RateEditAnswer(BaseModel):
+    """Who edited the rates last, as the API server notes it: which source, by what, when."""
 
+    source: str
+    by: str
+    at: Moment
+
+
+class QuoteStoryAnswer(ExchangeAnswer):
+    """The rate that it was made at, how old that was, and who had edited its revision last.
+
+    `last_edit` is null for rates from files, and for a revision that was replaced before what was
+    paid at it was counted.
+    """
+
+    last_edit: RateEditAnswer | None
     age_seconds: Annotated[
         float, Field(ge=0, description="How old the rate was when the payment was asked for.")
     ]

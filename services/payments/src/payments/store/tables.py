@@ -155,6 +155,16 @@ figures_cursor = Table(
     Column("sequence", BigInteger, nullable=False),
 )
 
+# Who edited a revision of the rates, as far as it was seen in force.
+rate_edits = Table(
+    "rate_edits",
+    metadata,
+    Column("revision", String, primary_key=True),
+    Column("edited_at", BigInteger, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("edited_by", String, nullable=False),
+)
+
 _FIXED_COLUMNS = (
     "uid", "merchant", "payment_id", "amount", "currency", "source_account",
     "destination_account", "capture", "description", "metadata", "trace_id", "version",
