@@ -99,7 +99,7 @@ bench-webhooks: $(ENVIRONMENT) ## measure what destinations cost payments, and 1
 	@$(BIN)/python -m loadtest.webhooks $(if $(DATABASE),--database $(DATABASE))
 
 .PHONY: bench-faults
-bench-faults: $(ENVIRONMENT) ## measure what a locked row or a stopped backend costs other payments
+bench-faults: $(ENVIRONMENT) ## measure what a locked row, a stopped backend or a killed primary costs other payments
 	@$(BIN)/python -m loadtest.faults $(BENCH)
 
 # --- Kubernetes --------------------------------------------------------------

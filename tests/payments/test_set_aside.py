@@ -182,6 +182,17 @@ async def test_a_fault_of_the_program_sets_aside_and_an_operator_takes_up_again(
         await asyncio.to_thread(resume, settings, ["pay:demo:p1"])
 
 
+@pytest.mark.parametrize("arguments", [[], ["--all"], ["pay:demo:p1"]])
+def test_a_database_without_tables_is_told_in_one_sentence(
+    sqlite_url: str, arguments: list[str]
+) -> None:
+    settings = PaymentsSettings(database_url=sqlite_url)
+    command = resume if arguments else list_set_aside
+
+    with pytest.raises(CannotRun, match="the schema is at nothing"):
+        command(settings, arguments)
+
+
 @pytest.mark.parametrize("base", [WALLET, RISK])
 async def test_an_outage_sets_nothing_aside(gateway: JoinedGateway, base: str) -> None:
     gateway.transport.inject(base, FaultKind.UNREACHABLE)

@@ -1,13 +1,16 @@
 """`python -m loadtest.faults`: what one fault of a database costs payments that have no part in it.
 
 A gateway of processes on a PostgreSQL of its own; clients pay between accounts of their own, while
-a row of another account is locked, or one backend is stopped. What is measured is how long those
-payments take to their first answer, and what it is.
+a row of another account is locked, one backend is stopped, or the primary is killed and another
+server takes its place. What is measured is how long those payments take to an answer that is not
+"later" (503, 504), and what it is: whoever is told to come later waits as `Retry-After` says, and
+repeats the payment under its id.
 """
 
 import argparse
 import asyncio
 import json
+import math
 import os
 import signal
 import sys
@@ -15,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
@@ -23,8 +27,13 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from devstack import Stack
+from loadtest.primary import followed
 
 _CLIENTS = 16
+_LATER = ("503 503", "504 504")
+_RETRY_AFTER_SECONDS = 1.0
+_PATIENCE_SECONDS = 60.0
+_SWITCH_AFTER_SECONDS = 3.0
 _LOCK = text("SELECT FROM balances WHERE account_id LIKE '%locked' FOR UPDATE")
 _BUSY = text("""
     SELECT pid FROM pg_stat_activity
@@ -57,7 +66,7 @@ class _Shop:
             return time.monotonic() - began, type(error).__name__
 
     async def pay(self, source: str, destination: str) -> tuple[float, str]:
-        """Pay a cent."""
+        """Pay a cent, until it is answered; return the seconds, and what became of it."""
         self._number += 1
         body = {
             "payment_id": f"f{self._number}",
@@ -66,7 +75,12 @@ class _Shop:
             "source_account": source,
             "destination_account": destination,
         }
-        return await self.post("/payments", body)
+        began = time.monotonic()
+        while True:
+            _, answer = await self.post("/payments", body)
+            if answer not in _LATER or time.monotonic() - began > _PATIENCE_SECONDS:
+                return time.monotonic() - began, answer
+            await asyncio.sleep(_RETRY_AFTER_SECONDS)
 
     async def furnish(self) -> None:
         """Open an account per client, and the one that is locked."""
@@ -98,6 +112,8 @@ def _faults(stack: Stack) -> dict[str, Fault]:
         "a locked row of the ledger": lambda: _locked(stack),
         "a stopped backend of wallet": lambda: _stopped(stack, "wallet"),
         "a stopped backend of payments": lambda: _stopped(stack, "payments"),
+        # The last one: the primary that was is not there afterwards.
+        "a change of the primary": lambda: _switched(stack),
     }
 
 
@@ -137,6 +153,25 @@ async def _stopped(stack: Stack, service: str) -> AsyncIterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
+@asynccontextmanager
+async def _switched(stack: Stack) -> AsyncIterator[None]:
+    """Let another server take the primary's place, some seconds after the load begins."""
+    async with _administrator(stack, "wallet") as owner:
+        data, socket = [
+            Path(str((await owner.execute(text(f"SHOW {name}"))).scalar_one()))
+            for name in ("data_directory", "unix_socket_directories")
+        ]
+    with followed(data, socket) as pair:
+
+        async def switch() -> None:
+            await asyncio.sleep(_SWITCH_AFTER_SECONDS)
+            await asyncio.to_thread(pair.switch)
+
+        switching = asyncio.create_task(switch())
+        yield
+        await switching
+
+
 async def _measure(stack: Stack, seconds: float) -> dict[str, Any]:
     key = stack.api_key()
     headers = {"authorization": f"Bearer {key}"}
@@ -166,10 +201,20 @@ def _figures(seen: Seen) -> dict[str, Any]:
     }
 
 
+def _some(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"not a number of seconds: '{text}'")
+    return seconds
+
+
 def main() -> None:
     """Measure, and print a line of JSON for each fault."""
     parser = argparse.ArgumentParser("python -m loadtest.faults", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=15.0, help="of each fault (default: 15)")
+    parser.add_argument("--seconds", type=_some, default=15.0, help="of each fault (default: 15)")
     options = parser.parse_args()
     with Stack(database="postgresql") as stack:
         for name, figures in asyncio.run(_measure(stack, options.seconds)).items():

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from kurs.data.database import Database
+from kurs.data.migrations import require_schema
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.settings import CannotRun
+from payments.migrations import VERSIONS
 from payments.settings import PaymentsSettings
 from payments.store import leases
 
@@ -52,8 +54,10 @@ def resume(settings: PaymentsSettings, arguments: Sequence[str]) -> None:
 async def _with(
     settings: PaymentsSettings, work: Callable[[Database], Awaitable[Result]]
 ) -> Result:
+    """Do it in a database that has a schema which this program can read; raises SchemaOutdated."""
     database = Database.open(settings.database_url)
     try:
+        await require_schema(database, VERSIONS)
         return await work(database)
     finally:
         await database.close()
