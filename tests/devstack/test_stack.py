@@ -142,7 +142,7 @@ def test_a_service_that_cannot_start_is_named_and_the_others_are_ended(tmp_path:
     with pytest.raises(StackError, match="ended at its start with code") as raised:
         stack.start()
 
-    assert "trace_ratio" in str(raised.value)
+    assert "KURS_TRACE_RATIO: " in str(raised.value)
     assert pids(stack) == []
 
 
