@@ -52,16 +52,18 @@ class Foresight:
     def apply(self, connection: Connection, ops: Sequence[Op]) -> Sequence[Written | Exception]:
         """Apply a batch inside its transaction, as the last thing before the commit."""
         results = apply(connection, ops)
-        begun = {
-            id(op): result
+        begun = [
+            (op, result)
             for op, result in zip(ops, results, strict=True)
             if isinstance(result, Started)
-        }
+        ]
         if begun and self._loop is not None:
             # The store of SQLite runs in a thread of its own.
             self._loop.call_soon_threadsafe(self._tell, begun)
         return results
 
-    def _tell(self, begun: Mapping[int, Started]) -> None:
+    def _tell(self, begun: Sequence[tuple[Op, Started]]) -> None:
+        # Whoever holds these holds their identities, which are nobody else's meanwhile.
+        by_identity = {id(op): started for op, started in begun}
         for foreseen in self._waiting:
-            foreseen.tell(begun)
+            foreseen.tell(by_identity)
