@@ -137,6 +137,8 @@ deploy: documents ## install or upgrade an environment: make deploy ENV=dev TAG=
 .PHONY: undeploy
 undeploy: ## uninstall it; docs/operations.md says what stays
 	@$(HELM) uninstall kurs -n kurs-$(ENV) --wait
+	@echo "rates, limits and destinations stay, and go on to say what they last said: nobody is left to say otherwise"
+	@echo "what else stays: docs/operations.md, \"Updates\""
 
 .PHONY: poke-keys
 poke-keys: ## let the gateway's pods of ENV see changed API keys now, not within a minute

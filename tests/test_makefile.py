@@ -29,6 +29,13 @@ def test_an_installation_that_fails_names_where_to_look_and_the_setting_for_dns(
     assert "global.network.dns" in answer.stderr
 
 
+def test_after_an_uninstall_it_says_that_resources_tell_what_was() -> None:
+    answer = make("undeploy", "ENV=here", "HELM=true")
+
+    assert answer.returncode == 0
+    assert "go on to say what they last said" in answer.stdout
+
+
 def test_a_missing_python_is_named_with_what_to_do(tmp_path: Path) -> None:
     answer = make("setup", f"VENV={tmp_path}/venv", "PYTHON=no-such-python")
 
