@@ -172,6 +172,18 @@ def test_what_was_missed_is_no_payment_of_this_minute(page: ConsolePage, fake: F
     expect(tile.locator("[data-value]")).to_have_text("2")
 
 
+def test_a_clock_that_is_set_right_stops_no_count(page: ConsolePage, fake: FakeServer) -> None:
+    page.sign_in()
+    tile = page.panel("tile-minute").locator("[data-value]")
+    pay(fake, 2)
+    expect(tile).to_have_text("2")
+
+    page.page.evaluate("const now = Date.now; Date.now = () => now() + 3600_000")
+    pay(fake, 3)
+
+    expect(tile).to_have_text("5")
+
+
 def test_text_that_looks_like_markup_stays_text(page: ConsolePage, fake: FakeServer) -> None:
     page.sign_in()
     pay(fake, source_account=MARKUP, description=MARKUP, metadata={MARKUP: MARKUP})

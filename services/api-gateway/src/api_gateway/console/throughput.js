@@ -13,6 +13,7 @@ export class Throughput {
   #feed;
   #second = empty();
   #minute = [];
+  /** The least that an event was ever late by: negative, since the two clocks begin elsewhere. */
   #usual = Infinity;
   #line = new Sparkline(SECONDS, { floor: 0 });
 
@@ -36,9 +37,9 @@ export class Throughput {
     this.#second = empty();
   }
 
-  /** What was missed comes at once, and is no payment of this second. */
+  /** What was missed comes at once, and is no payment of this second. By a clock that nobody sets. */
   #isLate(at) {
-    const late = Date.now() - Date.parse(at);
+    const late = performance.now() - Date.parse(at);
     this.#usual = Math.min(this.#usual, late);
     return late > this.#usual + LATE_MS;
   }
