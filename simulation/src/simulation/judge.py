@@ -96,6 +96,8 @@ class Judge:
                 names = [task.get_name() for task in lasting]
                 seen = f"{name}: {began_with.get(name)} tasks, and now {names}"
                 raise BrokenPromise("nothing leaks", seen)
+        if world.network.at_a_loss:
+            raise BrokenPromise("no service is at a loss", f"{world.network.at_a_loss[:5]}")
         left = requests & world.network.open()
         if left:
             raise BrokenPromise("every request ends", f"{sorted(map(str, left))}")

@@ -21,6 +21,7 @@ from simulation.process import PROCESS, Process
 LATENCY_SECONDS = (0.0002, 0.003)
 _LATE_SECONDS = (0.5, 12.0)
 _RESET_SECONDS = (0.0, 0.05)
+_INTERNAL = 500
 _DECISIVE = "/transfers/batch"
 """Once this is carried out, money has moved."""
 
@@ -67,6 +68,8 @@ class Network:
     counts: dict[str, int] = field(default_factory=dict)
     aims: dict[str, Aim] = field(default_factory=dict)
     """What strikes processes, by their names, when they ask the ledger to move money."""
+    at_a_loss: list[str] = field(default_factory=list)
+    """Requests that were answered by an error that nobody had thought of."""
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def link(self, source: str, target: str) -> Weather:
@@ -86,6 +89,8 @@ class Network:
         finally:
             if exchange is not None:
                 exchange.disconnect()
+        if exchange.status == _INTERNAL:
+            self.at_a_loss.append(str(exchange))
         return Response(exchange.status, exchange.headers(), body, exchange.raw_headers)
 
     @asynccontextmanager

@@ -83,12 +83,11 @@ class Database:
     def check(self, sql: str) -> None:
         """Raise what the driver would, when it refuses a statement."""
         if self.gone:
-            raise OperationalError(sql, {}, sqlite3.OperationalError("database is locked"))
+            raise _error(sql, "disk I/O error", sqlite3.SQLITE_IOERR)
         if self.full and sql.lstrip().upper().startswith(("INSERT", "UPDATE")):
-            raise OperationalError(sql, {}, sqlite3.OperationalError("database or disk is full"))
+            raise _error(sql, "database or disk is full", sqlite3.SQLITE_FULL)
         if self.read_only and not _only_reads(sql):
-            why = sqlite3.OperationalError("attempt to write a readonly database")
-            raise OperationalError(sql, {}, why)
+            raise _error(sql, "attempt to write a readonly database", sqlite3.SQLITE_READONLY)
 
 
 @dataclass
@@ -305,6 +304,13 @@ class World:
         """Begin to see every statement; returns what ends it."""
         event.listen(Engine, "before_cursor_execute", self.before_statement)
         return lambda: event.remove(Engine, "before_cursor_execute", self.before_statement)
+
+
+def _error(sql: str, text: str, code: int) -> OperationalError:
+    """Return what the driver raises, with the code that tells a trouble from a fault."""
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorcode = code
+    return OperationalError(sql, {}, error)
 
 
 def _only_reads(sql: str) -> bool:
