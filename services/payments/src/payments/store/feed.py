@@ -39,9 +39,9 @@ OPERATION = (
 class FeedPage(NamedTuple):
     """Some events, the sequence to go on after, and whether there is more by now.
 
-    X
-    and None where nobody asked.
-    `newest` is the newest sequence where nothing comes after the first end, else None.
+    `after_id` and `next_id` are the ids of the events at the sequence that was asked for and at
+    `next_after`, empty where there is none, None where nobody asks. `newest` is the newest sequence
+    where nothing comes after the one that was asked for, else None.
     """
 
     items: Sequence[AnyEvent]

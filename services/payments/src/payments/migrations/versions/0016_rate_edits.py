@@ -6,7 +6,7 @@ Releases before this one do not look at the table.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017"
+revision = "0016"
 down_revision = "0015"
 branch_labels = None
 depends_on = None
