@@ -33,6 +33,29 @@ class Stalled(RuntimeError):
     """Nothing is ready and no timer is set: whoever is waited for never comes."""
 
 
+class _Future(asyncio.Future[Any]):
+    """A future that sets put in the order of its making, and not of its place in memory."""
+
+    def __init__(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._number = number
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class _Task(asyncio.Task[Any]):
+    """The same of a task."""
+
+    def __init__(self, number: int, coro: Any, **how: Any) -> None:
+        # Before: it is in a set of all tasks by the end of what follows.
+        self._number = number
+        super().__init__(coro, **how)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """Runs a world. `chance` decides the order of tasks; `execute` runs blocking work inline."""
 
@@ -115,9 +138,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.call_later(before, work)
         return done
 
+    def create_future(self) -> "asyncio.Future[Any]":
+        """Return a future of this loop."""
+        return _Future(next(self._numbers), self)
+
     def create_task(self, coro: Any, *, name: Any = None, context: Any = None) -> Any:
         """Start a task; it is counted among those of its process."""
-        task = super().create_task(coro, name=name, context=context)
+        task = _Task(next(self._numbers), coro, loop=self, name=name, context=context)
         process = process_of(context)
         if process is not None:
             self._tasks.setdefault(process, WeakSet()).add(task)

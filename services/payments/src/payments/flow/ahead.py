@@ -36,18 +36,18 @@ class Foresight:
     """Applies what is to be written, and tells the waves that wait what it has begun."""
 
     def __init__(self) -> None:
-        self._waiting: set[Foreseen] = set()
+        self._waiting: list[Foreseen] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def expect(self, foreseen: Foreseen, ops: Sequence[Op]) -> None:
         """Tell it what becomes of `ops`, until it is forgotten."""
         self._loop = asyncio.get_running_loop()
         foreseen.ops = ops
-        self._waiting.add(foreseen)
+        self._waiting.append(foreseen)
 
     def forget(self, foreseen: Foreseen) -> None:
         """Tell it nothing more."""
-        self._waiting.discard(foreseen)
+        self._waiting.remove(foreseen)
 
     def apply(self, connection: Connection, ops: Sequence[Op]) -> Sequence[Written | Exception]:
         """Apply a batch inside its transaction, as the last thing before the commit."""
