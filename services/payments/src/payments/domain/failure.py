@@ -66,8 +66,11 @@ _KNOWN: Mapping[str, FailureCode] = {code.value: code for code in FailureCode}
 
 
 _MEANS: Mapping[str, FailureCode] = {
-    **{code: FailureCode(code) for code in wallet.Code if code.value in _KNOWN},
-    **{code: FailureCode(code) for code in fx.Code if code.value in _KNOWN},
+    **{
+        code.value: FailureCode(code)
+        for code in (*wallet.Code, *fx.Code, *risk.Code)
+        if code.value in _KNOWN
+    },
     # Faults between the services: no caller can do anything about them.
     wallet.Code.AMOUNT_OVERFLOW: FailureCode.REFUSED,
     wallet.Code.HOUSE_DEBIT_FORBIDDEN: FailureCode.REFUSED,
