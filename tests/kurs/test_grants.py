@@ -11,8 +11,13 @@ from sqlalchemy import Connection, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 import payments.migrations
+import payments.store.tables
 import risk.migrations
+import risk.store
 import wallet.migrations
+import wallet.store.tables
+import webhooks.migrations
+import webhooks.store.tables
 from kurs.data.database import Database
 from kurs.data.grants import Grants, RoleUnfit
 from kurs.data.migrations import migrate
@@ -24,6 +29,12 @@ SERVICES = {
     "wallet": (wallet.migrations.VERSIONS, wallet.migrations.GRANTS),
 }
 HISTORY = {"payments": "payment_events", "risk": "decisions", "wallet": "postings"}
+TABLES = {
+    "payments": (payments.store.tables.metadata, payments.migrations.GRANTS),
+    "risk": (risk.store.metadata, risk.migrations.GRANTS),
+    "wallet": (wallet.store.tables.metadata, wallet.migrations.GRANTS),
+    "webhooks": (webhooks.store.tables.metadata, webhooks.migrations.GRANTS),
+}
 Administer = Callable[[str], None]
 
 
@@ -59,6 +70,12 @@ def role(administer: Administer) -> Iterator[str]:
 
 def as_role(url: str, role: str) -> str:
     return make_url(url).set(username=role).render_as_string(hide_password=False)
+
+
+@pytest.mark.parametrize("service", TABLES)
+def test_every_table_of_a_service_may_be_read_by_its_role(service: str) -> None:
+    metadata, grants = TABLES[service]
+    assert [name for name in metadata.tables if "SELECT" not in grants.get(name, "")] == []
 
 
 @pytest.mark.postgres

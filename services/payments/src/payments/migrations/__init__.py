@@ -21,5 +21,6 @@ GRANTS = {
     "old_rate_refunds": "SELECT, INSERT",
     "figures": "SELECT, INSERT, UPDATE (sums), DELETE",
     "figures_cursor": "SELECT, INSERT, UPDATE (sequence)",
+    "rate_edits": "SELECT, INSERT",
 }
 """What payments' own role may do, by table."""
