@@ -149,10 +149,11 @@ def test_a_file_is_paid_anew_under_a_prefix() -> None:
     assert renamed([row("P-1")], "") == [row("P-1")]
 
 
-def test_a_gateway_that_is_not_there_is_a_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "nonsense"])
+@pytest.mark.parametrize("more", [[], ["--prepare"], ["--forever"]], ids=str)
+def test_a_gateway_that_is_not_there_is_a_sentence_before_anything_is_paid(
+    address: str, more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(loadtest.client, "FINAL_SECONDS", 0.1)
     file, key = tmp_path / "payments.csv", tmp_path / "api-key"
     file.write_text(
         "payment_id,currency,amount,source_account,destination_account\n"
@@ -160,10 +161,12 @@ def test_a_gateway_that_is_not_there_is_a_sentence(
     )
     key.write_text("a-key")
 
-    code = main([str(file), "--gateway", "http://127.0.0.1:1", "--key-file", str(key), "--prepare"])
+    code = main([str(file), "--gateway", address, "--key-file", str(key), *more])
 
+    said = capsys.readouterr().err
     assert code == 2
-    assert "no answer" in capsys.readouterr().err
+    assert f"replay: no answer from {address} (" in said
+    assert said.count("\n") == 1
 
 
 def test_a_missing_key_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,6 +97,13 @@ class GatewayClient:
     ) -> None:
         await self._session.close()
 
+    async def reach(self) -> None:
+        """See that something answers there, whatever it says; raises GatewayError."""
+        try:
+            await self.send("GET", "/healthz", None, {})
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise GatewayError(f"no answer from {self._base} ({type(error).__name__})") from error
+
     async def get(self, path: str) -> Answer:
         """Return the answer to a GET; raises GatewayError when it is not 200."""
         return _required(await self.send("GET", path, None, {}), path)

@@ -116,6 +116,9 @@ async def _run(
 ) -> Summary | None:
     funding = Funding(chosen.run, chosen.times)
     async with GatewayClient(chosen.gateway, key, chosen.concurrency) as client:
+        if rows:
+            # Each payment would look for it for a minute.
+            await client.reach()
         if chosen.forever:
             await _live(console, client, rows, chosen)
         if chosen.prepare_only:
