@@ -23,6 +23,7 @@ CALLS = [
     for module, (name, calls) in PROGRAMS.items()
     for arguments in calls
 ]
+NO_FOLDER = "sqlite:////dev/null/x.db"
 WRONG = {
     "former": ({"KURS_CONCURRENCY": "9"}, "KURS_CONCURRENCY is not read any more: set"),
     "former in small letters": ({"kurs_concurrency": "9"}, "kurs_concurrency is not read any more"),
@@ -109,6 +110,9 @@ def test_no_value_is_repeated_that_may_be_secret(
             "wallet: KURS_HEAD_INTERVAL is not read any more: set KURS_LEDGER_HEAD_SECONDS",
         ),
         (["risk"], {"KURS_DATABASE_URL": "mysql://a/b"}, "risk: .*mysql.*"),
+        (["risk"], {"KURS_DATABASE_URL": NO_FOLDER}, "risk: no folder /dev/null for .*"),
+        (["wallet", "migrate"], {"KURS_DATABASE_URL": NO_FOLDER}, "wallet: no folder /dev/null .*"),
+        (["risk"], {"KURS_DATABASE_URL": "postgresql://a:b/c@d/e"}, "risk: the port of .* %2F.*"),
         (["kurs_operator"], {}, "kurs-operator: no namespace: set KURS_NAMESPACE"),
     ],
 )

@@ -56,6 +56,11 @@ def test_the_place_tells_nothing_of_who_asks() -> None:
         ("postgresql://kurs:p4ss@db/w?sslmode=maybe", "sslmode=maybe"),
         ("postgresql://kurs:p4ss@db", "names none"),
         ("sqlite://", "needs a file"),
+        ("postgresql://kurs:p4ss@db:p4ss/w", "no number from 1 to 65535"),
+        ("postgresql://kurs:p4ss/word@db/w", "write / as %2F"),
+        ("postgresql://kurs:p4ss@a,b:65536/w", "no number from 1 to 65535"),
+        ("postgresql://kurs:p4ss@/w?host=a,b&port=1,0", "no number from 1 to 65535"),
+        ("postgresql://kurs:p4ss@/w?host=/run/pg&port=p4ss", "no number from 1 to 65535"),
     ],
 )
 def test_anything_else_is_one_sentence(url: str, said: str) -> None:

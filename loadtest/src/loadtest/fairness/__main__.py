@@ -20,6 +20,7 @@ from api_gateway.keys import issue
 from devstack import Stack, StackError
 from devstack.interrupts import Interrupted, raise_on_signals, run_interruptible
 from devstack.topology import GATEWAY, RunFolder
+from loadtest.arguments import amount_in, count_from
 from loadtest.client import GatewayClient, GatewayError
 from loadtest.fairness.floods import ACCOUNTS
 from loadtest.fairness.measure import FLOODS, Calm, Case, Times, measure
@@ -106,10 +107,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m loadtest.fairness", description=__doc__)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--floods", type=_floods, default=list(FLOODS), help=",".join(FLOODS))
-    parser.add_argument("--clients", type=int, default=4, help="of the calm merchant (default 4)")
-    parser.add_argument("--turns", type=int, default=3, help="alone and under each (default 3)")
-    parser.add_argument("--seconds", type=float, default=5.0, help="a turn (default 5)")
-    parser.add_argument("--warm-up", type=float, default=3.0, help="seconds (default 3)")
+    parser.add_argument(
+        "--clients", type=count_from(1), default=4, help="of the calm merchant (default 4)"
+    )
+    parser.add_argument(
+        "--turns", type=count_from(1), default=3, help="alone and under each (default 3)"
+    )
+    parser.add_argument("--seconds", type=amount_in, default=5.0, help="a turn (default 5)")
+    parser.add_argument("--warm-up", type=amount_in, default=3.0, help="seconds (default 3)")
     parser.add_argument("--json", action="store_true")
     return parser
 

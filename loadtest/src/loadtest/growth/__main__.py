@@ -16,6 +16,7 @@ from devstack.interrupts import Interrupted, raise_on_signals, run_interruptible
 from devstack.topology import SERVICES
 from kurs.data.database import Database
 from kurs.data.limits import Limits
+from loadtest.arguments import amount_in, count_from
 from loadtest.bench.load import LoadError, PythonDriver
 from loadtest.bench.systems import Kurs
 from loadtest.client import GatewayError
@@ -112,8 +113,10 @@ def _table(name: str, small: Measured, large: Measured) -> Table:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make growth", description=__doc__)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
-    parser.add_argument("--payments", type=int, default=100_000, help="stored payments to reach")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of load, for each size")
+    parser.add_argument(
+        "--payments", type=count_from(1), default=100_000, help="stored payments to reach"
+    )
+    parser.add_argument("--seconds", type=amount_in, default=5.0, help="of load, for each size")
     return parser
 
 

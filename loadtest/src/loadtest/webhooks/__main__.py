@@ -14,6 +14,7 @@ from rich.table import Table
 
 from devstack import StackError
 from devstack.interrupts import Interrupted, raise_on_signals, run_interruptible
+from loadtest.arguments import amount_in, count_from
 from loadtest.client import GatewayError
 from loadtest.webhooks.cost import Cost, Terms, cost
 from loadtest.webhooks.measure import Case, Measured, measure, without_bad
@@ -92,17 +93,29 @@ def _table(case: Case, found: dict[str, Measured]) -> Table:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make bench-webhooks", description=__doc__)
     parser.add_argument(
-        "--destinations", type=int, default=1_000, help="in all (1000); 0: turns alone"
+        "--destinations", type=count_from(0), default=1_000, help="in all (1000); 0: turns alone"
     )
-    parser.add_argument("--dead", type=int, default=100, help="refuse or never answer (100)")
-    parser.add_argument("--slow", type=int, default=20, help="answer after five seconds (20)")
-    parser.add_argument("--rate", type=float, default=0.05, help="events/s of each (0.05)")
-    parser.add_argument("--seconds", type=float, default=40.0, help="of events (40)")
-    parser.add_argument("--rest", type=float, default=4.0, help="seconds at rest before (4)")
-    parser.add_argument("--turns", type=int, default=4, help="with and without destinations (4)")
-    parser.add_argument("--turn-seconds", type=float, default=10.0, help="of payments a turn (10)")
-    parser.add_argument("--payments", type=float, default=100.0, help="a second of a turn (100)")
-    parser.add_argument("--beside", type=int, default=10, help="destinations in these turns (10)")
+    parser.add_argument(
+        "--dead", type=count_from(0), default=100, help="refuse or never answer (100)"
+    )
+    parser.add_argument(
+        "--slow", type=count_from(0), default=20, help="answer after five seconds (20)"
+    )
+    parser.add_argument("--rate", type=amount_in, default=0.05, help="events/s of each (0.05)")
+    parser.add_argument("--seconds", type=amount_in, default=40.0, help="of events (40)")
+    parser.add_argument("--rest", type=amount_in, default=4.0, help="seconds at rest before (4)")
+    parser.add_argument(
+        "--turns", type=count_from(0), default=4, help="with and without destinations (4)"
+    )
+    parser.add_argument(
+        "--turn-seconds", type=amount_in, default=10.0, help="of payments a turn (10)"
+    )
+    parser.add_argument(
+        "--payments", type=amount_in, default=100.0, help="a second of a turn (100)"
+    )
+    parser.add_argument(
+        "--beside", type=count_from(0), default=10, help="destinations in these turns (10)"
+    )
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser

@@ -88,8 +88,22 @@ def _server(parts: SplitResult, query: Sequence[tuple[str, str]]) -> Address:
         _dsn(who + at, host, ports[min(i, len(ports) - 1)], parts.path, kept)
         for i, host in enumerate(hosts or [""])
     )
+    _check_ports([*(h for h in hosts if not h.startswith(("/", "@"))), *(f":{p}" for p in ports)])
     where = ", ".join(hosts) or "localhost"
     return Address("postgresql", servers=servers, place=f"the database {database} at {where}")
+
+
+def _check_ports(places: Sequence[str]) -> None:
+    try:
+        known = all(urlsplit(f"//{place}").port != 0 for place in places)
+    except ValueError:
+        known = False
+    if not known:
+        # What stands there is not told: it is of a password with a slash that is not escaped.
+        raise UrlUnfit(
+            "the port of the database's server is no number from 1 to 65535; "
+            "in a password, write / as %2F, ? as %3F, # as %23 and @ as %40"
+        )
 
 
 def _check_tls(query: dict[str, str]) -> None:

@@ -27,7 +27,7 @@ from kurs.data.grants import Grants, grant
 from kurs.data.indexes import build_beside, build_within
 from kurs.data.limits import Limits
 from kurs.data.postgresql import postgresql_engine
-from kurs.data.sqlite import sqlite_engine
+from kurs.data.sqlite import make_folder, sqlite_engine
 from kurs.data.versions import (
     current_revision,
     keep_for_release_before,
@@ -81,7 +81,7 @@ def migrate(
     address = read_address(url)
     deadline = monotonic() + wait_seconds
     if address.backend == "sqlite":
-        Path(address.path).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(address)
         engine = sqlite_engine(address, begin="BEGIN EXCLUSIVE", lock_seconds=_LOCK_SECONDS)
 
         def attempt() -> None:

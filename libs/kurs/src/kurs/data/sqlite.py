@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
-from kurs.data.address import Address
+from kurs.data.address import Address, UrlUnfit
 from kurs.data.database import Database, Returned, Work
 from kurs.data.failures import Trouble, trouble_of
 from kurs.data.limits import Limits
@@ -31,7 +31,7 @@ class Sqlite(Database):
 
     def __init__(self, address: Address, telemetry: Telemetry | None, limits: Limits) -> None:
         super().__init__(telemetry, limits)
-        Path(address.path).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(address)
         self._writer = _Threads(address, "BEGIN IMMEDIATE", 1, limits.lock_seconds)
         self._readers = _Threads(address, "BEGIN", 2, limits.lock_seconds)
 
@@ -95,6 +95,15 @@ class _Threads:
         # A connection returns to the engine's pool when its thread's locals are gone.
         del self._own
         self._engine.dispose()
+
+
+def make_folder(address: Address) -> None:
+    """Make the folder of a file, unless it is there; raises UrlUnfit when it cannot be made."""
+    folder = Path(address.path).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UrlUnfit(f"no folder {folder} for the database: {error.strerror}") from None
 
 
 def sqlite_engine(address: Address, *, begin: str, lock_seconds: float = _OTHERS_SECONDS) -> Engine:
