@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from pydantic_core import from_json, to_json
 from sqlalchemy import text
 from tests.payments.harness import gateway_over
-from tests.payments.test_events import live, pay
+from tests.payments.test_events import FORGET, FORGET_POSTGRESQL, live, pay, run
 from tests.payments.test_unreadable_events import fed
 
+from kurs.contracts.payments import FeedAnswer
 from kurs.data.database import Database
 from kurs_testing.joined import PAYMENTS, JoinedGateway
 from kurs_testing.parts import part
@@ -22,7 +23,7 @@ from payments.events import feed as pace
 from payments.events.answers import event_bytes
 from payments.events.feed import EventFeed
 from payments.store.events import Event, event_page, told_operation
-from payments.store.feed import OPERATION
+from payments.store.feed import OPERATION, FeedPage, feed_page
 
 
 @pytest.fixture
@@ -125,3 +126,29 @@ async def test_what_is_asked_wrongly_is_said(gateway: JoinedGateway) -> None:
     assert (asked.status, twice.status) == (422, 422)
     assert {e["field"] for e in asked.json()["errors"]} == {"limit", "more"}
     assert [e["field"] for e in twice.json()["errors"]] == ["after"]
+
+
+async def test_what_was_set_back_while_the_reader_waits_shows_in_the_page(
+    gateway: JoinedGateway, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = asyncio.Event()
+
+    def look(*args: Any, **kwargs: Any) -> FeedPage:
+        page = feed_page(*args, **kwargs)
+        loop.call_soon_threadsafe(looked.set)
+        return page
+
+    loop = asyncio.get_running_loop()
+    await pay(gateway, payment_id="p1")
+    before = await fed(gateway)
+    monkeypatch.setattr(pace, "feed_page", look)
+    query = f"after={before.next_after}&limit=200&wait_seconds=8&wanted_by=demo"
+    reading = asyncio.create_task(gateway.send(PAYMENTS, "GET", f"/events/feed?{query}"))
+    await looked.wait()
+    forget = FORGET if database_url.startswith("sqlite") else FORGET_POSTGRESQL
+    moved = f"UPDATE payment_events SET at = at + 1 WHERE sequence = {before.next_after}"
+    await run(database_url, [forget, moved])
+    await pay(gateway, payment_id="p2")
+    page = FeedAnswer.model_validate_json((await reading).body)
+    assert page.events
+    assert page.after_id not in (None, before.next_id)

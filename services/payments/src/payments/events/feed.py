@@ -76,19 +76,22 @@ class EventFeed:
         wanted_by: Collection[str] | None = None,
     ) -> FeedPage:
         """Return events of all merchants, or of these, waiting for the first as long as is said."""
-        deadline, begins_at = monotonic() + wait_seconds, None
+        deadline, asked = monotonic() + wait_seconds, after
         while True:
             await asyncio.sleep(min(self._rest_until_monotonic, deadline) - monotonic())
             self._news.clear()
             look = partial(feed_page, sequence=after, limit=limit, wanted_by=wanted_by)
             page = await self._database.read(look)
             self._rest(page, passed=page.next_after - after)
-            begins_at = page.after_id if begins_at is None else begins_at
             if page.items or monotonic() >= deadline or self._draining():
-                return page._replace(after_id=begins_at)
+                return page if after == asked else await self._as_asked(page, asked)
             after = page.next_after
             if not page.has_more:
                 await self._wait()
+
+    async def _as_asked(self, page: FeedPage, asked: int) -> FeedPage:
+        """Say what is at the sequence that was asked for by now: it may have been set back."""
+        return page._replace(after_id=(await self.ids([asked])).get(asked, ""))
 
     def _rest(self, page: FeedPage, *, passed: int) -> None:
         """Let the next page wait for more, unless there is more already."""

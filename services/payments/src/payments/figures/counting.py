@@ -137,17 +137,25 @@ class Figures:
         return RateTable(published_mids(answer.body))
 
     async def _keep_edit(self, published: bytes) -> None:
-        edit = _edit(published)
+        edit = edit_in(published)
         if edit is not None and edit != self._kept:
             await self._database.write(partial(record_edit, edit=edit))
             self._kept = edit
 
 
-def _edit(published: bytes) -> RateEdit | None:
-    """Return who edited the revision in force last; None where nobody says, as for files."""
+def edit_in(published: bytes) -> RateEdit | None:
+    """Return who edited the revision in force last; None where nobody says, as for files.
+
+    Also where a release of fx says it in another way: figures do not wait for it.
+    """
     told = json.loads(published)
-    edit = told.get("last_edit")
-    if not edit:
+    try:
+        edit = told["last_edit"]
+        names = (told["config_revision"], edit["source"], edit["by"])
+        at = from_rfc3339(edit["at"])
+    except (KeyError, TypeError, ValueError):
         return None
-    at = from_rfc3339(edit["at"])
-    return RateEdit(told["config_revision"], at, edit["source"], edit["by"])
+    if not all(isinstance(name, str) for name in names):
+        return None
+    revision, source, by = names
+    return RateEdit(revision, at, source, by)

@@ -5,9 +5,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from kurs.data.bulk import insert_rows
+from kurs.kernel.clock import MICROS
 from payments.store.tables import rate_edits
 
-_LOOKED_AT = 100
+_SKEW_MICROS = 10 * MICROS
 
 
 class RateEdit(NamedTuple):
@@ -25,14 +26,13 @@ def record_edit(connection: Connection, edit: RateEdit) -> None:
 
 
 def edit_of(connection: Connection, revision: str, at: int) -> RateEdit | None:
-    """Return who had edited a revision last at a moment, as far as it is known.
+    """Return who had edited a revision last at a moment, None where that was not seen.
 
-    A revision may come back by another hand. One whose first edit is dated later, since clocks
-    differ, has that one.
+    A revision may come back by another hand. Clocks of the API server and of payments differ by
+    some seconds.
     """
     columns = [rate_edits.c[name] for name in RateEdit._fields]
     query = select(*columns).where(rate_edits.c.revision == revision)
-    newest = query.order_by(rate_edits.c.edited_at.desc()).limit(_LOOKED_AT)
-    known = [RateEdit(*row) for row in connection.execute(newest)]
-    before = (edit for edit in known if edit.edited_at <= at)
-    return next(before, known[-1] if known else None)
+    query = query.where(rate_edits.c.edited_at <= at + _SKEW_MICROS)
+    found = connection.execute(query.order_by(rate_edits.c.edited_at.desc()).limit(1)).first()
+    return None if found is None else RateEdit(*found)
