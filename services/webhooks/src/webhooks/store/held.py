@@ -3,10 +3,10 @@
 A place is the sequence that was sent there before, which only who has the row locked can tell.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from kurs.data.bulk import is_any_of, update_rows
 from kurs.data.database import for_update
@@ -36,9 +36,25 @@ def place(connection: Connection, versions: Versions, now: int) -> set[str]:
     holding = _holding(connection)
     if not holding:
         return set()
-    found = last_of(connection, holding, versions, now, pass_locked=True)
-    _give_places(connection, _held(connection, list(found)), found, now)
+    known = versions()
+    # Whose it is by now: what is held may be of the one that had its name before.
+    owners = {n: known[n].merchant if n in known else last for n, last in holding.items()}
+    found = last_of(connection, owners, versions, now, pass_locked=True)
+    _give_places(connection, _held(connection, list(found)), owners, found, now)
     return set(_holding(connection))
+
+
+def come_at(connection: Connection, names: Collection[str], now: int) -> dict[str, int]:
+    """Return when what is to be held for these destinations now came: never before what is held
+    there, though the clock of the replica that read it was ahead.
+    """
+    if not names:
+        return {}
+    d = deliveries.c
+    named = is_any_of(connection, d.destination, list(names))
+    query = select(d.destination, func.max(d.created_at).label("last"))
+    found = connection.execute(query.where(named, d.state == HELD).group_by(d.destination))
+    return dict.fromkeys(names, now) | {row.destination: max(now, row.last) for row in found}
 
 
 def _holding(connection: Connection) -> dict[str, str]:
@@ -61,7 +77,8 @@ def _holding(connection: Connection) -> dict[str, str]:
 def _held(connection: Connection, names: list[str]) -> Sequence[RowMapping]:
     d = deliveries.c
     query = (
-        select(d.destination, d.sequence)
+        select(d.destination, d.sequence, events.c.merchant)
+        .join(events, events.c.sequence == d.sequence)
         .where(is_any_of(connection, d.destination, names), d.state == HELD)
         # As it came: a late event has its place behind those that came before it.
         .order_by(d.destination, d.created_at, d.sequence)
@@ -71,14 +88,22 @@ def _held(connection: Connection, names: list[str]) -> Sequence[RowMapping]:
 
 
 def _give_places(
-    connection: Connection, rows: Sequence[RowMapping], found: Mapping[str, Last], now: int
+    connection: Connection,
+    rows: Sequence[RowMapping],
+    owners: Mapping[str, str],
+    found: Mapping[str, Last],
+    now: int,
 ) -> None:
+    """Give each the one before it; what is of none of the `owners` is before nothing of theirs."""
     last = {name: each.sequence for name, each in found.items()}
     placed: list[tuple[Any, ...]] = []
     for row in rows:
         name, sequence = row["destination"], row["sequence"]
-        placed.append((name, sequence, last[name], State.WAITING.value, now))
-        last[name] = sequence
+        is_theirs = row["merchant"] == owners[name]
+        before = last[name] if is_theirs else None
+        placed.append((name, sequence, before, State.WAITING.value, now))
+        if is_theirs:
+            last[name] = sequence
     update_rows(connection, deliveries, _KEYS, _PLACED, placed)
     write_last(connection, last, found)
 

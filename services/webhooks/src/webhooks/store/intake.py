@@ -180,12 +180,14 @@ def _store(
     insert_rows(connection, events, _EVENT_COLUMNS, rows)
     last: dict[str, int | None] = dict.fromkeys(name for _, named in wanted for name in named)
     last |= {name: each.sequence for name, each in found.items()}
+    came = held.come_at(connection, last.keys() - found.keys(), now)
     made: list[Sequence[Any]] = []
     for event, named in wanted:
         for name in named:
             is_placed = name in found
             place = (name, event.sequence, event.payment_id, last[name])
-            made.append((*place, State.WAITING.value if is_placed else HELD, 0, 0, now, now))
+            state = State.WAITING.value if is_placed else HELD
+            made.append((*place, state, 0, 0, now, came.get(name, now)))
             if is_placed:
                 last[name] = event.sequence
     insert_rows(connection, deliveries, _DELIVERY_COLUMNS, made)

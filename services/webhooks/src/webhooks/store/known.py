@@ -85,7 +85,12 @@ def last_of(
         owned = {n: known.get(n, none)._replace(merchant=owners[n]) for n in strange}
         register(connection, owned, now, pass_locked=pass_locked)
         found = {row.name: row for row in connection.execute(locked)}
-    return {name: Last(row.last_sequence, row.news) for name, row in found.items()}
+    return {
+        name: Last(row.last_sequence, row.news)
+        for name, row in found.items()
+        # One that was locked when it was to be registered may be free by now, and another's still.
+        if row.merchant in (None, owners[name])
+    }
 
 
 def _free(connection: Connection, names: list[str]) -> list[str]:
