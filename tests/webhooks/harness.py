@@ -51,6 +51,8 @@ class Fed:
     unreadable: set[int] = field(default_factory=set)
     meanwhile: Callable[[], Awaitable[None]] | None = None
     """What happens once while a page is read."""
+    waits: list[float] = field(default_factory=list)
+    """For how long each page was asked to wait for its first event."""
 
     def happen(
         self, payment_id: str, event_type: str = "payment.captured", merchant: str = "shop"
@@ -89,6 +91,7 @@ class Fed:
         if self.meanwhile is not None:
             happen, self.meanwhile = self.meanwhile, None
             await happen()
+        self.waits.append(float(request.query_params["wait_seconds"]))
         limit = int(request.query_params["limit"])
         found = self.events[int(after) : int(after) + limit]
         end = found[-1]["sequence"] if found else int(after)
@@ -96,6 +99,9 @@ class Fed:
         told = [e for e in found if e["sequence"] not in self.unreadable]
         if (wanted_by := request.query_params.get("wanted_by")) is not None:
             told = [e for e in told if e["merchant"] in wanted_by.split(",")]
+        if not found:
+            # As payments does, if not for as long.
+            await asyncio.sleep(min(self.waits[-1], 0.02))
         answer = {
             "events": told,
             "unreadable": lost,

@@ -174,6 +174,23 @@ async def test_what_is_held_back_is_sent_though_nothing_happens_any_more(
 
 
 @on_postgresql
+async def test_payments_is_asked_to_wait_though_one_stays_locked(
+    webhooks: Webhooks, receiver: Receiver, two: Database
+) -> None:
+    async with kept_locked(two):
+        webhooks.fed.happen("p1")
+        await receiver.until(1)
+        begun_to_hold = len(webhooks.fed.waits)
+        for number in range(1, 5):
+            webhooks.fed.happen(f"p{number}")
+            await receiver.until(number + 1)
+        webhooks.fed.waits[:begun_to_hold] = []
+
+        await eventually(lambda: len(webhooks.fed.waits) > 4)
+        assert min(webhooks.fed.waits) > 0
+
+
+@on_postgresql
 async def test_an_edit_of_both_holds_where_nothing_is_locked(
     webhooks: Webhooks, receiver: Receiver, two: Database
 ) -> None:

@@ -26,6 +26,8 @@ from webhooks.store import held, intake, known
 _LEASE_SECONDS = 10.0
 _RENEW_SECONDS = 3.0
 _PAUSE_SECONDS = 0.5
+_LOCKED_SECONDS = 0.5
+"""What somebody keeps locked is looked for again so soon, whether or not anything happens."""
 
 
 class Intake:
@@ -96,9 +98,10 @@ class Intake:
             self.taken_in.set()
         in_force = self._destinations.in_force
         merchants = self._destinations.merchants
-        # What somebody keeps locked is looked for again soon, whether or not anything happens.
-        at_rest = all_known and not any_held
-        wait = WAIT_SECONDS if merchants and at_rest else 0.0
+        wait = 0.0
+        if merchants:
+            # Who waits payments answers so often and no more; who does not, at once.
+            wait = WAIT_SECONDS if all_known and not any_held else _LOCKED_SECONDS
         page = await self._feed.page(cursor.sequence, wait_seconds=wait, wanted_by=merchants)
         self._was_read()
         if self._destinations.in_force is not in_force:
@@ -109,7 +112,7 @@ class Intake:
             return True
         if page.next_after == cursor.sequence:
             await self._mark(cursor, page.next_id)
-            return bool(merchants) and at_rest
+            return bool(merchants)
         stored = await self._take_in(cursor, page, pass_locked=any_held)
         return stored and bool(merchants)
 
