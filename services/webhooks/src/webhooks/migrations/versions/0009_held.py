@@ -1,7 +1,8 @@
 """An index of what waits for its place at a destination whose row was locked when it came.
 
 Releases before this one leave such a delivery as it is: it is sent when a later one runs again, or
-when it is replayed.
+when it is replayed. Meanwhile they send later events of its payment before it: before one of them
+runs again, wait until no delivery is held (docs/operations.md, Databases, says how one sees that).
 """
 
 revision = "0009"
