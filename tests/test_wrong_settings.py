@@ -93,6 +93,67 @@ def test_what_a_service_itself_refuses_is_one_line_too(
     assert output.err.count("\n") == 1
 
 
+DATABASES = {
+    "a slash in the password": "postgresql://kurs:s3cr3t/half@db:5432/wallet",
+    "a colon after normalization": "postgresql://kurs:s3cr3t\uff1ahalf@db:5432/wallet",
+    "no port": "postgresql://kurs:s3cr3t@db:1x/wallet",
+    "a folder that cannot be made": "sqlite:////proc/nope/s.db",
+    "a file that cannot be made": "sqlite:////proc/s.db",
+    "no database": f"sqlite:///{Path(__file__)}",
+    "a folder": f"sqlite:///{Path(__file__).parent}",
+}
+OF_DATABASES = [call for call in CALLS if call.values[2]]
+
+
+@pytest.mark.parametrize("url", DATABASES.values(), ids=DATABASES)
+@pytest.mark.parametrize(("module", "name", "arguments"), OF_DATABASES)
+def test_a_database_that_cannot_be_opened_is_one_line_for_every_command(
+    module: str,
+    name: str,
+    arguments: list[str],
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = run(module, arguments, {"KURS_DATABASE_URL": url}, monkeypatch)
+
+    output = capsys.readouterr()
+    assert (code, output.out) == (2, "")
+    assert output.err.startswith(f"{name}: ")
+    assert output.err.count("\n") == 1
+    assert "s3cr3t" not in output.err
+
+
+@pytest.mark.parametrize(
+    ("module", "variable"),
+    [
+        ("api_gateway", "KURS_GRAFANA_URL"),
+        ("api_gateway", "KURS_TEMPO_URL"),
+        ("api_gateway", "KURS_WALLET_URL"),
+        ("payments", "KURS_RISK_URL"),
+        ("risk", "KURS_FX_URL"),
+        ("webhooks", "KURS_PAYMENTS_URL"),
+        ("kurs_operator", "KURS_WALLET_URL"),
+    ],
+)
+@pytest.mark.parametrize("host", ["grafana\u2100.example", "[s3cr3t]", "a:s3cr3t", ":80"])
+def test_an_address_that_cannot_be_read_is_not_repeated(
+    module: str,
+    variable: str,
+    host: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url = f"https://admin:s3cr3t@{host}"
+
+    assert run(module, [], {variable: url}, monkeypatch) == 2
+
+    output = capsys.readouterr()
+    assert f"{variable}: write the address like https://" in output.err
+    assert output.err.count("\n") == 1
+    assert "s3cr3t" not in output.err
+
+
 def test_no_value_is_repeated_that_may_be_secret(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,7 +173,11 @@ def test_no_value_is_repeated_that_may_be_secret(
         (["risk"], {"KURS_DATABASE_URL": "mysql://a/b"}, "risk: .*mysql.*"),
         (["risk"], {"KURS_DATABASE_URL": NO_FOLDER}, "risk: no folder /dev/null for .*"),
         (["wallet", "migrate"], {"KURS_DATABASE_URL": NO_FOLDER}, "wallet: no folder /dev/null .*"),
-        (["risk"], {"KURS_DATABASE_URL": "postgresql://a:b/c@d/e"}, "risk: the port of .* %2F.*"),
+        (
+            ["risk"],
+            {"KURS_DATABASE_URL": "postgresql://a:b/c@d/e"},
+            "risk: .* a port that is none; .* %2F.*",
+        ),
         (["kurs_operator"], {}, "kurs-operator: no namespace: set KURS_NAMESPACE"),
     ],
 )

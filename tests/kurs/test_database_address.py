@@ -21,6 +21,9 @@ from kurs.data.address import UrlUnfit, read_address
         ),
         ("postgresql+asyncpg://u@db/w?ssl=require", ["postgresql://u@db/w?sslmode=require"]),
         ("postgresql://u@/w?host=/run/pg", ["postgresql://u@/w?host=%2Frun%2Fpg"]),
+        ("postgresql://u@%2Frun%2Fpg/w", ["postgresql://u@%2Frun%2Fpg/w"]),
+        ("postgresql://u@[::1]:5432/w", ["postgresql://u@[::1]:5432/w"]),
+        ("postgresql://u:p%2Fw@db/w", ["postgresql://u:p%2Fw@db/w"]),
         (
             "postgresql://u@a:1,b:2/w",
             [
@@ -54,13 +57,10 @@ def test_the_place_tells_nothing_of_who_asks() -> None:
         ("wallet.db", "without a scheme"),
         ("", "without a scheme"),
         ("postgresql://kurs:p4ss@db/w?sslmode=maybe", "sslmode=maybe"),
+        ("postgresql://kurs:p4ss@db/w?target_session_attrs=maybe", "target_session_attrs=maybe"),
         ("postgresql://kurs:p4ss@db", "names none"),
         ("sqlite://", "needs a file"),
-        ("postgresql://kurs:p4ss@db:p4ss/w", "no number from 1 to 65535"),
-        ("postgresql://kurs:p4ss/word@db/w", "write / as %2F"),
-        ("postgresql://kurs:p4ss@a,b:65536/w", "no number from 1 to 65535"),
-        ("postgresql://kurs:p4ss@/w?host=a,b&port=1,0", "no number from 1 to 65535"),
-        ("postgresql://kurs:p4ss@/w?host=/run/pg&port=p4ss", "no number from 1 to 65535"),
+        ("sqlite:///p4%00ss.db", "needs a file"),
     ],
 )
 def test_anything_else_is_one_sentence(url: str, said: str) -> None:
@@ -68,3 +68,38 @@ def test_anything_else_is_one_sentence(url: str, said: str) -> None:
         read_address(url)
     assert "p4ss" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        # A / ends what is before the path, and so a host, whatever the password is.
+        "postgresql://kurs:p4ss/half@db:5432/wallet",
+        "postgresql://kurs:5432/p4ss@db:5432/wallet",
+        "postgresql://kurs:p4ss?half@db:5432/wallet",
+        "postgresql://kurs:p4ss#half@db:5432/wallet",
+        "postgresql://kurs:5432#p4ss@db/wallet",
+        "postgresql://kurs:half[p4ss@db/wallet",
+        "postgresql://kurs:[p4ss]@db/wallet",
+        # Normalized, these are a colon and "a/c", in what urlsplit takes for a host.
+        "postgresql://kurs:p4ss\uff1ahalf@db/wallet",
+        "postgresql://kurs:p4ss\u2100half@db/wallet",
+        "postgresql://kurs:p4ss@db:1x/wallet",
+        "postgresql://kurs:p4ss@db:65536/wallet",
+        "postgresql://kurs:p4ss@db:\u0661/wallet",
+        "postgresql://kurs:p4ss@db:0/wallet",
+        "postgresql://kurs:p4ss@db,other:no/wallet",
+        "postgresql://kurs:p4ss@a..b/wallet",
+        "postgresql://kurs:p4ss@a,b:65536/wallet",
+        "postgresql://kurs:p4ss@/wallet?host=a,b&port=1,0",
+        "postgresql://kurs:p4ss@/wallet?host=/run/pg&port=p4ss",
+    ],
+)
+def test_a_host_or_port_that_is_none_tells_how_to_write_a_password(url: str) -> None:
+    with pytest.raises(UrlUnfit) as refused:
+        read_address(url)
+    assert str(refused.value) == (
+        "the URL of the database has a host or a port that is none; "
+        "in a password write / @ : ? # as %2F %40 %3A %3F %23"
+    )
+    assert refused.value.__cause__ is None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import field_validator
 
+from kurs.kernel.http_address import HttpAddress
 from kurs.kernel.settings import CannotRun, ServiceSettings
 
 CHANGE_TICKET = "[A-Za-z#][A-Za-z0-9._/#-]*[0-9]"
@@ -18,7 +19,7 @@ class OperatorSettings(ServiceSettings):
 
     service: str = "kurs-operator"
     port: int = 8085
-    wallet_url: str = "http://127.0.0.1:8083"
+    wallet_url: HttpAddress = "http://127.0.0.1:8083"
     """Where the wallet is, whose signed heads are kept."""
     namespace: str = ""
     """Empty: the namespace of the pod's own ServiceAccount."""

@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from api_gateway.client_address import ClientAddresses
 from kurs.edges.table import FX, PAYMENTS, RISK, WALLET, WEBHOOKS
+from kurs.kernel.http_address import HttpAddress, check_http_address
 from kurs.kernel.ids import MerchantId
 from kurs.kernel.settings import MEBIBYTE, ServiceSettings
 
@@ -21,15 +22,15 @@ class GatewaySettings(ServiceSettings):
 
     service: str = "api-gateway"
     port: int = 8080
-    payments_url: str = "http://127.0.0.1:8081"
+    payments_url: HttpAddress = "http://127.0.0.1:8081"
     """Where payments is."""
-    fx_url: str = "http://127.0.0.1:8082"
+    fx_url: HttpAddress = "http://127.0.0.1:8082"
     """Where fx is."""
-    wallet_url: str = "http://127.0.0.1:8083"
+    wallet_url: HttpAddress = "http://127.0.0.1:8083"
     """Where the wallet is."""
-    risk_url: str = "http://127.0.0.1:8084"
+    risk_url: HttpAddress = "http://127.0.0.1:8084"
     """Where risk is."""
-    webhooks_url: str = "http://127.0.0.1:8085"
+    webhooks_url: HttpAddress = "http://127.0.0.1:8085"
     """Where webhooks is."""
 
     api_keys_file: Path = Path("var/api-keys.json")
@@ -102,9 +103,8 @@ class GatewaySettings(ServiceSettings):
         # Grafana's becomes part of a Content-Security-Policy, where a space or a semicolon would
         # end the directive.
         if text:
-            url = urlsplit(text)
-            plain = text.isascii() and text.isprintable() and not set(text) & set(" ;,'\"")
-            if url.scheme not in ("http", "https") or not url.hostname or not plain:
+            url = urlsplit(check_http_address(text))
+            if not (text.isascii() and text.isprintable()) or set(text) & set(" ;,'\""):
                 raise ValueError("write the address like https://grafana.example.com")
             if url.username is not None or url.password is not None:
                 raise ValueError("leave user and password out of the address")

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from kurs.data.by_hand import opened
 from kurs.data.database import Database
-from kurs.data.migrations import require_schema
 from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.settings import CannotRun
 from payments.migrations import VERSIONS
@@ -54,13 +54,9 @@ def resume(settings: PaymentsSettings, arguments: Sequence[str]) -> None:
 async def _with(
     settings: PaymentsSettings, work: Callable[[Database], Awaitable[Result]]
 ) -> Result:
-    """Do it in a database that has a schema which this program can read; raises SchemaOutdated."""
-    database = Database.open(settings.database_url)
-    try:
-        await require_schema(database, VERSIONS)
+    """Do it in a database that has a schema which this program can read; raises CannotRun."""
+    async with opened(settings.database_url, VERSIONS) as database:
         return await work(database)
-    finally:
-        await database.close()
 
 
 def _say(line: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from kurs.data.limits import DatabaseSettings
+from kurs.kernel.http_address import HttpAddress
 from kurs.kernel.ids import CurrencyCode
 from kurs.kernel.settings import MEBIBYTE
 
@@ -18,11 +19,11 @@ class PaymentsSettings(DatabaseSettings):
     max_body_bytes: int = MEBIBYTE
     quote_verify_keys_file: Path | None = None
     """The public keys of quotes (PEM, any number), read anew when it changes."""
-    fx_url: str = "http://127.0.0.1:8082"
+    fx_url: HttpAddress = "http://127.0.0.1:8082"
     """Where fx is."""
-    wallet_url: str = "http://127.0.0.1:8083"
+    wallet_url: HttpAddress = "http://127.0.0.1:8083"
     """Where the wallet is."""
-    risk_url: str = "http://127.0.0.1:8084"
+    risk_url: HttpAddress = "http://127.0.0.1:8084"
     """Where risk is."""
     payment_seconds: float = 5.0
     """Seconds that a request waits for its outcome; then it is answered 202."""

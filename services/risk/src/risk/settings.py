@@ -6,6 +6,7 @@ from pydantic import field_validator
 
 from kurs.data.limits import DatabaseSettings
 from kurs.kernel.accounts import bare, is_payee_id
+from kurs.kernel.http_address import HttpAddress
 from kurs.kernel.settings import MEBIBYTE
 
 
@@ -17,7 +18,7 @@ class RiskSettings(DatabaseSettings):
     database_url: str = "sqlite:///var/risk.db"
     config_dir: Path = Path("var/config/risk")
     max_body_bytes: int = 4 * MEBIBYTE
-    fx_url: str = "http://127.0.0.1:8082"
+    fx_url: HttpAddress = "http://127.0.0.1:8082"
     """Where fx is."""
     rates_poll_seconds: float = 5.0
     """Between two looks for the rates of fx."""

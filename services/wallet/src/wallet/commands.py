@@ -6,17 +6,12 @@ Exit codes of verify: 0 nothing was touched, 1 something was, 2 the command cann
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError
-
 from kurs.data.address import read_address
-from kurs.data.database import Database
-from kurs.data.failures import DatabaseUnavailable
+from kurs.data.by_hand import opened
 from kurs.data.limits import UNHURRIED
-from kurs.data.migrations import require_schema
 from kurs.kernel.clock import SystemClock, to_rfc3339
 from kurs.kernel.settings import CannotRun
 from wallet.domain.heads import find_heads, published, read_public_key
@@ -57,7 +52,7 @@ def verify_command(settings: WalletSettings, arguments: Sequence[str]) -> None:
     keys = options.key or [f for f in [settings.ledger_signing_key_file] if f is not None]
     try:
         report = asyncio.run(_verify(settings.database_url, _published(options.head, keys)))
-    except (CannotRun, DatabaseUnavailable, OSError, ValueError) as error:
+    except (CannotRun, OSError, ValueError) as error:
         sys.stderr.write(f"wallet: {error}\n")
         sys.exit(_CANNOT)
     if options.head and not keys:
@@ -81,30 +76,16 @@ def seal_command(settings: WalletSettings, arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
 
     async def run() -> int:
-        async with _opened(settings.database_url) as database:
+        async with opened(settings.database_url, VERSIONS, UNHURRIED) as database:
             return await seal(database, SystemClock(), again=options.again)
 
-    try:
-        sealed = asyncio.run(run())
-    except (DatabaseUnavailable, DBAPIError) as error:
-        raise CannotRun(str(getattr(error, "orig", error))) from error
+    sealed = asyncio.run(run())
     sys.stdout.write(f"Sealed: {sealed} transfers from before there were links.\n")
 
 
 async def _verify(url: str, known: Published) -> Report:
-    async with _opened(url) as database:
+    async with opened(url, VERSIONS, UNHURRIED) as database:
         return await verify(database, known, on_progress=_show_progress)
-
-
-@asynccontextmanager
-async def _opened(url: str) -> AsyncIterator[Database]:
-    """Open a database that has a schema which this program can read; raises SchemaOutdated."""
-    database = Database.open(url, limits=UNHURRIED)
-    try:
-        await require_schema(database, VERSIONS)
-        yield database
-    finally:
-        await database.close()
 
 
 def _published(files: Sequence[Path], keys: Sequence[Path]) -> Published:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from kurs.calls.addresses import HostRules
 from kurs.data.limits import DatabaseSettings
+from kurs.kernel.http_address import HttpAddress
 
 
 class WebhooksSettings(DatabaseSettings):
@@ -14,7 +15,7 @@ class WebhooksSettings(DatabaseSettings):
     service: str = "webhooks"
     port: int = 8085
     database_url: str = "sqlite:///var/webhooks.db"
-    payments_url: str = "http://127.0.0.1:8081"
+    payments_url: HttpAddress = "http://127.0.0.1:8081"
     """Where payments is."""
     config_dir: Path = Path("var/config/webhooks")
     """The folder with the document of destinations."""

@@ -4,14 +4,18 @@
 are one server, or several of which one takes writes, with libpq's parameters
 (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS): asyncpg reads
 those of TLS and the like itself, and what it would take for a setting of the server is left out.
+
+What a library says of a URL may repeat its password, so everything is checked here first: an
+unencoded `/` in a password ends the part with the hosts, and what is before it would be a port.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ssl import get_default_verify_paths
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
-from asyncpg.connect_utils import SSLMode
+from asyncpg.connect_utils import SessionAttribute, SSLMode
 
 from kurs.kernel.settings import CannotRun
 
@@ -27,6 +31,17 @@ _LEFT_OUT = frozenset(
     }
 )
 _WRITABLE = "target_session_attrs"
+_LABEL = "[A-Za-z0-9_-]{1,63}"
+_FOLDER = "(?:/|%2[Ff]|@|%40).*"
+"""Of Unix sockets, or a name of one without a file."""
+_HOST = re.compile(
+    rf"(?:(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])?(?::(?P<port>.*))?|{_FOLDER})"
+)
+_LAST_PORT = 65_535
+_UNREADABLE = (
+    "the URL of the database has a host or a port that is none; "
+    "in a password write / @ : ? # as %2F %40 %3A %3F %23"
+)
 
 
 class UrlUnfit(CannotRun):
@@ -49,8 +64,8 @@ def read_address(url: str) -> Address:
     try:
         parts = urlsplit(url.strip())
         query = parse_qsl(parts.query)
-    except ValueError as error:
-        raise UrlUnfit(f"the URL of the database cannot be read: {error}") from None
+    except ValueError:
+        raise UrlUnfit(_UNREADABLE) from None
     if parts.scheme == _SQLITE:
         return _file(parts)
     if parts.scheme not in _POSTGRESQL:
@@ -64,7 +79,7 @@ def read_address(url: str) -> Address:
 def _file(parts: SplitResult) -> Address:
     # As SQLAlchemy has it: three slashes before a relative path, four before an absolute one.
     path = unquote(parts.path[1:])
-    if parts.netloc or not path or path == ":memory:":
+    if parts.netloc or not path or path == ":memory:" or "\0" in path:
         raise UrlUnfit("SQLite needs a file, such as sqlite:///var/wallet.db")
     return Address(_SQLITE, path=path, place=f"the database {path}")
 
@@ -75,10 +90,12 @@ def _server(parts: SplitResult, query: Sequence[tuple[str, str]]) -> Address:
     hosts = [h for name, value in query if name == "host" for h in value.split(",")]
     ports = asked.get("port", "").split(",")
     kept = {k: v for k, v in asked.items() if k not in _LEFT_OUT and k not in {"host", "port"}}
-    _check_tls(kept)
     if not hosts:
         hosts = netloc.split(",") if netloc else []
         ports = [""]
+    if "@" in parts.path or parts.fragment or not (_are_hosts(hosts) and _are_ports(ports)):
+        raise UrlUnfit(_UNREADABLE)
+    _check_parameters(kept)
     if len(hosts) > 1:
         kept.setdefault(_WRITABLE, "read-write")
     database = unquote(parts.path[1:]) or kept.get("dbname", "") or kept.get("database", "")
@@ -88,25 +105,24 @@ def _server(parts: SplitResult, query: Sequence[tuple[str, str]]) -> Address:
         _dsn(who + at, host, ports[min(i, len(ports) - 1)], parts.path, kept)
         for i, host in enumerate(hosts or [""])
     )
-    _check_ports([*(h for h in hosts if not h.startswith(("/", "@"))), *(f":{p}" for p in ports)])
     where = ", ".join(hosts) or "localhost"
     return Address("postgresql", servers=servers, place=f"the database {database} at {where}")
 
 
-def _check_ports(places: Sequence[str]) -> None:
-    try:
-        known = all(urlsplit(f"//{place}").port != 0 for place in places)
-    except ValueError:
-        known = False
-    if not known:
-        # What stands there is not told: it is of a password with a slash that is not escaped.
-        raise UrlUnfit(
-            "the port of the database's server is no number from 1 to 65535; "
-            "in a password, write / as %2F, ? as %3F, # as %23 and @ as %40"
-        )
+def _are_hosts(hosts: Sequence[str]) -> bool:
+    found = [_HOST.fullmatch(host) for host in hosts]
+    return all(found) and _are_ports([each["port"] or "" for each in found if each])
 
 
-def _check_tls(query: dict[str, str]) -> None:
+def _are_ports(ports: Sequence[str]) -> bool:
+    """Tell whether each is a port, or left out."""
+    return all(
+        not port or (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) <= _LAST_PORT)
+        for port in ports
+    )
+
+
+def _check_parameters(query: dict[str, str]) -> None:
     # SQLAlchemy's dialect and some services write `ssl` for libpq's `sslmode`.
     mode = query.pop("ssl", None)
     if mode is not None:
@@ -117,6 +133,9 @@ def _check_tls(query: dict[str, str]) -> None:
         query["sslrootcert"] = get_default_verify_paths().openssl_cafile
     if mode is not None and mode not in modes:
         raise UrlUnfit(f"sslmode={mode} of the database is none of {', '.join(modes)}")
+    wanted, known = query.get(_WRITABLE), [each.value for each in SessionAttribute]
+    if wanted is not None and wanted not in known:
+        raise UrlUnfit(f"{_WRITABLE}={wanted} of the database is none of {', '.join(known)}")
 
 
 def _dsn(who: str, host: str, port: str, path: str, query: dict[str, str]) -> str:

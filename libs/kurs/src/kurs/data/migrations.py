@@ -8,6 +8,7 @@ requests behind it can, and begins again. Indexes of large tables come after it 
 
 import asyncio
 import socket
+import sqlite3
 import sys
 import time
 import zlib
@@ -113,7 +114,7 @@ def _try_until(deadline: float, place: str, attempt: Callable[[], None]) -> None
             trouble = trouble_of(error)
             if trouble is None and not _is_connecting(error):
                 raise
-            why = str(error.orig if isinstance(error, DBAPIError) else error)
+            why = " ".join(str(getattr(error, "orig", None) or error).split())
             locked = trouble is Trouble.BLOCKED
             if monotonic() > deadline or not _may_pass(error):
                 if locked:
@@ -140,8 +141,11 @@ def _is_nameless(error: BaseException) -> bool:
 
 def _may_pass(error: BaseException) -> bool:
     """Tell whether the same may succeed later, without anybody changing what is wrong."""
-    state = getattr(getattr(error, "orig", error), "sqlstate", None) or ""
-    return trouble_of(error) is not None and not state.startswith("28")
+    cause = getattr(error, "orig", error)
+    state = getattr(cause, "sqlstate", None) or ""
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    never = state.startswith("28") or code == sqlite3.SQLITE_CANTOPEN
+    return trouble_of(error) is not None and not never
 
 
 async def ensure_schema(
