@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
+import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import asyncpg
 import pytest
@@ -69,6 +71,25 @@ async def test_a_service_gives_up_with_the_command_that_helps(
     with pytest.raises(SchemaOutdated, match="migrate` first"):
         await ensure_schema(database, postgres_url, versions, wait_seconds=0)
 
+    await database.close()
+
+
+async def test_a_service_on_a_file_waits_for_its_lock_and_does_other_work(
+    tmp_path: Path, versions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(_: float) -> None:
+        raise AssertionError("a thread of the service stood still")
+
+    monkeypatch.setattr("kurs.data.migrations.time", SimpleNamespace(sleep=sleep))
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    database = Database.open(url)
+    with sqlite3.connect(tmp_path / "own.db", isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        waiting = asyncio.create_task(ensure_schema(database, url, versions))
+        done, _ = await asyncio.wait([waiting], timeout=1.0)
+        assert not done
+        other.execute("ROLLBACK")
+    await waiting
     await database.close()
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from kurs.data.database import Database
 from kurs.data.migrations import migrate
-from payments.domain.beginning import Started
+from payments.domain.beginning import InProgress, Started
 from payments.domain.identity import operation_id
 from payments.domain.moves import Kind, Status
 from payments.domain.operation import Answer, Operation
@@ -17,7 +17,7 @@ from payments.migrations import VERSIONS
 from payments.store import reads
 from payments.store.events import events_after
 from payments.store.leases import Terms, take_over
-from payments.store.ops import Claim, Finish, VersionConflict
+from payments.store.ops import Begin, Claim, Finish, VersionConflict
 from payments.store.writes import apply
 
 TERMS = Terms(now=10, lease_until=99, rest_until=999, most_failures=9)
@@ -112,3 +112,11 @@ async def test_nobody_takes_over_twice(database: Database) -> None:
     first = await database.write(lambda c: take_over(c, TERMS))
     assert {taken.operation.attempts for taken in first.started} == {2}
     assert (await database.write(lambda c: take_over(c, TERMS))).started == []
+
+
+async def test_a_step_beside_the_claim_of_its_payment_finds_that_in_progress(
+    database: Database,
+) -> None:
+    void = Operation("void:shop:p1", "shop:p1", Kind.VOID, "k", "f", 0, "shop", 1, 9)
+    got = await database.write(lambda c: apply(c, [Begin(void), claim("p1")]))
+    assert [type(each) for each in got] == [InProgress, Started]

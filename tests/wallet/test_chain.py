@@ -187,3 +187,11 @@ async def test_two_processes_on_one_stripe_do_not_fork_the_chain(postgres_ledger
         )
     report = await verified(postgres_ledger)
     assert (report.findings, report.transfers) == ([], 108)
+
+
+async def test_without_its_chain_nothing_moves(ledger: str) -> None:
+    await tamper(ledger, "DELETE FROM chains")
+    async with wallet_app(ledger) as wallet:
+        (told,) = await wallet.transfer(pay("pay:demo:unlinked", "alice", "bob", 1_00))
+        assert told["status"] == "skipped"
+    assert "pay:demo:unlinked" not in await named(ledger)

@@ -120,3 +120,22 @@ async def test_holds_and_payments_compete_for_the_same_money(wallet: WalletApp) 
     counts = await drain([wallet], either)
     assert counts == {("applied", None): 100, ("refused", "insufficient_funds"): 100}
     assert (await wallet.line("alice"))["available"] == "0.00"
+
+
+@pytest.mark.postgres
+async def test_of_two_holds_under_one_id_the_other_one_conflicts(postgres_ledger: str) -> None:
+    async with (
+        wallet_app(postgres_ledger, instance="a") as one,
+        wallet_app(postgres_ledger, instance="b") as two,
+    ):
+        await one.open("alice", "bob")
+        await one.deposit("alice", "100.00")
+        await one.deposit("bob", "100.00")
+        for number in range(30):
+            holds = [hold(f"h{number}", payer, 1, one.clock) for payer in ("alice", "bob")]
+            told = await asyncio.gather(one.transfer(holds[0]), two.transfer(holds[1]))
+            assert {(r["status"], r.get("code")) for (r,) in told} == {
+                ("applied", None),
+                ("conflict", "transfer_id_reused"),
+            }
+    assert await broken_invariants(postgres_ledger) == []

@@ -15,7 +15,7 @@ from devstack import StackError
 from devstack.interrupts import Interrupted, raise_on_signals, run_interruptible
 from devstack.topology import SERVICES
 from kurs.data.database import Database
-from kurs.data.limits import Limits
+from kurs.data.limits import UNHURRIED
 from loadtest.arguments import amount_in, count_from
 from loadtest.bench.load import LoadError, PythonDriver
 from loadtest.bench.systems import Kurs
@@ -30,7 +30,6 @@ from loadtest.rows import Row
 
 _SEED = 7
 _PAYERS = 500
-_FILL_SECONDS = 60.0
 _NAMES = [service.name for service in SERVICES]
 
 
@@ -80,8 +79,7 @@ async def _fill(kurs: Kurs, copies: int, done: Progress) -> int:
     """Return how many payments a copy has."""
     rows: dict[str, int] = {}
     for service in TABLES:
-        limits = Limits(statement_seconds=_FILL_SECONDS)
-        database = Database.open(kurs.stack.owner_url(service), limits=limits)
+        database = Database.open(kurs.stack.owner_url(service), limits=UNHURRIED)
         try:
             rows[service] = await fill(database, service, copies, done)
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, delete, insert, update
 
 from kurs.data.database import Database
-from kurs.data.limits import Limits
+from kurs.data.limits import UNHURRIED
 from kurs.kernel.clock import SystemClock
 from payments.store.events import last_sequence
 from payments.store.tables import chain_cursors, figures_cursor
@@ -17,15 +17,13 @@ from wallet.store.checkpoints import read_checkpoint
 from wallet.sums import SETTLED_MICROS, LedgerSums
 from webhooks.store.tables import feed
 
-_SECONDS = 60.0
 FOLLOWING = ("wallet", "payments", "webhooks")
 """Whose databases are moved."""
 
 
 async def follow(urls: Mapping[str, str]) -> None:
     """Move every follower to the end of what is stored; `urls` has the services' databases."""
-    limits = Limits(statement_seconds=_SECONDS)
-    opened = {name: Database.open(urls[name], limits=limits) for name in urls}
+    opened = {name: Database.open(urls[name], limits=UNHURRIED) for name in urls}
     try:
         await _settle(opened["wallet"])
         tips = await opened["wallet"].read(read_tips)

@@ -116,7 +116,7 @@ def _try_until(deadline: float, place: str, attempt: Callable[[], None]) -> None
                 raise
             why = " ".join(str(getattr(error, "orig", None) or error).split())
             locked = trouble is Trouble.BLOCKED
-            if monotonic() > deadline or not _may_pass(error):
+            if monotonic() >= deadline or not _may_pass(error):
                 if locked:
                     raise SchemaLocked(f"{place} could not be migrated: {why}; {_LOCKED}") from None
                 raise NoConnection(f"no connection to {place}: {why}; {_HINT}") from error
@@ -156,13 +156,25 @@ async def ensure_schema(
     A schema newer than this program is accepted: migrations stay compatible for one version, so
     that the pods of a rolling update keep working.
     """
-    if database.dialect == "sqlite":
-        await asyncio.to_thread(migrate, url, versions)
-        return
     deadline = monotonic() + wait_seconds
+    if database.dialect == "sqlite":
+        await _migrate_file(url, versions, deadline)
+        return
     while (obstacle := await _obstacle(database, versions)) is not None:
         if monotonic() > deadline:
             raise SchemaOutdated(obstacle)
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _migrate_file(url: str, versions: Path, deadline: float) -> None:
+    """Migrate a SQLite database; who waits for it meanwhile holds up nothing else."""
+    while True:
+        try:
+            return await asyncio.to_thread(partial(migrate, url, versions, wait_seconds=0.0))
+        except (NoConnection, SchemaLocked) as error:
+            cause = error.__cause__
+            if monotonic() >= deadline or not (cause is None or _may_pass(cause)):
+                raise
         await asyncio.sleep(_PAUSE_SECONDS)
 
 

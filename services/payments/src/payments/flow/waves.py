@@ -150,6 +150,10 @@ class Flow:
             places = [rest[i] for i in found]
             assessing = asyncio.create_task(self._assess(need, [drives[i] for i in places]))
             asked[assessing] = places
+        if len(asked) == 1:
+            # Nobody else is held up, and the wave keeps its lane while it is slow.
+            (assessing,) = asked
+            return [*await self._end(drives, await assessing, since)]
         if asked:
             await asyncio.wait(asked, timeout=PATIENCE_SECONDS)
         together: dict[int, Assessed | Exception] = {}

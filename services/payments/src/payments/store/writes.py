@@ -4,14 +4,14 @@ New payments are claimed, and outcomes recorded, with a constant number of state
 The rarer actions on a payment (capture, refund, …) are begun one by one in the same transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from kurs.data.bulk import Write, write_all
 from kurs.data.failures import RetryTransaction
-from payments.domain.beginning import Beginning, Started
+from payments.domain.beginning import Beginning, InProgress, Missing, Started
 from payments.store.beginning import begin, claim
 from payments.store.event_order import append_events, appending
 from payments.store.finishing import finish, keep_waiting
@@ -45,8 +45,21 @@ def apply(connection: Connection, ops: Sequence[Op]) -> list[Written | VersionCo
         keep_waiting(connection, list(waits.values()))
         results.update(dict.fromkeys(waits))
     created = [op for i, op in claims.items() if _is_fresh(results[i])]
+    results.update(_beside(ops, results, created))
     _write(connection, storing, answering, event_rows(created, recorded))
     return [results[i] for i in range(len(ops))]
+
+
+def _beside(
+    ops: Sequence[Op], results: Mapping[int, Written | VersionConflict], created: Sequence[Claim]
+) -> dict[int, Written]:
+    """Return what becomes of steps on payments that are new in this very batch."""
+    new = {op.payment.uid for op in created}
+    return {
+        i: InProgress()
+        for i, op in enumerate(ops)
+        if isinstance(op, Begin) and op.operation.uid in new and isinstance(results[i], Missing)
+    }
 
 
 def _write(

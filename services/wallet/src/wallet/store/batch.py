@@ -68,9 +68,12 @@ def save(connection: Connection, changes: Changes, created_at: int, stripe: int)
     ]
     if records:
         others += linking(connection, stripe, records, created_at)
-    stored = write_all(connection, [*unique, *others])
+    writes = [*unique, *others]
+    stored = write_all(connection, writes)
     if stored[:2] != [len(records), len(new)]:
         raise RetryTransaction("another process inserted one of the transfers or balances")
+    if stored != [len(w.rows) for w in writes]:
+        raise LookupError("a balance, a hold or a chain that was to be there is not")
 
 
 def _keys(transfers: Iterable[Transfer]) -> set[Key]:
@@ -158,6 +161,6 @@ def _hold_writes(connection: Connection, changes: Changes) -> list[Write]:
         (h.hold_id, str(h.state), h.closed_by) for h in changes.closed_holds if h.hold_id not in new
     ]
     return [
-        inserting(connection, tables.holds, _HOLD, opened),
+        inserting(connection, tables.holds, _HOLD, opened, skip_existing=True),
         updating(connection, tables.holds, ("hold_id",), ("state", "closed_by"), closed),
     ]
