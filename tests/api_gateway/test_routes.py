@@ -208,6 +208,18 @@ async def test_head_proves_who_it_is_like_any_other(gateway: Gateway) -> None:
     assert gateway.arrivals() == 0
 
 
+def test_the_routes_that_take_an_idempotency_key_are_those_that_do_something_once_by_it() -> None:
+    assert {r.template for r in ROUTES if r.method == "POST" and r.takes_key} == {
+        "/payments",
+        "/payments/{payment_id}/capture",
+        "/payments/{payment_id}/void",
+        "/payments/{payment_id}/refunds",
+        "/payments/{payment_id}/approve",
+        "/payments/{payment_id}/refuse",
+        "/deposits",
+    }
+
+
 @pytest.mark.parametrize("route", [r for r in FORWARDED if r.method == "POST"], ids=str)
 async def test_an_idempotency_key_is_honoured_or_refused_and_never_ignored(
     gateway: Gateway, route: Route

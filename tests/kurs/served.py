@@ -45,6 +45,10 @@ def create(settings: ServiceSettings) -> FastAPI:
         await asyncio.sleep(seconds)
         return "slept"
 
+    @app.get("/fault")
+    async def fault() -> str:
+        raise ZeroDivisionError
+
     @app.get("/large")
     async def large(kibibytes: int) -> Response:
         return Response(KIBIBYTE * kibibytes)

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from socket import AF_INET6, create_connection, create_server
 
@@ -86,6 +87,28 @@ def test_each_port_answers_its_own_and_nothing_else(service: ManagedProcess) -> 
         status, body = ask(service.probe_port, path)
         assert (status, json.loads(body)["code"]) == (404, "not_found")
     assert b"http_server_open_connections" in ask(service.probe_port, "/metrics")[1]
+
+
+def test_head_is_wherever_get_is(service: ManagedProcess) -> None:
+    for path in ("/healthz", "/readyz", "/metrics"):
+        connection = HTTPConnection(LOOPBACK, service.probe_port, timeout=_SECONDS)
+        connection.request("HEAD", path)
+        answer = connection.getresponse()
+        assert (path, answer.status, answer.read()) == (path, 200, b"")
+        connection.close()
+
+
+def test_a_connection_goes_on_after_a_fault(service: ManagedProcess) -> None:
+    connection = HTTPConnection(LOOPBACK, service.port, timeout=_SECONDS)
+    connection.connect()
+    kept = connection.sock
+    for path, status in (("/fault", 500), ("/sleep?seconds=0", 200)) * 3:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == status
+        assert connection.sock is kept
+    connection.close()
 
 
 @pytest.mark.skipif(not has_ipv6, reason="this machine has no IPv6")
