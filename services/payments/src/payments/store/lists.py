@@ -34,6 +34,13 @@ _SAYS = {
     " AND payment_words(description, metadata) @@ CAST(:words AS tsquery)",
 }
 
+_FEW = 1_000
+_HAVE = text(
+    "SELECT count(*) FROM "
+    "(SELECT 1 FROM payment_words WHERE payment_words MATCH :words LIMIT :most)"
+)
+# The unary plus keeps SQLite from going along the index of a merchant's list.
+_UNINDEXED_MERCHANT: ColumnElement[str] = literal_column("+payments.merchant", String)
 Places = Select[tuple[int, str]]
 
 
@@ -147,14 +154,26 @@ def _conditions(connection: Connection, wanted: Filter) -> list[ColumnElement[bo
         (columns.created_at, operator.lt, wanted.until),
         (code, operator.eq, wanted.failure_code),
     )
-    where: list[ColumnElement[bool] | TextClause] = [columns.merchant == wanted.merchant]
-    where += [compare(column, value) for column, compare, value in compared if value is not None]
+    where: list[ColumnElement[bool] | TextClause]
+    where = [compare(column, value) for column, compare, value in compared if value is not None]
     if wanted.failure_code is not None:
         where.append(columns.failure.is_not(None))
+    merchant: ColumnElement[str] = columns.merchant
     if wanted.words:
-        says = text(_SAYS[dialect]).bindparams(words=_sought(dialect, wanted.words))
-        where.append(says)
-    return where
+        sought = _sought(dialect, wanted.words)
+        where.append(text(_SAYS[dialect]).bindparams(words=sought))
+        if dialect == "sqlite" and _few_have(connection, sought):
+            merchant = _UNINDEXED_MERCHANT
+    return [merchant == wanted.merchant, *where]
+
+
+def _few_have(connection: Connection, sought: str) -> bool:
+    """Tell whether a text is found in so few payments that a list is best made from them.
+
+    PostgreSQL keeps statistics of words; SQLite walks along the list, to its end for a rare one.
+    """
+    found = connection.execute(_HAVE, {"words": sought, "most": _FEW + 1}).scalar_one()
+    return bool(found <= _FEW)
 
 
 def _sought(dialect: str, words: Sequence[str]) -> str:
