@@ -12,6 +12,7 @@ from rich.console import Console
 
 from devstack.interrupts import Interrupted, run_interruptible
 from kurs.kernel.clock import MICROS, SystemClock
+from loadtest.arguments import amount_to, count_from
 from loadtest.client import GatewayClient, GatewayError, Result
 from loadtest.life import live
 from loadtest.pace import Pace
@@ -24,6 +25,10 @@ from loadtest.summary import Summary, summarise
 MAX_CONCURRENCY = 1000
 MAX_TIMES = 100_000
 MAX_RATE = 10_000
+concurrency_in = count_from(1, MAX_CONCURRENCY)
+"""Reads how many requests may be under way at a time."""
+rate_in = amount_to(MAX_RATE)
+"""Reads how many payments begin a second."""
 _FOREVER_RATE = 5.0
 _FOREVER = (
     "Paying {rate:g} a second until Ctrl-C: holds, captures, voids, refunds and reviews, too."
@@ -153,7 +158,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key-file", type=Path, default=Path("var/api-key"), help="the API key")
     parser.add_argument("--prepare", action="store_true", help="open and fund the accounts first")
     parser.add_argument("--prepare-only", action="store_true", help="do that, and pay nothing")
-    parser.add_argument("--times", type=_times, default=1, help="fund for so many runs")
+    parser.add_argument(
+        "--times", type=count_from(1, MAX_TIMES), default=1, help="fund for so many runs"
+    )
     parser.add_argument("--run", default="", help="prefix of the payment ids: pay the file anew")
     parser.add_argument("--rate", type=rate_in, help="begin so many payments a second")
     parser.add_argument(
@@ -163,30 +170,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     return parser
-
-
-def _times(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= MAX_TIMES:
-        raise argparse.ArgumentTypeError(f"a number from 1 to {MAX_TIMES}")
-    return int(text)
-
-
-def rate_in(text: str) -> float:
-    """Read how many payments begin a second, above 0 and up to 10,000; for argparse."""
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate <= MAX_RATE:
-        raise argparse.ArgumentTypeError(f"a number above 0 and up to {MAX_RATE}")
-    return rate
-
-
-def concurrency_in(text: str) -> int:
-    """Read how many requests may be under way at a time, from 1 to 1000; for argparse."""
-    if not text.isdigit() or not 1 <= int(text) <= MAX_CONCURRENCY:
-        raise argparse.ArgumentTypeError(f"a number from 1 to {MAX_CONCURRENCY}")
-    return int(text)
 
 
 if __name__ == "__main__":
