@@ -6,7 +6,7 @@ import pytest
 from tests.charts.conftest import ENVIRONMENTS, SERVICES, Render, of_kind, pod_templates
 
 from api_gateway.settings import GatewaySettings
-from kurs.web.server import IN_FLIGHT_SECONDS
+from kurs.web.serving.draining import IN_FLIGHT_SECONDS
 
 _VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "secret", "projected", "downwardAPI"}
 _SIZES = {"m": 0.001, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}

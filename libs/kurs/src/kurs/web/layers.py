@@ -4,7 +4,6 @@ The framework's own way from a request to a route costs more than what a direct 
 of CPU); so its layers come last, for the routes that need them.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -14,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kurs.kernel.settings import CannotRun
 from kurs.web.direct import DirectRoute
 
 Layer = Callable[[ASGIApp], ASGIApp]
@@ -45,8 +43,6 @@ class ServiceApp(FastAPI):
         if scope["type"] == "http" and self.middleware_stack is not None:
             scope["app"] = self
             await self.middleware_stack(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await super().__call__(scope, receive, _in_a_sentence(send))
         else:
             await super().__call__(scope, receive, send)
 
@@ -64,18 +60,6 @@ class ServiceApp(FastAPI):
         for layer in reversed(self._layers):
             stack = layer(stack)
         return stack
-
-
-def _in_a_sentence(send: Send) -> Send:
-    """Return a `send` that says why a service cannot run, instead of where that was found."""
-
-    async def said(message: Message) -> None:
-        error = sys.exc_info()[1]
-        if message["type"] == "lifespan.startup.failed" and isinstance(error, CannotRun):
-            message = {**message, "message": str(error)}
-        await send(message)
-
-    return said
 
 
 class DirectRoutes:
