@@ -94,8 +94,14 @@ api-keys: $(ENVIRONMENT) ## list the API keys of var/api-keys.json
 bench: $(ENVIRONMENT) ## measure payments/s, latency and CPU per payment, beside a naive chain: BASE= SAVE= files
 	@$(BIN)/python -m loadtest.bench $(if $(BASE),--base $(BASE)) $(if $(SAVE),--save $(SAVE)) $(BENCH)
 
+.PHONY: bench-turns
+bench-turns: $(ENVIRONMENT) ## measure in turns what this costs beside OTHER=path/to/a/checkout, or WITHOUT=trust: DATABASE= RATE= TURNS=
+	@$(BIN)/python -m loadtest.turns $(if $(OTHER),--other $(OTHER)) $(if $(WITHOUT),--without $(WITHOUT)) \
+	  $(if $(DATABASE),--database $(DATABASE)) $(if $(RATE),--rate $(RATE)) $(if $(TURNS),--turns $(TURNS)) $(BENCH)
+
 .PHONY: bench-webhooks
-bench-webhooks: $(ENVIRONMENT) ## measure what destinations cost payments, and 1,000 of which 120 are dead or slow (minutes): DATABASE=postgresql
+bench-webhooks: $(ENVIRONMENT) ## measure what a destination costs payments, and 1,000 of which 120 are dead or slow (minutes): DATABASE=postgresql
+	@$(BIN)/python -m loadtest.turns --without destinations --rate 150 $(if $(DATABASE),--database $(DATABASE))
 	@$(BIN)/python -m loadtest.webhooks $(if $(DATABASE),--database $(DATABASE))
 
 .PHONY: bench-faults

@@ -7,7 +7,8 @@ import pytest
 WRONG = {
     "loadtest.fairness.__main__": ("--clients", "--turns", "--seconds", "--warm-up"),
     "loadtest.growth.__main__": ("--payments", "--seconds"),
-    "loadtest.webhooks.__main__": ("--dead", "--turns", "--rate", "--seconds", "--rest"),
+    "loadtest.turns.__main__": ("--clients", "--rate", "--turns", "--seconds", "--rest"),
+    "loadtest.webhooks.__main__": ("--dead", "--rate", "--seconds", "--rest"),
 }
 CASES = [(module, option) for module, options in WRONG.items() for option in options]
 

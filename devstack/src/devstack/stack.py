@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -65,6 +65,7 @@ class Stack:
         if there is one.
     samples: the folder of resources that the local operator compiles; by default k8s/samples.
     environment: further KURS_ variables for all processes, over the stack's own.
+    run_by: a module and its arguments that run each service in its place, for measurements.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Stack:
         replicas: Mapping[str, int] | None = None,
         samples: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        run_by: Sequence[str] = (),
         start_seconds: float = START_SECONDS,
     ) -> None:
         self._root = repository()
@@ -86,6 +88,7 @@ class Stack:
         self.folder = RunFolder((folder or Path(tempfile.mkdtemp(prefix="kurs-"))).resolve())
         self._samples = samples or self._root / "k8s" / "samples"
         self._extra = dict(environment or {})
+        self._run_by = tuple(run_by)
         self._start_seconds = start_seconds
         self._postgres: EmbeddedPostgres | None = None
         self._api_key_file = self.folder.path / "api-key"
@@ -254,7 +257,7 @@ class Stack:
         database = f"kurs_{service.name}"
         return self._process(
             f"{service.name}-migrate",
-            service_command(service, "migrate"),
+            service_command(service, "migrate", run_by=self._run_by),
             service,
             None,
             {
@@ -278,7 +281,7 @@ class Stack:
         )
         for service in SERVICES:
             for name in _process_names(service.name, self._replicas):
-                command = service_command(service)
+                command = service_command(service, run_by=self._run_by)
                 self.processes[name] = self._process(name, command, service, self._ports[name])
 
     def _process(

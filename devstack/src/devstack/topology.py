@@ -3,7 +3,7 @@
 import os
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -203,6 +203,11 @@ def service_environment(
     return variables
 
 
-def service_command(service: StackService, *arguments: str) -> list[str]:
-    """Return the command that runs a service, or another of its subcommands."""
-    return [sys.executable, "-m", service.module, *arguments]
+def service_command(
+    service: StackService, *arguments: str, run_by: Sequence[str] = ()
+) -> list[str]:
+    """Return the command that runs a service, or another of its subcommands.
+
+    `run_by` is a module that runs the service in its place, and arguments before the service's.
+    """
+    return [sys.executable, "-m", *run_by, service.module, *arguments]

@@ -1,4 +1,4 @@
-"""Closed-loop load: a number of clients, each paying again as soon as its payment is answered."""
+"""Load: a number of clients, each paying again as soon as it is answered, or at a given rate."""
 
 import asyncio
 import json
@@ -17,6 +17,7 @@ import aiohttp
 
 from devstack.interrupts import run_interruptible
 from loadtest.measures import Latency, latency
+from loadtest.pace import Pace
 from loadtest.rows import Row, write_rows
 
 _REQUEST_SECONDS = 30.0
@@ -58,11 +59,16 @@ def choose_driver(wanted: str, rows: Sequence[Row]) -> Driver:
 
 
 class PythonDriver:
-    """The bounded asyncio client of this package, in this process."""
+    """The bounded asyncio client of this package, in this process.
+
+    With `rate` so many payments begin a second, however soon others are answered, as long as a
+    client is free.
+    """
 
     name = "python"
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], rate: float | None = None) -> None:
+        self._rate = rate
         self._bodies = [
             {
                 "amount": row.amount,
@@ -82,10 +88,16 @@ class PythonDriver:
         times: list[float] = []
         wrong: list[str] = []
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        pace = None if self._rate is None else Pace(self._rate)
         started = time.perf_counter()
 
+        async def begins() -> bool:
+            if pace is not None:
+                await pace.turn()
+            return time.perf_counter() - started < seconds
+
         async def client(session: aiohttp.ClientSession) -> None:
-            while time.perf_counter() - started < seconds:
+            while await begins():
                 number = next(numbers)
                 body = {"payment_id": f"{run}-{number}", **self._bodies[number % len(self._bodies)]}
                 sent = time.perf_counter()

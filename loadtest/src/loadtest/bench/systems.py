@@ -3,9 +3,10 @@
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from devstack import Stack
 from devstack.interrupts import run_interruptible
@@ -72,8 +73,74 @@ class System(ABC):
     def _start(self) -> None: ...
 
 
-class Kurs(System):
-    """The gateway on SQLite or PostgreSQL, its accounts opened and funded.
+class RunningStack(AbstractContextManager[object], Protocol):
+    """What is asked of a stack that is measured, wherever it runs."""
+
+    def url(self, name: str) -> str:
+        """Return the base URL of a process."""
+
+    def operations_url(self, name: str) -> str:
+        """Return the base URL of its probes and metrics."""
+
+    def api_key(self) -> str:
+        """Return the text of a key with every role."""
+
+    def cpu_seconds(self) -> Mapping[str, float]:
+        """Return the CPU seconds spent so far, by process."""
+
+
+class Gateway(System):
+    """The gateway in a stack that starts with the block, its accounts opened and funded."""
+
+    def __init__(self, name: str, stack: RunningStack, rows: Sequence[Row]) -> None:
+        super().__init__()
+        self.name = name
+        self._running = stack
+        self._rows = rows
+
+    @property
+    def gateway(self) -> str:
+        """See System."""
+        return self._running.url(GATEWAY)
+
+    def api_key(self) -> str:
+        """See System."""
+        return self._running.api_key()
+
+    def cpu_seconds(self) -> Mapping[str, float]:
+        """Return those of the six services and PostgreSQL; the operator is none of them."""
+        spent = self._running.cpu_seconds()
+        return {name: seconds for name, seconds in spent.items() if name != OPERATOR}
+
+    def counters(self) -> Counters:
+        """See System."""
+        return scrape(
+            {service.name: self._running.operations_url(service.name) for service in SERVICES}
+        )
+
+    def complaints(self) -> list[str]:
+        """See System."""
+        return run_interruptible(self._unbalanced())
+
+    def client(self) -> GatewayClient:
+        """Return a client of the gateway with the key."""
+        return GatewayClient(self.gateway, self.api_key(), _PREPARING)
+
+    def _start(self) -> None:
+        self._exit.enter_context(self._running)
+        run_interruptible(self._prepare())
+
+    async def _prepare(self) -> None:
+        async with self.client() as client:
+            await prepare(client, self._rows, Funding(times=FUNDED_RUNS))
+
+    async def _unbalanced(self) -> list[str]:
+        async with self.client() as client:
+            return unbalanced((await client.get("/ledger/trial-balance")).document)
+
+
+class Kurs(Gateway):
+    """The gateway on SQLite or PostgreSQL, in a stack of this process.
 
     `variant` follows its name: what `environment` makes different.
     """
@@ -86,49 +153,9 @@ class Kurs(System):
         *,
         variant: str = "",
     ) -> None:
-        super().__init__()
-        self.name = f"Kurs {'SQLite' if database == 'sqlite' else 'PostgreSQL'}{variant}"
-        self._rows = rows
         self.stack = Stack(database=database, environment=environment)
-
-    @property
-    def gateway(self) -> str:
-        """See System."""
-        return self.stack.url(GATEWAY)
-
-    def api_key(self) -> str:
-        """See System."""
-        return self.stack.api_key()
-
-    def cpu_seconds(self) -> Mapping[str, float]:
-        """Return those of the six services and PostgreSQL; the operator is none of them."""
-        spent = self.stack.cpu_seconds()
-        return {name: seconds for name, seconds in spent.items() if name != OPERATOR}
-
-    def counters(self) -> Counters:
-        """See System."""
-        return scrape(
-            {service.name: self.stack.operations_url(service.name) for service in SERVICES}
-        )
-
-    def complaints(self) -> list[str]:
-        """See System."""
-        return run_interruptible(self._unbalanced())
-
-    def _start(self) -> None:
-        self._exit.enter_context(self.stack)
-        run_interruptible(self._prepare())
-
-    async def _prepare(self) -> None:
-        async with self._client() as client:
-            await prepare(client, self._rows, Funding(times=FUNDED_RUNS))
-
-    async def _unbalanced(self) -> list[str]:
-        async with self._client() as client:
-            return unbalanced((await client.get("/ledger/trial-balance")).document)
-
-    def _client(self) -> GatewayClient:
-        return GatewayClient(self.gateway, self.api_key(), _PREPARING)
+        kind = "SQLite" if database == "sqlite" else "PostgreSQL"
+        super().__init__(f"Kurs {kind}{variant}", self.stack, rows)
 
 
 class NaiveChain(System):

@@ -1,4 +1,4 @@
-"""A receiver that takes everything, in a process of its own: `python -m loadtest.webhooks.taking`.
+"""A receiver that takes everything, in a process of its own: `python -m loadtest.turns.taking`.
 
 It prints its port, and ends with its standard input.
 """

@@ -1,0 +1,146 @@
+"""Two systems that run at the same time and are paid in turns, and what each pair of turns took.
+
+A pair is one turn of each, the one that begins changing from pair to pair. What a process took is
+counted over the whole pair, since readers of events and of the ledger follow some seconds after the
+payments; what it takes at rest in that time, measured before, is taken off.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from loadtest.bench.load import Driver, Load, LoadError
+from loadtest.bench.systems import System
+from loadtest.turns.estimate import Estimate, estimate
+
+_WARM_UP_SECONDS = 4.0
+_LEAST_PAIRS = 12
+ENOUGH = 0.01
+"""Turns end when the ratio is known to that."""
+
+Cpu = Mapping[str, float]
+
+
+class Terms(NamedTuple):
+    """`pairs` of turns at most, of so many seconds each, with so many clients, after a rest."""
+
+    pairs: int
+    seconds: float
+    clients: int
+    rest_seconds: float
+
+
+@dataclass(slots=True)
+class Side:
+    """One of the two systems: its CPU at rest (seconds a second), and of each pair its load and the
+    CPU seconds that the payments of its turn took, by process.
+    """
+
+    system: System
+    resting: Cpu = field(default_factory=dict)
+    loads: list[Load] = field(default_factory=list)
+    spent: list[Cpu] = field(default_factory=list)
+
+    def cpu_ms(self, process: str | None = None) -> list[float]:
+        """Return the CPU milliseconds a payment by pair, of one process or of all."""
+        return [
+            (sum(spent.values()) if process is None else spent[process]) * 1000 / load.payments
+            for spent, load in zip(self.spent, self.loads, strict=True)
+        ]
+
+    @property
+    def processes(self) -> Sequence[str]:
+        """The names of the processes, the dearest first."""
+        totals = {name: sum(spent[name] for spent in self.spent) for name in self.resting}
+        return sorted(totals, key=lambda name: -totals[name])
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What both sides took."""
+
+    this: Side
+    other: Side
+
+    def ratio(self, process: str | None = None) -> Estimate | None:
+        """Return CPU a payment of this over that of the other; None where the other has none."""
+        pairs = list(zip(self.this.cpu_ms(process), self.other.cpu_ms(process), strict=True))
+        if any(other <= 0 for _, other in pairs):
+            return None
+        return estimate([this / other for this, other in pairs])
+
+    def difference_us(self, process: str | None = None) -> Estimate:
+        """Return by how many microseconds of CPU a payment this takes more."""
+        pairs = zip(self.this.cpu_ms(process), self.other.cpu_ms(process), strict=True)
+        return estimate([(this - other) * 1000 for this, other in pairs])
+
+    @property
+    def whole_ratio(self) -> float:
+        """The ratio of all that both took, pairs that are far off included."""
+        return _mean(self.this) / _mean(self.other)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether more turns would tell little more."""
+        ratio = self.ratio() if len(self.this.spent) >= _LEAST_PAIRS else None
+        return ratio is not None and ratio.within(ENOUGH)
+
+
+def run(
+    this: System, other: System, driver: Driver, terms: Terms, on_pair: Callable[[int], None]
+) -> Course:
+    """Pay both in turns until the ratio is known, or for all pairs; both are running.
+
+    Raises LoadError when a payment was not captured.
+    """
+    sides = (Side(this), Side(other))
+    for side in sides:
+        _pay(side, driver, terms.clients, _WARM_UP_SECONDS, "warm-up")
+    _rest(sides, terms.rest_seconds)
+    course = Course(*sides)
+    for number in range(terms.pairs):
+        _pair(sides if number % 2 == 0 else sides[::-1], driver, terms, f"pair{number}")
+        on_pair(number + 1)
+        if course.is_known:
+            break
+    return course
+
+
+def _rest(sides: Sequence[Side], seconds: float) -> None:
+    before = [side.system.cpu_seconds() for side in sides]
+    began = time.perf_counter()
+    time.sleep(seconds)
+    passed = time.perf_counter() - began
+    for side, at_first in zip(sides, before, strict=True):
+        side.resting = {
+            name: (spent - at_first[name]) / passed
+            for name, spent in side.system.cpu_seconds().items()
+        }
+
+
+def _pair(sides: Sequence[Side], driver: Driver, terms: Terms, run: str) -> None:
+    before = [side.system.cpu_seconds() for side in sides]
+    began = time.perf_counter()
+    for side in sides:
+        side.loads.append(_pay(side, driver, terms.clients, terms.seconds, run))
+    passed = time.perf_counter() - began
+    for side, at_first in zip(sides, before, strict=True):
+        side.spent.append(
+            {
+                name: spent - at_first[name] - side.resting[name] * passed
+                for name, spent in side.system.cpu_seconds().items()
+            }
+        )
+
+
+def _pay(side: Side, driver: Driver, clients: int, seconds: float, run: str) -> Load:
+    load = driver.drive(side.system.gateway, side.system.api_key(), clients, seconds, run)
+    if load.wrong or not load.payments:
+        what = f"{load.wrong} payments were not captured, the first: {load.first_wrong}"
+        raise LoadError(f"{side.system.name}: {what if load.wrong else 'nothing was paid'}")
+    return load
+
+
+def _mean(side: Side) -> float:
+    return sum(sum(spent.values()) for spent in side.spent) / sum(x.payments for x in side.loads)
