@@ -22,6 +22,7 @@ from payments.flow.assessment import Assessor, Dependencies
 from payments.flow.exposure import ExposureReader
 from payments.flow.records import Records
 from payments.flow.steps import Steps
+from payments.flow.unfinished import Unfinished
 from payments.flow.waves import Flow
 from payments.metrics import PaymentMetrics
 from payments.migrations import VERSIONS
@@ -44,8 +45,10 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     dependencies = _dependencies(service, batches)
     exposure = ExposureReader(database, settings, service.clock)
     feed = service.add(EventFeed(database, service.draining))
+    unfinished = Unfinished()
     records = Records(
         database=database,
+        unfinished=unfinished,
         feed=feed,
         metrics=metrics,
         telemetry=service.telemetry,
@@ -55,7 +58,7 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     service.add(EventTeller(metrics, service.telemetry))
     flow = _flow(service, dependencies, exposure, records, batches)
     payments = _use_cases(service, database, dependencies.accounts, flow)
-    add_sweeps(service, database, payments, exposure, metrics)
+    add_sweeps(service, database, payments, exposure, unfinished, metrics)
     add_comparisons(service, database, dependencies.accounts.client, metrics, feed)
     service.add(PaymentReads(database, LongReads(database)))
     service.add(_explanations(service, database))

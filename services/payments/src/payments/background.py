@@ -6,6 +6,7 @@ from kurs.service import Service
 from payments.events.feed import EventFeed
 from payments.figures.counting import Figures
 from payments.flow.exposure import ExposureReader
+from payments.flow.unfinished import Unfinished
 from payments.metrics import PaymentMetrics
 from payments.reconciliation.captures import Reconciliation
 from payments.reconciliation.chains import Chains
@@ -23,6 +24,7 @@ def add_sweeps(
     database: Database,
     payments: PaymentService,
     exposure: ExposureReader,
+    unfinished: Unfinished,
     metrics: PaymentMetrics,
 ) -> None:
     """Drive what nobody finishes, and give events that came late their place."""
@@ -32,6 +34,7 @@ def add_sweeps(
             service=payments,
             database=database,
             exposure=exposure,
+            unfinished=unfinished,
             settings=settings,
             metrics=metrics,
             telemetry=service.telemetry,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from opentelemetry.trace import Span
+from sqlalchemy import Connection
 
 from kurs.data.database import Database
 from kurs.kernel.clock import MICROS, Clock
@@ -14,6 +15,7 @@ from payments.domain.identity import named, operation_id
 from payments.domain.moves import Kind
 from payments.domain.payment import Payment
 from payments.flow.exposure import ExposureReader
+from payments.flow.unfinished import Unfinished
 from payments.metrics import PaymentMetrics
 from payments.service import PaymentService
 from payments.settings import PaymentsSettings
@@ -24,7 +26,10 @@ _HINT = "`python -m payments resume` takes it up again once the cause is gone"
 
 
 class Sweeper:
-    """Looks for leases and holds that ran out; what it leaves half done is taken over later."""
+    """Looks for leases and holds that ran out, and for what this process left unfinished.
+
+    What it leaves half done is taken over later.
+    """
 
     def __init__(
         self,
@@ -32,6 +37,7 @@ class Sweeper:
         service: PaymentService,
         database: Database,
         exposure: ExposureReader,
+        unfinished: Unfinished,
         settings: PaymentsSettings,
         metrics: PaymentMetrics,
         telemetry: Telemetry,
@@ -40,6 +46,7 @@ class Sweeper:
         self._service = service
         self._database = database
         self._exposure = exposure
+        self._unfinished = unfinished
         self._settings = settings
         self._metrics = metrics
         self._log = telemetry.logger
@@ -57,7 +64,7 @@ class Sweeper:
             await self._report(now)
 
     async def _finish(self, now: int) -> int:
-        taken = await self._database.write(lambda c: leases.take_over(c, self._terms(now)))
+        taken = await self._take_over(now)
         for name in taken.set_aside:
             self._log.error("operation set aside", **named(name), hint=_HINT)
         excused = await self._resume(taken.started)
@@ -67,6 +74,20 @@ class Sweeper:
         self._tell_unreadable(overdue.unreadable)
         await self._expire(overdue.payments)
         return len(taken.started)
+
+    async def _take_over(self, now: int) -> leases.Taken:
+        left = self._unfinished.take(now)
+
+        def take_over(connection: Connection) -> leases.Taken:
+            leases.give_back(connection, left, now)
+            return leases.take_over(connection, self._terms(now))
+
+        try:
+            return await self._database.write(take_over)
+        except BaseException:
+            for operation in left:
+                self._unfinished.leave(operation)
+            raise
 
     def _terms(self, now: int) -> leases.Terms:
         settings = self._settings

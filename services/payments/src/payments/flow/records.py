@@ -11,6 +11,7 @@ from opentelemetry.trace import Span
 
 from kurs.calls import Deadline
 from kurs.data.database import Database
+from kurs.data.failures import DatabaseUnavailable
 from kurs.data.writer import Writer
 from kurs.kernel.batching import BatchMetrics, alone
 from kurs.kernel.clock import monotonic
@@ -18,7 +19,7 @@ from kurs.kernel.errors import Overloaded, Problem
 from kurs.telemetry import Telemetry, Trace
 from kurs.telemetry.tracing import format_traceparent
 from payments import answers
-from payments.clients import OWN_DATABASE, Unanswered
+from payments.clients import OWN_DATABASE, Unanswered, Unusable
 from payments.domain.beginning import Replay, Started
 from payments.domain.failure import Failure
 from payments.domain.identity import named
@@ -28,6 +29,7 @@ from payments.errors import problem_of
 from payments.events.feed import EventFeed
 from payments.flow.ahead import Foreseen, Foresight
 from payments.flow.questions import Drive
+from payments.flow.unfinished import Unfinished
 from payments.metrics import PaymentMetrics, span_attributes
 from payments.store import reads
 from payments.store.ops import Begin, Claim, Finish, Op, VersionConflict, Wait, keys_of
@@ -75,12 +77,14 @@ class Records:
         self,
         *,
         database: Database,
+        unfinished: Unfinished,
         feed: EventFeed,
         metrics: PaymentMetrics,
         telemetry: Telemetry,
         batches: BatchMetrics,
     ) -> None:
         self._database = database
+        self._unfinished = unfinished
         self._feed = feed
         self._metrics = metrics
         self._log = telemetry.logger
@@ -110,6 +114,9 @@ class Records:
         if isinstance(begun, Replay):
             self._metrics.replays.inc()
             return Reply(begun.answer, order.payment_id, replayed=True)
+        if isinstance(begun, DatabaseUnavailable):
+            # It may have been stored all the same, and whoever asked is told to come again.
+            self._unfinished.leave(order.op.operation)
         assert begun is not None
         return begun if isinstance(begun, Started | Exception) else problem_of(begun)
 
@@ -204,6 +211,8 @@ class Records:
             operation, waiting = drive.started.operation, _waiting(error)
             if isinstance(error, Unanswered):
                 self._tell_open(drive, error)
+                if not isinstance(error, Unusable):
+                    self._unfinished.leave(operation)
             if waiting is not None and not waiting.is_known(operation.waiting):
                 waits.append((drive, Wait(operation, waiting)))
         kept = await self._commit([wait for _, wait in waits], [d.trace for d, _ in waits])

@@ -105,6 +105,19 @@ def take_over(connection: Connection, terms: Terms) -> Taken:
     return Taken(started, aside)
 
 
+def give_back(connection: Connection, left: Collection[Operation], now: int) -> None:
+    """End the leases of operations that are driven no more, unless somebody has taken one since.
+
+    What is set aside rests on.
+    """
+    if not left:
+        return
+    theirs = is_any_of(connection, operations.c.operation_id, [op.operation_id for op in left])
+    ours = operations.c.lease_until <= max(op.lease_until for op in left)
+    changed = update(operations).where(theirs, _PENDING, ours, operations.c.set_aside_at.is_(None))
+    connection.execute(changed.values(lease_until=now - 1))
+
+
 def take(
     connection: Connection, op: Operation, payment: Payment, until: int, **also: Any
 ) -> Started | InProgress:

@@ -1,0 +1,95 @@
+"""What a process could not finish is tried again by its next sweep, within the lease."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.payments.harness import BODY, gateway_over
+
+from kurs.calls import Request
+from kurs.data.database import Database
+from kurs_testing.asgi import FaultKind
+from kurs_testing.joined import RISK, WALLET, JoinedGateway
+from kurs_testing.parts import part
+from payments.clients import BatchClient, Unusable
+from payments.sweeper import Sweeper
+
+OVERRIDES = {"payments": {"sweep_seconds": 3600.0}, "api-gateway": {"request_seconds": 30.0}}
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[JoinedGateway]:
+    """The services on a clock that stands still: no lease runs out."""
+    async with gateway_over(database_url, tmp_path, OVERRIDES) as joined:
+        yield joined
+
+
+def batches(request: Request) -> bool:
+    return request.url.endswith("/batch")
+
+
+async def sweep(gateway: JoinedGateway) -> int:
+    return await part(gateway.apps["payments"], Sweeper).sweep()
+
+
+async def status(gateway: JoinedGateway) -> str:
+    return str((await gateway.call("GET", "/payments/p1")).json()["status"])
+
+
+@pytest.mark.parametrize("base", [RISK, WALLET])
+async def test_it_goes_on_when_the_service_is_back(gateway: JoinedGateway, base: str) -> None:
+    gateway.transport.inject(base, FaultKind.UNREACHABLE, matches=batches)
+    assert (await gateway.call("POST", "/payments", BODY)).status == 202
+    # A sweep that does not get further leaves it to the next one.
+    assert [await sweep(gateway), await sweep(gateway)] == [1, 1]
+    assert await status(gateway) == "PROCESSING"
+
+    gateway.transport.heal(base)
+
+    assert [await sweep(gateway), await sweep(gateway)] == [1, 0]
+    assert await status(gateway) == "CAPTURED"
+    assert await gateway.balance("alice", "USD") == "90.00"
+
+
+@pytest.mark.parametrize("lost", [1, 2], ids=["the claim", "the outcome"])
+async def test_it_goes_on_when_the_database_is_back(
+    gateway: JoinedGateway, lost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit whose answer is lost, after which the database is gone for a while."""
+    database = part(gateway.apps["payments"], Database)
+    # Below what tries again: none of that helps.
+    run, commits = database._run_write, 0  # noqa: SLF001
+
+    async def run_and_lose(*arguments: Any) -> Any:
+        nonlocal commits
+        commits += 1
+        done = await run(*arguments) if commits <= lost else None
+        if commits >= lost:
+            raise ConnectionResetError("the server went away")
+        return done
+
+    monkeypatch.setattr(database, "_run_write", run_and_lose)
+    told = await gateway.call("POST", "/payments", BODY)
+    assert told.status == (503 if lost == 1 else 202)
+    monkeypatch.undo()
+
+    # With the outcome it was committed after all, and there is nothing to be done.
+    assert await sweep(gateway) == (1 if lost == 1 else 0)
+    assert await status(gateway) == "CAPTURED"
+    assert (await gateway.call("POST", "/payments", BODY)).status == 200
+    assert await gateway.balance("alice", "USD") == "90.00"
+
+
+async def test_what_has_no_usable_answer_keeps_its_pace(
+    gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To ask again at once would use up the attempts after which it is set aside."""
+    risk = part(gateway.apps["payments"], BatchClient, "risk")
+
+    async def nonsense(questions: Sequence[Any]) -> list[Any]:
+        return [Unusable("risk", "answered nonsense") for _ in questions]
+
+    monkeypatch.setattr(risk, "ask", nonsense)
+    assert (await gateway.call("POST", "/payments", BODY)).status == 202
+    assert await sweep(gateway) == 0
