@@ -38,6 +38,7 @@ def main() -> int:
 
 def _run(options: argparse.Namespace) -> int:
     # Not before a mutant is planted.
+    from simulation.apps import keep_spare
     from simulation.isolation import outcome_of, outcomes
     from simulation.run import prepared_folder, run
     from simulation.shrink import shrink
@@ -52,6 +53,7 @@ def _run(options: argparse.Namespace) -> int:
         play = partial(run, prepared=prepared)
         # What one world makes once for all (compiled SQL, described apps) its copies need not.
         play(_FIRST)
+        keep_spare(prepared)
         if options.speed:
             return measure(console, play, _cpu_seconds, options.seeds)
         if options.log:

@@ -11,7 +11,7 @@ import time
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -64,7 +64,9 @@ class Outcome:
 
 def run(plan: Plan, prepared: Path) -> Outcome:
     """Run a plan on what `prepare` made; the same plan gives the same outcome, byte for byte."""
-    with _own_chance(plan.seed), tempfile.TemporaryDirectory(dir=prepared) as folder:
+    own = tempfile.TemporaryDirectory(dir=prepared)
+    # Apps are made before there is a world, and find their files where it works.
+    with _own_chance(plan.seed), own as folder, chdir(folder):
         return _Run(plan, prepared, Path(folder)).whole()
 
 

@@ -15,56 +15,19 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 from starlette.types import Message
 
-from api_gateway.app import create_app as create_gateway
-from api_gateway.settings import GatewaySettings
-from fx.app import create_app as create_fx
-from fx.settings import FxSettings
 from kurs.kernel.clock import MICROS
-from kurs.telemetry import Telemetry
-from payments.app import create_app as create_payments
-from payments.settings import PaymentsSettings
-from risk.app import create_app as create_risk
-from risk.settings import RiskSettings
-from simulation.documents import QUOTE_SECONDS
+from simulation.apps import LENT, app_of
 from simulation.exchange import Served
 from simulation.loop import VirtualLoop, context_of
 from simulation.market import Market
-from simulation.network import Network, addresses
+from simulation.network import Network
 from simulation.process import PROCESS, Process, ProcessDied, WorldClock
 from simulation.topology import REPLICAS, STORES, WEBHOOKS
-from wallet.app import create_app as create_wallet
-from wallet.settings import WalletSettings
-from webhooks.app import create_app as create_webhooks
-from webhooks.settings import WebhooksSettings
 
 EPOCH_US = 1_767_225_600 * MICROS
 """Where every world begins: 2026-01-01T00:00:00Z."""
-_CREATE: dict[str, tuple[Callable[..., FastAPI], type[Any]]] = {
-    "gateway": (create_gateway, GatewaySettings),
-    "payments": (create_payments, PaymentsSettings),
-    "fx": (create_fx, FxSettings),
-    "wallet": (create_wallet, WalletSettings),
-    "risk": (create_risk, RiskSettings),
-    "webhooks": (create_webhooks, WebhooksSettings),
-}
-# Shorter than as shipped, so that a world sees the end of what it begins; looks are rarer.
-_PATIENCE: dict[str, dict[str, Any]] = {
-    # One key does everything here.
-    "payments": {
-        "four_eyes": False,
-        "give_up_seconds": 30.0,
-        "exchange_hold_seconds": 20.0,
-        "hold_seconds": 30.0,
-        "refund_rate_window_seconds": 20.0,
-        "sweep_seconds": 2.0,
-    },
-    "gateway": {"api_keys_poll_seconds": 5.0},
-    "wallet": {"hold_expiry_seconds": 2.0},
-    "fx": {"quote_ttl_seconds": QUOTE_SECONDS},
-}
 _CONFIGURED = ("fx", "risk", "webhooks")
 """The services that follow a document."""
-_DOCUMENTS: dict[str, dict[str, Any]] = {}
 _GRACE_SECONDS = 30.0
 """How long a process that is told to end finishes what it has."""
 _CRASH_SECONDS = (0.5, 4.0)
@@ -117,6 +80,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.loop.execute, self.loop.pauses = self._execute, self._pauses
+        LENT.of(self.clock, self.network)
         self.replicas = {**REPLICAS, **(WEBHOOKS if self.webhooks else {})}
         stores = [*STORES, *(WEBHOOKS if self.webhooks else ())]
         self.databases = {name: Database() for name in stores}
@@ -210,7 +174,7 @@ class World:
         self.network.drop(process)
 
     async def _live(self, process: Process) -> None:
-        app = self._apps[process] = self._create(process)
+        app = self._apps[process] = app_of(process.service, process.name, self.prepared)
         to_app = self._stop[process] = asyncio.Queue()
         state: dict[str, Any] = {}
 
@@ -227,35 +191,6 @@ class World:
             await app(scope, to_app.get, told)
         except Exception:
             self.kill(process)
-
-    def _create(self, process: Process) -> FastAPI:
-        create, settings = _CREATE[process.service]
-        own = settings(**self._settings(process))
-        app = create(own, clock=self.clock, transport=self.network, telemetry=Telemetry.of(own))
-        describe = app.openapi
-        # The same for each incarnation, and much to compute.
-        app.openapi = lambda: _described(process.service, describe)  # type: ignore[method-assign]
-        return app
-
-    def _settings(self, process: Process) -> dict[str, Any]:
-        urls = {f"{name}_url": url for name, url in addresses(tuple(self.replicas)).items()}
-        return {
-            **urls,
-            "service": process.service,
-            "instance": process.name,
-            "database_url": f"sqlite:///{self.folder / process.service}.db",
-            "config_dir": self.folder / "config" / process.name,
-            "quote_signing_keys_file": self.prepared / "quote-signing-keys.pem",
-            "edge_keys_dir": self.prepared / "edge-keys",
-            "secrets_dir": self.prepared / "secrets",
-            "quote_verify_keys_file": self.prepared / "quote-verify-keys.pem",
-            "api_keys_file": self.prepared / "api-keys.json",
-            "rate_limit": "100000/second",
-            "platform_merchants": "demo",
-            "log_level": "critical",
-            "trace_ratio": 0.01,
-            **_PATIENCE.get(process.service, {}),
-        }
 
     def _pauses(self, process: Process | None) -> tuple[float, float]:
         slow = 0.0
@@ -315,9 +250,3 @@ def _error(sql: str, text: str, code: int) -> OperationalError:
 
 def _only_reads(sql: str) -> bool:
     return sql.lstrip()[:6].upper().startswith(("SELECT", "BEGIN", "PRAGMA"))
-
-
-def _described(service: str, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    if service not in _DOCUMENTS:
-        _DOCUMENTS[service] = describe()
-    return _DOCUMENTS[service]
