@@ -76,8 +76,8 @@ async def test_an_unknown_code_ends_the_payment_with_a_log_line_and_a_count(
         wallet_client = part(gateway.apps["payments"], BatchClient, "wallet")
         said = {"status": "refused", "replayed": False, "code": "moon_phase", "message": "full"}
 
-        async def refuse(questions: Sequence[Any]) -> list[Any]:
-            return [said for _ in questions]
+        async def refuse(items: Sequence[Any], _: Sequence[Any]) -> list[Any]:
+            return [said for _ in items]
 
         monkeypatch.setattr(wallet_client, "ask", refuse)
 

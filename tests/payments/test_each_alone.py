@@ -83,14 +83,14 @@ async def test_a_merchant_whose_sums_take_too_long_waits_alone(
     gateway: JoinedGateway, monkeypatch: pytest.MonkeyPatch, kind: Kind
 ) -> None:
     await open_other_merchant(gateway)
-    exposure = ExposureReader.__call__
+    exposure = ExposureReader.of_merchant
 
     async def blocked(self: ExposureReader, merchant: str) -> Mapping[str, int]:
         if merchant == "other":
             raise DatabaseBlocked("its sums took longer than a statement may")
         return await exposure(self, merchant)
 
-    monkeypatch.setattr(ExposureReader, "__call__", blocked)
+    monkeypatch.setattr(ExposureReader, "of_merchant", blocked)
     if kind == Kind.PAY:
         hold = {"capture": "manual", "amount": "1.00"}
         theirs = pay(gateway, "held", caller=OTHER, **THEIRS, **hold)

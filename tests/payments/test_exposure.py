@@ -190,12 +190,12 @@ async def test_what_all_merchants_were_given_back_is_summed_now_and_then(
 
     await refund(database, paid, "two", 50, clock.now())
     assert await exposure.refunds_of_all() == {"USD": 100}
-    assert await exposure("shop") == {"USD": 150}
+    assert await exposure.of_merchant("shop") == {"USD": 150}
     clock.advance(seconds=30)
     assert await exposure.refunds_of_all() == {"USD": 150}
     clock.advance(seconds=24 * 3600)
     assert await exposure.refunds_of_all() == {}
-    assert await exposure("shop") == {}
+    assert await exposure.of_merchant("shop") == {}
 
 
 @pytest.mark.postgres
@@ -227,7 +227,7 @@ async def test_an_outcome_while_it_is_read_is_never_missed(
 
         monkeypatch.setattr(payments.flow.exposure, name, then_it_ends)
 
-    counted = await ExposureReader(database, PaymentsSettings(), clock)("shop")
+    counted = await ExposureReader(database, PaymentsSettings(), clock).of_merchant("shop")
 
     await database.close()
     assert not ending

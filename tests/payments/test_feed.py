@@ -19,10 +19,11 @@ from kurs.contracts.payments import FeedAnswer
 from kurs.data.database import Database
 from kurs_testing.joined import PAYMENTS, JoinedGateway
 from kurs_testing.parts import part
+from payments.domain.event_identity import told_operation
 from payments.events import feed as pace
 from payments.events.answers import event_bytes
 from payments.events.feed import EventFeed
-from payments.store.events import Event, event_page, told_operation
+from payments.store.events import Event, event_page
 from payments.store.feed import OPERATION, FeedPage, feed_page
 
 

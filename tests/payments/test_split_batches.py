@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -13,11 +13,16 @@ from kurs.telemetry import Trace
 from kurs_testing.asgi import FaultKind
 from kurs_testing.joined import RISK, JoinedGateway
 from kurs_testing.parts import part
-from payments.clients import BatchClient, Question, Unanswered, Unusable
+from payments.clients import BatchClient, Unanswered, Unusable
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 CURRENCIES = [currency.code for currency in currencies() if currency.payable]
 JUDGED = {"status": "judged", "within": True}
+
+
+class Asker(NamedTuple):
+    deadline: Deadline
+    trace: Trace
 
 
 @pytest.fixture
@@ -34,7 +39,7 @@ def item(merchant: str, times: int = 1) -> dict[str, Any]:
 
 async def ask(gateway: JoinedGateway, items: list[dict[str, Any]]) -> list[Any]:
     client = part(gateway.apps["payments"], BatchClient, "risk-exposure")
-    return await client.ask([Question(one, Deadline.after(60), Trace.here()) for one in items])
+    return await client.ask(items, [Asker(Deadline.after(60), Trace.here())] * len(items))
 
 
 async def test_a_full_batch_of_merchants_with_every_currency_is_answered(

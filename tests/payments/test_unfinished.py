@@ -87,8 +87,8 @@ async def test_what_has_no_usable_answer_keeps_its_pace(
     """To ask again at once would use up the attempts after which it is set aside."""
     risk = part(gateway.apps["payments"], BatchClient, "risk")
 
-    async def nonsense(questions: Sequence[Any]) -> list[Any]:
-        return [Unusable("risk", "answered nonsense") for _ in questions]
+    async def nonsense(items: Sequence[Any], _: Sequence[Any]) -> list[Any]:
+        return [Unusable("risk", "answered nonsense") for _ in items]
 
     monkeypatch.setattr(risk, "ask", nonsense)
     assert (await gateway.call("POST", "/payments", BODY)).status == 202

@@ -18,7 +18,7 @@ from kurs_testing.joined import FX, RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.domain.moves import Kind
 from payments.errors import KeyReused, OperationInProgress, PaymentIdTaken
-from payments.flow.records import Reply
+from payments.flow.orders import Reply
 from payments.flow.steps import Steps
 from payments.paying import Asked, Paying
 from payments.schemas import PaymentRequest

@@ -88,8 +88,8 @@ async def test_the_last_reason_is_kept_and_listed_for_operators(
     assert (await gateway.call("POST", "/payments", BODY)).status == 202
     gateway.transport.heal(WALLET)
 
-    async def unreadable(questions: Sequence[Any]) -> list[Any]:
-        return [Unusable("fx", "invalid: unheard of") for _ in questions]
+    async def unreadable(items: Sequence[Any], _: Sequence[Any]) -> list[Any]:
+        return [Unusable("fx", "invalid: unheard of") for _ in items]
 
     fx = part(gateway.apps["payments"], BatchClient, "fx")
     monkeypatch.setattr(fx, "ask", unreadable)
@@ -112,8 +112,8 @@ async def test_what_nobody_foresaw_is_a_reason_too(
     gateway.transport.inject(WALLET, FaultKind.LOSE_REQUEST, matches=batches)
     assert (await gateway.call("POST", "/payments", BODY)).status == 202
 
-    async def broken(questions: Sequence[Any]) -> list[Any]:
-        return [KeyError("settled") for _ in questions]
+    async def broken(items: Sequence[Any], _: Sequence[Any]) -> list[Any]:
+        return [KeyError("settled") for _ in items]
 
     wallet = part(gateway.apps["payments"], BatchClient, "wallet")
     monkeypatch.setattr(wallet, "ask", broken)

@@ -15,7 +15,7 @@ from kurs_testing.joined import FX, GATEWAY, PAYMENTS, RISK, WALLET, JoinedGatew
 from kurs_testing.parts import part
 from kurs_testing.waiting import eventually
 from payments.domain.beginning import Started
-from payments.domain.outcomes import Settled
+from payments.domain.outcomes import Outcome
 from payments.flow.assessment import Assessed
 from payments.flow.steps import Steps, Transfer
 from payments.sweeper import Sweeper
@@ -225,7 +225,7 @@ async def test_a_payment_that_cannot_be_driven_keeps_none_of_the_others(
     steps = part(gateway.apps["payments"], Steps)
     take = steps.take
 
-    def take_unless_broken(started: Started, assessed: Assessed | Exception) -> Settled | Transfer:
+    def take_unless_broken(started: Started, assessed: Assessed | Exception) -> Outcome | Transfer:
         if started.payment.payment_id == "p1":
             raise ArithmeticError("nobody thought of this")
         return take(started, assessed)

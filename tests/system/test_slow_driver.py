@@ -34,18 +34,18 @@ async def test_a_late_refusal_does_not_hide_money_that_moved(
         fx, wallet = (part(payments, BatchClient, name) for name in ("fx", "wallet"))
         ask, asked, may_answer = fx.ask, asyncio.Event(), asyncio.Event()
 
-        async def late_refusal(questions: Sequence[Any]) -> Any:
-            if asked.is_set() or not questions:
-                return await ask(questions)
+        async def late_refusal(items: Sequence[Any], askers: Sequence[Any]) -> Any:
+            if asked.is_set() or not items:
+                return await ask(items, askers)
             asked.set()
             await may_answer.wait()
-            return [STALE for _ in questions]
+            return [STALE for _ in items]
 
         move, moved, may_record = wallet.ask, asyncio.Event(), asyncio.Event()
 
-        async def slow_answer(questions: Sequence[Any]) -> Any:
-            results = await move(questions)
-            if questions:
+        async def slow_answer(items: Sequence[Any], askers: Sequence[Any]) -> Any:
+            results = await move(items, askers)
+            if items:
                 moved.set()
                 await may_record.wait()
             return results

@@ -38,9 +38,9 @@ MUTANTS: dict[str, Mutant] = {
         "hold_expires_at=None,",
     ),
     "a slow driver is not fenced off": Mutant(
-        "payments.store.finishing",
-        'keys = ("uid", "version")\n    rows = [_changes(finish) for finish in fresh.values()]',
-        'keys = ("uid",)\n    rows = [(r[0], *r[2:]) for r in map(_changes, fresh.values())]',
+        "payments.store.writes",
+        'keys = ("uid", "version")\n    rows = [_changes(finish) for finish in latest.values()]',
+        'keys = ("uid",)\n    rows = [(r[0], *r[2:]) for r in map(_changes, latest.values())]',
     ),
     "other content under a used key is the same request": Mutant(
         "payments.domain.beginning",
@@ -48,7 +48,7 @@ MUTANTS: dict[str, Mutant] = {
         "",
     ),
     "an outcome that changes nothing of the status has no event": Mutant(
-        "payments.store.recording",
+        "payments.store.event_order",
         "    return finish.operation.kind == Kind.REFUND or finish.after.status",
         "    return finish.after.status",
     ),
@@ -110,18 +110,17 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "an answer goes out before its commit": Mutant(
         "payments.flow.records",
-        "            await self._commit([f for _, f in recording], "
+        "            await self._commits.write([f for _, f in recording], "
         "[d.trace for d, _ in recording])",
-        "            [None for task in [__import__('asyncio').ensure_future(self._commit(\n"
+        "            [None for task in [__import__('asyncio').ensure_future(self._commits.write(\n"
         "                [f for _, f in recording], [d.trace for d, _ in recording]\n"
         "            ))] for _ in recording]",
     ),
     "a retry goes under a new id": Mutant(
         "payments.flow.steps",
-        "Question(step.item, drive.deadline, drive.trace)",
-        "Question({**step.item, 'transfer_id': step.item['transfer_id']\n"
-        "                + f':{drive.deadline.expires_monotonic:.0f}'},\n"
-        "                drive.deadline, drive.trace)",
+        "            (drive, step.item)\n",
+        "            (drive, {**step.item, 'transfer_id': step.item['transfer_id']\n"
+        "                + f':{drive.deadline.expires_monotonic:.0f}'})\n",
     ),
     "a takeover does not raise the lease": Mutant(
         "payments.store.leases",

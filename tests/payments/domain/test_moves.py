@@ -113,7 +113,7 @@ def test_a_payment_moves_as_the_table_says_and_no_other_way(status: str) -> None
     assert moved == expected == {str(to) for to in leads_to(status)}
 
 
-def settle(kind: str, payment: Payment, result: Result) -> outcomes.Settled:
+def settle(kind: str, payment: Payment, result: Result) -> outcomes.Outcome:
     """Return what an operation of this kind makes of an answer of the ledger."""
     done = operation(kind, left_of(payment, kind))
     match kind:

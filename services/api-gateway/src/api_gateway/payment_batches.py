@@ -18,7 +18,7 @@ from api_gateway.upstreams import Upstreams
 from kurs.calls import Deadline, Response, StreamedResponse
 from kurs.contracts.payments import ANSWERED, MAX_BODY_BYTES
 from kurs.edges.table import PAYMENTS
-from kurs.kernel.batching import Batcher, BatchMetrics, Outcome
+from kurs.kernel.batching import Batcher, BatchMetrics, Eventually
 from kurs.kernel.errors import Problem
 from kurs.telemetry import Telemetry, Trace
 from kurs.telemetry.tracing import format_traceparent
@@ -88,7 +88,7 @@ class PaymentBatches:
                 PAYMENTS, "POST", _PATH, call.body or None, call.headers, call.deadline
             )
 
-    async def _send(self, calls: Sequence[Call]) -> list[Outcome[Response]]:
+    async def _send(self, calls: Sequence[Call]) -> list[Eventually[Response]]:
         if len(calls) == 1:
             return [await self._alone(calls[0])]
         answers: list[asyncio.Future[Response]]
@@ -210,7 +210,7 @@ async def _whole(answer: StreamedResponse) -> Response:
     return Response(answer.status, answer.headers, body, answer.raw_headers)
 
 
-def _known(answer: "asyncio.Future[Response]") -> Outcome[Response]:
+def _known(answer: "asyncio.Future[Response]") -> Eventually[Response]:
     if not answer.done() or answer.cancelled():
         return answer
     error = answer.exception()

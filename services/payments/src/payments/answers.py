@@ -18,7 +18,7 @@ from payments.domain.failure import Failure
 from payments.domain.identity import refund_id
 from payments.domain.moves import Kind, Status
 from payments.domain.operation import Answer, Operation, Waiting
-from payments.domain.outcomes import Settled
+from payments.domain.outcomes import Outcome
 from payments.domain.payment import Payment
 from payments.domain.postings import arriving_amount
 from payments.domain.refunds import Refund
@@ -41,15 +41,15 @@ _WAITS: Mapping[str, str] = {
 """What merchants are told of it: what services say of each other is the house's."""
 
 
-def finished(operation: Operation, settled: Settled) -> Answer:
+def finished(operation: Operation, outcome: Outcome) -> Answer:
     """Return the first answer of an operation that has an outcome."""
-    payment, failure = settled.payment, settled.failure
+    payment, failure = outcome.payment, outcome.failure
     failed = failure is not None or (operation.kind == Kind.PAY and payment.status == Status.FAILED)
     status = 400 if failed else 200
     if operation.kind == Kind.REFUND:
         state: RefundState = "FAILED" if failed else "SUCCEEDED"
         shown = payment_answer(payment)
-        body = _refund(operation, shown, payment, state, failure, settled.refund)
+        body = _refund(operation, shown, payment, state, failure, outcome.refund)
         return Answer(status, body)
     shown = payment_answer(payment)
     if failure is not None and shown["failure"] is None:

@@ -1,10 +1,13 @@
 """What payments is made of."""
 
 from functools import partial
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
 
 from fastapi import FastAPI
 
+from kurs.contracts.fx import QuoteItem, QuoteResult
+from kurs.contracts.risk import ExposureItem, ExposureResult, ScoreItem, ScoreResult
+from kurs.contracts.wallet import TransferItem, TransferResult
 from kurs.data.database import Database
 from kurs.data.long_reads import LongReads
 from kurs.kernel.batching import BatchMetrics
@@ -18,9 +21,12 @@ from payments.clients import BatchClient
 from payments.events.answers import EventTeller
 from payments.events.document import webhooks
 from payments.events.feed import EventFeed
-from payments.flow.assessment import Assessor, Dependencies
+from payments.flow.assessment import Assessor
+from payments.flow.commits import Commits
 from payments.flow.exposure import ExposureReader
+from payments.flow.payment_assessment import PaymentAssessor
 from payments.flow.records import Records
+from payments.flow.refund_assessment import RefundAssessor
 from payments.flow.steps import Steps
 from payments.flow.unfinished import Unfinished
 from payments.flow.waves import Flow
@@ -45,18 +51,26 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     dependencies = _dependencies(service, batches)
     exposure = ExposureReader(database, settings, service.clock)
     feed = service.add(EventFeed(database, service.draining))
+    commits = Commits(database, service.telemetry, batches)
+    service.at_end(commits.close)
     unfinished = Unfinished()
     records = Records(
+        commits=commits,
         database=database,
         unfinished=unfinished,
         feed=feed,
         metrics=metrics,
         telemetry=service.telemetry,
+    )
+    service.add(EventTeller(metrics, service.telemetry))
+    flow = Flow(
+        commits=commits,
+        assessor=_assessor(service, dependencies, exposure),
+        steps=service.add(Steps(dependencies.wallet, settings, service.clock)),
+        records=records,
         batches=batches,
     )
-    service.at_end(records.close)
-    service.add(EventTeller(metrics, service.telemetry))
-    flow = _flow(service, dependencies, exposure, records, batches)
+    service.at_end(flow.close)
     payments = _use_cases(service, database, dependencies.accounts, flow)
     add_sweeps(service, database, payments, exposure, unfinished, metrics)
     add_comparisons(service, database, dependencies.accounts.client, metrics, feed)
@@ -68,23 +82,27 @@ def create_app(settings: PaymentsSettings, **joined: Unpack[Joined]) -> FastAPI:
     return app
 
 
-def _flow(
-    service: Service[PaymentsSettings],
-    dependencies: Dependencies,
-    exposure: ExposureReader,
-    records: Records,
-    batches: BatchMetrics,
-) -> Flow:
+class _Dependencies(NamedTuple):
+    """The services that a payment goes through."""
+
+    accounts: AccountDirectory
+    risk: BatchClient[ScoreItem, ScoreResult]
+    limits: BatchClient[ExposureItem, ExposureResult]
+    fx: BatchClient[QuoteItem, QuoteResult]
+    wallet: BatchClient[TransferItem, TransferResult]
+
+
+def _assessor(
+    service: Service[PaymentsSettings], asked: _Dependencies, exposure: ExposureReader
+) -> Assessor:
     settings = service.settings
     quotes = QuoteVerifier(settings.quote_verify_keys_file, service.telemetry)
-    flow = Flow(
-        assessor=Assessor(dependencies, quotes, exposure, settings),
-        steps=service.add(Steps(dependencies.wallet, settings, service.clock)),
-        records=records,
-        batches=batches,
+    return Assessor(
+        PaymentAssessor(
+            accounts=asked.accounts, risk=asked.risk, fx=asked.fx, quotes=quotes, exposure=exposure
+        ),
+        RefundAssessor(limits=asked.limits, fx=asked.fx, exposure=exposure, settings=settings),
     )
-    service.at_end(flow.close)
-    return flow
 
 
 def _use_cases(
@@ -111,7 +129,7 @@ def _use_cases(
     )
 
 
-def _dependencies(service: Service[PaymentsSettings], batches: BatchMetrics) -> Dependencies:
+def _dependencies(service: Service[PaymentsSettings], batches: BatchMetrics) -> _Dependencies:
     settings = service.settings
 
     def batch(callee: str, url: str, path: str, name: str = "") -> BatchClient[Any, Any]:
@@ -130,7 +148,7 @@ def _dependencies(service: Service[PaymentsSettings], batches: BatchMetrics) -> 
         name="wallet-accounts",
         timeout_seconds=settings.payment_seconds,
     )
-    return Dependencies(
+    return _Dependencies(
         accounts=service.add(AccountDirectory(accounts, metrics=batches)),
         risk=batch("risk", settings.risk_url, "/score/batch"),
         limits=batch("risk", settings.risk_url, "/exposure/batch", name="risk-exposure"),

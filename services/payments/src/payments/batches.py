@@ -11,14 +11,14 @@ from pydantic_core import to_json
 from kurs.calls import Deadline
 from kurs.contracts.batch import Misfit, read_items
 from kurs.contracts.payments import ANSWERED, PayItem, PayResult
-from kurs.kernel.batching import Outcome, alone, settled
+from kurs.kernel.batching import Eventually, alone, settled
 from kurs.kernel.caller import caller_of
 from kurs.kernel.decoder import decode
 from kurs.kernel.errors import PROBLEM_MEDIA_TYPE, Internal, Problem
 from kurs.kernel.validation import validate
 from kurs.telemetry import Telemetry, Trace, extract, with_baggage
 from payments.checks import checked_key
-from payments.flow.records import Reply
+from payments.flow.orders import Reply
 from payments.paying import Asked, Paying
 from payments.schemas import PAYMENT, PaymentBatch
 
@@ -45,7 +45,7 @@ class BatchPaying:
         return self._as_they_come(await self._pay(items, spans, request_id), spans)
 
     async def _as_they_come(
-        self, ends: Sequence[Outcome[Reply] | Misfit], spans: Sequence[Span]
+        self, ends: Sequence[Eventually[Reply] | Misfit], spans: Sequence[Span]
     ) -> AsyncIterator[bytes]:
         ready = {i: end for i, end in enumerate(ends) if not isinstance(end, asyncio.Future)}
         if ready:
@@ -54,8 +54,8 @@ class BatchPaying:
         while late:
             done, _ = await asyncio.wait(late, return_when=asyncio.FIRST_COMPLETED)
             places = [i for end, i in late.items() if end in done]
-            outcomes: list[Any] = [ends[i] for i in places]
-            yield self._lines(places, await settled(outcomes), spans)
+            come: list[Any] = [ends[i] for i in places]
+            yield self._lines(places, await settled(come), spans)
             late = {end: i for end, i in late.items() if end not in done}
 
     async def _pay(

@@ -4,7 +4,7 @@ Unanswered, in place of an answer, says that there was none: the item may have b
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic_core import from_json, to_json
 
@@ -43,12 +43,21 @@ class Unusable(Unanswered):
     """
 
 
-class Question(NamedTuple):
-    """An item for another service, by when it is to be answered, and the trace that it is of."""
+class Asker(Protocol):
+    """What something is asked for: by when it is to be answered, and the trace that it is of."""
 
+    @property
+    def deadline(self) -> Deadline:
+        """By when."""
+
+    @property
+    def trace(self) -> Trace:
+        """Of which trace."""
+
+
+class _Question(NamedTuple):
     item: Mapping[str, object]
-    deadline: Deadline
-    trace: Trace
+    asker: Asker
 
 
 class BatchClient(Generic[Item, Result]):
@@ -60,7 +69,7 @@ class BatchClient(Generic[Item, Result]):
         self._client = client
         self._path = path
         self._telemetry = telemetry
-        self._batcher: Batcher[Question, Result] = Batcher(
+        self._batcher: Batcher[_Question, Result] = Batcher(
             self._run,
             name=f"http-{client.name}",
             max_batch=200,
@@ -69,15 +78,27 @@ class BatchClient(Generic[Item, Result]):
         )
         self.close = self._batcher.close
 
-    async def ask(self, questions: Sequence[Question]) -> list[Result | Exception]:
-        """Return each item's result, in order, or the Unanswered that says why there is none."""
-        if not questions:
-            return []
+    async def ask(
+        self, items: Sequence[Item | Exception], askers: Sequence[Asker]
+    ) -> list[Result | Exception]:
+        """Return each item's result, in order, or the Unanswered that says why there is none.
+
+        Why there is no item is its result.
+        """
+        asked = [
+            _Question(item, asker)
+            for item, asker in zip(items, askers, strict=True)
+            if not isinstance(item, Exception)
+        ]
+        if not asked:
+            return [item for item in items if isinstance(item, Exception)]
         try:
-            results = await self._batcher.submit_many(questions)
+            results = iter(await self._batcher.submit_many(asked))
         except Overloaded as error:
-            return [Unanswered(self._client.name, error.detail)] * len(questions)
-        return [self._read(result) for result in results]
+            results = iter([Unanswered(self._client.name, error.detail)] * len(asked))
+        return [
+            item if isinstance(item, Exception) else self._read(next(results)) for item in items
+        ]
 
     def _read(self, result: Result | Exception) -> Result | Exception:
         if isinstance(result, TransportError):
@@ -90,7 +111,7 @@ class BatchClient(Generic[Item, Result]):
         reason = Unanswered if skip in _NO_FAULT else Unusable
         return reason(self._client.name, f"{skip}: {result.get('message')}")
 
-    async def _run(self, questions: Sequence[Question]) -> Sequence[Result | Exception]:
+    async def _run(self, questions: Sequence[_Question]) -> Sequence[Result | Exception]:
         answer = await self._send(questions)
         if answer.status in _UNREADABLE and len(questions) > 1:
             # A body that was not read has done nothing. What is wrong with it (an item, or only
@@ -103,24 +124,24 @@ class BatchClient(Generic[Item, Result]):
         results: list[Result] = from_json(answer.body)["results"]
         return results
 
-    async def _part(self, questions: Sequence[Question]) -> Sequence[Result | Exception]:
+    async def _part(self, questions: Sequence[_Question]) -> Sequence[Result | Exception]:
         try:
             return await self._run(questions)
         except (TransportError, Unanswered) as error:
             # The other part has its own answer.
             return [error] * len(questions)
 
-    async def _send(self, questions: Sequence[Question]) -> Response:
+    async def _send(self, questions: Sequence[_Question]) -> Response:
         items = [
-            {**q.item, **q.trace.fields, "deadline_ms": q.deadline.remaining_ms()}
-            for q in questions
+            {**item, **asker.trace.fields, "deadline_ms": asker.deadline.remaining_ms()}
+            for item, asker in questions
         ]
-        members = [q.trace.traceparent for q in questions]
+        members = [asker.trace.traceparent for _, asker in questions]
         with self._telemetry.batch_span(f"{self._client.name} batch", members):
             return await self._client.request(
                 "POST",
                 self._path,
                 body=to_json({"items": items}),
-                deadline=max(q.deadline for q in questions),
+                deadline=max(asker.deadline for _, asker in questions),
                 retryable=True,
             )

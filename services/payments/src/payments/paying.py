@@ -8,7 +8,7 @@ from opentelemetry.trace import format_trace_id
 
 from kurs.data.database import Database
 from kurs.kernel.accounts import shown
-from kurs.kernel.batching import Outcome, alone
+from kurs.kernel.batching import Eventually, alone
 from kurs.kernel.caller import Caller
 from kurs.kernel.clock import MICROS, Clock
 from kurs.kernel.currencies import is_payable
@@ -23,7 +23,7 @@ from payments.domain.moves import Kind
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
 from payments.errors import IdempotencyKeyRequired
-from payments.flow.records import Order, Reply
+from payments.flow.orders import Order, Reply
 from payments.flow.waves import Flow
 from payments.schemas import PaymentRequest
 from payments.settings import PaymentsSettings
@@ -67,7 +67,7 @@ class Paying:
         """Return by when the request to pay that is being served is answered."""
         return request_deadline(self._settings.payment_seconds)
 
-    async def pay(self, asked: Sequence[Asked]) -> list[Outcome[Reply]]:
+    async def pay(self, asked: Sequence[Asked]) -> list[Eventually[Reply]]:
         """Make payments once, however often they are asked for; return their answers, in order.
 
         In place of one is the Problem that says why there is none, and a future where it comes
@@ -83,7 +83,7 @@ class Paying:
         replies = iter(await self._carry_out_known(known))
         return [next(replies) if isinstance(order, Order) else order for order in orders]
 
-    async def _carry_out_known(self, orders: Sequence[Order]) -> Sequence[Outcome[Reply]]:
+    async def _carry_out_known(self, orders: Sequence[Order]) -> Sequence[Eventually[Reply]]:
         try:
             return await self._flow.carry_out(orders) if orders else ()
         except Overloaded as error:

@@ -33,7 +33,7 @@ from payments.errors import (
     PaymentNotFound,
     RefundNotPermitted,
 )
-from payments.flow.records import Reply
+from payments.flow.orders import Reply
 from payments.paying import Asked, Paying
 from payments.schemas import (
     PAYMENT,

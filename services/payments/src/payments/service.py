@@ -19,8 +19,7 @@ from payments.domain.moves import Kind
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
 from payments.errors import FourEyes, PaymentNotFound, RefundNotPermitted
-from payments.flow.questions import Drive
-from payments.flow.records import Order, Reply
+from payments.flow.orders import Drive, Order, Reply
 from payments.flow.waves import Flow
 from payments.settings import PaymentsSettings
 from payments.store import reads

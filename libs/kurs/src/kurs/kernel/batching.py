@@ -23,9 +23,9 @@ Arguments = TypeVarTuple("Arguments")
 PATIENCE_SECONDS = 0.25
 """After which the next batch no longer waits for the one in flight."""
 
-Outcome: TypeAlias = Result | Exception | asyncio.Future[Result]
+Eventually: TypeAlias = Result | Exception | asyncio.Future[Result]
 """What a run gives for an item; a future where it comes later than that of the others."""
-BatchRun = Callable[[Sequence[Item]], Awaitable[Sequence[Outcome[Result]]]]
+BatchRun = Callable[[Sequence[Item]], Awaitable[Sequence[Eventually[Result]]]]
 
 
 class DeadlineExceeded(Unavailable):
@@ -60,7 +60,7 @@ class BatchMetrics:
 @dataclass(slots=True)
 class _Group(Generic[Item, Result]):
     items: Sequence[Item]
-    done: "asyncio.Future[list[Outcome[Result]]]"
+    done: "asyncio.Future[list[Eventually[Result]]]"
     expires_monotonic: float | None
 
 
@@ -117,12 +117,12 @@ class Batcher(Generic[Item, Result]):
         `expires_monotonic` is a `monotonic()` moment after which the item is not sent any more
         (DeadlineExceeded). Raises Overloaded when `max_queue` items wait.
         """
-        (outcome,) = await self.submit_each((item,), expires_monotonic=expires_monotonic)
-        if isinstance(outcome, asyncio.Future):
-            return await outcome
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        (result,) = await self.submit_each((item,), expires_monotonic=expires_monotonic)
+        if isinstance(result, asyncio.Future):
+            return await result
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     async def submit_many(
         self, items: Sequence[Item], *, expires_monotonic: float | None = None
@@ -132,7 +132,7 @@ class Batcher(Generic[Item, Result]):
 
     async def submit_each(
         self, items: Sequence[Item], *, expires_monotonic: float | None = None
-    ) -> list[Outcome[Result]]:
+    ) -> list[Eventually[Result]]:
         """Return what `run` gave for each item, without waiting for what comes later."""
         if self._waiting + len(items) > self._max_queue:
             self._shed_full.inc(len(items))
@@ -217,7 +217,7 @@ class Batcher(Generic[Item, Result]):
                 group.done.set_result(results[position:end])
             position = end
 
-    async def _results(self, items: list[Item]) -> list[Outcome[Result]]:
+    async def _results(self, items: list[Item]) -> list[Eventually[Result]]:
         try:
             results = list(await self._run(items))
             assert len(results) == len(items), "one result per item"
@@ -228,15 +228,15 @@ class Batcher(Generic[Item, Result]):
         return results
 
 
-async def settled(outcomes: Sequence[Outcome[Result]]) -> list[Result | Exception]:
+async def settled(given: Sequence[Eventually[Result]]) -> list[Result | Exception]:
     """Return the results and exceptions, also those that come later."""
-    late = [outcome for outcome in outcomes if isinstance(outcome, asyncio.Future)]
+    late = [each for each in given if isinstance(each, asyncio.Future)]
     if late:
         await asyncio.wait(late)
-    return [_outcome(o) if isinstance(o, asyncio.Future) else o for o in outcomes]
+    return [_come(each) if isinstance(each, asyncio.Future) else each for each in given]
 
 
-def _outcome(late: "asyncio.Future[Any]") -> Any:
+def _come(late: "asyncio.Future[Any]") -> Any:
     if late.cancelled():
         return RuntimeError("it was given up")
     return late.exception() or late.result()

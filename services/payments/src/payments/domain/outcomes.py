@@ -17,7 +17,7 @@ from payments.domain.payment import Payment
 from payments.domain.refunds import Refund
 
 
-class Settled(Struct, frozen=True):
+class Outcome(Struct, frozen=True):
     """The outcome of an operation: the payment as it now is, and why, as its event says it.
 
     `failure` is why the operation (not the payment) failed.
@@ -29,28 +29,28 @@ class Settled(Struct, frozen=True):
     refund: Refund | None = None
 
 
-def failed(payment: Payment, failure: Failure, at: int) -> Settled:
+def failed(payment: Payment, failure: Failure, at: int) -> Outcome:
     """Return the outcome of a payment that is refused; nothing has moved, or can."""
-    return Settled(payment.fail(failure, at=at), failure.known.value)
+    return Outcome(payment.fail(failure, at=at), failure.known.value)
 
 
-def paid(payment: Payment, moved: Payment, result: Result, at: int) -> Settled:
+def paid(payment: Payment, moved: Payment, result: Result, at: int) -> Outcome:
     """Return the outcome of a payment that was to be `moved`."""
-    return Settled(moved, "paid") if isinstance(result, Made) else _found(payment, result, at)
+    return Outcome(moved, "paid") if isinstance(result, Made) else _found(payment, result, at)
 
 
-def burnt(payment: Payment, failure: Failure, result: Result, at: int) -> Settled:
+def burnt(payment: Payment, failure: Failure, result: Result, at: int) -> Outcome:
     """Return the outcome of a payment whose id was to be burnt, unless its money moved already."""
     if isinstance(result, Made):
         return failed(payment, failure, at)
     return _found(payment, result, at)
 
 
-def captured(payment: Payment, operation: Operation, result: Result, at: int) -> Settled:
+def captured(payment: Payment, operation: Operation, result: Result, at: int) -> Outcome:
     """Return the outcome of a capture or an approval."""
     refused = _refused(result)
     if refused is None:
-        return Settled(
+        return Outcome(
             payment.move(
                 Status.CAPTURED, at=at, captured_amount=operation.amount, hold_expires_at=None
             ),
@@ -58,56 +58,56 @@ def captured(payment: Payment, operation: Operation, result: Result, at: int) ->
         )
     if _is_gone(result):
         failure = Failure(FailureCode.HOLD_EXPIRED, "the hold has expired; nothing was taken")
-        return Settled(_expired(payment, at), "expired", failure)
-    return Settled(payment, "refused", refused)
+        return Outcome(_expired(payment, at), "expired", failure)
+    return Outcome(payment, "refused", refused)
 
 
-def released(payment: Payment, operation: Operation, result: Result, at: int) -> Settled:
+def released(payment: Payment, operation: Operation, result: Result, at: int) -> Outcome:
     """Return the outcome of a void, a refusal after review, or an expiry."""
     refused = _refused(result)
     # A hold that is gone was released by its expiry: the funds are free either way.
     if operation.kind == Kind.EXPIRE or _is_gone(result):
-        return Settled(_expired(payment, at), "expired")
+        return Outcome(_expired(payment, at), "expired")
     if refused is not None:
-        return Settled(payment, "refused", refused)
+        return Outcome(payment, "refused", refused)
     if operation.kind == Kind.VOID:
-        return Settled(payment.move(Status.VOIDED, at=at, hold_expires_at=None), "void")
+        return Outcome(payment.move(Status.VOIDED, at=at, hold_expires_at=None), "void")
     failure = Failure(FailureCode.REVIEW_REFUSED, "refused after review")
-    return Settled(replace(payment, hold_expires_at=None).fail(failure, at=at), "refuse")
+    return Outcome(replace(payment, hold_expires_at=None).fail(failure, at=at), "refuse")
 
 
 def refunded(
     payment: Payment, operation: Operation, refund: Refund, result: Result, at: int
-) -> Settled:
+) -> Outcome:
     """Return the outcome of a refund: `refund`, or what an earlier drive of it made."""
     if isinstance(result, Cancelled | Refused):
-        return Settled(payment, "refused", result.failure)
+        return Outcome(payment, "refused", result.failure)
     if isinstance(result, Stands):
         refund = adopted_refund(payment, operation.amount, result.stored)
     total = payment.refunded_amount + operation.amount
     whole = total == payment.captured_amount
     status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
-    return Settled(payment.move(status, at=at, refunded_amount=total), "refund", refund=refund)
+    return Outcome(payment.move(status, at=at, refunded_amount=total), "refund", refund=refund)
 
 
 def unrefunded(
     payment: Payment, operation: Operation, failure: Failure, result: Result, at: int
-) -> Settled:
+) -> Outcome:
     """Return the outcome of a refund whose id was to be burnt, unless its money moved already."""
     if isinstance(result, Stands) and not result.same:
         found = adopted_refund(payment, operation.amount, result.stored)
         return refunded(payment, operation, found, Made(), at)
     if isinstance(result, Refused):
-        return Settled(payment, "refused", result.failure)
-    return Settled(payment, "refused", failure)
+        return Outcome(payment, "refused", result.failure)
+    return Outcome(payment, "refused", failure)
 
 
-def _found(payment: Payment, result: Stands | Cancelled | Refused, at: int) -> Settled:
+def _found(payment: Payment, result: Stands | Cancelled | Refused, at: int) -> Outcome:
     """Take the outcome that the ledger holds under the payment's id."""
     if isinstance(result, Refused):
         return failed(payment, result.failure, at)
     after = adopted(payment, result.stored, at=at)
-    return Settled(after, "paid" if after.failure is None else after.failure.known.value)
+    return Outcome(after, "paid" if after.failure is None else after.failure.known.value)
 
 
 def _refused(result: Result) -> Failure | None:

@@ -1,199 +1,121 @@
-"""What is asked before money moves: are the accounts open, what says risk, what is the rate?
-
-Of many operations at once: what a service is asked for all of them goes as one request.
+"""What is asked before money moves, about many operations at once: by need, so that what waits for
+a service holds up no operation that does not need it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from msgspec import Struct
-
-from kurs.contracts.fx import QuoteItem, QuoteResult
-from kurs.contracts.risk import ExposureItem, ExposureResult, OpenAmount, ScoreItem, ScoreResult
-from kurs.contracts.wallet import TransferItem, TransferResult
-from kurs.kernel.batching import alone
-from kurs.kernel.clock import MICROS
-from kurs.kernel.errors import Problem
-from kurs.quotes.token import QuoteVerifier
-from payments.accounts import AccountDirectory
-from payments.clients import OWN_DATABASE, BatchClient, Item, Question, Result, Unanswered
+from kurs.kernel.batching import PATIENCE_SECONDS
 from payments.domain.moves import Kind
 from payments.domain.payment import Payment
-from payments.domain.quotes import accept_quote
-from payments.domain.refunds import is_late
-from payments.flow.questions import (
-    Case,
-    Declined,
-    Drive,
-    Held,
-    Need,
-    Priced,
-    arriving_currency,
-    back_item,
-    case_of,
-    exposure_item,
-    judged,
-    names_of,
-    quote_item,
-    read_price,
-    read_within,
-    score_item,
-)
-from payments.settings import PaymentsSettings
+from payments.flow.orders import Drive, Need
+from payments.flow.payment_assessment import Declined, PaymentAssessor
+from payments.flow.prices import Priced
+from payments.flow.refund_assessment import RefundAssessor
 
-
-class Dependencies(Struct, frozen=True):
-    """The services that a payment goes through."""
-
-    accounts: AccountDirectory
-    risk: BatchClient[ScoreItem, ScoreResult]
-    limits: BatchClient[ExposureItem, ExposureResult]
-    fx: BatchClient[QuoteItem, QuoteResult]
-    wallet: BatchClient[TransferItem, TransferResult]
-
-
-ExposureOf = Callable[[str], Awaitable[Mapping[str, int]]]
-"""Asks what a merchant holds open across currencies, what it asks for now included."""
 Assessed = Payment | Declined | Priced | None
 """A payment that may go on, or why it may not; the present price of a refund. None: as it is."""
+Asking = asyncio.Task[list[Assessed | Exception]]
+Ahead = tuple[Asking, list[Drive]]
+"""Drives that are asked about while they are still to be committed."""
+_AHEAD = frozenset({Need.RISK, Need.PRICE})
+"""What may be asked before the commit; what a merchant holds open is read from what is stored."""
+
+
+class Assessments(NamedTuple):
+    """What is known of the drives of a wave, by their places; of the `late` ones it will be."""
+
+    known: Mapping[int, Assessed | Exception]
+    late: Mapping[Asking, list[int]]
 
 
 class Assessor:
-    """Asks the wallet for the parties, and risk and fx at the same time."""
+    """Asks about drives that have one need together."""
 
-    def __init__(
-        self,
-        services: Dependencies,
-        quotes: QuoteVerifier,
-        exposure: ExposureOf,
-        settings: PaymentsSettings,
-    ) -> None:
-        self._services = services
-        self._quotes = quotes
-        self._exposure = exposure
-        self._refund_window = round(settings.refund_rate_window_seconds * MICROS)
+    def __init__(self, payments: PaymentAssessor, refunds: RefundAssessor) -> None:
+        self._payments = payments
+        self._refunds = refunds
+        self._asking: set[Asking] = set()
 
-    def need(self, drive: Drive) -> Need:
-        """Return what has to be asked for a drive."""
+    async def close(self) -> None:
+        """Wait for what was asked ahead."""
+        while self._asking:
+            await asyncio.wait(self._asking)
+
+    def ask_ahead(self, drives: Sequence[Drive]) -> list[Ahead]:
+        """Ask about what is still to be committed, but for what is known only by then."""
+        ahead = []
+        for need, places in self._by_need(drives, range(len(drives))).items():
+            if need in _AHEAD:
+                part = [drives[i] for i in places]
+                asking = asyncio.create_task(self._ask(need, part))
+                self._asking.add(asking)
+                asking.add_done_callback(self._asking.discard)
+                ahead.append((asking, part))
+        return ahead
+
+    async def assess(self, drives: Sequence[Drive], ahead: Sequence[Ahead] = ()) -> Assessments:
+        """Return what is to be known of drives; in place of what is not the exception says why.
+
+        `ahead` is what was asked before they had begun for good; it holds if they all did.
+        """
+        asked = _that_began(ahead, drives)
+        known = {i for places in asked.values() for i in places}
+        parts = self._by_need(drives, [i for i in range(len(drives)) if i not in known])
+        if len(parts) == 1 and not asked:
+            (need,) = parts
+            return Assessments(dict(enumerate(await self._ask(need, drives))), {})
+        for need, places in parts.items():
+            asked[asyncio.create_task(self._ask(need, [drives[i] for i in places]))] = places
+        if len(asked) == 1:
+            # Nobody else is held up, and the wave keeps its lane while it is slow.
+            ((asking, places),) = asked.items()
+            return Assessments(dict(zip(places, await asking, strict=True)), {})
+        await asyncio.wait(asked, timeout=PATIENCE_SECONDS)
+        done = {task: places for task, places in asked.items() if task.done()}
+        late = {task: places for task, places in asked.items() if task not in done}
+        return Assessments(
+            {
+                i: each
+                for task, places in done.items()
+                for i, each in zip(places, task.result(), strict=True)
+            },
+            late,
+        )
+
+    def _by_need(self, drives: Sequence[Drive], places: Iterable[int]) -> dict[Need, list[int]]:
+        parts: dict[Need, list[int]] = {}
+        for i in places:
+            parts.setdefault(self._need(drives[i]), []).append(i)
+        return parts
+
+    def _need(self, drive: Drive) -> Need:
         payment, kind = drive.started.payment, drive.started.operation.kind
-        if kind == Kind.REFUND and payment.exchange is not None:
-            return Need.REFUND
-        if kind != Kind.PAY:
-            return Need.NOTHING
-        payer, payee = map(self._services.accounts.known, names_of(payment))
-        if payer is None or payee is None:
-            return Need.ACCOUNTS
-        return Case(drive, payer, payee, arriving_currency(payment, payee)).need
+        if kind == Kind.PAY:
+            return self._payments.need(drive)
+        crosses = payment.exchange is not None
+        return Need.REFUND if kind == Kind.REFUND and crosses else Need.NOTHING
 
-    async def assess(self, need: Need, drives: Sequence[Drive]) -> list[Assessed | Exception]:
-        """Return what is to be known of drives that have one need.
-
-        In place of what cannot be known yet is the exception that says why.
-        """
-        if need is Need.NOTHING:
-            return [None] * len(drives)
-        if need is Need.REFUND:
-            return await self._price_refunds(drives)
-        cases = await self._cases(drives)
-        asked = [case for case in cases if isinstance(case, Case)]
-        risks, prices = await asyncio.gather(self._score(asked), self._price(asked))
-        ends = map(alone, [judged] * len(asked), asked, risks, prices)
-        return [next(ends) if isinstance(case, Case) else case for case in cases]
-
-    async def _cases(self, drives: Sequence[Drive]) -> list[Case | Declined | Exception]:
-        names = [named for drive in drives for named in names_of(drive.started.payment)]
-        found = await self._services.accounts.find(names, max(d.deadline for d in drives))
-        return [alone(case_of, *each) for each in zip(drives, found[::2], found[1::2], strict=True)]
-
-    async def _score(self, cases: Sequence[Case]) -> list[ScoreResult | Exception]:
-        held = await self._open({c.payment.merchant for c in cases if c.need is Need.EXPOSURE})
-        items = [alone(score_item, case, held) for case in cases]
-        return await _ask(self._services.risk, items, [case.drive for case in cases])
-
-    async def _open(self, merchants: Collection[str]) -> Held:
-        """Return what each merchant holds open, or why nobody knows."""
-        held: dict[str, list[OpenAmount] | Unanswered] = {}
-        for merchant in sorted(merchants):
-            try:
-                amounts = await self._exposure(merchant)
-            except Problem as problem:
-                held[merchant] = Unanswered(OWN_DATABASE, problem.detail)
-            else:
-                held[merchant] = [
-                    {"currency": currency, "amount_minor": amount}
-                    for currency, amount in amounts.items()
-                ]
-        return held
-
-    async def _price(self, cases: Sequence[Case]) -> list[Priced | Exception | None]:
-        prices: list[Priced | Exception | None] = [alone(self._own_price, case) for case in cases]
-        asked = {
-            i: case
-            for i, case in enumerate(cases)
-            if prices[i] is None and case.currency != case.payment.currency
-        }
-        items = [alone(quote_item, case) for case in asked.values()]
-        answers = await self._ask_prices(items, [case.drive for case in asked.values()])
-        for i, price in zip(asked, answers, strict=True):
-            prices[i] = price
-        return prices
-
-    def _own_price(self, case: Case) -> Priced | None:
-        """Return the quote that a payment brings; raises Refusal."""
-        payment = case.payment
-        if payment.quote is None:
-            return None
-        return Priced(accept_quote(payment, case.currency, self._quotes), payment.quote)
-
-    async def _price_refunds(self, drives: Sequence[Drive]) -> list[Assessed | Exception]:
-        """Ask for the present price where the payment's own may not be given any more."""
-        may = await self._may_give_back(drives)
-        present = [d for d, own in zip(drives, may, strict=True) if own is False]
-        items = [alone(back_item, drive) for drive in present]
-        prices = iter(await self._ask_prices(items, present))
-        return [_refund_price(own, prices) for own in may]
-
-    async def _may_give_back(self, drives: Sequence[Drive]) -> list[bool | Exception]:
-        """Tell whether refunds may go at their payments' rates: by time, and by limits.
-
-        The refunds are stored, and so part of what is open.
-        """
-        young = [drive for drive in drives if not self._is_late(drive)]
-        held = await self._open({drive.started.payment.merchant for drive in young})
-        items = [alone(exposure_item, drive.started.payment, held) for drive in young]
-        answers = await _ask(self._services.limits, items, young)
-        within = map(alone, [read_within] * len(answers), answers)
-        return [False if self._is_late(drive) else next(within) for drive in drives]
-
-    def _is_late(self, drive: Drive) -> bool:
-        payment, operation = drive.started.payment, drive.started.operation
-        return is_late(payment, operation.created_at, self._refund_window)
-
-    async def _ask_prices(
-        self, items: Sequence[QuoteItem | Exception], drives: Sequence[Drive]
-    ) -> list[Priced | Exception]:
-        answers = await _ask(self._services.fx, items, drives)
-        return [alone(read_price, answer) for answer in answers]
+    async def _ask(self, need: Need, drives: Sequence[Drive]) -> list[Assessed | Exception]:
+        try:
+            if need is Need.NOTHING:
+                return [None] * len(drives)
+            if need is Need.REFUND:
+                return [*await self._refunds.assess(drives)]
+            return [*await self._payments.assess(drives)]
+        except Exception as error:
+            return [error] * len(drives)
 
 
-async def _ask(
-    client: BatchClient[Item, Result],
-    items: Sequence[Item | Exception],
-    drives: Sequence[Drive],
-) -> list[Result | Exception]:
-    """Ask about what there is an item for; why there is none is the answer of the others."""
-    asked = [
-        Question(item, drive.deadline, drive.trace)
-        for item, drive in zip(items, drives, strict=True)
-        if not isinstance(item, Exception)
-    ]
-    answers = iter(await client.ask(asked))
-    return [item if isinstance(item, Exception) else next(answers) for item in items]
+def _that_began(ahead: Sequence[Ahead], drives: Sequence[Drive]) -> dict[Asking, list[int]]:
+    """Return what was asked of drives that are under way, and their places.
 
-
-def _refund_price(
-    own: bool | Exception, present: Iterator[Priced | Exception]
-) -> Assessed | Exception:
-    if isinstance(own, Exception):
-        return own
-    return None if own else next(present)
+    What a transaction had begun before it was run again is none of them.
+    """
+    places = {id(drive.started): i for i, drive in enumerate(drives)}
+    return {
+        asking: [places[id(drive.started)] for drive in asked]
+        for asking, asked in ahead
+        if all(id(drive.started) in places for drive in asked)
+    }

@@ -1,11 +1,14 @@
 """What merchants hold open against the house, asked before one adds to it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from sqlalchemy import Connection
 
+from kurs.contracts.risk import OpenAmount
 from kurs.data.database import Database
 from kurs.kernel.clock import MICROS, Clock
+from kurs.kernel.errors import Problem
+from payments.clients import OWN_DATABASE, Unanswered
 from payments.settings import PaymentsSettings
 from payments.store.exposure import (
     Horizon,
@@ -17,6 +20,8 @@ from payments.store.exposure import (
 )
 
 _SUMMED_EVERY = 30 * MICROS
+Held = Mapping[str, list[OpenAmount] | Unanswered]
+"""What each merchant holds open across currencies, or why nobody knows."""
 
 
 class _Kept:
@@ -37,7 +42,7 @@ class _Kept:
 
 
 class ExposureReader:
-    """Reads what is open across currencies; `await exposure(merchant)` asks for one merchant."""
+    """Reads what is open across currencies."""
 
     def __init__(self, database: Database, settings: PaymentsSettings, clock: Clock) -> None:
         self._database = database
@@ -47,7 +52,22 @@ class ExposureReader:
         self._holds = _Kept(database, clock)
         self._refunds = _Kept(database, clock)
 
-    async def __call__(self, merchant: str) -> Mapping[str, int]:
+    async def held(self, merchants: Collection[str]) -> Held:
+        """Return what each merchant holds open, or why nobody knows."""
+        held: dict[str, list[OpenAmount] | Unanswered] = {}
+        for merchant in sorted(merchants):
+            try:
+                amounts = await self.of_merchant(merchant)
+            except Problem as problem:
+                held[merchant] = Unanswered(OWN_DATABASE, problem.detail)
+            else:
+                held[merchant] = [
+                    {"currency": currency, "amount_minor": amount}
+                    for currency, amount in amounts.items()
+                ]
+        return held
+
+    async def of_merchant(self, merchant: str) -> Mapping[str, int]:
         """Return minor units by currency, with what is asked for just now.
 
         That are holds, and refunds at the rates of payments. Of two that are asked for at once each
@@ -86,3 +106,11 @@ class ExposureReader:
     def _horizon(self) -> Horizon:
         now = self._clock.now()
         return Horizon(now, now + self._longest)
+
+
+def held_by(merchant: str, held: Held) -> list[OpenAmount]:
+    """Return what a merchant holds open; raises Unanswered when nobody knows."""
+    found = held[merchant]
+    if isinstance(found, Unanswered):
+        raise found
+    return found

@@ -1,137 +1,82 @@
-"""The commits of a wave: what begins is claimed, how it ended is recorded, and its answer kept.
+"""How operations end: outcomes are recorded with the first answers, and everybody is told.
 
 What has no outcome is answered as such; why, is kept for whoever asks.
 """
 
 from collections.abc import Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
-from opentelemetry.trace import Span
 
-from kurs.calls import Deadline
 from kurs.data.database import Database
 from kurs.data.failures import DatabaseUnavailable
-from kurs.data.writer import Writer
-from kurs.kernel.batching import BatchMetrics, alone
+from kurs.kernel.batching import alone
 from kurs.kernel.clock import monotonic
-from kurs.kernel.errors import Overloaded, Problem
-from kurs.telemetry import Telemetry, Trace
-from kurs.telemetry.tracing import format_traceparent
+from kurs.kernel.errors import Problem
+from kurs.telemetry import Telemetry
 from payments import answers
 from payments.clients import OWN_DATABASE, Unanswered, Unusable
 from payments.domain.beginning import Replay, Started
 from payments.domain.failure import Failure
 from payments.domain.identity import named
 from payments.domain.operation import Answer, Operation, Waiting
-from payments.domain.outcomes import Settled
+from payments.domain.outcomes import Outcome
 from payments.errors import problem_of
 from payments.events.feed import EventFeed
-from payments.flow.ahead import Foreseen, Foresight
-from payments.flow.questions import Drive
+from payments.flow.commits import Commits
+from payments.flow.orders import Drive, Order, Reply
 from payments.flow.unfinished import Unfinished
 from payments.metrics import PaymentMetrics, span_attributes
 from payments.store import reads
-from payments.store.ops import Begin, Claim, Finish, Op, VersionConflict, Wait, keys_of
+from payments.store.ops import Finish, VersionConflict, Wait
 from payments.store.writes import Written
 
 _LONGEST_REASON = 300
 
 
-class Order(Struct, frozen=True):
-    """An operation that is asked for, on which payment, by when, and the trace that it is of."""
-
-    op: Claim | Begin
-    payment_id: str
-    deadline: Deadline
-    trace: Trace
-
-
-class Reply(Struct, frozen=True):
-    """An answer to a caller, the payment that it is about, and whether it was given before.
-
-    `open` is why there is no outcome yet, if so.
-    """
-
-    answer: Answer
-    payment_id: str
-    replayed: bool = False
-    open: Unanswered | None = None
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What is said beside the answer."""
-        headers = {"content-type": "application/json"}
-        if self.replayed:
-            headers["idempotent-replayed"] = "true"
-        if self.answer.status == answers.RUNNING:
-            headers["location"] = f"/payments/{self.payment_id}"
-            headers["retry-after"] = "1"
-        return headers
-
-
 class Records:
-    """Writes what happens to operations through the one writer of the store, twice for each."""
+    """Records what became of operations, and tells callers, followers, the log and metrics."""
 
     def __init__(
         self,
         *,
+        commits: Commits,
         database: Database,
         unfinished: Unfinished,
         feed: EventFeed,
         metrics: PaymentMetrics,
         telemetry: Telemetry,
-        batches: BatchMetrics,
     ) -> None:
+        self._commits = commits
         self._database = database
         self._unfinished = unfinished
         self._feed = feed
         self._metrics = metrics
         self._log = telemetry.logger
-        self._tracer = telemetry.tracer
-        self._foresight = Foresight()
-        self._writer: Writer[Op, Written] = Writer(
-            database,
-            self._foresight.apply,
-            name="payments-writer",
-            keys=keys_of,
-            member=lambda op: op.traceparent,
-            metrics=batches,
-        )
-        self.close = self._writer.close
 
-    async def begin(
-        self, orders: Sequence[Order], foreseen: Foreseen
-    ) -> list[Started | Reply | Exception]:
-        """Return which operations are to be driven, in order; `foreseen` learns of it before.
-
-        In place of the others is the answer that was given before, or why they may not begin.
-        """
-        begun = await self._commit([o.op for o in orders], [o.trace for o in orders], foreseen)
-        return [self._begun(order, each) for order, each in zip(orders, begun, strict=True)]
-
-    def _begun(self, order: Order, begun: Written | Exception) -> Started | Reply | Exception:
-        if isinstance(begun, Replay):
+    def not_begun(self, order: Order, found: Written | Exception) -> Reply | Exception:
+        """Return the answer that was given before, or why an operation may not begin."""
+        if isinstance(found, Replay):
             self._metrics.replays.inc()
-            return Reply(begun.answer, order.payment_id, replayed=True)
-        if isinstance(begun, DatabaseUnavailable):
+            return Reply(found.answer, order.payment_id, replayed=True)
+        if isinstance(found, DatabaseUnavailable):
             # It may have been stored all the same, and whoever asked is told to come again.
             self._unfinished.leave(order.op.operation)
-        assert begun is not None
-        return begun if isinstance(begun, Started | Exception) else problem_of(begun)
+        assert found is not None
+        assert not isinstance(found, Started)
+        return found if isinstance(found, Exception) else problem_of(found)
 
     async def end(
-        self, drives: Sequence[Drive], settled: Sequence[Settled | Exception], since: float
+        self, drives: Sequence[Drive], outcomes: Sequence[Outcome | Exception], since: float
     ) -> list[Reply | Exception]:
         """Record the outcomes of operations driven since then (monotonic seconds); answer each."""
-        finishes = [alone(_finish, *each) for each in zip(drives, settled, strict=True)]
+        finishes = [alone(_finish, *each) for each in zip(drives, outcomes, strict=True)]
         recording = [
             (drive, finish)
             for drive, finish in zip(drives, finishes, strict=True)
             if isinstance(finish, Finish)
         ]
         written = iter(
-            await self._commit([f for _, f in recording], [d.trace for d, _ in recording])
+            await self._commits.write([f for _, f in recording], [d.trace for d, _ in recording])
         )
         if recording:
             self._feed.wake()
@@ -139,8 +84,8 @@ class Records:
             await self._told(finish, next(written)) if isinstance(finish, Finish) else finish
             for finish in finishes
         ]
-        for drive, outcome, end in zip(drives, settled, ends, strict=True):
-            if isinstance(end, Answer) and isinstance(outcome, Settled):
+        for drive, outcome, end in zip(drives, outcomes, ends, strict=True):
+            if isinstance(end, Answer) and isinstance(outcome, Outcome):
                 self._say(drive, outcome, end, since)
         await self._leave_open(
             [(d, e) for d, e in zip(drives, ends, strict=True) if isinstance(e, Exception)]
@@ -171,13 +116,13 @@ class Records:
             return Unanswered("payments", "another process works on this operation")
         return stored.answer
 
-    def _say(self, drive: Drive, settled: Settled, answer: Answer, since: float) -> None:
+    def _say(self, drive: Drive, outcome: Outcome, answer: Answer, since: float) -> None:
         """Say in the log and on the span how an operation ended."""
         operation, payment = drive.started.operation, drive.started.payment
-        failure = settled.failure or settled.payment.failure
+        failure = outcome.failure or outcome.payment.failure
         span = drive.trace.span
         if span.is_recording():
-            span.set_attributes(span_attributes(operation, settled.payment))
+            span.set_attributes(span_attributes(operation, outcome.payment))
         if failure is not None and not failure.is_known:
             with drive.trace.current():
                 self._meet_unknown(operation, failure)
@@ -188,7 +133,7 @@ class Records:
             merchant=payment.merchant,
             payment_id=payment.payment_id,
             operation_id=operation.operation_id,
-            payment_status=settled.payment.status,
+            payment_status=outcome.payment.status,
             status=answer.status,
             duration_ms=round((monotonic() - since) * 1000, 1),
             span=span,
@@ -215,7 +160,7 @@ class Records:
                     self._unfinished.leave(operation)
             if waiting is not None and not waiting.is_known(operation.waiting):
                 waits.append((drive, Wait(operation, waiting)))
-        kept = await self._commit([wait for _, wait in waits], [d.trace for d, _ in waits])
+        kept = await self._commits.write([wait for _, wait in waits], [d.trace for d, _ in waits])
         for (drive, wait), result in zip(waits, kept, strict=True):
             operation = wait.operation
             if isinstance(result, Exception):
@@ -236,56 +181,22 @@ class Records:
                 error=error,
             )
 
-    async def _commit(
-        self, ops: Sequence[Op], traces: Sequence[Trace], foreseen: Foreseen | None = None
-    ) -> list[Written | Exception]:
-        """Write in one transaction; what fails there fails alone."""
-        if not ops:
-            return []
-        spans = [self._span(op, trace) for op, trace in zip(ops, traces, strict=True)]
-        traced = [
-            op if span is None else replace(op, traceparent=_traceparent(span))
-            for op, span in zip(ops, spans, strict=True)
-        ]
-        if foreseen is not None:
-            self._foresight.expect(foreseen, traced)
-        try:
-            return await self._writer.submit_many(traced)
-        except Overloaded as error:
-            return [error] * len(ops)
-        finally:
-            if foreseen is not None:
-                self._foresight.forget(foreseen)
-            for span in spans:
-                if span is not None:
-                    span.end()
 
-    def _span(self, op: Op, trace: Trace) -> Span | None:
-        """Return the span of a wait for the transaction that is shared with others."""
-        if trace.traceparent is None:
-            return None
-        return self._tracer.start_span(f"payments {type(op).__name__.lower()}", trace.context)
-
-
-def _traceparent(span: Span) -> str:
-    return format_traceparent(span.get_span_context())
-
-
-def _finish(drive: Drive, settled: Settled | Exception) -> Finish:
+def _finish(drive: Drive, outcome: Outcome | Exception) -> Finish:
     """Return an outcome as it is recorded; raises what it is in place of one."""
-    if isinstance(settled, Exception):
-        raise settled
-    started, after = drive.started, settled.payment
+    if isinstance(outcome, Exception):
+        raise outcome
+    started, after = drive.started, outcome.payment
     if after.active_operation is not None:
         after = replace(after, active_operation=None)
-        settled = replace(settled, payment=after)
+        outcome = replace(outcome, payment=after)
     return Finish(
         started.payment,
         after,
         started.operation,
-        answers.finished(started.operation, settled),
-        settled.cause,
-        settled.refund,
+        answers.finished(started.operation, outcome),
+        outcome.cause,
+        outcome.refund,
     )
 
 

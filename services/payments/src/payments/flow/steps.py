@@ -14,17 +14,19 @@ from typing import NamedTuple
 from kurs.contracts.wallet import TransferItem, TransferResult
 from kurs.kernel.batching import alone
 from kurs.kernel.clock import MICROS, Clock
-from payments.clients import BatchClient, Question, Unanswered, Unusable
+from payments.clients import BatchClient, Unanswered, Unusable
 from payments.domain import outcomes, transfers
 from payments.domain.beginning import Started
 from payments.domain.failure import Failure, FailureCode, Refusal
 from payments.domain.ledger import Result, Unreadable, read_result
 from payments.domain.moves import HELD, Kind
-from payments.domain.outcomes import Settled
+from payments.domain.outcomes import Outcome
 from payments.domain.payment import Payment
 from payments.domain.refunds import Refund, at_payments_rate, at_present_rate
 from payments.flow.assessment import Assessed
-from payments.flow.questions import Declined, Drive, Priced
+from payments.flow.orders import Drive
+from payments.flow.payment_assessment import Declined
+from payments.flow.prices import Priced
 from payments.settings import PaymentsSettings
 
 
@@ -32,10 +34,10 @@ class Transfer(NamedTuple):
     """What is asked of the ledger, and what its answer, at a moment, means."""
 
     item: TransferItem
-    means: Callable[[Result, int], Settled]
+    means: Callable[[Result, int], Outcome]
 
 
-Step = Callable[[Started, Assessed | Exception], Transfer | Settled]
+Step = Callable[[Started, Assessed | Exception], Transfer | Outcome]
 
 
 class Steps:
@@ -62,7 +64,7 @@ class Steps:
 
     async def move(
         self, drives: Sequence[Drive], assessed: Sequence[Assessed | Exception]
-    ) -> list[Settled | Exception]:
+    ) -> list[Outcome | Exception]:
         """Move the money of drives, and return their outcomes, in order.
 
         In place of what has none is the exception that says why.
@@ -72,24 +74,24 @@ class Steps:
             for drive, each in zip(drives, assessed, strict=True)
         ]
         asked = [
-            Question(step.item, drive.deadline, drive.trace)
+            (drive, step.item)
             for drive, step in zip(drives, steps, strict=True)
             if isinstance(step, Transfer)
         ]
-        results = iter(await self._wallet.ask(asked))
+        results = iter(await self._wallet.ask([i for _, i in asked], [d for d, _ in asked]))
         return [
             alone(self._end, step, next(results)) if isinstance(step, Transfer) else step
             for step in steps
         ]
 
-    def take(self, started: Started, assessed: Assessed | Exception) -> Transfer | Settled:
+    def take(self, started: Started, assessed: Assessed | Exception) -> Transfer | Outcome:
         """Return the transfer that an operation needs, or its outcome if it needs none.
 
         Raises Unanswered when neither can be known yet.
         """
         return self._of[started.operation.kind](started, assessed)
 
-    def _end(self, transfer: Transfer, result: TransferResult | Exception) -> Settled:
+    def _end(self, transfer: Transfer, result: TransferResult | Exception) -> Outcome:
         """Return the outcome that the ledger's answer means; raises Unanswered without one."""
         if isinstance(result, Exception):
             raise result
@@ -98,7 +100,7 @@ class Steps:
         except Unreadable as error:
             raise Unusable("wallet", str(error)) from error
 
-    def _pay(self, started: Started, assessed: Assessed | Exception) -> Transfer | Settled:
+    def _pay(self, started: Started, assessed: Assessed | Exception) -> Transfer | Outcome:
         payment, operation = started.payment, started.operation
         if isinstance(assessed, Unanswered):
             assessed = self._given_up(started, assessed)
@@ -141,13 +143,13 @@ class Steps:
         item = transfers.release(payment, operation)
         return Transfer(item, partial(outcomes.released, payment, operation))
 
-    def _refund(self, started: Started, assessed: Assessed | Exception) -> Transfer | Settled:
+    def _refund(self, started: Started, assessed: Assessed | Exception) -> Transfer | Outcome:
         payment, operation = started.payment, started.operation
         try:
             refund = self._priced(started, assessed)
         except Refusal as refusal:
             if started.fresh:
-                return Settled(payment, "refused", refusal.failure)
+                return Outcome(payment, "refused", refusal.failure)
             # Whoever drove it before may have had a price.
             means = partial(outcomes.unrefunded, payment, operation, refusal.failure)
             return Transfer(transfers.cancel(payment, operation), means)

@@ -1,4 +1,6 @@
-"""Gives events their places: they become visible in the order of their sequence, or later.
+"""Which events tell of what happened, and their places, in the transaction of what they tell of.
+
+They become visible in the order of their sequence, or later.
 
 A reader that resumes after the last event it saw would miss a smaller number that is committed
 after it. So whoever appends holds one lock until its commit. A backend that hangs in its commit may
@@ -14,6 +16,10 @@ from sqlalchemy.exc import DBAPIError
 
 from kurs.data.bulk import Write, insert_rows, inserting
 from kurs.data.failures import Trouble, trouble_of
+from payments.domain.event_identity import told_operation
+from payments.domain.moves import Kind
+from payments.domain.operation import Operation
+from payments.store.ops import Claim, Finish
 from payments.store.tables import EVENT_COLUMNS, events, late_events
 
 _AT_ONCE = 2_000
@@ -23,6 +29,38 @@ _LOCK = text("SELECT pg_advisory_xact_lock(7236)")
 _TRY = select(text("pg_try_advisory_xact_lock(7236)"), exists(select(late_events.c.number)))
 _ANY_LATE = select(exists(select(late_events.c.number)))
 _OLDEST = select(late_events.c.at).order_by(late_events.c.number).limit(1)
+
+
+def event_rows(created: Sequence[Claim], finishes: Sequence[Finish]) -> list[Sequence[Any]]:
+    """Return an event for each new payment, each move and each refund that failed."""
+    rows = [_request_row(claim) for claim in created]
+    return rows + [_outcome_row(f) for f in finishes if _is_event(f)]
+
+
+def _request_row(claim: Claim) -> Sequence[Any]:
+    payment, operation = claim.payment, claim.operation
+    begun = (None, str(payment.status), "requested", operation.actor, payment.created_at)
+    named = (_untold(operation, None, "requested"), payment.destination_currency)
+    return (payment.uid, payment.merchant, *begun, *named)
+
+
+def _is_event(finish: Finish) -> bool:
+    return finish.operation.kind == Kind.REFUND or finish.after.status != finish.before.status
+
+
+def _outcome_row(finish: Finish) -> Sequence[Any]:
+    before, after, operation = finish.before, finish.after, finish.operation
+    moved = (str(before.status), str(after.status), finish.cause, operation.actor)
+    # A refund that fails changes no payment: it is dated by when it was asked for.
+    at = max(after.updated_at, operation.created_at)
+    named = _untold(operation, str(before.status), finish.cause)
+    return (after.uid, after.merchant, *moved, at, named, None)
+
+
+def _untold(operation: Operation, before: str | None, cause: str) -> str | None:
+    """Return the operation's id unless the rest of its event tells it."""
+    own = operation.operation_id
+    return None if told_operation(operation.uid, before, cause) == own else own
 
 
 def appending(connection: Connection, rows: Sequence[Sequence[Any]]) -> Write:

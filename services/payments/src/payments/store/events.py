@@ -1,4 +1,4 @@
-"""The append-only events of payments, read in order; `recording` writes them.
+"""The append-only events of payments, read in order; `event_order` writes them.
 
 An event keeps the payment as it was by naming its operation: the first answer of an operation is
 that payment, is stored by the same transaction, and never changes. So most events are told without
@@ -13,10 +13,8 @@ from sqlalchemy import Connection, func, select
 
 from kurs.contracts.payments import EventType
 from kurs.data.bulk import is_any_of
-from payments.domain.event_identity import event_id
+from payments.domain.event_identity import event_id, told_operation
 from payments.domain.event_types import DEPOSIT, event_type
-from payments.domain.identity import operation_id
-from payments.domain.moves import Kind, Status
 from payments.domain.payment import Payment
 from payments.store.deposits import Deposit, by_transfer
 from payments.store.rows import UNREADABLE, Row, read_payment
@@ -24,8 +22,6 @@ from payments.store.tables import events, operations, payments
 
 LOOKED_AT = 1_000
 """A bound on the events that one page of some types is looked for in."""
-SAID_BY_CAUSE = frozenset({Kind.CAPTURE, Kind.VOID, Kind.APPROVE, Kind.REFUSE})
-"""The kinds whose one operation of a payment is told by the cause of its event."""
 
 
 class Event(Struct, frozen=True):
@@ -262,16 +258,6 @@ def _operation(row: EventRow) -> str | None:
     if row.operation_id is not None:
         return row.operation_id
     return told_operation(row.uid, row.from_status, row.cause)
-
-
-def told_operation(uid: str, from_status: str | None, cause: str) -> str | None:
-    """Return the operation of an event where the rest of it tells, else None.
-
-    Such an event is stored without it.
-    """
-    if from_status in (None, Status.RECEIVED):
-        return operation_id(Kind.PAY, uid)
-    return operation_id(cause, uid) if cause in SAID_BY_CAUSE else None
 
 
 def _id(row: EventRow) -> str:

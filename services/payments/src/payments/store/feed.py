@@ -11,13 +11,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from kurs.data.bulk import any_of, fetch
-from payments.domain.event_identity import event_id
+from payments.domain.event_identity import SAID_BY_CAUSE, event_id
 from payments.domain.identity import operation_id
 from payments.domain.moves import Kind, Status
 from payments.store.events import (
     EVENT_ROW,
     LOOKED_AT,
-    SAID_BY_CAUSE,
     AnyEvent,
     EventRow,
     event_ids,

@@ -1,4 +1,4 @@
-"""Who drives an operation and until when: take-overs, and what is set aside.
+"""Who drives an operation and until when: repeats, take-overs, and what is set aside.
 
 A failed attempt is counted when it begins and given back when it turns out to have been no fault
 of the operation, so that one which kills its process is counted too.
@@ -12,7 +12,8 @@ from sqlalchemy import Connection, func, select, update
 
 from kurs.data.bulk import is_any_of
 from kurs.data.database import for_update
-from payments.domain.beginning import InProgress, Started
+from payments.domain import beginning as rules
+from payments.domain.beginning import InProgress, KeyUsed, Replay, Started
 from payments.domain.moves import may_begin
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
@@ -116,6 +117,21 @@ def give_back(connection: Connection, left: Collection[Operation], now: int) -> 
     ours = operations.c.lease_until <= max(op.lease_until for op in left)
     changed = update(operations).where(theirs, _PENDING, ours, operations.c.set_aside_at.is_(None))
     connection.execute(changed.values(lease_until=now - 1))
+
+
+def repeat(
+    connection: Connection, earlier: Operation, repeated: Operation, *, may_be_own: bool
+) -> Started | Replay | KeyUsed | InProgress:
+    """Return what becomes of a repeated request; nobody works on it any more: it takes over."""
+    known = rules.repeat(earlier, repeated, may_be_own=may_be_own)
+    if known is not None:
+        return known
+    query = for_update(connection, select(payments).where(payments.c.uid == earlier.uid))
+    payment = read_payment(connection.execute(query).mappings().one())
+    if not may_begin(earlier.kind, payment.status):
+        # A later release's: it is left to those who know it.
+        return InProgress()
+    return take(connection, earlier, payment, repeated.lease_until)
 
 
 def take(

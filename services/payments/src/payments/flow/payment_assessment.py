@@ -1,38 +1,31 @@
-"""What an operation asks of risk and fx before money moves, and what their answers mean for it."""
+"""What is asked about payments before their money moves: the parties, risk's decision, the price.
 
-from collections.abc import Mapping
-from enum import Enum
+Of many at once: what a service is asked about all of them goes as one request.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from kurs.calls import Deadline
-from kurs.contracts.fx import QUOTED, QuoteItem, QuoteResult
-from kurs.contracts.risk import (
-    JUDGED,
-    SCORED,
-    Decision,
-    ExposureItem,
-    ExposureResult,
-    OpenAmount,
-    ScoreItem,
-    ScoreResult,
-)
+from kurs.contracts.fx import QuoteItem, QuoteResult
+from kurs.contracts.risk import SCORED, Decision, ScoreItem, ScoreResult
 from kurs.kernel.accounts import qualified, shown
+from kurs.kernel.batching import alone
 from kurs.kernel.money import format_amount
-from kurs.quotes.token import InvalidToken, Quote, read_token
-from kurs.telemetry import Trace
-from payments.accounts import Account, Named
-from payments.clients import Unanswered, Unusable
-from payments.domain.beginning import Started
+from kurs.quotes.token import QuoteVerifier
+from payments.accounts import Account, AccountDirectory, Named
+from payments.clients import BatchClient, Unanswered, Unusable
 from payments.domain.failure import Failure, FailureCode, Refusal, refusal_of
 from payments.domain.payment import Payment
-from payments.domain.quotes import exchanged
+from payments.domain.quotes import accept_quote, exchanged
+from payments.flow.exposure import ExposureReader, Held, held_by
+from payments.flow.orders import Drive, Need
+from payments.flow.prices import Priced, ask_prices, quote_item
 
 _DECISIONS = frozenset(Decision)
 _EXPOSURE = "exposure"
-Held = Mapping[str, list[OpenAmount] | Unanswered]
-"""What each merchant holds open across currencies, or why nobody knows."""
 
 
 class Declined(NamedTuple):
@@ -40,32 +33,6 @@ class Declined(NamedTuple):
 
     payment: Payment
     failure: Failure
-
-
-class Drive(NamedTuple):
-    """An operation that is driven to its outcome, by when, and the trace that it is of."""
-
-    started: Started
-    deadline: Deadline
-    trace: Trace
-
-
-class Need(Enum):
-    """What has to be known of an operation before money moves."""
-
-    NOTHING = "nothing"
-    ACCOUNTS = "accounts"
-    RISK = "risk"
-    PRICE = "price"
-    EXPOSURE = "exposure"
-    REFUND = "refund"
-
-
-class Priced(NamedTuple):
-    """A quote, and the token that it was read from."""
-
-    quote: Quote
-    token: str
 
 
 class Case(NamedTuple):
@@ -91,23 +58,88 @@ class Case(NamedTuple):
         return Need.RISK if self.payment.quote is not None else Need.PRICE
 
 
-def names_of(payment: Payment) -> tuple[Named, Named]:
+class PaymentAssessor:
+    """Asks the wallet for the parties, and risk and fx at the same time."""
+
+    def __init__(
+        self,
+        *,
+        accounts: AccountDirectory,
+        risk: BatchClient[ScoreItem, ScoreResult],
+        fx: BatchClient[QuoteItem, QuoteResult],
+        quotes: QuoteVerifier,
+        exposure: ExposureReader,
+    ) -> None:
+        self._accounts = accounts
+        self._risk = risk
+        self._fx = fx
+        self._quotes = quotes
+        self._exposure = exposure
+
+    def need(self, drive: Drive) -> Need:
+        """Return what has to be asked about a payment."""
+        payment = drive.started.payment
+        payer, payee = map(self._accounts.known, _names_of(payment))
+        if payer is None or payee is None:
+            return Need.ACCOUNTS
+        return Case(drive, payer, payee, _arriving_currency(payment, payee)).need
+
+    async def assess(self, drives: Sequence[Drive]) -> list[Payment | Declined | Exception]:
+        """Return payments with risk and rate, or why they may not go on.
+
+        In place of what cannot be known yet is the exception that says why.
+        """
+        names = [named for drive in drives for named in _names_of(drive.started.payment)]
+        found = await self._accounts.find(names, max(d.deadline for d in drives))
+        cases = [alone(_case, *each) for each in zip(drives, found[::2], found[1::2], strict=True)]
+        asked = [case for case in cases if isinstance(case, Case)]
+        risks, prices = await asyncio.gather(self._score(asked), self._price(asked))
+        ends = map(alone, [_assessed] * len(asked), asked, risks, prices)
+        return [next(ends) if isinstance(case, Case) else case for case in cases]
+
+    async def _score(self, cases: Sequence[Case]) -> list[ScoreResult | Exception]:
+        merchants = {c.payment.merchant for c in cases if c.need is Need.EXPOSURE}
+        held = await self._exposure.held(merchants)
+        items = [alone(_score_item, case, held) for case in cases]
+        return await self._risk.ask(items, [case.drive for case in cases])
+
+    async def _price(self, cases: Sequence[Case]) -> list[Priced | Exception | None]:
+        prices: list[Priced | Exception | None] = [alone(self._own_price, case) for case in cases]
+        asked = {
+            i: case
+            for i, case in enumerate(cases)
+            if prices[i] is None and case.currency != case.payment.currency
+        }
+        items = [alone(quote_item, case.payment, case.currency) for case in asked.values()]
+        answers = await ask_prices(self._fx, items, [case.drive for case in asked.values()])
+        for i, price in zip(asked, answers, strict=True):
+            prices[i] = price
+        return prices
+
+    def _own_price(self, case: Case) -> Priced | None:
+        """Return the quote that a payment brings; raises Refusal."""
+        payment = case.payment
+        if payment.quote is None:
+            return None
+        return Priced(accept_quote(payment, case.currency, self._quotes), payment.quote)
+
+
+def _names_of(payment: Payment) -> tuple[Named, Named]:
     """Return the payer and the payee as a payment names them."""
     payer, payee = payment.parties
     return Named(payment.merchant, payer), Named(payment.merchant, payee)
 
 
-def arriving_currency(payment: Payment, payee: Account) -> str:
-    """Return what a payment arrives in."""
+def _arriving_currency(payment: Payment, payee: Account) -> str:
     return payment.destination_currency or payee.settlement_currency or payment.currency
 
 
-def case_of(
+def _case(
     drive: Drive, payer: Account | Unanswered | None, payee: Account | Unanswered | None
 ) -> Case | Declined:
     """Return a payment between its parties, or why there is none; raises Unanswered."""
     payment = drive.started.payment
-    names = names_of(payment)
+    names = _names_of(payment)
     if names[0] == names[1]:
         return _same_account(payment)
     for found in (payer, payee):
@@ -121,10 +153,20 @@ def case_of(
         return _not_open(payment, "destination_account", payment.destination_account)
     if payer.name == payee.name:
         return _same_account(payment)
-    return Case(drive, payer, payee, arriving_currency(payment, payee))
+    return Case(drive, payer, payee, _arriving_currency(payment, payee))
 
 
-def score_item(case: Case, held: Held) -> ScoreItem:
+def _same_account(payment: Payment) -> Declined:
+    failure = Failure(FailureCode.SAME_ACCOUNT, "source and destination are the same account")
+    return Declined(payment, failure)
+
+
+def _not_open(payment: Payment, field: str, name: str) -> Declined:
+    failure = Failure(FailureCode.ACCOUNT_NOT_FOUND, f"{field} {name} is not open")
+    return Declined(payment, failure)
+
+
+def _score_item(case: Case, held: Held) -> ScoreItem:
     """Ask risk for its decision; `held` is what merchants hold open across currencies.
 
     Raises Unanswered when nobody knows what this one does.
@@ -133,7 +175,7 @@ def score_item(case: Case, held: Held) -> ScoreItem:
     item: ScoreItem = {
         "payment_id": payment.uid,
         "merchant": payment.merchant,
-        "amount": _major(payment),
+        "amount": format_amount(payment.amount, payment.currency),
         "currency": payment.currency,
         "destination_currency": case.currency,
         # One's own account is counted for under one name, however it was written.
@@ -144,68 +186,11 @@ def score_item(case: Case, held: Held) -> ScoreItem:
     if qualified(payment.merchant, payment.destination_account) != case.payee.name:
         item["payee"] = case.payee.name
     if case.need is Need.EXPOSURE:
-        item["exposure"] = _held_by(payment.merchant, held)
+        item["exposure"] = held_by(payment.merchant, held)
     return item
 
 
-def quote_item(case: Case) -> QuoteItem:
-    """Ask fx what arrives."""
-    payment = case.payment
-    return {
-        "merchant": payment.merchant,
-        "source_currency": payment.currency,
-        "destination_currency": case.currency,
-        "source_amount": _major(payment),
-    }
-
-
-def back_item(drive: Drive) -> QuoteItem:
-    """Ask what it costs now to give the operation's amount back."""
-    payment = drive.started.payment
-    return {
-        "merchant": payment.merchant,
-        "source_currency": payment.destination_currency or payment.currency,
-        "destination_currency": payment.currency,
-        "destination_amount": format_amount(drive.started.operation.amount, payment.currency),
-    }
-
-
-def exposure_item(payment: Payment, held: Held) -> ExposureItem:
-    """Ask risk whether a refund may go at the payment's rate, as far as limits go.
-
-    Raises Unanswered when nobody knows what its merchant holds open.
-    """
-    return {
-        "merchant": payment.merchant,
-        "currency": payment.currency,
-        "destination_currency": payment.destination_currency,
-        "exposure": _held_by(payment.merchant, held),
-    }
-
-
-def read_price(result: QuoteResult | Exception) -> Priced:
-    """Return the price of an answer; raises Refusal when fx gives none, and Unanswered."""
-    if isinstance(result, Exception):
-        raise result
-    if result["status"] != QUOTED:
-        raise refusal_of(result.get("code"), result.get("message"))
-    try:
-        return Priced(read_token(result["quote"]), result["quote"])
-    except InvalidToken as error:
-        # fx of another release.
-        raise Unanswered("fx", str(error)) from error
-
-
-def read_within(result: ExposureResult | Exception) -> bool:
-    """Return whether limits allow it; raises Unanswered."""
-    if isinstance(result, Exception):
-        raise result
-    if result["status"] != JUDGED:
-        raise Unusable("risk", f"answered {result['status']!r}")
-    return bool(result["within"])
-
-
-def judged(
+def _assessed(
     case: Case, risk: ScoreResult | Exception, price: Priced | Exception | None
 ) -> Payment | Declined:
     """Return the payment with risk and rate, or why it may not go on; raises Unanswered."""
@@ -259,24 +244,3 @@ def _check_decision(risk: Mapping[str, Any]) -> None:
         raise Refusal(FailureCode.EXPOSURE_EXCEEDED, message)
     reasons = ", ".join(reason["message"] for reason in risk["reasons"])
     raise Refusal(FailureCode.RISK_DECLINED, reasons or "declined by risk")
-
-
-def _held_by(merchant: str, held: Held) -> list[OpenAmount]:
-    found = held[merchant]
-    if isinstance(found, Unanswered):
-        raise found
-    return found
-
-
-def _major(payment: Payment) -> str:
-    return format_amount(payment.amount, payment.currency)
-
-
-def _same_account(payment: Payment) -> Declined:
-    failure = Failure(FailureCode.SAME_ACCOUNT, "source and destination are the same account")
-    return Declined(payment, failure)
-
-
-def _not_open(payment: Payment, field: str, name: str) -> Declined:
-    failure = Failure(FailureCode.ACCOUNT_NOT_FOUND, f"{field} {name} is not open")
-    return Declined(payment, failure)
