@@ -1,6 +1,8 @@
 """What a stored payment weighs: bytes of every table and index that grew, for each payment."""
 
+import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 from rich.table import Table
@@ -12,19 +14,25 @@ from kurs.data.database import Database
 Sizes = Mapping[str, int]
 """Bytes by table, or index, of all services."""
 
-_SIZES = text("""
-    SELECT relname, pg_relation_size(oid) + coalesce(
-        pg_relation_size(nullif(reltoastrelid, 0)), 0) AS bytes
-    FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = current_schema()::regnamespace
-""")
+_SIZES = {
+    "postgresql": text("""
+        SELECT relname, pg_relation_size(oid) + coalesce(
+            pg_relation_size(nullif(reltoastrelid, 0)), 0) AS bytes
+        FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = current_schema()::regnamespace
+    """),
+    "sqlite": text("SELECT name, pgsize FROM dbstat WHERE aggregate = TRUE"),
+}
 
 
 async def sizes(urls: Mapping[str, str]) -> Sizes:
-    """Return what each relation of the services' databases takes; on SQLite each file."""
+    """Return what each relation of the services' databases takes.
+
+    Of a SQLite that cannot tell (it is built so) only what each file takes.
+    """
     found: dict[str, int] = {}
     for service, url in urls.items():
         address = read_address(url)
-        if address.backend == "sqlite":
+        if address.backend == "sqlite" and not _tells_sizes():
             found[f"{service}: the file"] = _file_size(address.path)
             continue
         database = Database.open(url)
@@ -34,12 +42,19 @@ async def sizes(urls: Mapping[str, str]) -> Sizes:
     return found
 
 
+def _tells_sizes() -> bool:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        options = connection.execute("PRAGMA compile_options").fetchall()
+    return ("ENABLE_DBSTAT_VTAB",) in options
+
+
 def _file_size(path: str) -> int:
     return Path(path).stat().st_size
 
 
 def _read(connection: Connection) -> Iterable[tuple[str, int]]:
-    return [(str(row.relname), int(row.bytes)) for row in connection.execute(_SIZES)]
+    rows = connection.execute(_SIZES[connection.dialect.name])
+    return [(str(name), int(size)) for name, size in rows]
 
 
 def storage_table(before: Sizes, after: Sizes, payments: int) -> Table:
