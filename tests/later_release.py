@@ -6,7 +6,7 @@ from kurs.data.database import Database
 
 _CHECKS = """
     SELECT conrelid::regclass::text, conname FROM pg_constraint
-    WHERE contype = 'c' AND connamespace = 'public'::regnamespace"""
+    WHERE contype = 'c' AND connamespace = 'public'::regnamespace AND coninhcount = 0"""
 _TRIGGERS = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
 
 

@@ -18,6 +18,8 @@ from kurs.data.migrations import migrate
 HISTORY = {
     "transfers": wallet.migrations.VERSIONS,
     "postings": wallet.migrations.VERSIONS,
+    "archives": wallet.migrations.VERSIONS,
+    "archived_late": wallet.migrations.VERSIONS,
     "payment_events": payments.migrations.VERSIONS,
     "decisions": risk.migrations.VERSIONS,
 }

@@ -69,6 +69,7 @@ STORIES = {
         {f"kurs_wallet_ledger_audit_timestamp_seconds{{{N}}}": "0+60x29"},
         {f"kurs_wallet_ledger_audit_timestamp_seconds{{{N}}}": "1740x59"},
     ),
+    "KursPartitionsShort": level(f'kurs_wallet_partitions_ahead{{{N},table="postings"}}', 2, 1),
     "KursPaymentsUnfinished": level(f"kurs_payments_oldest_pending_seconds{{{N}}}", 3, 400),
     "KursOperationSetAside": level(f"kurs_payments_operations_set_aside{{{N}}}", 0, 1),
     "KursEventsLate": level(f"kurs_payments_oldest_late_event_seconds{{{N}}}", 0, 90),

@@ -19,7 +19,8 @@ from wallet.migrations import GRANTS, VERSIONS
 # Only a session that plays a replica's part may empty append-only tables.
 EMPTY = """
     SET session_replication_role = replica;
-    TRUNCATE balances, transfers, postings, holds, links, payees, openings, checkpoints;
+    TRUNCATE balances, transfers, postings, holds, links, payees, openings, checkpoints,
+        archives, archived_sums, archived_late;
     TRUNCATE chains;
     INSERT INTO chains SELECT number, 0, 'genesis', 'genesis' FROM generate_series(0, 15) number;
     DELETE FROM accounts WHERE kind = 'customer';

@@ -32,6 +32,25 @@ async def test_postgresql_refuses_to_empty_history(postgres_ledger: str) -> None
         await database.close()
 
 
+_PARTS = text(
+    "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'postings'::regclass"
+)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("change", ["UPDATE {} SET amount = 1", "DELETE FROM {}", "TRUNCATE {}"])
+async def test_every_partition_refuses_by_itself(postgres_ledger: str, change: str) -> None:
+    database = Database.open(owners(postgres_ledger))
+    try:
+        parts = await database.read(lambda c: list(c.execute(_PARTS).scalars()))
+        assert len(parts) > 1
+        for part in parts:
+            with pytest.raises(DBAPIError, match="append-only"):
+                await database.write(lambda c, p=part: c.execute(text(change.format(p))))
+    finally:
+        await database.close()
+
+
 @pytest.mark.parametrize(
     ("change", "constraint"),
     [

@@ -92,7 +92,7 @@ async def test_a_look_reads_no_more_of_a_large_ledger_than_of_a_small_one(
     comparison = await compared.begin()
     monkeypatch.setattr(compared.database, "read", counted)
     assert not await comparison.go_on(compared.wallet.clock.now(), 2)
-    assert len(reads) == 4
+    assert len(reads) == 5
 
 
 @pytest.mark.parametrize("name", ["demo/alice", "demo/bob", "house:liquidity", "house:world"])
@@ -183,7 +183,7 @@ _RAISED = (
 )
 
 
-@pytest.mark.parametrize(("entry", "at"), [(10**9, 2**52), (0, 1), (-1, 2**52)])
+@pytest.mark.parametrize(("entry", "at"), [(10**7, 2**52), (0, 1), (-1, 2**52)])
 async def test_a_posting_that_says_it_is_of_no_time_or_place_is_named_though_the_balance_fits(
     compared: Compared, ledger_url: str, entry: int, at: int
 ) -> None:

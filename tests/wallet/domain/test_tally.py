@@ -67,6 +67,14 @@ def test_what_moved_nothing_has_no_legs() -> None:
     assert (asked.transfers, asked.legs) == (2, 0)
 
 
+def test_what_was_asked_for_before_all_was_archived_is_a_transfer_without_legs() -> None:
+    asked = Tally(before=10, since=5)
+    asked.ask(record("archived", at=4))
+    assert (asked.transfers, asked.legs) == (1, 0)
+    asked.ask(record("a", at=5))
+    assert booked(asked, *[("a", *leg, 5) for leg in LEGS]).legs == asked.legs != 0
+
+
 def test_what_is_younger_is_counted_in_neither() -> None:
     asked = Tally(before=5)
     asked.ask(record(at=5))

@@ -25,6 +25,7 @@ import payments.store.tables
 import risk.store
 import wallet.store.tables
 from kurs.data.database import Database
+from kurs.data.partitions import extend
 from wallet.domain.transfers import DEPOSIT, Record
 from wallet.store.chain import append_link
 
@@ -119,6 +120,9 @@ def _store(connection: Connection, base: Base, number: int) -> None:
     if connection.dialect.name == "sqlite":
         # Names of copies are all over the indexes, whose pages 2 MB do not hold.
         connection.exec_driver_sql(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    elif base.service == "wallet":
+        # No wallet runs that would keep room ahead.
+        extend(connection, "postings")
     for name, kept in base.kept.items():
         copied = [_copied(column, number).label(column.name) for column in kept.c]
         insert = base.table(name).insert().from_select([c.name for c in kept.c], select(*copied))

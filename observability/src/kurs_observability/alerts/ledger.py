@@ -71,4 +71,15 @@ MUST_NEVER_BE = (
             "The last audit was {{ $value | humanizeDuration }} ago; an imbalance would go unseen.",
         ),
     ),
+    alert(
+        "PartitionsShort",
+        "critical",
+        "min by (namespace, table) (kurs_wallet_partitions_ahead) < 2",
+        "10m",
+        _LEDGER,
+        (
+            "Room for {{ $labels.table }} in {{ $labels.namespace }} runs out",
+            "{{ $value }} partitions are ahead; behind the last one no payment is taken.",
+        ),
+    ),
 )

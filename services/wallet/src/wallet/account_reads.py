@@ -14,6 +14,7 @@ from kurs.kernel.clock import MICROS
 from wallet.service import WalletService
 from wallet.store import lists
 from wallet.store.accounts import Account, payee_ids
+from wallet.store.archives import archived_before
 from wallet.store.places import place_of, posted_before
 from wallet.store.reports import Position
 
@@ -79,6 +80,15 @@ class AccountReads:
         """Return a page of entries, newest first, and where it ends; raises AccountNotFound."""
         account = await self.wallet.account(caller, account_id)
         return await self._page(caller, account, after, limit, read=self.wallet.database.read)
+
+    async def archived_before(self, caller: Caller, account_id: str) -> int | None:
+        """Return about when the newest of its entries was made that is archived; None for none.
+
+        In microseconds. Raises AccountNotFound.
+        """
+        account = await self.wallet.account(caller, account_id)
+        stored = account.account_id
+        return await self.wallet.database.read(lambda c: archived_before(c, stored))
 
     async def statement(
         self, caller: Caller, account_id: str, since: int | None, until: int | None

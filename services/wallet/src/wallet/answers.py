@@ -28,6 +28,7 @@ from wallet.schemas.public import (
     CurrencyTotal,
     DepositAnswer,
     DepositRequest,
+    EntriesAnswer,
     EntryAnswer,
     ListedAccountAnswer,
     OverdraftAnswer,
@@ -158,6 +159,14 @@ def entry(line: Line, caller: Caller) -> EntryAnswer:
         payment_id=_payment_of(found.transfer_id, caller.merchant),
         created_at=to_rfc3339(found.created_at),
     )
+
+
+def entries(
+    items: list[EntryAnswer], next_cursor: str | None, archived_before: int | None
+) -> EntriesAnswer:
+    """Return a page of entries; `archived_before` in microseconds."""
+    archived = None if archived_before is None else to_rfc3339(archived_before)
+    return EntriesAnswer(items=items, next_cursor=next_cursor, archived_before=archived)
 
 
 def statement_row(line: Line, caller: Caller) -> Sequence[str]:

@@ -23,6 +23,7 @@ from wallet.ledger_reads import LedgerReads
 from wallet.metrics import WalletMetrics
 from wallet.migrations import VERSIONS
 from wallet.opening import Budget
+from wallet.partitions import keep_room
 from wallet.publication import HeadPublisher
 from wallet.routes import routes
 from wallet.service import WalletService
@@ -108,4 +109,6 @@ def _add_heartbeats(
     # One statement of it may read the whole ledger.
     silent = 2 * WHOLE_SECONDS
     service.beat("audit", audit.run, seconds=settings.audit_seconds, silent_seconds=silent)
+    if database.dialect == "postgresql":
+        service.beat("partitions", lambda: keep_room(database, metrics), seconds=60.0)
     service.beat("ledger head", heads.publish, seconds=settings.ledger_head_seconds)

@@ -8,10 +8,12 @@ from structlog.typing import FilteringBoundLogger
 from kurs.data.database import Database
 from kurs.data.limits import WHOLE_SECONDS
 from kurs.kernel.clock import MICROS, Clock
+from wallet.archive_proof import ArchiveProof
 from wallet.comparison import PAGE, Comparison, compared_before
 from wallet.domain.tally import Tally
 from wallet.metrics import WalletMetrics
 from wallet.store import reports
+from wallet.store.archives import archives_end
 from wallet.sums import LedgerSums
 from wallet.walk import ChainWalk, Finding
 
@@ -52,6 +54,8 @@ class Audit:
         self._whole_micros = round(whole_seconds * MICROS)
         self._whole_at = began - self._whole_micros
         self._sums = LedgerSums(database, whole_micros=self._whole_micros)
+        self._archives = ArchiveProof()
+        self._unkept: frozenset[Finding] = frozenset()
         self._unproven: frozenset[Finding] = frozenset()
         self._compared: frozenset[Finding] = frozenset()
         self._steps = -(-transfers // _PAGE)
@@ -77,6 +81,9 @@ class Audit:
         return sums
 
     async def _prove(self, now: int) -> None:
+        kept = await self._database.read(self._archives.step, seconds=WHOLE_SECONDS)
+        known, self._unkept = self._unkept, frozenset(kept)
+        self._report(self._unkept - known)
         await self._sums.settle(now)
         found = await self._sums.prove(now)
         if found is not None:
@@ -118,7 +125,8 @@ class Audit:
         ended = {(tip.chain, tip.sequence): tip.hash for tip in self._walk.tips if tip.sequence}
         self._walk = ChainWalk(self._database, ended, page=_PAGE)
         due = self._comparison is None and now - self._whole_at >= self._whole_micros
-        asked = Tally(compared_before(now))
+        archived = await self._database.read(archives_end)
+        asked = Tally(compared_before(now), since=archived.whole_before)
         self._walk.asked = asked if due else None
         self._walked, self._walking = self._walking, frozenset()
         await self._walk.begin()
@@ -130,6 +138,5 @@ class Audit:
     def _report(self, new: Iterable[Finding]) -> None:
         for finding in islice(new, _LOGGED):
             self._log.error("the ledger was touched", **finding._asdict())
-        self._metrics.findings.set(
-            len(self._unproven | self._compared | self._walked | self._walking)
-        )
+        found = self._unkept | self._unproven | self._compared | self._walked | self._walking
+        self._metrics.findings.set(len(found))

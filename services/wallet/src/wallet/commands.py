@@ -1,4 +1,4 @@
-"""`python -m wallet verify` and `seal`: what a person does with a ledger from the outside.
+"""`python -m wallet verify`, `seal` and `archive`: what a person does with a ledger from outside.
 
 Exit codes of verify: 0 nothing was touched, 1 something was, 2 the command cannot run.
 """
@@ -48,10 +48,17 @@ def verify_command(settings: WalletSettings, arguments: Sequence[str]) -> None:
         help="the key that signed the heads, public or private; may be repeated "
         "(default: KURS_LEDGER_SIGNING_KEY_FILE)",
     )
+    parser.add_argument(
+        "--archives",
+        type=Path,
+        metavar="DIR",
+        help="the folder of the files that `python -m wallet archive` wrote: read them, too",
+    )
     options = parser.parse_args(arguments)
     keys = options.key or [f for f in [settings.ledger_signing_key_file] if f is not None]
     try:
-        report = asyncio.run(_verify(settings.database_url, _published(options.head, keys)))
+        known = _published(options.head, keys)
+        report = asyncio.run(_verify(settings.database_url, known, options.archives))
     except (CannotRun, OSError, ValueError) as error:
         sys.stderr.write(f"wallet: {error}\n")
         sys.exit(_CANNOT)
@@ -83,9 +90,9 @@ def seal_command(settings: WalletSettings, arguments: Sequence[str]) -> None:
     sys.stdout.write(f"Sealed: {sealed} transfers from before there were links.\n")
 
 
-async def _verify(url: str, known: Published) -> Report:
+async def _verify(url: str, known: Published, archives: Path | None) -> Report:
     async with opened(url, VERSIONS, UNHURRIED) as database:
-        return await verify(database, known, on_progress=_show_progress)
+        return await verify(database, known, on_progress=_show_progress, archives=archives)
 
 
 def _published(files: Sequence[Path], keys: Sequence[Path]) -> Published:
@@ -117,6 +124,9 @@ def _text(url: str, report: Report) -> str:
             f"{report.unlinked:,} transfers are from before there were links and not covered: "
             "run `python -m wallet seal` once."
         )
+    if report.archived:
+        read = "were read" if report.archives_read else "were not read: name them with --archives"
+        lines.append(f"{report.archived:,} postings are in archives, which {read}.")
     if not report.findings:
         lines.append("Nothing was touched.")
     else:

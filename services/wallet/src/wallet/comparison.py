@@ -7,6 +7,9 @@ what contents asked for, which the walk along the hash chains counts meanwhile (
 and no more transfers may be stored than links list. Only when one of these differs does a statement
 over the whole ledger name what it is.
 
+What was archived is no posting any more, but a sum that counts where an account begins, and is
+proven by itself (wallet/archive_proof.py). Where one is made meanwhile, the pass begins anew.
+
 What is younger than ten minutes is left to the next pass: it may not be visible yet. What says
 that it is of a time to come would be left to a pass that never comes: it is searched for at once.
 """
@@ -19,7 +22,9 @@ from typing import NamedTuple
 from kurs.data.database import Database
 from kurs.data.limits import WHOLE_SECONDS
 from kurs.kernel.clock import MICROS
+from wallet.domain.archives import StoredPosting
 from wallet.domain.tally import Tally
+from wallet.store.archives import Ended, archives_end, late_since
 from wallet.store.chain import is_sealed
 from wallet.store.slices import (
     FIRST_ENTRY,
@@ -73,14 +78,20 @@ class Comparison:
         self._database = database
         self._walk = walk
         self._asked = asked
-        self._booked = asked.other()
+        self._latest = 0
+        self._ended: Ended | None = None
+
+    def _begin(self, ended: Ended) -> None:
+        self._ended = ended
+        self._booked = self._asked.other()
         self._place = _Place("", FIRST_ENTRY, Counter())
         self._accounts_done = False
-        self._latest = 0
         self._last_transfer: str | None = ""
 
     async def go_on(self, now: int, slices: int) -> bool:
         """Compare so many slices more at `now` (microseconds); tell whether the pass is over."""
+        if self._ended is None:
+            self._begin(await self._database.read(archives_end))
         for _ in range(slices):
             if not self._accounts_done:
                 await self._compare_accounts(now)
@@ -93,10 +104,14 @@ class Comparison:
 
     async def _compare_accounts(self, now: int) -> None:
         place = self._place
-        found = await self._database.read(
-            lambda c: ledger_slice(c, place.account_id, place.entry_id, PAGE),
+        # What has not ended later than the slice was read had not ended when it was.
+        found, ended = await self._database.read(
+            lambda c: (ledger_slice(c, place.account_id, place.entry_id, PAGE), archives_end(c)),
             seconds=WHOLE_SECONDS,
         )
+        if ended != self._ended:
+            self._begin(ended)
+            return
         if len(found.postings) < PAGE:
             self._close(found, None)
             self._accounts_done = True
@@ -137,9 +152,13 @@ class Comparison:
 
     async def _close_young(self, place: _Place) -> None:
         """Compare an account of which a slice has nothing that settled: all the rest of it."""
-        found = await self._database.read(
-            lambda c: rest_off(c, place.account_id, place.entry_id), seconds=WHOLE_SECONDS
+        found, ended = await self._database.read(
+            lambda c: (rest_off(c, place.account_id, place.entry_id), archives_end(c)),
+            seconds=WHOLE_SECONDS,
         )
+        if ended != self._ended:
+            self._begin(ended)
+            return
         off = Counter(found)
         off.subtract(place.carried or Counter())
         self._find(balance_off(place.account_id, c, minor) for c, minor in off.items() if minor)
@@ -153,7 +172,7 @@ class Comparison:
         self._booked.transfers += count
         self._latest = max(self._latest, youngest)
 
-    def _book(self, entries: Iterable[Entry]) -> None:
+    def _book(self, entries: Iterable[Entry | StoredPosting]) -> None:
         for e in entries:
             self._latest = max(self._latest, e.created_at)
             self._booked.book(e.transfer_id, e.account_id, e.currency, e.amount, e.created_at)
@@ -163,7 +182,10 @@ class Comparison:
 
     async def _conclude(self, now: int) -> None:
         """Name what differs, where anything does."""
-        sealed = await self._database.read(is_sealed)
+        sealed, late = await self._database.read(
+            lambda c: (is_sealed(c), late_since(c, archives_end(c).whole_before))
+        )
+        self._book(late)
         to_come = self._latest > now + _SETTLED_MICROS
         missing = self._booked.transfers - self._asked.transfers
         if not sealed:

@@ -47,6 +47,14 @@ class WalletMetrics:
             "kurs_wallet_ledger_unlinked_transfers",
             "Transfers from before there were hash chains that are not sealed yet",
         )
+        self.partitions_ahead = telemetry.gauge(
+            "kurs_wallet_partitions_ahead",
+            "Partitions of a table behind the one that is written: 2 on PostgreSQL, all being well",
+            ("table",),
+        )
+        self._add_heads(telemetry)
+
+    def _add_heads(self, telemetry: Telemetry) -> None:
         self._head_sequence = telemetry.gauge(
             "kurs_wallet_ledger_head_sequence",
             "Number of the last link of a hash chain",

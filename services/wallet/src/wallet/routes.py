@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Header, Path, Query, Response
 
 from kurs.kernel.caller import CallerDep, MerchantRequired
+from kurs.kernel.clock import to_rfc3339
 from kurs.kernel.errors import (
     CursorInvalid,
     FieldError,
@@ -117,7 +118,8 @@ async def entries(
     after = read_cursor(query.cursor)
     page, behind = await reads.entries(caller, account_id, after=after, limit=query.limit)
     items = [answers.entry(line, caller) for line in page]
-    return EntriesAnswer(items=items, next_cursor=write_cursor(behind))
+    archived = await reads.archived_before(caller, account_id) if behind is None else None
+    return answers.entries(items, write_cursor(behind), archived)
 
 
 @routes.get(
@@ -133,7 +135,10 @@ async def statement(
     query: Annotated[StatementQuery, Query()],
     bare: Bare = None,
 ) -> Response:
-    """Export the entries of a period as CSV, newest first, each with the balance after it."""
+    """Export the entries of a period as CSV, newest first, each with the balance after it.
+
+    Where older ones were set aside, `X-Kurs-Archived-Before` says up to which moment, about.
+    """
     lines = await reads.statement(caller, account_id, query.created_after, query.created_before)
 
     async def pages() -> AsyncIterator[list[Sequence[str]]]:
@@ -142,7 +147,11 @@ async def statement(
         async for page in lines:
             yield [answers.statement_row(line, caller) for line in page]
 
-    return csv_answer(f"statement-{account_id.replace(':', '-')}", answers.STATEMENT, pages())
+    answer = csv_answer(f"statement-{account_id.replace(':', '-')}", answers.STATEMENT, pages())
+    archived = await reads.archived_before(caller, account_id)
+    if archived is not None:
+        answer.headers["x-kurs-archived-before"] = to_rfc3339(archived)
+    return answer
 
 
 @routes.post(

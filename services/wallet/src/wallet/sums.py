@@ -1,9 +1,9 @@
 """The sums of the ledger, kept as it grows: no look and no request reads it from the beginning.
 
 Postings never change, so the sums of those that have settled are a checkpoint in the database, and
-only younger ones are read again. The proof sums up from the first posting on, a part at each look,
-and must meet the checkpoint: what never changes by the rules can still be changed by a restore, or
-by a hand on the database.
+only younger ones are read again. The proof sums up from the first posting on, or from what was
+archived (wallet/archive_proof.py proves that), a part at each look, and must meet the checkpoint:
+what never changes by the rules can still be changed by a restore, or by a hand on the database.
 """
 
 from collections import Counter
@@ -16,8 +16,10 @@ from kurs.data.database import Database
 from kurs.data.limits import WHOLE_SECONDS
 from kurs.kernel.clock import MICROS
 from wallet.store import reports
+from wallet.store.archives import archives_end
 from wallet.store.checkpoints import (
     Checkpoint,
+    archived_checkpoint,
     drop_checkpoint,
     move_checkpoint,
     read_checkpoint,
@@ -80,9 +82,9 @@ class LedgerSums:
         """Return the proof a page further, no further than the checkpoint, and the checkpoint."""
         kept = read_checkpoint(connection)
         proof = self._proof or _NOTHING
-        if kept.entry_id < proof.entry_id:
-            # Another replica dropped it meanwhile.
-            proof = _NOTHING
+        # Another replica may have dropped it meanwhile, or what was summed up was archived.
+        if not archives_end(connection).last_entry <= proof.entry_id <= kept.entry_id:
+            proof = archived_checkpoint(connection)
         until = reports.page_end(connection, proof.entry_id, _PAGE)
         until = kept.entry_id if until is None else min(until, kept.entry_id)
         return _extended(connection, proof, until), kept
@@ -92,6 +94,11 @@ def all_sums(connection: Connection) -> dict[str, Sum]:
     """Return sum and number of all postings by currency."""
     kept = read_checkpoint(connection)
     return dict(_extended(connection, kept, None).sums)
+
+
+def sums_from_the_start(connection: Connection) -> dict[str, Sum]:
+    """Return the same without believing a checkpoint: of what was archived, and all postings."""
+    return dict(_extended(connection, archived_checkpoint(connection), None).sums)
 
 
 def _settled(connection: Connection, before: int) -> tuple[Checkpoint, Checkpoint | None]:

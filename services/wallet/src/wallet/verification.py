@@ -5,14 +5,19 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from kurs.data.database import Database
 from kurs.data.limits import WHOLE_SECONDS
+from wallet.archive_files import compare_file
+from wallet.archive_proof import prove_all
 from wallet.store import checks, reports
+from wallet.store.archives import list_archives
 from wallet.store.chain import is_sealed
+from wallet.sums import sums_from_the_start
 from wallet.walk import ChainWalk, Finding, Published
 
 _MOST = 100
@@ -21,11 +26,16 @@ _MOST = 100
 
 @dataclass(slots=True)
 class Report:
-    """What a verification saw. `unlinked` transfers are from before there were links."""
+    """What a verification saw. `unlinked` transfers are from before there were links.
+
+    `archived` postings are in files; `archives_read` tells whether these were read.
+    """
 
     transfers: int = 0
     links: int = 0
     unlinked: int = 0
+    archived: int = 0
+    archives_read: bool = False
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, findings: Iterable[Finding]) -> None:
@@ -42,9 +52,13 @@ async def verify(
     published: Published,
     *,
     on_progress: Callable[[int, int], None] | None = None,
+    archives: Path | None = None,
 ) -> Report:
-    """Verify the whole ledger; `on_progress` gets the transfers compared and their number."""
-    report = Report()
+    """Verify the whole ledger; `on_progress` gets the transfers compared and their number.
+
+    With the folder of its `archives` these are read, too; raises CannotRun where one is not there.
+    """
+    report = Report(archives_read=archives is not None)
     total = await database.read(reports.count_transfers, seconds=WHOLE_SECONDS)
     walk = ChainWalk(database, published, page=2_000)
     await walk.begin()
@@ -61,6 +75,11 @@ async def verify(
     report.unlinked = 0 if sealed else unlinked
     report.add(await list_unlinked(database) if sealed else ())
     report.add(await compare_sums(database))
+    report.add(await database.read(prove_all, seconds=WHOLE_SECONDS))
+    for archive in await database.read(list_archives):
+        report.archived += archive.postings
+        if archives is not None:
+            report.add(await compare_file(database, archives, archive))
     return report
 
 
@@ -110,9 +129,9 @@ def _compare_sums(connection: Connection) -> Iterator[Finding]:
     for unequal in checks.wrong_balances(connection, _MOST):
         yield balance_off(unequal.account_id, unequal.currency, unequal.off)
     yield from _compare_holds(connection)
-    for currency, whole in reports.sums_between(connection, 0, None).items():
-        if whole.total:
-            yield Finding(f"all postings sum to {_money(whole.total, currency)}, not to zero")
+    for currency, each in sums_from_the_start(connection).items():
+        if each.total:
+            yield Finding(f"all postings sum to {_money(each.total, currency)}, not to zero")
 
 
 def _compare_contents(connection: Connection) -> Iterator[Finding]:

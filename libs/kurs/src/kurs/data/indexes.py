@@ -10,14 +10,12 @@ there.
 
 import sys
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kurs.data.versions import scripts
+from kurs.data.versions import revisions
 
 _ALONE = text("SELECT pg_try_advisory_lock(:lock)")
 # It waits for transactions that were there before it, and nobody waits behind it.
@@ -33,7 +31,7 @@ _VALIDITY = text("""
 def declared(versions: Path, dialect: str) -> dict[str, str]:
     """Return what revisions name: `table (columns) WHERE ...` by the name of the index."""
     found: dict[str, str] = {}
-    for module in _revisions(versions):
+    for module in revisions(versions):
         found |= getattr(module, "indexes", lambda _: {})(dialect)
     gone = retired(versions)
     return {name: definition for name, definition in found.items() if name not in gone}
@@ -43,14 +41,9 @@ def retired(versions: Path) -> set[str]:
     """Return the names of the indexes that revisions retire."""
     return {
         name
-        for module in _revisions(versions)
+        for module in revisions(versions)
         for name in getattr(module, "retired_indexes", tuple)()
     }
-
-
-def _revisions(versions: Path) -> Iterator[ModuleType]:
-    for script in scripts(versions).walk_revisions():
-        yield script.module
 
 
 def build_within(connection: Connection, versions: Path) -> None:

@@ -3,7 +3,8 @@
 SQLite migrates itself when its service starts; on PostgreSQL a service never changes the schema,
 `python -m <service> migrate` does (a Job in the charts). The server, the Job and the service may
 start in any order: each waits for the one before it. A migration waits for a lock only so long as
-requests behind it can, and begins again. Indexes of large tables come after it (kurs.data.indexes).
+requests behind it can, and begins again. Indexes of large tables come after it (kurs.data.indexes),
+and so does cutting them (kurs.data.partitions).
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from kurs.data.failures import DatabaseUnavailable, Trouble, trouble_of
 from kurs.data.grants import Grants, grant
 from kurs.data.indexes import build_beside, build_within
 from kurs.data.limits import Limits
+from kurs.data.partitions import cut_beside
 from kurs.data.postgresql import postgresql_engine
 from kurs.data.sqlite import make_folder, sqlite_engine
 from kurs.data.versions import (
@@ -99,7 +101,7 @@ def migrate(
         deadline,
         address.place,
         lambda: asyncio.run(
-            _migrate_postgresql(postgresql_engine(address, Limits()), work, versions)
+            _migrate_postgresql(postgresql_engine(address, Limits()), work, versions, role)
         ),
     )
 
@@ -201,7 +203,7 @@ async def _obstacle(database: Database, versions: Path) -> str | None:
 
 
 async def _migrate_postgresql(
-    engine: AsyncEngine, work: Callable[[Connection], bool], versions: Path
+    engine: AsyncEngine, work: Callable[[Connection], bool], versions: Path, role: str
 ) -> None:
     try:
         async with engine.begin() as connection:
@@ -212,6 +214,7 @@ async def _migrate_postgresql(
             is_ours = await connection.run_sync(work)
         if is_ours:
             await build_beside(engine, versions)
+            await cut_beside(engine, versions, role)
     finally:
         await engine.dispose()
 

@@ -6,8 +6,10 @@ moved on: to a release before a revision that it knows last is the newest.
 """
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -56,6 +58,12 @@ def keep_for_release_before(connection: Connection, versions: Path) -> None:
 def scripts(versions: Path) -> ScriptDirectory:
     """Return the revisions of a folder; they are read once, since each is a program."""
     return _read(versions, tuple(sorted(file.name for file in versions.glob("*.py"))))
+
+
+def revisions(versions: Path) -> Iterator[ModuleType]:
+    """Return the modules of a folder's revisions, the newest first."""
+    for script in scripts(versions).walk_revisions():
+        yield script.module
 
 
 @cache

@@ -15,17 +15,21 @@ _BYTES = 16
 
 
 class Tally:
-    """Counts transfers, and legs, that were made before `before`, in microseconds."""
+    """Counts transfers, and legs, that were made before `before`, in microseconds.
 
-    def __init__(self, before: int, key: bytes | None = None) -> None:
+    Of those that were asked for before `since` no leg counts: all of them are archived.
+    """
+
+    def __init__(self, before: int, key: bytes | None = None, *, since: int = -(2**63)) -> None:
         self.before = before
+        self.since = since
         self.transfers = 0
         self.legs = 0
         self._key = key or secrets.token_bytes(_BYTES)
 
     def other(self) -> "Tally":
         """Return one that comes to the same number for the same legs, at nothing yet."""
-        return Tally(self.before, self._key)
+        return Tally(self.before, self._key, since=self.since)
 
     def ask(self, record: Record) -> None:
         """Count a transfer, and the legs that it asked for if it was applied.
@@ -35,7 +39,7 @@ class Tally:
         if record.created_at >= self.before:
             return
         self.transfers += 1
-        if record.status != "applied":
+        if record.status != "applied" or record.created_at < self.since:
             return
         try:
             legs = [leg for leg in postings_of(record) if leg.amount]

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     CANCEL = "cancel"
     DEPOSIT = "deposit"
     EXPIRY = "expiry"
+    ARCHIVE = "archive"
 
 
 class Posting(NamedTuple):
@@ -76,6 +77,8 @@ DEPOSIT = "dep:"
 """How the id of a deposit's transfer begins; its merchant and the deposit's own id follow."""
 EXPIRY = "expire:"
 """How the id of a hold's expiry begins; the hold's follows."""
+ARCHIVE = "archive:"
+"""How the id of what stands for an archive begins; its name follows. It moves nothing."""
 
 
 class Record(NamedTuple):

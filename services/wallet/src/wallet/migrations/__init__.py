@@ -16,5 +16,8 @@ GRANTS = {
     "payees": "SELECT, INSERT",
     "openings": "SELECT, INSERT, UPDATE (opened)",
     "checkpoints": "SELECT, INSERT, UPDATE (entry_id, total, postings)",
+    "archives": "SELECT",
+    "archived_sums": "SELECT",
+    "archived_late": "SELECT",
 }
 """What the wallet's own role may do, by table."""

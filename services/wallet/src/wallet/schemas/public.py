@@ -172,6 +172,13 @@ class EntriesAnswer(BaseModel):
 
     items: list[EntryAnswer]
     next_cursor: str | None
+    archived_before: Annotated[
+        _Moment | None,
+        Field(
+            description="On the last page: entries of about this moment and before were set aside "
+            "and are not listed; null where none was."
+        ),
+    ] = None
 
 
 class DepositAnswer(BaseModel):

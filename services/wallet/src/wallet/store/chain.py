@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from kurs.data.bulk import Write, rows_with, write_all
 from wallet.domain.chain import HISTORY, entries_digest, link_hash, read_entries, write_entries
-from wallet.domain.transfers import DEPOSIT, EXPIRY, Kind, Record
+from wallet.domain.transfers import ARCHIVE, DEPOSIT, EXPIRY, Kind, Record
 from wallet.store.tables import chains, links, transfers
 
 # An UPDATE that waited for another process's sees what that one wrote.
@@ -69,7 +69,7 @@ class Page(NamedTuple):
     deposits: Sequence[Record]
 
 
-_OWN = (DEPOSIT, EXPIRY)
+_OWN = (DEPOSIT, EXPIRY, ARCHIVE)
 
 
 def linking(
@@ -146,7 +146,7 @@ def _own(connection: Connection, ids: Collection[str]) -> dict[str, Record]:
     return {
         name: stored[name]
         for name in ids
-        if name in stored and stored[name].kind in (Kind.DEPOSIT, Kind.EXPIRY)
+        if name in stored and stored[name].kind in (Kind.DEPOSIT, Kind.EXPIRY, Kind.ARCHIVE)
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, select, text
 
 from kurs.data.database import for_update
+from wallet.store.archives import archived_totals, archives_end
 from wallet.store.reports import Sum
 from wallet.store.tables import checkpoints
 
@@ -25,15 +26,24 @@ WHERE checkpoints.entry_id < excluded.entry_id
 
 
 class Checkpoint(NamedTuple):
-    """The sums by currency of all postings up to and with `entry_id`; 0 when there is none."""
+    """The sums by currency of all postings up to and with `entry_id`; 0 when there is none.
+
+    Those that were archived are among them.
+    """
 
     entry_id: int
     sums: Mapping[str, Sum]
 
 
 def read_checkpoint(connection: Connection) -> Checkpoint:
-    """Return the newest checkpoint."""
-    return _checkpoint(connection.execute(select(checkpoints)).all())
+    """Return the newest checkpoint, and where that was dropped what was archived."""
+    return _checkpoint(connection, connection.execute(select(checkpoints)).all())
+
+
+def archived_checkpoint(connection: Connection) -> Checkpoint:
+    """Return where every sum begins: at what was archived."""
+    last, _ = archives_end(connection)
+    return Checkpoint(last, archived_totals(connection) if last else {})
 
 
 def move_checkpoint(connection: Connection, since: Checkpoint, to: Checkpoint) -> None:
@@ -44,7 +54,7 @@ def move_checkpoint(connection: Connection, since: Checkpoint, to: Checkpoint) -
     """
     if any(abs(each.total) > _LARGEST for each in to.sums.values()):
         return
-    if _lock_checkpoint(connection) != since:
+    if lock_checkpoint(connection) != since:
         return
     rows = [
         {"currency": currency, "entry_id": to.entry_id, **each._asdict()}
@@ -56,16 +66,18 @@ def move_checkpoint(connection: Connection, since: Checkpoint, to: Checkpoint) -
 
 def drop_checkpoint(connection: Connection) -> None:
     """Begin anew at the first posting: what a checkpoint said was not so."""
-    _lock_checkpoint(connection)
+    lock_checkpoint(connection)
     connection.execute(checkpoints.update().values(entry_id=0, total=0, postings=0))
 
 
-def _lock_checkpoint(connection: Connection) -> Checkpoint:
+def lock_checkpoint(connection: Connection) -> Checkpoint:
     """Return the newest checkpoint, which nobody moves until the commit."""
     query = for_update(connection, select(checkpoints).order_by(checkpoints.c.currency))
-    return _checkpoint(connection.execute(query).all())
+    return _checkpoint(connection, connection.execute(query).all())
 
 
-def _checkpoint(rows: Sequence[Row[Any]]) -> Checkpoint:
+def _checkpoint(connection: Connection, rows: Sequence[Row[Any]]) -> Checkpoint:
     entry_id = max((row.entry_id for row in rows), default=0)
+    if entry_id < archives_end(connection).last_entry:
+        return archived_checkpoint(connection)
     return Checkpoint(entry_id, {row.currency: Sum(row.total, row.postings) for row in rows})

@@ -19,6 +19,7 @@ from sqlalchemy import (
 
 from kurs.data.bulk import is_any_of
 from wallet.store.accounts import Account, read_account
+from wallet.store.archives import first_kept
 from wallet.store.reports import Position
 from wallet.store.tables import accounts, balances, postings, transfers
 
@@ -89,7 +90,7 @@ def entries(
             postings.c.amount, postings.c.created_at, transfers.c.content,
         )
         .join(transfers, transfers.c.transfer_id == postings.c.transfer_id)
-        .where(postings.c.account_id == account_id)
+        .where(postings.c.account_id == account_id, postings.c.entry_id >= first_kept())
         .order_by(postings.c.entry_id.desc())
         .limit(limit)
     )  # fmt: skip

@@ -1,10 +1,14 @@
-"""Where in the entries of an account a moment is, and what the account had there."""
+"""Where in the entries of an account a moment is, and what the account had there.
+
+Of what was archived there is a sum, and no entry.
+"""
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select, union_all
 
-from wallet.store.tables import balances, postings
+from wallet.store.archives import first_kept
+from wallet.store.tables import archived_sums, balances, postings
 
 
 def place_of(connection: Connection, account_id: str, moment: int) -> int | None:
@@ -32,18 +36,23 @@ def posted_before(connection: Connection, account_id: str, entry_id: int) -> Map
     """Return what a customer's account had by currency (minor units) before an entry.
 
     It is summed up from the end that is nearer: from its opening, or back from what it has now.
+    One statement sees one moment: a balance of another one would be off by what came between.
     """
     first, last = _ends(connection, account_id)
     if first is None or last is None:
         return {}
     c = postings.c
-    sums = select(c.currency, func.sum(c.amount)).where(c.account_id == account_id)
     if entry_id - first < last - entry_id:
-        older = sums.where(c.entry_id < entry_id).group_by(c.currency)
+        kept = select(c.currency, c.amount).where(_own(account_id), c.entry_id < entry_id)
+        archived = select(archived_sums.c.currency, archived_sums.c.total).where(
+            archived_sums.c.account_id == account_id
+        )
+        both = union_all(kept, archived).subquery()
+        older = select(both.c[0], func.sum(both.c[1])).group_by(both.c[0])
         return {currency: int(total) for currency, total in connection.execute(older)}
-    newer = sums.where(c.entry_id >= entry_id).group_by(c.currency).subquery()
+    sums = select(c.currency, func.sum(c.amount)).where(_own(account_id), c.entry_id >= entry_id)
+    newer = sums.group_by(c.currency).subquery()
     taken = func.coalesce(newer.c[1], 0)
-    # One statement sees one moment: a balance of another one would be off by what came between.
     query = (
         select(balances.c.currency, balances.c.posted, taken)
         .outerjoin(newer, newer.c.currency == balances.c.currency)
@@ -53,9 +62,8 @@ def posted_before(connection: Connection, account_id: str, entry_id: int) -> Map
 
 
 def _ends(connection: Connection, account_id: str) -> tuple[int | None, int | None]:
-    own = postings.c.account_id == account_id
-    first = select(func.min(postings.c.entry_id)).where(own)
-    last = select(func.max(postings.c.entry_id)).where(own)
+    first = select(func.min(postings.c.entry_id)).where(_own(account_id))
+    last = select(func.max(postings.c.entry_id)).where(_own(account_id))
     row = connection.execute(select(first.scalar_subquery(), last.scalar_subquery())).one()
     return row[0], row[1]
 
@@ -63,9 +71,13 @@ def _ends(connection: Connection, account_id: str) -> tuple[int | None, int | No
 def _at_or_before(connection: Connection, account_id: str, entry_id: int) -> tuple[int, int] | None:
     query = (
         select(postings.c.entry_id, postings.c.created_at)
-        .where(postings.c.account_id == account_id, postings.c.entry_id <= entry_id)
+        .where(_own(account_id), postings.c.entry_id <= entry_id)
         .order_by(postings.c.entry_id.desc())
         .limit(1)
     )
     row = connection.execute(query).first()
     return row and (row[0], row[1])
+
+
+def _own(account_id: str) -> ColumnElement[bool]:
+    return and_(postings.c.account_id == account_id, postings.c.entry_id >= first_kept())

@@ -9,31 +9,37 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from wallet.store.archives import KEPT
+
 _AFTER_ALL = "\U0010ffff"
 """Greater than any id of an account, which is ASCII."""
 FIRST_ENTRY, LAST_ENTRY = -(2**63), 2**63 - 1
 """Before and behind any entry: who inserts one of his own chooses its number."""
 
-_SLICE = text("""
+_SLICE = text(f"""
 WITH page AS (
     SELECT account_id, entry_id, transfer_id, currency, amount, created_at FROM postings
-    WHERE (account_id, entry_id) > (:account_id, :entry_id)
+    WHERE (account_id, entry_id) > (:account_id, :entry_id) AND {KEPT}
     ORDER BY account_id, entry_id LIMIT :most)
 SELECT 0, account_id, entry_id, transfer_id, currency, amount, created_at FROM page
 UNION ALL
-SELECT 1, account_id, 0, '', currency, posted, 0 FROM balances
+SELECT 1, account_id, 0, '', currency, amount, 0 FROM (
+    SELECT account_id, currency, posted AS amount FROM balances
+    UNION ALL SELECT account_id, currency, -total FROM archived_sums) AS open
 WHERE account_id >= :account_id AND account_id <= (
     SELECT CASE WHEN count(*) < :most THEN :after_all ELSE max(account_id) END FROM page)
-""")
+""")  # noqa: S608 - put together from constants
 # Sums of halves: SQLite's sum() fails past 64 bits.
-_REST = text("""
+_REST = text(f"""
 SELECT currency, sum(amount >> 32) * 4294967296 + sum(amount & 4294967295) FROM (
     SELECT currency, posted AS amount FROM balances WHERE account_id = :account_id
     UNION ALL
     SELECT currency, -amount FROM postings
-    WHERE account_id = :account_id AND entry_id > :entry_id) AS both_sides
+    WHERE account_id = :account_id AND entry_id > :entry_id AND {KEPT}
+    UNION ALL
+    SELECT currency, -total FROM archived_sums WHERE account_id = :account_id) AS both_sides
 GROUP BY currency
-""")
+""")  # noqa: S608
 _TRANSFERS = text("""
 SELECT max(transfer_id), count(CASE WHEN created_at < :before THEN 1 END), max(created_at) FROM (
     SELECT transfer_id, created_at FROM transfers WHERE transfer_id > :after
@@ -42,7 +48,7 @@ SELECT max(transfer_id), count(CASE WHEN created_at < :before THEN 1 END), max(c
 
 
 class Entry(NamedTuple):
-    """One posting, or a balance, which has no entry; amounts in minor units."""
+    """One posting, or (a part of) a balance, which has no entry; amounts in minor units."""
 
     account_id: str
     entry_id: int
@@ -53,8 +59,10 @@ class Entry(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """Some postings in the order of accounts and entries, and balances from the first's account to
-    the last's; or to the end of all when the postings are fewer than were asked for."""
+    """Some postings in the order of accounts and entries, and balances, less what was archived.
+
+    These are from the first's account to the last's, or to the end of all when the postings are
+    fewer than were asked for."""
 
     postings: Sequence[Entry]
     balances: Sequence[Entry]
@@ -72,7 +80,10 @@ def ledger_slice(connection: Connection, account_id: str, entry_id: int, most: i
 
 
 def rest_off(connection: Connection, account_id: str, entry_id: int) -> Mapping[str, int]:
-    """Return by how much an account's balances exceed its postings after one, by currency."""
+    """Return by how much an account's balances exceed its postings after one, by currency.
+
+    What was archived is taken from them as well.
+    """
     asked = {"account_id": account_id, "entry_id": entry_id}
     return {currency: int(off) for currency, off in connection.execute(_REST, asked)}
 

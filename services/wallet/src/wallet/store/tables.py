@@ -121,5 +121,40 @@ checkpoints = Table(
     Column("postings", BigInteger),
 )
 
+# What wallet/store/archives.py says of them.
+archives = Table(
+    "archives",
+    metadata,
+    Column("last_entry", BigInteger, primary_key=True),
+    Column("name", Text),
+    Column("first_entry", BigInteger),
+    Column("postings", BigInteger),
+    Column("sha256", Text),
+    Column("kept_sha256", Text),
+    Column("whole_before", BigInteger),
+    Column("archived_at", BigInteger),
+)
+
+archived_sums = Table(
+    "archived_sums",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("currency", Text, primary_key=True),
+    Column("last_entry", BigInteger, primary_key=True),
+    Column("total", BigInteger),
+    Column("postings", BigInteger),
+)
+
+archived_late = Table(
+    "archived_late",
+    metadata,
+    Column("entry_id", BigInteger, primary_key=True),
+    Column("transfer_id", Text),
+    Column("account_id", Text),
+    Column("currency", Text),
+    Column("amount", BigInteger),
+    Column("created_at", BigInteger),
+)
+
 STRIPES = 16
 """Rows per house account and currency; wallet processes spread over them."""

@@ -1,0 +1,125 @@
+"""Writes postings to a file, and reads them back into the proof.
+
+A file has its name only when it is whole and on the disk: what was broken off has another.
+"""
+
+import os
+from collections.abc import AsyncIterator, Iterator, Sequence
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from kurs.data.database import Database
+from kurs.data.limits import WHOLE_SECONDS
+from kurs.kernel.files import OWNER_ONLY
+from kurs.kernel.settings import CannotRun
+from wallet.domain.archives import (
+    Archive,
+    Contents,
+    StoredPosting,
+    kept_digest,
+    read_line,
+    strangers,
+    write_line,
+)
+from wallet.domain.content import postings_of
+from wallet.domain.transfers import Record
+from wallet.store.chain import records_by_id
+from wallet.walk import Finding
+
+_AT_ONCE = 500
+_CHUNK_BYTES = 2**20
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """Return the path of an archive's file."""
+    return folder / f"{name}.jsonl"
+
+
+async def write_file(
+    file: Path, pages: AsyncIterator[Sequence[StoredPosting]], whole_before: int
+) -> Contents:
+    """Write postings, for their owner alone to read; return what they come to."""
+    contents = Contents(whole_before)
+    broken = file.with_suffix(".part")
+    with _opened_for_owner(broken) as opened:
+        async for page in pages:
+            for posting in page:
+                line = write_line(posting)
+                contents.add(posting, line)
+                opened.write(line)
+        opened.flush()
+        os.fsync(opened.fileno())
+    broken.replace(file)
+    _sync_folder(file.parent)
+    return contents
+
+
+async def compare_file(database: Database, folder: Path, archive: Archive) -> list[Finding]:
+    """Compare a file with its archive, and each posting in it with what its transfer asked for.
+
+    Raises CannotRun when it is not there.
+    """
+    file = file_of(folder, archive.name)
+    if not file.is_file():
+        raise CannotRun(f"{file} is not there: copy all archives to one folder")
+    if _digest(file) != archive.sha256:
+        return [Finding(f"{file.name} is not the file that was written", at=archive.archived_at)]
+    contents, findings = Contents(archive.whole_before), list[Finding]()
+    with file.open("rb") as opened:
+        while lines := list(islice(opened, _AT_ONCE)):
+            try:
+                postings = list(_read(lines, contents))
+            except ValueError as error:
+                return [*findings, Finding(f"{file.name} cannot be read: {error}")]
+            findings += await _foreign(database, postings)
+    kept = kept_digest(contents.sums(), contents.late)
+    if (contents.postings, kept) != (archive.postings, archive.kept_sha256):
+        findings.append(Finding(f"what is kept of {archive.name} is not what is in its file"))
+    return findings
+
+
+def _read(lines: Sequence[bytes], contents: Contents) -> Iterator[StoredPosting]:
+    for line in lines:
+        posting = read_line(line)
+        contents.add(posting, line)
+        yield posting
+
+
+async def _foreign(database: Database, postings: Sequence[StoredPosting]) -> list[Finding]:
+    ids = sorted({posting.transfer_id for posting in postings})
+    stored = await database.read(lambda c: records_by_id(c, ids), seconds=WHOLE_SECONDS)
+    legs = [leg for record in stored.values() for leg in _legs(record)]
+    return [
+        Finding(f"no transfer asked for entry {p.entry_id}", p.transfer_id, p.created_at)
+        for p in strangers(postings, legs)
+    ]
+
+
+def _legs(record: Record) -> Iterator[tuple[str, str, str, int, int]]:
+    if record.status == "applied":
+        for leg in postings_of(record):
+            yield (record.transfer_id, *leg, record.created_at)
+
+
+def _opened_for_owner(file: Path) -> BinaryIO:
+    file.touch(OWNER_ONLY)
+    file.chmod(OWNER_ONLY)
+    return file.open("wb")
+
+
+def _digest(file: Path) -> str:
+    digest = sha256()
+    with file.open("rb") as opened:
+        while chunk := opened.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
