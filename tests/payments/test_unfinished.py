@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, select
 from tests.payments.harness import BODY, gateway_over
 
 from kurs.calls import Request
@@ -13,6 +14,8 @@ from kurs_testing.asgi import FaultKind
 from kurs_testing.joined import RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.clients import BatchClient, Unusable
+from payments.store import leases
+from payments.store.tables import operations
 from payments.sweeper import Sweeper
 
 OVERRIDES = {"payments": {"sweep_seconds": 3600.0}, "api-gateway": {"request_seconds": 30.0}}
@@ -93,3 +96,25 @@ async def test_what_has_no_usable_answer_keeps_its_pace(
     monkeypatch.setattr(risk, "ask", nonsense)
     assert (await gateway.call("POST", "/payments", BODY)).status == 202
     assert await sweep(gateway) == 0
+
+
+async def test_a_lease_that_somebody_has_taken_since_is_not_ended(gateway: JoinedGateway) -> None:
+    """Though it ends before one that this process has left later."""
+    gateway.transport.inject(RISK, FaultKind.UNREACHABLE, matches=batches)
+    database = part(gateway.apps["payments"], Database)
+    assert (await gateway.call("POST", "/payments", BODY)).status == 202
+    (first,) = await database.read(_leases)
+    gateway.clock.advance(seconds=1)
+    other = {**BODY, "payment_id": "p2"}
+    assert (await gateway.call("POST", "/payments", other)).status == 202
+
+    terms = leases.Terms(first + 1, first + 2, first + 2, most_failures=100)
+    taken = await database.write(lambda c: leases.take_over(c, terms))
+
+    assert [each.payment.payment_id for each in taken.started] == ["p1"]
+    assert await sweep(gateway) == 1
+    assert first + 2 in await database.read(_leases)
+
+
+def _leases(connection: Connection) -> list[int]:
+    return list(connection.execute(select(operations.c.lease_until)).scalars())

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from kurs.data.bulk import is_any_of
 from kurs.data.database import for_update
@@ -113,10 +113,14 @@ def give_back(connection: Connection, left: Collection[Operation], now: int) -> 
     """
     if not left:
         return
-    theirs = is_any_of(connection, operations.c.operation_id, [op.operation_id for op in left])
-    ours = operations.c.lease_until <= max(op.lease_until for op in left)
-    changed = update(operations).where(theirs, _PENDING, ours, operations.c.set_aside_at.is_(None))
-    connection.execute(changed.values(lease_until=now - 1))
+    ours = update(operations).where(
+        operations.c.operation_id == bindparam("name"),
+        operations.c.attempts == bindparam("attempt"),
+        _PENDING,
+        operations.c.set_aside_at.is_(None),
+    )
+    each = [{"name": op.operation_id, "attempt": op.attempts} for op in left]
+    connection.execute(ours.values(lease_until=now - 1), each)
 
 
 def repeat(
