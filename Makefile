@@ -108,6 +108,10 @@ bench-webhooks: $(ENVIRONMENT) ## measure what a destination costs payments, and
 bench-faults: $(ENVIRONMENT) ## measure what a locked row, a stopped backend or a killed primary costs other payments
 	@$(BIN)/python -m loadtest.faults $(BENCH)
 
+.PHONY: bench-changes
+bench-changes: $(ENVIRONMENT) ## kill and switch the primary of PostgreSQL in turns, under load: how soon is paid again, and is all there (CHANGES=10)
+	@$(BIN)/python -m loadtest.changes $(if $(CHANGES),--changes $(CHANGES)) $(BENCH)
+
 # --- Kubernetes --------------------------------------------------------------
 
 .PHONY: images

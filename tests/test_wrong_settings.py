@@ -130,6 +130,7 @@ def test_a_database_that_cannot_be_opened_is_one_line_for_every_command(
         ("api_gateway", "KURS_GRAFANA_URL"),
         ("api_gateway", "KURS_TEMPO_URL"),
         ("api_gateway", "KURS_WALLET_URL"),
+        ("payments", "KURS_OTLP_ENDPOINT"),
         ("payments", "KURS_RISK_URL"),
         ("risk", "KURS_FX_URL"),
         ("webhooks", "KURS_PAYMENTS_URL"),

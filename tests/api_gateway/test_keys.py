@@ -245,3 +245,11 @@ def test_a_development_key_that_lost_its_other_half_is_replaced(tmp_path: Path) 
 
 def test_the_checksum_is_the_crc32_of_what_stands_before_it() -> None:
     assert checksum("123456789") == "cbf43926"
+
+
+@pytest.mark.parametrize("command", ["issue --merchant shop --roles pay", "list", "revoke --id x"])
+def test_a_file_without_an_end_is_told_in_a_line(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command.split(), "--file", "/dev/full"]) == 1
+    assert capsys.readouterr() == ("", "/dev/full: File too large\n")

@@ -1,7 +1,8 @@
 """A new version of every service, while payments go on."""
 
 from tests.cluster.installation import NEXT_TAG, SERVICES, Installation
-from tests.cluster.load import Load
+
+from loadtest.load import Load
 
 
 def images(installation: Installation) -> set[str]:

@@ -4,8 +4,9 @@ import random
 import time
 
 from tests.cluster.installation import SERVICES, Installation
-from tests.cluster.load import Load
 from tests.cluster.shell import eventually
+
+from loadtest.load import Load
 
 SECONDS = 60.0
 SEED = 7

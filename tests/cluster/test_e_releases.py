@@ -5,11 +5,11 @@ import json
 import pytest
 from tests.cluster.conftest import NewInstallation
 from tests.cluster.installation import NEXT_TAG, PORTS, STORES, TAG, Installation
-from tests.cluster.load import Load
 from tests.cluster.shell import eventually, get
 
 from kurs.edges import EDGES
 from kurs.edges.keys import file_name
+from loadtest.load import Load
 
 KEPT = {
     "Secret/kurs-api-keys",

@@ -4,9 +4,9 @@ import asyncio
 
 from tests.cluster.conftest import NewInstallation
 from tests.cluster.installation import Installation
-from tests.cluster.load import Load
 
 from loadtest.client import Answer, GatewayClient
+from loadtest.load import Load
 
 
 def ask(installation: Installation, key: str, path: str) -> Answer:

@@ -7,8 +7,9 @@ import pytest
 import yaml
 from tests.cluster.conftest import NewInstallation
 from tests.cluster.installation import NEXT_TAG, ROOT, Installation
-from tests.cluster.load import Load
 from tests.cluster.shell import get, run
+
+from loadtest.load import Load
 
 _OWN = "global.database.bundled=false"
 _SCALED = "wallet.autoscaling.enabled=true,wallet.autoscaling.minReplicas=1"

@@ -11,8 +11,9 @@ import pytest
 import yaml
 from tests.cluster.conftest import NewInstallation
 from tests.cluster.installation import NEXT_TAG, ROOT, STORES, TAG, Installation
-from tests.cluster.load import Load
 from tests.cluster.shell import eventually, get
+
+from loadtest.load import Load
 
 _OPERATED = "operator.enabled=true"
 _ROLL_BACK = {"helm": "--atomic", "helm4": "--rollback-on-failure"}

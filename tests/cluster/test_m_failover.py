@@ -19,9 +19,10 @@ import yaml
 from tests.cluster.attempts import pod_address
 from tests.cluster.conftest import NewInstallation
 from tests.cluster.installation import ROOT, STORES, Installation
-from tests.cluster.load import Load
 from tests.cluster.shell import CommandFailed, eventually, get, run
 from tests.cluster.test_j_environments import make_secret, values
+
+from loadtest.load import Load
 
 ROLES = (*STORES, *(f"{store}_owner" for store in STORES))
 CLUSTER, NAMESPACE = "kurs", "kurs-databases"
@@ -146,6 +147,10 @@ def waited(load: Load, place: Installation, primary: str) -> tuple[float, float]
 def test_nothing_is_lost_and_nothing_moves_twice_while_the_primary_changes(
     paying: Installation, databases: Installation
 ) -> None:
+    rows = [
+        "| change | to a new primary, s | from there to a payment, s |",
+        "| --- | ---: | ---: |",
+    ]
     with Load(paying.gateway(), paying.api_key(), "heirs", workers=8, repeat=True) as load:
         for number in range(FAILOVERS):
             eventually("three servers", lambda: status(databases).get("readyInstances") == 3)
@@ -154,13 +159,13 @@ def test_nothing_is_lost_and_nothing_moves_twice_while_the_primary_changes(
             change = (kill, switch)[number % 2]
             change(databases, primary)
             to_primary, to_payment = waited(load, databases, address)
-            print(
-                f"{change.__name__}: primary {to_primary:.1f} s, payment {to_payment:.1f} s later"
-            )
+            rows.append(f"| {change.__name__} | {to_primary:.1f} | {to_payment:.1f} |")
+            print(rows[-1], flush=True)
             enough = load.count + 50
             eventually("payments to flow", lambda n=enough: load.count > n)
         account = load.finish()
 
+    print("\n".join(rows))
     account.prove(at_least=100)
     took = sorted(result.seconds for result in account.results)
     p50, p95 = (took[round(share * (len(took) - 1))] for share in (0.5, 0.95))

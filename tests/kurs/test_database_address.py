@@ -24,6 +24,8 @@ from kurs.data.address import UrlUnfit, read_address
         ("postgresql://u@%2Frun%2Fpg/w", ["postgresql://u@%2Frun%2Fpg/w"]),
         ("postgresql://u@[::1]:5432/w", ["postgresql://u@[::1]:5432/w"]),
         ("postgresql://u:p%2Fw@db/w", ["postgresql://u:p%2Fw@db/w"]),
+        ("postgresql://u@db/w?port=5433", ["postgresql://u@db:5433/w"]),
+        ("postgresql://u@/w?port=5433", ["postgresql://u@/w?port=5433"]),
         (
             "postgresql://u@a:1,b:2/w",
             [
@@ -56,6 +58,7 @@ def test_the_place_tells_nothing_of_who_asks() -> None:
         ("postgresql+psycopg2://kurs:p4ss@db/w", "postgresql://"),
         ("wallet.db", "without a scheme"),
         ("", "without a scheme"),
+        ("postgresql://kurs:p4ss@db:5432/w?port=5433", "one as port="),
         ("postgresql://kurs:p4ss@db/w?sslmode=maybe", "sslmode=maybe"),
         ("postgresql://kurs:p4ss@db/w?target_session_attrs=maybe", "target_session_attrs=maybe"),
         ("postgresql://kurs:p4ss@db", "names none"),

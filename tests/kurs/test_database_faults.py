@@ -191,6 +191,20 @@ async def test_what_cannot_be_used_now_is_told_as_that(database: Database, raise
         await database.read(lambda c: c.execute(raising))
 
 
+@pytest.mark.parametrize("raised", ["53100", "57P01", "25006", "55000", "28000", "08006"])
+async def test_a_connection_that_met_such_a_server_is_not_used_again(
+    database: Database, raised: str
+) -> None:
+    """That server may stay as it is for whoever is connected: another one has taken its place."""
+    raising = text(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{raised}'; END $$")
+    before = {await database.read(read_pid) for _ in range(4)}
+
+    with pytest.raises(DatabaseUnavailable):
+        await database.write(lambda c: c.execute(raising))
+
+    assert await database.read(read_pid) not in before
+
+
 async def test_a_full_pool_is_unavailable(postgres_url: str) -> None:
     narrow = Database.open(postgres_url, limits=Limits(connections=2, pool_seconds=0.1))
     sleeping = text("SELECT pg_sleep(1)")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kurs.kernel.files import OWNER_ONLY, WatchedFile, replace_file
+from kurs.kernel.files import OWNER_ONLY, WatchedFile, read_whole, replace_file
 
 
 def test_a_file_and_its_folders_are_made(tmp_path: Path):
@@ -15,6 +15,12 @@ def test_a_file_and_its_folders_are_made(tmp_path: Path):
 
     assert file.read_text() == "{}"
     assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full"])
+def test_what_has_no_end_is_no_file(device: str):
+    with pytest.raises(OSError, match=device):
+        read_whole(Path(device))
 
 
 def test_a_reader_sees_one_content_or_the_other(tmp_path: Path):

@@ -175,7 +175,7 @@ def test_a_missing_key_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixtu
 
     assert main([str(file), "--key-file", str(tmp_path / "none"), "--json"]) == 2
     captured = capsys.readouterr()
-    assert str(tmp_path / "none") in captured.err
+    assert f"no API key in {tmp_path / 'none'}: `make dev` leaves its own there" in captured.err
     assert captured.out == ""
 
 

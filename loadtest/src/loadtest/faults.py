@@ -14,7 +14,6 @@ import math
 import os
 import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -28,11 +27,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from devstack import Stack
 from loadtest.primary import followed
+from loadtest.shop import Seen, Shop
 
-_CLIENTS = 16
-_LATER = ("503 503", "504 504")
-_RETRY_AFTER_SECONDS = 1.0
-_PATIENCE_SECONDS = 60.0
 _SWITCH_AFTER_SECONDS = 3.0
 _LOCK = text("SELECT FROM balances WHERE account_id LIKE '%locked' FOR UPDATE")
 _BUSY = text("""
@@ -40,70 +36,6 @@ _BUSY = text("""
     WHERE datname = current_database() AND pid <> pg_backend_pid()
     ORDER BY state = 'active' DESC, state_change DESC LIMIT 1""")
 Fault = Callable[[], AbstractAsyncContextManager[None]]
-Seen = list[tuple[float, str]]
-"""Seconds, and the status of the answer with that of the payment."""
-
-
-class _Shop:
-    """A gateway under load."""
-
-    def __init__(self, stack: Stack, session: aiohttp.ClientSession) -> None:
-        self._stack = stack
-        self._session = session
-        self._number = 0
-
-    async def post(self, path: str, body: Any) -> tuple[float, str]:
-        """Post to the gateway; return the seconds, and what became of it."""
-        began = time.monotonic()
-        try:
-            async with self._session.post(
-                self._stack.url("api-gateway") + path, json=body
-            ) as answer:
-                document = await answer.json(content_type=None)
-                what = document.get("status", "") if isinstance(document, dict) else ""
-                return time.monotonic() - began, f"{answer.status} {what}".strip()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            return time.monotonic() - began, type(error).__name__
-
-    async def pay(self, source: str, destination: str) -> tuple[float, str]:
-        """Pay a cent, until it is answered; return the seconds, and what became of it."""
-        self._number += 1
-        body = {
-            "payment_id": f"f{self._number}",
-            "amount": "0.01",
-            "currency": "USD",
-            "source_account": source,
-            "destination_account": destination,
-        }
-        began = time.monotonic()
-        while True:
-            _, answer = await self.post("/payments", body)
-            if answer not in _LATER or time.monotonic() - began > _PATIENCE_SECONDS:
-                return time.monotonic() - began, answer
-            await asyncio.sleep(_RETRY_AFTER_SECONDS)
-
-    async def furnish(self) -> None:
-        """Open an account per client, and the one that is locked."""
-        accounts = [f"a{n}" for n in range(2 * _CLIENTS)] + ["locked"]
-        await self.post("/accounts", [{"account_id": each} for each in accounts])
-        for each in accounts:
-            body = {"deposit_id": each, "account_id": each, "currency": "USD", "amount": "9999"}
-            await self.post("/deposits", body)
-
-    async def load(self, seconds: float) -> Seen:
-        """Pay for a while, and return what those saw that have no part in the fault."""
-        ends, seen = time.monotonic() + seconds, []
-
-        async def client(number: int) -> None:
-            while time.monotonic() < ends:
-                seen.append(await self.pay(f"a{2 * number}", f"a{2 * number + 1}"))
-
-        async def unlucky() -> None:
-            while time.monotonic() < ends:
-                await self.pay("locked", "a0")
-
-        await asyncio.gather(*(client(n) for n in range(1, _CLIENTS)), unlucky())
-        return seen
 
 
 def _faults(stack: Stack) -> dict[str, Fault]:
@@ -156,12 +88,7 @@ async def _stopped(stack: Stack, service: str) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _switched(stack: Stack) -> AsyncIterator[None]:
     """Let another server take the primary's place, some seconds after the load begins."""
-    async with _administrator(stack, "wallet") as owner:
-        data, socket = [
-            Path(str((await owner.execute(text(f"SHOW {name}"))).scalar_one()))
-            for name in ("data_directory", "unix_socket_directories")
-        ]
-    with followed(data, socket) as pair:
+    with followed(*await server_of(stack)) as pair:
 
         async def switch() -> None:
             await asyncio.sleep(_SWITCH_AFTER_SECONDS)
@@ -172,13 +99,23 @@ async def _switched(stack: Stack) -> AsyncIterator[None]:
         await switching
 
 
+async def server_of(stack: Stack) -> tuple[Path, Path]:
+    """Return the folders of the data and of the socket of a stack's server."""
+    async with _administrator(stack, "wallet") as owner:
+        data, socket = [
+            Path(str((await owner.execute(text(f"SHOW {name}"))).scalar_one()))
+            for name in ("data_directory", "unix_socket_directories")
+        ]
+        return data, socket
+
+
 async def _measure(stack: Stack, seconds: float) -> dict[str, Any]:
     key = stack.api_key()
     headers = {"authorization": f"Bearer {key}"}
     timeout = aiohttp.ClientTimeout(total=60)
     figures = {}
     async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
-        shop = _Shop(stack, session)
+        shop = Shop(stack, session)
         await shop.furnish()
         await shop.load(2.0)
         for name, fault in _faults(stack).items():

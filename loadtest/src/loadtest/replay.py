@@ -87,6 +87,16 @@ async def prepare_with_progress(
         await prepare(client, rows, funding, on_progress=progress.at)
 
 
+def _key_in(file: Path) -> str:
+    """Return the API key that a file holds; raises OSError, ValueError and GatewayError."""
+    try:
+        return file.read_text("ascii").strip()
+    except FileNotFoundError:
+        raise GatewayError(
+            f"no API key in {file}: `make dev` leaves its own there; name another by --key-file"
+        ) from None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 0 only if every payment ended as its row says it must."""
     chosen = _parser().parse_args(arguments)
@@ -95,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         rows = read_rows(chosen.csv)
         rows = rows if chosen.forever else renamed(rows, chosen.run)
-        key = chosen.key_file.read_text("ascii").strip()
+        key = _key_in(chosen.key_file)
         summary = run_interruptible(_run(console, chosen, rows, key))
     except (OSError, ValueError, GatewayError) as error:
         print(f"replay: {error}", file=sys.stderr)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from loadtest.arguments import amount_in, count_from
 from loadtest.progress import Tracker, track
 from simulation import mutants
 from simulation.hunt import hunt
@@ -148,24 +149,26 @@ def _command(seed: int, options: argparse.Namespace) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
-    parser.add_argument("--seed", type=int, help="run this one only, and print its trace's hash")
-    parser.add_argument("--first", type=int, default=1, help="the first of several seeds")
-    parser.add_argument("--seeds", type=int, default=12)
+    parser.add_argument("--seed", type=count_from(0), help="this one only, with its trace's hash")
+    parser.add_argument("--first", type=count_from(0), default=1, help="the first of several seeds")
+    parser.add_argument("--seeds", type=count_from(1), default=12)
     parser.add_argument("--log", type=Path, help="keep a line a seed, and run what is not in it")
-    parser.add_argument("--hours", type=float, default=1 / 60, help="virtual hours with faults")
-    parser.add_argument("--payments", type=int, default=100, help="sessions of a seed")
-    parser.add_argument("--troubles", type=int, default=25, help="faults of a seed")
+    parser.add_argument("--hours", type=amount_in, default=1 / 60, help="virtual hours with faults")
+    parser.add_argument("--payments", type=count_from(1), default=100, help="sessions of a seed")
+    parser.add_argument("--troubles", type=count_from(0), default=25, help="faults of a seed")
     known = ", ".join(Trouble)
     parser.add_argument("--faults", default="all", help=f"all, none, or some of: {known}")
-    parser.add_argument("--cpu-seconds", type=float, default=0, help="stop after so much CPU")
+    parser.add_argument("--cpu-seconds", type=amount_in, default=0, help="stop after so much CPU")
     parser.add_argument("--mutants", action="store_true", help="look for every planted fault")
     parser.add_argument("--mutant", help="plant a fault into the shipped code first")
     parser.add_argument(
-        "--jobs", type=int, default=1, help="seeds at once, each a process; 0: none"
+        "--jobs", type=count_from(0), default=1, help="seeds at once, each a process; 0: none"
     )
     parser.add_argument("--twice", action="store_true", help="compare the traces of two runs")
     parser.add_argument("--speed", action="store_true", help="measure worlds of each kind")
-    parser.add_argument("--shrink", type=int, default=120, help="runs to find a shorter story")
+    parser.add_argument(
+        "--shrink", type=count_from(0), default=120, help="runs for a shorter story"
+    )
     return parser
 
 

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 from tests.cluster.installation import Installation
-from tests.cluster.load import Load
 from tests.cluster.operator.resources import DESK, Resources, spread, threshold
 from tests.cluster.shell import CommandFailed, eventually, run
+
+from loadtest.load import Load
 
 STOP, START = "KURS_TEST_STOP_API_SERVER", "KURS_TEST_START_API_SERVER"
 OUTAGE_SECONDS = 30.0

@@ -15,11 +15,12 @@ import pytest
 import yaml
 from tests.cluster.attempts import attempt, pod_address
 from tests.cluster.installation import SERVICES, Installation
-from tests.cluster.load import Load
 from tests.cluster.operator.conftest import RECEIVER, RECEIVER_PORT
 from tests.cluster.operator.resources import Resources, resource
 from tests.cluster.operator.stand_in import StandIn, stand_in
 from tests.cluster.shell import eventually
+
+from loadtest.load import Load
 
 OUTAGE_SECONDS = 60.0
 ORDERS = ("EventDestination", "orders")

@@ -11,7 +11,6 @@ import httpx
 import pytest
 import yaml
 from tests.cluster.installation import Installation
-from tests.cluster.load import Load
 from tests.cluster.operator.conftest import collector_address
 from tests.cluster.operator.prices import PATH, Prices
 from tests.cluster.operator.resources import DESK, Resources, source, spread, threshold
@@ -23,6 +22,7 @@ from api_gateway.keys import issue
 from kurs.config.resources import digest_of
 from kurs.kernel.clock import MICROS, from_rfc3339
 from kurs_operator.fleet import POKE
+from loadtest.load import Load
 
 EDITS = 20
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from tests.cluster.installation import Installation
-from tests.cluster.load import Load
 from tests.cluster.operator.resources import (
     CONFIG_MAPS,
     DESK,
@@ -17,6 +16,8 @@ from tests.cluster.operator.resources import (
     threshold,
 )
 from tests.cluster.shell import eventually, get
+
+from loadtest.load import Load
 
 
 def patch(operated: Installation, kind: str, name: str, change: dict[str, Any]) -> None:

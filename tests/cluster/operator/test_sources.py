@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 from tests.cluster.installation import Installation
-from tests.cluster.load import Load
 from tests.cluster.operator.conftest import PROVIDER, PROVIDER_PORT, TOKEN
 from tests.cluster.operator.prices import PATH, Prices
 from tests.cluster.operator.resources import CONFIG_MAPS, Resources, source
@@ -17,6 +16,7 @@ from tests.cluster.operator.stand_in import StandIn, stand_in
 from tests.cluster.shell import eventually, get
 
 from loadtest.catalogue import settlement_currency
+from loadtest.load import Load
 from loadtest.rows import Row
 
 OUTSIDE = ("FXRateSource", "outside")

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from devstack.interrupts import Interrupted, raise_on_signals, run_interruptible
+from loadtest.arguments import amount_in, count_from
 from loadtest.client import GatewayError
 from loadtest.hpa_demo import job, watch
 from loadtest.hpa_demo.kubectl import DemoError, Kubectl
@@ -106,14 +107,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m loadtest.hpa_demo", description=__doc__)
     parser.add_argument("-n", "--namespace", default="kurs-dev", help="default kurs-dev")
     parser.add_argument("--steps", type=_steps, default=_STEPS, help="payments/s: 20,60,120,60,20")
-    parser.add_argument("--step-seconds", type=int, default=45, help="of each step (default 45)")
+    parser.add_argument(
+        "--step-seconds", type=count_from(1), default=45, help="of each (default 45)"
+    )
     parser.add_argument(
         *("--cooldown-seconds", "--cooldown"),
-        type=float,
+        type=amount_in,
         default=600,
         help="wait for scaling in at most (default 600)",
     )
-    parser.add_argument("--at-least", type=int, default=3, help="pods of payments to reach")
+    parser.add_argument("--at-least", type=count_from(1), default=3, help="pods to reach")
     parser.add_argument("--image", default=job.IMAGE, help=f"of k6 (default {job.IMAGE})")
     parser.add_argument("--api-key-secret", default="kurs-api-keys/api-key", metavar="NAME/KEY")
     parser.add_argument("--picture", type=Path, default=Path("var/hpa-demo.svg"))

@@ -24,6 +24,7 @@ from pydantic import (
 
 from api_gateway.key_text import KEY_ID_PATTERN
 from api_gateway.rate_limit import KEY, Quota
+from kurs.kernel.files import read_whole
 from kurs.kernel.ids import MerchantId
 from kurs.kernel.roles import PLATFORM_ROLES, Role
 
@@ -88,7 +89,7 @@ _ENTRIES = TypeAdapter(list[KeyEntry])
 def read_entries(path: Path) -> list[KeyEntry]:
     """Return the entries of a keys file; raises InvalidKeysFile."""
     try:
-        entries = _ENTRIES.validate_json(path.read_bytes())
+        entries = _ENTRIES.validate_json(read_whole(path))
     except OSError as error:
         raise InvalidKeysFile(f"{path}: {error.strerror}") from None
     except ValidationError as error:

@@ -28,7 +28,7 @@ from api_gateway.key_entry import (
     render_entry,
 )
 from api_gateway.key_text import digest, new_key
-from kurs.kernel.files import OWNER_ONLY, replace_file
+from kurs.kernel.files import OWNER_ONLY, read_whole, replace_file
 from kurs.kernel.roles import PLATFORM_ROLES, ROLES
 
 DEV_MERCHANT = "demo"
@@ -233,7 +233,7 @@ def _entries_or_none(path: Path) -> list[KeyEntry]:
 
 def _entry_of(key_file: Path, entries: Sequence[KeyEntry]) -> KeyEntry | None:
     try:
-        text = key_file.read_text("ascii").strip()
+        text = read_whole(key_file).decode("ascii").strip()
     except (OSError, ValueError):
         return None
     return next((entry for entry in entries if entry.sha256 == digest(text)), None)

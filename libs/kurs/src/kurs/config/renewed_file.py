@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from kurs.kernel.clock import monotonic
-from kurs.kernel.files import WatchedFile
+from kurs.kernel.files import WatchedFile, read_whole
 from kurs.kernel.settings import CannotRun
 from kurs.telemetry import Telemetry
 
@@ -35,7 +35,7 @@ class RenewedFile(Generic[Value]):
         self._reported = ""
         self._file.changed()
         try:
-            self._value = read(path.read_bytes())
+            self._value = read(read_whole(path))
         except (OSError, ValueError) as error:
             raise CannotRun(f"{path}: {error}") from None
 
@@ -52,7 +52,7 @@ class RenewedFile(Generic[Value]):
             return
         path = self._file.path
         try:
-            self._value = self._read(path.read_bytes())
+            self._value = self._read(read_whole(path))
         except (OSError, ValueError) as error:
             if str(error) != self._reported:
                 self._log.error("file not read, the last one holds", file=str(path), error=error)

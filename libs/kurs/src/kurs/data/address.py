@@ -92,9 +92,10 @@ def _server(parts: SplitResult, query: Sequence[tuple[str, str]]) -> Address:
     kept = {k: v for k, v in asked.items() if k not in _LEFT_OUT and k not in {"host", "port"}}
     if not hosts:
         hosts = netloc.split(",") if netloc else []
-        ports = [""]
     if "@" in parts.path or parts.fragment or not (_are_hosts(hosts) and _are_ports(ports)):
         raise UrlUnfit(_UNREADABLE)
+    if any(ports) and any(map(_port_of, hosts)):
+        raise UrlUnfit("the URL of the database has a port behind its host, and one as port=")
     _check_parameters(kept)
     if len(hosts) > 1:
         kept.setdefault(_WRITABLE, "read-write")
@@ -110,8 +111,12 @@ def _server(parts: SplitResult, query: Sequence[tuple[str, str]]) -> Address:
 
 
 def _are_hosts(hosts: Sequence[str]) -> bool:
-    found = [_HOST.fullmatch(host) for host in hosts]
-    return all(found) and _are_ports([each["port"] or "" for each in found if each])
+    return all(map(_HOST.fullmatch, hosts)) and _are_ports([_port_of(host) for host in hosts])
+
+
+def _port_of(host: str) -> str:
+    found = _HOST.fullmatch(host)
+    return (found and found["port"]) or ""
 
 
 def _are_ports(ports: Sequence[str]) -> bool:
@@ -143,6 +148,8 @@ def _dsn(who: str, host: str, port: str, path: str, query: dict[str, str]) -> st
         # A folder of Unix sockets has no place before the path of a URL.
         query = {**query, "host": host, **({"port": port} if port else {})}
         host = ""
-    elif port:
+    elif port and host:
         host = f"{host}:{port}"
+    elif port:
+        query = {**query, "port": port}
     return f"postgresql://{who}{host}{path}" + (f"?{urlencode(query)}" if query else "")

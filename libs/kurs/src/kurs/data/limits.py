@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from kurs.kernel.files import read_whole
 from kurs.kernel.settings import CannotRun, ServiceSettings
 
 
@@ -64,7 +65,7 @@ class DatabaseSettings(ServiceSettings):
         if not file or given.get("database_url"):
             return given
         try:
-            return {**given, "database_url": Path(file).read_text("utf-8").strip()}
+            return {**given, "database_url": read_whole(Path(file)).decode().strip()}
         except (OSError, UnicodeDecodeError) as error:
             raise CannotRun(f"no URL of a database in {file}: {error}") from None
 

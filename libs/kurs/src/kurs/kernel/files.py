@@ -1,5 +1,6 @@
 """Files that change under running processes: written whole or not at all, told apart by a stat."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 OWNER_ONLY = 0o600
 """The mode of a secret; without another, a file can be read by all (0o644)."""
 
+_MOST_BYTES = 16 * 1024 * 1024
 
 Identity = tuple[str, int, int, int]
 """What tells a file from the one that was at its path before: link, inode, time, size.
@@ -51,6 +53,18 @@ class WatchedFile:
     def unread(self) -> None:
         """Take the file as new at the next look, since it could not be read."""
         self._seen = None
+
+
+def read_whole(path: Path) -> bytes:
+    """Return what a file of settings, keys or documents holds.
+
+    Raises OSError, also for more than any of them has: a device may have no end.
+    """
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return content
 
 
 def own_what_is_made() -> None:

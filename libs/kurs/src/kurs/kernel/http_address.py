@@ -19,3 +19,5 @@ def check_http_address(text: str) -> str:
 
 
 HttpAddress = Annotated[str, AfterValidator(check_http_address)]
+AnyOrNoAddress = Annotated[str, AfterValidator(lambda text: text and check_http_address(text))]
+"""The same, or an empty text for none."""

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from kurs.kernel.http_address import AnyOrNoAddress
+
 MEBIBYTE = 1024 * 1024
 RENAMED: Mapping[str, str] = {
     "KURS_AUDIT_INTERVAL": "KURS_AUDIT_SECONDS",
@@ -54,7 +56,8 @@ class ServiceSettings(BaseSettings):
     metrics_enabled: bool = True
     """Off only to measure what metrics cost: `/metrics` then names them all and counts nothing."""
     trace_ratio: float = 0.01
-    otlp_endpoint: str = ""
+    otlp_endpoint: AnyOrNoAddress = ""
+    """Where spans go (OTLP over HTTP); nowhere when empty."""
     drain_seconds: float = 0.5
     max_body_bytes: int = MEBIBYTE
     """Of a request; a larger one is answered 413."""

@@ -55,12 +55,17 @@ class Account:
         """How many took more than one request."""
         return sum(result.attempts != 1 for result in self.results)
 
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong: payments that failed, and money that was lost, or moved twice."""
+        wrong = [f"lost or moved twice: {self.wrong_balances}"] if self.wrong_balances else []
+        failed = [f"{len(self.failed)} failed: {self.failed[:20]}"] if self.failed else []
+        return [*failed, *wrong, *self.unbalanced]
+
     def prove(self, at_least: int) -> None:
         """Assert that nothing failed, was lost, or moved twice, and that enough was paid."""
         print(f"{len(self.results)} payments, {self.repeated} of them sent more than once")
-        assert not self.failed, f"{len(self.failed)} failed: {self.failed[:20]}"
-        assert not self.wrong_balances, f"lost or moved twice: {self.wrong_balances}"
-        assert not self.unbalanced, self.unbalanced
+        assert not self.faults, self.faults
         assert len(self.results) >= at_least, "too little load to prove anything"
 
 
