@@ -15,7 +15,7 @@ from tests.payments.harness import gateway_over
 from tests.payments.test_events import FORGET, FORGET_POSTGRESQL, live, pay, run
 from tests.payments.test_unreadable_events import fed
 
-from kurs.contracts.payments import FeedAnswer
+from kurs.contracts.payments import EventType, FeedAnswer
 from kurs.data.database import Database
 from kurs_testing.joined import PAYMENTS, JoinedGateway
 from kurs_testing.parts import part
@@ -52,6 +52,34 @@ async def test_the_feed_has_the_bytes_of_lists_and_of_what_is_read_again(
     for event in page.items:
         assert isinstance(event, Event)
         assert to_json(from_json(body := event_bytes(event))) == body
+
+
+async def test_no_payment_is_read_for_events_of_operations_that_were_not_sampled(
+    gateway: JoinedGateway, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await live(gateway)
+    reader = gateway.issue_key("demo", "read")
+    sampled = (await fed(gateway)).events
+    await run(database_url, ["UPDATE operations SET traceparent = NULL"])
+    database = Database.open(database_url)
+    query = text("SELECT payment_id, trace_id FROM payments")
+    traces = dict(await database.read(lambda c: c.execute(query).all()))
+    await database.close()
+    read: list[Any] = []
+    monkeypatch.setattr("payments.store.events.read_payment", read.append)
+
+    told = (await fed(gateway)).events
+    captured = await gateway.call("GET", "/events?type=payment.captured", key=reader)
+
+    assert not read
+    assert len(traces) > 2
+    for event, before in zip(told, sampled, strict=True):
+        was = from_json(before.body)
+        if event.type != EventType.DEPOSIT_SUCCEEDED:
+            was["trace_id"] = traces[event.payment_id]
+        assert from_json(event.body) == was
+        if event.type == EventType.CAPTURED:
+            assert event.body.encode() in captured.body
 
 
 @given(st.recursive(st.text() | st.integers() | st.none() | st.booleans(), st.lists))

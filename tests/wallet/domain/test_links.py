@@ -1,8 +1,37 @@
 """What a link of the hash chain lists, and its hashes: fixed byte for byte."""
 
-import pytest
+import json
+from hashlib import sha256
 
-from wallet.domain.chain import entries_digest, link_hash, read_entries
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wallet.domain.chain import (
+    entries_digest,
+    link_hash,
+    read_entries,
+    transfer_digest,
+    write_entries,
+)
+from wallet.domain.transfers import Record
+
+TEXT = st.none() | st.text(st.characters(exclude_categories=("Cs",)))
+RECORDS = st.builds(
+    Record,
+    **{name: st.integers(-(2**63), 2**63 - 1) if name == "created_at" else TEXT
+       for name in Record._fields},
+)  # fmt: skip
+
+
+@given(RECORDS)
+def test_a_digest_is_of_the_columns_by_their_names_without_null_ones(record: Record) -> None:
+    columns = {name: value for name, value in record._asdict().items() if value is not None}
+    written = json.dumps(columns, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    digest = sha256(written.encode()).hexdigest()
+
+    assert transfer_digest(record) == digest
+    assert json.loads(write_entries([record])) == [[record.transfer_id, digest]]
 
 
 def test_entries_are_read_back_by_their_transfers() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from loadtest.bench.counters import Counters
 from loadtest.bench.load import Driver, Load, LoadError
 from loadtest.bench.systems import System
 from loadtest.turns.estimate import Estimate, estimate
@@ -38,6 +39,8 @@ class Side:
     """
 
     system: System
+    counted: Counters = field(default_factory=Counters)
+    """What it counted in all turns."""
     resting: Cpu = field(default_factory=dict)
     loads: list[Load] = field(default_factory=list)
     spent: list[Cpu] = field(default_factory=list)
@@ -99,11 +102,14 @@ def run(
         _pay(side, driver, terms.clients, _WARM_UP_SECONDS, "warm-up")
     _rest(sides, terms.rest_seconds)
     course = Course(*sides)
+    counted = [side.system.counters() for side in sides]
     for number in range(terms.pairs):
         _pair(sides if number % 2 == 0 else sides[::-1], driver, terms, f"pair{number}")
         on_pair(number + 1)
         if course.is_known:
             break
+    for side, at_first in zip(sides, counted, strict=True):
+        side.counted = side.system.counters().since(at_first)
     return course
 
 

@@ -13,6 +13,7 @@ from loadtest.turns.estimate import Estimate
 
 ALL = "all"
 _INTERVAL = "95 %"
+_WAVES = "payments/waves"
 _HOW = (
     "CPU of a process over a whole pair, less what it takes at rest in that time: the middle of "
     f"pairs (Hodges and Lehmann) and its {_INTERVAL} interval (signed ranks)"
@@ -49,6 +50,7 @@ def remarks(course: Course) -> list[str]:
         f"payments/s: {_rate(this):.0f} and {_rate(other):.0f}",
         f"p50 {_latency(this, 'p50')} and {_latency(other, 'p50')} ms",
         f"p95 {_latency(this, 'p95')} and {_latency(other, 'p95')} ms",
+        f"mean wave of payments: {_wave(this):.1f} and {_wave(other):.1f}",
         f"at rest {_resting_ms(this):.1f} and {_resting_ms(other):.1f} ms of CPU a second",
     ]
 
@@ -113,6 +115,10 @@ def _rate(side: Side) -> float:
 
 def _latency(side: Side, name: str) -> str:
     return f"{median(getattr(load.latency, name) for load in side.loads):.1f}"
+
+
+def _wave(side: Side) -> float:
+    return side.counted.mean_batches().get(_WAVES, 0.0)
 
 
 def _resting_ms(side: Side) -> float:

@@ -78,26 +78,34 @@ def _unverified(_: object, token: str) -> object:
     return read_token(token)
 
 
+_EDGES = (
+    # MACs, hashes of bodies, and which edge may call which route.
+    Left("kurs.edges.mac:Signer.sign", _nothing),
+    Left("kurs.edges.joined:EdgeGuard", _Unguarded),
+)
+_QUOTES = (
+    # The trees of a batch and their signature, and what the wallet looks at.
+    Left("kurs.quotes.keys:SigningKey.sign", _no_signature),
+    Left("kurs.quotes.token:leaf_hash", _no_hash),
+    Left("kurs.quotes.token:tree", _no_tree),
+    Left("kurs.quotes.token:QuoteVerifier.verify", _unverified, ("payments",)),
+    Left("kurs.quotes.token:QuoteVerifier.verify", _nothing, ("wallet",)),
+    Left("wallet.domain.evaluate:check_quoted", _nothing, ("wallet",)),
+    Left("wallet.domain.evaluate:check_captured", _nothing, ("wallet",)),
+    Left("wallet.domain.evaluate:check_unquoted", _nothing, ("wallet",)),
+)
+_CHAINS = (
+    # The digests of transfers, the links, and who reads them.
+    Left("wallet.store.batch:linking", _no_writes, ("wallet",)),
+    Left("payments.reconciliation.ledger_reader:LedgerReader.look", _no_look, ("payments",)),
+)
 PARTS: Mapping[str, Sequence[Left]] = {
-    "trust": (
-        # MACs, hashes of bodies, and which edge may call which route.
-        Left("kurs.edges.mac:Signer.sign", _nothing),
-        Left("kurs.edges.joined:EdgeGuard", _Unguarded),
-        # Quotes: the trees of a batch and their signature, and what the wallet looks at.
-        Left("kurs.quotes.keys:SigningKey.sign", _no_signature),
-        Left("kurs.quotes.token:leaf_hash", _no_hash),
-        Left("kurs.quotes.token:tree", _no_tree),
-        Left("kurs.quotes.token:QuoteVerifier.verify", _unverified, ("payments",)),
-        Left("kurs.quotes.token:QuoteVerifier.verify", _nothing, ("wallet",)),
-        Left("wallet.domain.evaluate:check_quoted", _nothing, ("wallet",)),
-        Left("wallet.domain.evaluate:check_captured", _nothing, ("wallet",)),
-        Left("wallet.domain.evaluate:check_unquoted", _nothing, ("wallet",)),
-        # The ledger's chains: digests and links, and who reads them.
-        Left("wallet.store.batch:linking", _no_writes, ("wallet",)),
-        Left("payments.reconciliation.ledger_reader:LedgerReader.look", _no_look, ("payments",)),
-    ),
+    "trust": (*_EDGES, *_QUOTES, *_CHAINS),
+    "edges": _EDGES,
+    "quotes": _QUOTES,
+    "chains": _CHAINS,
 }
-"""What is left out by the name of the part."""
+"""What is left out by the name of the part; trust is the three others together."""
 
 
 def run_by(part: str) -> tuple[str, ...]:

@@ -212,9 +212,7 @@ def _in_full(event: Event, shown: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _trace_id(event: Event) -> str | None:
-    if event.traceparent is not None:
-        return event.traceparent.split("-")[1]
-    return _now(event).trace_id
+    return _now(event).trace_id if event.trace_id is None else event.trace_id
 
 
 def _now(event: Event) -> Payment:

@@ -30,6 +30,7 @@ class Event(Struct, frozen=True):
     `answer` is the first answer of its operation, which shows the payment as it was then; None for
     a request, and for refunds of releases that did not say which. `payment` is as it is now, where
     the event is not told without. `asked_currency` is the destination's, as a request named it.
+    `trace_id` is its operation's, or the payment's where the operation was not sampled.
     Its `id` is another one if a restored database gives its sequence again.
     """
 
@@ -45,7 +46,7 @@ class Event(Struct, frozen=True):
     at: int
     payment: Payment | None = None
     answer: bytes | None = None
-    traceparent: str | None = None
+    trace_id: str | None = None
     asked_currency: str | None = None
 
     @property
@@ -114,20 +115,20 @@ class EventRow(NamedTuple):
     operation_id: str | None
     asked_currency: str | None
     answer: bytes | None = None
-    traceparent: str | None = None
+    trace_id: str | None = None
 
     @property
     def is_kept(self) -> bool:
         """Whether this is all that its event tells of."""
         return (
-            self.answer is not None
-            and self.traceparent is not None
-            and self.from_status is not None
+            self.answer is not None and self.trace_id is not None and self.from_status is not None
         )
 
 
 EVENT_ROW = EventRow._fields[:-2]
 """The columns of an event's own row."""
+# In `00-<trace id>-<span id>-<flags>`.
+_TRACE_ID = func.substr(operations.c.traceparent, 4, 32)
 
 
 def events_after(
@@ -198,16 +199,25 @@ def read_events(
 
 def _with_operations(connection: Connection, rows: Sequence[EventRow]) -> Sequence[EventRow]:
     names = [_operation(row) for row in rows]
-    columns = (operations.c.operation_id, operations.c.answer, operations.c.traceparent)
+    columns = (operations.c.operation_id, operations.c.answer, _TRACE_ID)
     asked = [name for name in names if name is not None]
     query = select(*columns).where(is_any_of(connection, columns[0], asked))
     found = connection.execute(query) if asked else ()
-    kept = {name: (answer, traceparent) for name, answer, traceparent in found}
+    kept = {name: (answer, trace_id) for name, answer, trace_id in found}
     driven = [kept.get(name or "", (None, None)) for name in names]
+    uids = [row.uid for row, (_, trace_id) in zip(rows, driven, strict=True) if trace_id is None]
+    traces = _traces(connection, uids) if uids else {}
     return [
-        row._replace(answer=answer, traceparent=traceparent)
-        for row, (answer, traceparent) in zip(rows, driven, strict=True)
+        row._replace(answer=answer, trace_id=trace_id or traces.get(row.uid))
+        for row, (answer, trace_id) in zip(rows, driven, strict=True)
     ]
+
+
+def _traces(connection: Connection, uids: Collection[str]) -> Mapping[str, str | None]:
+    """Return the traces of payments: few operations are sampled, and keep one of their own."""
+    query = select(payments.c.uid, payments.c.trace_id)
+    found = connection.execute(query.where(is_any_of(connection, payments.c.uid, uids)))
+    return dict(found.all())
 
 
 def _payments(connection: Connection, uids: Collection[str]) -> dict[str, Row]:
@@ -248,7 +258,7 @@ def _event(row: EventRow, payment: Payment | None = None) -> Event:
         row.at,
         payment,
         None if row.from_status is None else row.answer,
-        row.traceparent,
+        row.trace_id,
         row.asked_currency,
     )
 
