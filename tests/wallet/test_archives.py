@@ -18,6 +18,7 @@ from kurs.kernel.settings import CannotRun
 from kurs_testing.telemetry import RecordingTelemetry
 from kurs_testing.waiting import eventually
 from wallet.archive_command import archive_command
+from wallet.archive_files import alone_in
 from wallet.audit import Audit
 from wallet.commands import verify_command
 from wallet.domain.archives import Archive
@@ -246,6 +247,22 @@ async def test_a_ledger_that_was_touched_is_not_archived(old: CutLedger) -> None
         [],
         [(0,)],
     )
+
+
+async def test_a_file_of_another_ledger_is_not_written_over(old: CutLedger) -> None:
+    old.folder.mkdir()
+    other = old.folder / f"postings-1-{FIRST_BOUND - 1}.jsonl"
+    other.write_text("of another ledger\n")
+    with pytest.raises(CannotRun, match="is of other postings"):
+        await old.archive()
+    assert [file.read_text() for file in old.folder.iterdir()] == ["of another ledger\n"]
+    assert await archives(old) == []
+
+
+async def test_one_command_at_a_time_writes_to_a_folder(old: CutLedger) -> None:
+    with alone_in(old.folder), pytest.raises(CannotRun, match="another command writes"):
+        await old.archive()
+    assert await old.archive() == 1
 
 
 class Killed(BaseException):

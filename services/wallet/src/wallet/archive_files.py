@@ -3,8 +3,10 @@
 A file has its name only when it is whole and on the disk: what was broken off has another.
 """
 
+import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -32,6 +34,25 @@ _AT_ONCE = 500
 _CHUNK_BYTES = 2**20
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make a folder if need be, and keep others from writing to it; raises CannotRun."""
+    folder.mkdir(parents=True, exist_ok=True)
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(opened, folder)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _lock(opened: int, folder: Path) -> None:
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise CannotRun(f"another command writes to {folder}") from None
+
+
 def file_of(folder: Path, name: str) -> Path:
     """Return the path of an archive's file."""
     return folder / f"{name}.jsonl"
@@ -40,7 +61,10 @@ def file_of(folder: Path, name: str) -> Path:
 async def write_file(
     file: Path, pages: AsyncIterator[Sequence[StoredPosting]], whole_before: int
 ) -> Contents:
-    """Write postings, for their owner alone to read; return what they come to."""
+    """Write postings, for their owner alone to read; return what they come to.
+
+    Raises CannotRun where there is a file of that name with other postings, which stays.
+    """
     contents = Contents(whole_before)
     broken = file.with_suffix(".part")
     with _opened_for_owner(broken) as opened:
@@ -51,8 +75,7 @@ async def write_file(
                 opened.write(line)
         opened.flush()
         os.fsync(opened.fileno())
-    broken.replace(file)
-    _sync_folder(file.parent)
+    _put(broken, file, contents.sha256)
     return contents
 
 
@@ -115,6 +138,14 @@ def _digest(file: Path) -> str:
         while chunk := opened.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _put(broken: Path, file: Path, digest: str) -> None:
+    if file.exists() and _digest(file) != digest:
+        broken.unlink()
+        raise CannotRun(f"{file} is of other postings: choose another folder, or move it away")
+    broken.replace(file)
+    _sync_folder(file.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -20,7 +20,7 @@ from kurs.data.database import Database
 from kurs.data.limits import WHOLE_SECONDS
 from kurs.data.partitions import Partition, detach, partitions_of
 from kurs.kernel.settings import CannotRun
-from wallet.archive_files import compare_file, file_of, write_file
+from wallet.archive_files import alone_in, compare_file, file_of, write_file
 from wallet.domain.archives import Archive, Contents, StoredPosting, archive_record, kept_digest
 from wallet.store.archives import archives_end, list_archives
 from wallet.store.archiving import Extent, extent_of, may_archive, postings_after, store_archive
@@ -55,7 +55,10 @@ class Archiving:
             raise CannotRun("SQLite has no partitions: only a ledger on PostgreSQL is archived")
         if not await self.database.read(may_archive):
             raise CannotRun("only the role that owns the tables may archive: use the owner's URL")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with alone_in(self.folder):
+            return await self._run(before)
+
+    async def _run(self, before: int) -> int:
         made = 0
         await self._take_out()
         while (closed := await self._closed(before)) is not None:
