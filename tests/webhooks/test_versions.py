@@ -15,6 +15,7 @@ from webhooks.domain.health import Health
 from webhooks.domain.version import Version
 from webhooks.migrations import VERSIONS
 from webhooks.store import intake, known, sending
+from webhooks.store.pruning import prune
 from webhooks.store.tables import deliveries, destinations
 
 LATER = NOW + 9_000_000
@@ -106,3 +107,26 @@ async def take_in_of_the_rival(database: Database) -> None:
             now=NOW,
         )
     )
+
+
+async def test_what_waits_for_the_first_is_forgotten_when_it_is_old_and_the_others_stays(
+    database: Database,
+) -> None:
+    await take_in_of_the_rival(database)
+    forget = partial(prune, names=["orders"], limit=9)
+
+    assert await database.write(partial(forget, before=NOW)) == 0
+    assert await database.write(partial(forget, before=LATER)) == 2
+
+    (item,) = (await look(database, "rival")).items
+    assert item.sequence == 3
+
+
+async def test_it_is_sent_when_the_first_has_it_again_before_that(database: Database) -> None:
+    await take_in_of_the_rival(database)
+    back = {"orders": Version("back", "shop")}
+    await database.write(partial(known.register, versions=back, now=NOW))
+
+    assert await database.write(partial(prune, names=["orders"], before=LATER, limit=9)) == 1
+
+    assert [item.payment_id for item in (await look(database)).items] == ["order-1", "order-2"]

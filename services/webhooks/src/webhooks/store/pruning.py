@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, exists, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, delete, exists, select, tuple_
 
 from kurs.data.bulk import is_any_of
 from kurs.data.database import for_update
@@ -15,8 +15,9 @@ def prune(connection: Connection, names: Collection[str], before: int, limit: in
     """Remove what was delivered before a moment, up to `limit`, and return how much.
 
     What waits stays, but for destinations that are none of `names` and that no replica has held
-    since, when it was made before that: one may be written again. Without any name it all does,
-    since a document that is empty for a while says nothing.
+    since, and for those that are another merchant's by now, when it was made before that: one may
+    be written again. Without any name it all does, since a document that is empty for a while says
+    nothing.
     """
     d = deliveries.c
     old = (d.delivered_at < before) & (d.state == State.DELIVERED.value)
@@ -27,7 +28,7 @@ def prune(connection: Connection, names: Collection[str], before: int, limit: in
         gone = ~is_any_of(connection, destinations.c.name, list(names))
         unseen = destinations.c.lease_until < before
         theirs = d.destination.in_(select(destinations.c.name).where(gone, unseen))
-        waits = theirs & (d.created_at < before) & (d.state == State.WAITING.value)
+        waits = (theirs | _formers()) & (d.created_at < before) & (d.state == State.WAITING.value)
         theirs_left = query.where(waits).limit(limit - len(found))
         found = [*found, *connection.execute(_free(connection, theirs_left))]
     if found:
@@ -51,6 +52,14 @@ def forget_destinations(connection: Connection, names: Collection[str], before: 
     query = select(destinations.c.name).where(gone, unseen, ~left)
     free = list(connection.execute(_free(connection, query)).scalars())
     connection.execute(delete(destinations).where(is_any_of(connection, destinations.c.name, free)))
+
+
+def _formers() -> ColumnElement[bool]:
+    """Return whether a delivery is for whose destination had its name before."""
+    is_theirs = (destinations.c.name == deliveries.c.destination) & (
+        events.c.sequence == deliveries.c.sequence
+    )
+    return exists().where(is_theirs, destinations.c.merchant != events.c.merchant)
 
 
 def _free(connection: Connection, query: Select[Any]) -> Select[Any]:
