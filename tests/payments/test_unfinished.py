@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection, select
 from tests.payments.harness import BODY, gateway_over
 
@@ -14,7 +15,9 @@ from kurs_testing.asgi import FaultKind
 from kurs_testing.joined import RISK, WALLET, JoinedGateway
 from kurs_testing.parts import part
 from payments.clients import BatchClient, Unusable
+from payments.domain.operation import Operation
 from payments.store import leases
+from payments.store.rows import read_operation
 from payments.store.tables import operations
 from payments.sweeper import Sweeper
 
@@ -82,6 +85,25 @@ async def test_it_goes_on_when_the_database_is_back(
     assert await status(gateway) == "CAPTURED"
     assert (await gateway.call("POST", "/payments", BODY)).status == 200
     assert await gateway.balance("alice", "USD") == "90.00"
+
+
+async def test_only_the_attempt_that_was_left_is_given_back(gateway: JoinedGateway) -> None:
+    """Who lost his claim's answer may share an id with another one, whose attempt is under way."""
+    gateway.transport.inject(RISK, FaultKind.UNREACHABLE, matches=batches)
+    await gateway.call("POST", "/payments", BODY)
+    database = part(gateway.apps["payments"], Database)
+
+    def stored(connection: Connection) -> Operation:
+        return read_operation(connection.execute(select(operations)).mappings().one())
+
+    theirs = await database.read(stored)
+    later = theirs.lease_until + 1
+    lost = replace(theirs, created_at=theirs.created_at + 1, lease_until=later)
+    await database.write(lambda c: leases.give_back(c, [lost], theirs.created_at))
+    assert await database.read(stored) == theirs
+
+    await database.write(lambda c: leases.give_back(c, [theirs], theirs.created_at))
+    assert (await database.read(stored)).lease_until < theirs.created_at
 
 
 async def test_what_has_no_usable_answer_keeps_its_pace(

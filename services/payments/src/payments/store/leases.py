@@ -116,10 +116,14 @@ def give_back(connection: Connection, left: Collection[Operation], now: int) -> 
     ours = update(operations).where(
         operations.c.operation_id == bindparam("name"),
         operations.c.attempts == bindparam("attempt"),
+        # Another process may have begun what our claim got no answer for.
+        operations.c.created_at == bindparam("began"),
         _PENDING,
         operations.c.set_aside_at.is_(None),
     )
-    each = [{"name": op.operation_id, "attempt": op.attempts} for op in left]
+    each = [
+        {"name": op.operation_id, "attempt": op.attempts, "began": op.created_at} for op in left
+    ]
     connection.execute(ours.values(lease_until=now - 1), each)
 
 
