@@ -102,7 +102,8 @@ def test_nothing_tried_changes_nothing() -> None:
         (True, Standing(waiting=4), "Suspended", "4 events wait"),
         (False, Standing(gone_at=NOW), "Gone", "410"),
         (False, Standing(waiting=4), "Delivering", "nothing that it was sent"),
-        (False, Standing(failures=1), "Retrying", "it did not take an event"),
+        (False, Standing(failures=1, waiting=1), "Retrying", "it did not take an event"),
+        (False, Standing(failures=1), "Delivering", "nothing that it was sent"),
         (False, Standing(first_failed_at=NOW - 1, last_error="x"), "Retrying", "x"),
         (
             False,

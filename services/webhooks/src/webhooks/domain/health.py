@@ -120,7 +120,8 @@ def reason_of(
     if standing.gone_at is not None:
         return "Gone", "it answered 410; edit it, or replay, to send again"
     failed = standing.first_failed_at
-    if failed is None and not standing.failures:
+    # What was taken by a replica of another revision leaves the failures before it counted.
+    if failed is None and not (standing.failures and standing.waiting):
         return "Delivering", "nothing that it was sent waits to be sent again"
     error = standing.last_error or "it did not take an event"
     if failed is not None and now - failed > failing_after * MICROS:
