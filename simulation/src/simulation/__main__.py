@@ -14,7 +14,14 @@ from loadtest.arguments import amount_in, count_from
 from loadtest.progress import Tracker, track
 from simulation import mutants
 from simulation.hunt import hunt
-from simulation.plan import Plan, Trouble, draw
+from simulation.plan import (
+    USUAL_FAULTS,
+    USUAL_PAYMENTS,
+    USUAL_SECONDS,
+    Plan,
+    Trouble,
+    draw,
+)
 
 if TYPE_CHECKING:
     from simulation.isolation import Run
@@ -153,9 +160,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first", type=count_from(0), default=1, help="the first of several seeds")
     parser.add_argument("--seeds", type=count_from(1), default=12)
     parser.add_argument("--log", type=Path, help="keep a line a seed, and run what is not in it")
-    parser.add_argument("--hours", type=amount_in, default=1 / 60, help="virtual hours with faults")
-    parser.add_argument("--payments", type=count_from(1), default=100, help="sessions of a seed")
-    parser.add_argument("--troubles", type=count_from(0), default=25, help="faults of a seed")
+    usual, sessions, faults = USUAL_SECONDS / 3600, USUAL_PAYMENTS, USUAL_FAULTS
+    parser.add_argument("--hours", type=amount_in, default=usual, help="virtual hours with faults")
+    parser.add_argument("--payments", type=count_from(1), default=sessions, help="of a seed")
+    parser.add_argument("--troubles", type=count_from(0), default=faults, help="of a seed")
     known = ", ".join(Trouble)
     parser.add_argument("--faults", default="all", help=f"all, none, or some of: {known}")
     parser.add_argument("--cpu-seconds", type=amount_in, default=0, help="stop after so much CPU")

@@ -1,8 +1,8 @@
 """The apps of a world's processes, made by the services' own `create_app`.
 
 Making one costs as much as some payments, and each is the same in every world: spare ones are made
-before worlds begin, each for one incarnation of one process. They find their files below the
-folder that a world works in, and reach its clock and its network through `Lent`.
+before worlds begin, each with the process that it is an incarnation of. They find their files
+below the folder that a world works in, and reach its clock and its network through `Lent`.
 """
 
 from collections.abc import Callable
@@ -28,8 +28,9 @@ from payments.settings import PaymentsSettings
 from risk.app import create_app as create_risk
 from risk.settings import RiskSettings
 from simulation.documents import QUOTE_SECONDS
+from simulation.loop import context_of
 from simulation.network import Network, addresses
-from simulation.process import WorldClock
+from simulation.process import Process, WorldClock
 from simulation.statements import share_statements
 from simulation.topology import REPLICAS, WEBHOOKS
 from wallet.app import create_app as create_wallet
@@ -95,7 +96,7 @@ class Lent:
 
 
 LENT = Lent()
-_spare: dict[str, list[FastAPI]] = {}
+_spare: dict[str, list[tuple[Process, FastAPI]]] = {}
 _documents: dict[str, dict[str, Any]] = {}
 _rendered: dict[tuple[str, ...], Rendered] = {}
 
@@ -108,26 +109,32 @@ def keep_spare(prepared: Path) -> None:
         for service, each in _SPARE.items():
             for number in range(1, {**REPLICAS, **WEBHOOKS}[service] + 1):
                 name = f"{service}-{number}"
-                _spare[name] = [_make(service, name, prepared) for _ in range(each)]
-    for app in chain.from_iterable(_spare.values()):
+                _spare[name] = [_made(Process(name), prepared) for _ in range(each)]
+    for _, app in chain.from_iterable(_spare.values()):
         _find_routes(app)
     apart()
 
 
-def app_of(service: str, name: str, prepared: Path) -> FastAPI:
-    """Return an app for the next incarnation of a process."""
+def next_of(name: str) -> tuple[Process, FastAPI | None]:
+    """Return the next incarnation of a process, and its app unless that is to be made."""
     spare = _spare.get(name)
-    return spare.pop() if spare else _make(service, name, prepared)
+    return spare.pop() if spare else (Process(name), None)
 
 
-def _make(service: str, name: str, prepared: Path) -> FastAPI:
+def make(process: Process, prepared: Path) -> FastAPI:
+    """Make the app of a process, whose step this is: an app may keep the context it is made in."""
+    service = process.service
     create, settings = _CREATE[service]
-    own = settings(**_settings(service, name, prepared))
+    own = settings(**_settings(service, process.name, prepared))
     app = create(own, clock=LENT, transport=LENT, telemetry=Telemetry.of(own))
     describe = app.openapi
     # The same for each incarnation, and much to compute.
     app.openapi = lambda: _described(service, describe)  # type: ignore[method-assign]
     return app
+
+
+def _made(process: Process, prepared: Path) -> tuple[Process, FastAPI]:
+    return process, context_of(process).run(make, process, prepared)
 
 
 def _settings(service: str, name: str, prepared: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from kurs.calls import Request, Response, TransportError
 from simulation.documents import QUOTE_SECONDS
 from simulation.network import Network
 from simulation.oracle.promise import BrokenPromise
-from simulation.plan import ACCOUNTS, FUNDS, OVERDRAFTS, Deposit, Ending, Quoted, Session
+from simulation.plan import ACCOUNTS, OVERDRAFTS, Deposit, Ending, Quoted, Session, first_funds
 
 DECIMALS = {"USD": 2, "IDR": 2, "JPY": 0, "BHD": 3}
 GATEWAY = "http://gateway.world"
@@ -70,7 +70,7 @@ class Clients:
         """Open every account and put its first money into it."""
         await self.must("POST", "/accounts", [_account(name) for name in ACCOUNTS])
         for name in ACCOUNTS:
-            for currency, minor in FUNDS.items():
+            for currency, minor in first_funds(name).items():
                 deposit = {
                     "deposit_id": f"{name}-{currency}",
                     "account_id": name,

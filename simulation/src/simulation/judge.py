@@ -17,7 +17,8 @@ from simulation.oracle.payments import PaymentOracle, check_told
 from simulation.oracle.promise import BrokenPromise
 from simulation.oracle.rates import check_rates
 from simulation.oracle.risk import RiskOracle
-from simulation.plan import ACCOUNTS, FUNDS, OVERDRAFTS, Plan
+from simulation.plan import ACCOUNTS, OVERDRAFTS, Plan, first_funds
+from simulation.process import Process
 from simulation.receivers import Receivers
 from simulation.topology import FOREIGN, RECEIVERS, WEBHOOKS
 from simulation.world import EPOCH_US, World
@@ -45,14 +46,14 @@ class Judge:
                 EPOCH_US / MICROS,
             )
 
-    def at_commit(self, service: str, world: World) -> None:
-        """Hold what a service committed to its promises; raises BrokenPromise."""
-        if service == "wallet":
+    def at_commit(self, by: Process, world: World) -> None:
+        """Hold what a process committed to its promises; raises BrokenPromise."""
+        if by.service == "wallet":
             self._ledger.at_commit()
-        elif service == "payments":
-            theirs = [p for p in world.processes.values() if p.service == service]
+        elif by.service == "payments":
+            theirs = [p for p in world.processes.values() if p.service == by.service]
             agree = not any(process.offset_us for process in theirs)
-            self._payments.at_commit(world.clock.now(), clocks_agree=agree)
+            self._payments.at_commit(by, world.clock.now(), clocks_agree=agree)
 
     def is_quiet(self) -> bool:
         """Whether nothing is under way and nothing held."""
@@ -167,7 +168,7 @@ class Judge:
         first = {
             f"{account}-{currency}": (account, currency, amount)
             for account in ACCOUNTS
-            for currency, amount in FUNDS.items()
+            for currency, amount in first_funds(account).items()
         }
         later = {f"d{d.number}": (d.account, d.currency, d.amount) for d in self._plan.deposits}
         return first | later

@@ -18,7 +18,18 @@ ACCOUNTS: dict[str, str | None] = {
 OVERDRAFTS = {"fay": {"USD": 4_000_00, "JPY": 500_000}}
 """How far an account may go below zero, in minor units."""
 FUNDS = {"USD": 12_000_00, "IDR": 160_000_000_00, "JPY": 1_500_000, "BHD": 4_000_000}
-"""What each account begins with, in minor units."""
+"""What accounts begin with, in minor units."""
+_POOR = {"eve": 20, "dee": 5}
+"""Who begins with so many times less: too little for payments that nobody would look into."""
+
+
+def first_funds(account: str) -> dict[str, int]:
+    """Return what an account begins with, by currency, in minor units."""
+    return {currency: minor // _POOR.get(account, 1) for currency, minor in FUNDS.items()}
+
+
+USUAL_SECONDS, USUAL_PAYMENTS, USUAL_FAULTS = 20.0, 40, 12
+"""How much a seed has: much of it at once, so that one of a second of CPU meets what is rare."""
 
 
 class Capture(StrEnum):

@@ -34,7 +34,7 @@ from simulation.market import Market, read_from
 from simulation.network import Network
 from simulation.oracle.promise import BrokenPromise
 from simulation.plan import Plan
-from simulation.process import WorldClock
+from simulation.process import Process, WorldClock
 from simulation.receivers import Receivers, send_to
 from simulation.statements import share_statements
 from simulation.topology import STORES, WEBHOOKS
@@ -196,9 +196,9 @@ class _Run:
             # A deposit has its event some seconds later.
             await self._settle()
 
-    def _committed(self, service: str) -> None:
+    def _committed(self, process: Process) -> None:
         try:
-            self.judge.at_commit(service, self.world)
+            self.judge.at_commit(process, self.world)
         except BrokenPromise as broken:
             self.broken = self.broken or broken
             self.loop.stop()

@@ -11,7 +11,17 @@ from rich.console import Console
 from rich.table import Table
 
 from simulation.isolation import Run, outcome_of
-from simulation.plan import Capture, Plan, Quoted, Session, Trouble, draw
+from simulation.plan import (
+    USUAL_FAULTS,
+    USUAL_PAYMENTS,
+    USUAL_SECONDS,
+    Capture,
+    Plan,
+    Quoted,
+    Session,
+    Trouble,
+    draw,
+)
 from simulation.run import Outcome
 
 _HOUR_SECONDS = 3600
@@ -66,7 +76,13 @@ def measure(console: Console, run: Run, cpu_seconds: Callable[[], float], seeds:
 
 def _worlds(seeds: int) -> Iterator[tuple[str, list[Plan]]]:
     usual = [
-        draw(seed, seconds=60, payments=100, troubles=frozenset(Trouble), faults=_FAULTS)
+        draw(
+            seed,
+            seconds=USUAL_SECONDS,
+            payments=USUAL_PAYMENTS,
+            troubles=frozenset(Trouble),
+            faults=USUAL_FAULTS,
+        )
         for seed in range(1, seeds + 1)
     ]
     yield "as usual, all faults", usual

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.types import Message
 
 from kurs.kernel.clock import MICROS
-from simulation.apps import LENT, app_of
+from simulation.apps import LENT, make, next_of
 from simulation.exchange import Served
 from simulation.loop import VirtualLoop, context_of
 from simulation.market import Market
@@ -70,7 +70,7 @@ class World:
     replicas: dict[str, int] = field(init=False)
     doomed: dict[Process, int] = field(default_factory=dict)
     """Processes that die inside of a transaction: how many statements they still get."""
-    on_commit: list[Callable[[str], None]] = field(default_factory=list)
+    on_commit: list[Callable[[Process], None]] = field(default_factory=list)
     deaths: int = 0
     _wrote: bool = False
     """Whether the blocking work that runs has written anything."""
@@ -106,14 +106,15 @@ class World:
         before = self.processes.get(name)
         if before is not None and before.alive:
             return
-        process = Process(name, before.incarnation + 1 if before else 1)
+        process, app = next_of(name)
+        process.incarnation = before.incarnation + 1 if before else 1
         if before is not None:
             process.offset_us, process.rate = before.offset_us, before.rate
             self._apps.pop(before, None)
         process.since = process.passed = self.loop.time()
         self.processes[name] = process
         self._lives[process] = self.loop.create_task(
-            self._live(process), context=context_of(process)
+            self._live(process, app), context=context_of(process)
         )
         await process.turned.wait()
         if not process.alive and not self._served(process):
@@ -173,8 +174,8 @@ class World:
         self.loop.forget(process)
         self.network.drop(process)
 
-    async def _live(self, process: Process) -> None:
-        app = self._apps[process] = app_of(process.service, process.name, self.prepared)
+    async def _live(self, process: Process, app: FastAPI | None) -> None:
+        app = self._apps[process] = app or make(process, self.prepared)
         to_app = self._stop[process] = asyncio.Queue()
         state: dict[str, Any] = {}
 
@@ -211,7 +212,7 @@ class World:
             raise
         if self._wrote:
             for look in self.on_commit:
-                look(process.service)
+                look(process)
         if self.doomed.pop(process, None) is not None:
             # It committed, and dies before anybody learns of it.
             self.kill(process)

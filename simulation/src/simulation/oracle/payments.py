@@ -37,7 +37,7 @@ class PaymentOracle:
 
     def __init__(self, file: Path) -> None:
         self._connection = beside(file)
-        self._driven: dict[str, tuple[int, int]] = {}
+        self._driven: dict[str, tuple[int, int, object]] = {}
 
     def payments(self) -> dict[str, Row]:
         """Return every payment by its id, accounts as its merchant calls them."""
@@ -53,10 +53,11 @@ class PaymentOracle:
         rows = self._connection.execute("SELECT * FROM operations ORDER BY operation_id")
         return [{**dict(row), "payment_id": row["uid"].partition(":")[2]} for row in rows]
 
-    def at_commit(self, now: int, *, clocks_agree: bool) -> None:
+    def at_commit(self, by: object, now: int, *, clocks_agree: bool) -> None:
         """Hold what is under way to its promises; `now` is what right clocks say (micros).
 
-        Raises BrokenPromise. Leases are held to the time only where clocks agree about it.
+        Raises BrokenPromise. Leases are held to the time only where clocks agree about it, and
+        bind others: who drives an operation may give it back, and take it up again, before.
         """
         # By the index of leases: the table holds that each open operation has one.
         query = (
@@ -69,14 +70,15 @@ class PaymentOracle:
                 seen = f"{under_way[uid]} and {name}"
                 raise BrokenPromise("one operation at a time works on a payment", seen)
             under_way[uid] = name
-            known, before = self._driven.get(name, (attempts, lease))
+            known, before, driver = self._driven.get(name, (attempts, lease, by))
             if attempts != known and clocks_agree:
                 seen = f"{name}: attempt {attempts} until {lease}, before until {before}, at {now}"
-                if before > now + _APART_MICROS:
+                if before > now + _APART_MICROS and driver is not by:
                     raise BrokenPromise("nobody takes over what still runs", seen)
                 if lease < now - _LONGEST_COMMIT_MICROS:
                     raise BrokenPromise("who takes over has a lease of his own", seen)
-            self._driven[name] = (attempts, lease)
+            taken = attempts != known or name not in self._driven
+            self._driven[name] = (attempts, lease, by if taken else driver)
 
     def at_end(self) -> None:
         """Hold operations, events and refunds to their promises; raises BrokenPromise."""
