@@ -8,9 +8,16 @@ import pytest
 from tests.payments.harness import BODY, gateway_over
 
 from kurs.calls import Request
+from kurs.data.database import Database
 from kurs_testing.asgi import FaultKind
 from kurs_testing.clock import ManualClock
 from kurs_testing.joined import RISK, WALLET, JoinedGateway
+from kurs_testing.parts import part
+from payments.domain.moves import Kind
+from payments.domain.operation import Operation
+from payments.domain.payment import Payment
+from payments.store.ops import Claim
+from payments.store.writes import apply
 
 
 @pytest.fixture
@@ -110,6 +117,36 @@ async def test_an_open_payment_says_what_it_waits_for(gateway: JoinedGateway) ->
     waiting = {"waits_for": "risk", "reason": "risk has not decided yet", "until": None}
     assert (told["waiting"], told["may"]) == (waiting, [])
     assert [(o["kind"], o["state"]) for o in told["operations"]] == [("pay", "open")]
+
+
+async def test_a_payment_that_is_worked_on_says_the_same_wherever_it_is_read(
+    gateway: JoinedGateway,
+) -> None:
+    now, name = gateway.clock.now(), "pay:demo:p1"
+    payment = Payment(
+        "demo", "p1", 1000, "USD", "alice", "bob", created_at=now, updated_at=now,
+        active_operation=name,
+    )  # fmt: skip
+    operation = Operation(
+        name, payment.uid, Kind.PAY, "k", "f", 1000, "demo/key", now, lease_until=2 * now
+    )
+    claims = [Claim(payment, operation)]
+    await part(gateway.apps["payments"], Database).write(lambda c: apply(c, claims))
+
+    found = await gateway.call("GET", "/payments/p1")
+    told, key = await story(gateway, "p1"), gateway.issue_key("demo", "read")
+    for_merchants = await story(gateway, "p1", key=key)
+    (listed,) = (await gateway.call("GET", "/payments", key=key)).json()["items"]
+
+    assert why(found.json()) == why(told["payment"]) == ("payments", "it is being worked on")
+    assert why(listed) == why(for_merchants["payment"]) == ("payments", "it is not finished yet")
+    for one in (told, for_merchants):
+        said = (one["waiting"]["waits_for"], one["waiting"]["reason"])
+        assert said == why(one["payment"])
+
+
+def why(payment: dict[str, Any]) -> tuple[str | None, str | None]:
+    return payment["waits_for"], payment["open_reason"]
 
 
 async def test_a_payee_id_stays_one_in_the_postings(gateway: JoinedGateway) -> None:

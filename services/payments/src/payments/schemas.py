@@ -123,8 +123,8 @@ _RISK = {
 class PaymentAnswer(TypedDict):
     """A payment. Amounts are decimal strings in major units.
 
-    While an operation on it has no outcome, `waits_for` names the service that it waits for, if
-    that is known, and `open_reason` says why.
+    While an operation on it has no outcome, `waits_for` names the service that it waits for, and
+    `open_reason` says why.
     """
 
     payment_id: Annotated[str, Field(examples=["order-1"])]

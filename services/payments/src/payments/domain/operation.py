@@ -31,6 +31,10 @@ class Waiting(NamedTuple):
         return before is not None and self[:2] == before[:2]
 
 
+WORKED_ON = Waiting("payments", "it is being worked on")
+"""What an operation waits for of which nobody has found anything missing."""
+
+
 class Operation(Struct, frozen=True):
     """One operation on the payment `uid`.
 

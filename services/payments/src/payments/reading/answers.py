@@ -102,10 +102,8 @@ def explain_answer(told: Explanation, caller: Caller) -> ExplainAnswer:
 
 
 def _waiting(payment: Payment, service: str | None, why: str | None) -> WaitingAnswer | None:
-    if payment.active_operation is not None:
-        return WaitingAnswer(
-            waits_for=service or "payments", reason=why or "it is being worked on", until=None
-        )
+    if service is not None and why is not None:
+        return WaitingAnswer(waits_for=service, reason=why, until=None)
     if payment.hold_expires_at is None:
         return None
     until = to_rfc3339(payment.hold_expires_at)

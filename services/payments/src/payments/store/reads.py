@@ -6,14 +6,14 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from kurs.data.bulk import rows_with
-from payments.domain.operation import Operation, Waiting
+from payments.domain.operation import WORKED_ON, Operation, Waiting
 from payments.domain.payment import Payment
 from payments.store.rows import read_operation, read_payment, read_waiting, readable
 from payments.store.tables import operations, payments
 
 
 class Found(NamedTuple):
-    """A payment, and what its active operation waits for, if it is known to wait."""
+    """A payment, and what its active operation waits for, if it has one."""
 
     payment: Payment
     waiting: Waiting | None
@@ -60,4 +60,10 @@ def with_waiting(connection: Connection, found: Sequence[Payment]) -> list[Found
     names = [p.active_operation for p in found if p.active_operation is not None]
     rows = rows_with(connection, operations, "operation_id", names) if names else ()
     waiting = {row["operation_id"]: read_waiting(row) for row in rows}
-    return [Found(payment, waiting.get(payment.active_operation or "")) for payment in found]
+    return [
+        Found(
+            payment,
+            None if (name := payment.active_operation) is None else waiting.get(name) or WORKED_ON,
+        )
+        for payment in found
+    ]
