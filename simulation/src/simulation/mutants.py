@@ -24,8 +24,8 @@ class Mutant:
 MUTANTS: dict[str, Mutant] = {
     "a takeover fails without burning the id": Mutant(
         "payments.flow.steps",
-        "        if started.fresh:\n            return outcomes.failed(",
-        "        if True:\n            return outcomes.failed(",
+        "        if started.fresh:\n            return failed(",
+        "        if True:\n            return failed(",
     ),
     "an outcome is adopted without its rate": Mutant(
         "payments.domain.adoption",

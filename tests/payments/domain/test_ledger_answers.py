@@ -6,7 +6,6 @@ import pytest
 from msgspec.structs import replace
 from tests.payments.domain.cases import CROSS, PLAIN, captured, held, operation
 
-from payments.domain import outcomes
 from payments.domain.adoption import failure_context, outcome_context, refund_context
 from payments.domain.failure import Failure, FailureCode
 from payments.domain.ledger import (
@@ -19,6 +18,7 @@ from payments.domain.ledger import (
     read_result,
 )
 from payments.domain.moves import Kind, Status
+from payments.domain.outcomes import Burnt, Captured, Paid, Refunded, Released, Unrefunded
 from payments.domain.refunds import at_payments_rate
 
 APPLIED = {"status": "applied", "kind": "post"}
@@ -79,9 +79,10 @@ def burnt() -> Cancelled:
 
 
 def test_a_payment_takes_the_outcome_that_stands_under_its_id() -> None:
-    earlier = outcomes.paid(PLAIN, captured(PLAIN), stands(held(PLAIN), "hold"), 2)
-    failed = outcomes.paid(PLAIN, captured(PLAIN), burnt(), 2)
-    poor = outcomes.paid(PLAIN, captured(PLAIN), Refused("insufficient_funds", POOR), 2)
+    paid = Paid(PLAIN, captured(PLAIN))
+    earlier = paid.outcome(stands(held(PLAIN), "hold"), 2)
+    failed = paid.outcome(burnt(), 2)
+    poor = paid.outcome(Refused("insufficient_funds", POOR), 2)
 
     assert (earlier.payment.status, earlier.cause) == (Status.AUTHORIZED, "paid")
     assert (failed.payment.status, failed.cause) == (Status.FAILED, "risk_declined")
@@ -91,8 +92,8 @@ def test_a_payment_takes_the_outcome_that_stands_under_its_id() -> None:
 def test_a_payment_whose_id_was_to_be_burnt_fails_unless_it_had_moved() -> None:
     wanted = Failure(FailureCode.TIMED_OUT, "late")
 
-    burnt_now = outcomes.burnt(PLAIN, wanted, Made(), 2)
-    moved_before = outcomes.burnt(PLAIN, wanted, stands(captured(PLAIN)), 2)
+    burnt_now = Burnt(PLAIN, wanted).outcome(Made(), 2)
+    moved_before = Burnt(PLAIN, wanted).outcome(stands(captured(PLAIN)), 2)
 
     assert (burnt_now.payment.status, burnt_now.payment.failure) == (Status.FAILED, wanted)
     assert moved_before.payment.status is Status.CAPTURED
@@ -100,16 +101,15 @@ def test_a_payment_whose_id_was_to_be_burnt_fails_unless_it_had_moved() -> None:
 
 @pytest.mark.parametrize("kind", [Kind.CAPTURE, Kind.VOID])
 def test_another_transfer_under_an_actions_id_is_neither_truth(kind: Kind) -> None:
-    settle = outcomes.captured if kind is Kind.CAPTURE else outcomes.released
+    action = Captured if kind is Kind.CAPTURE else Released
 
     with pytest.raises(Unreadable):
-        settle(held(PLAIN), operation(kind, 100_00), stands(captured(PLAIN)), 2)
+        action(held(PLAIN), operation(kind, 100_00)).outcome(stands(captured(PLAIN)), 2)
 
 
 def test_an_action_that_stands_already_is_done() -> None:
-    after = outcomes.captured(
-        held(PLAIN), operation(Kind.CAPTURE, 60_00), Stands(APPLIED, same=True), 2
-    )
+    capture = Captured(held(PLAIN), operation(Kind.CAPTURE, 60_00))
+    after = capture.outcome(Stands(APPLIED, same=True), 2)
 
     assert (after.payment.status, after.payment.captured_amount) == (Status.CAPTURED, 60_00)
 
@@ -120,13 +120,13 @@ def test_a_refund_takes_what_an_earlier_drive_of_it_made() -> None:
     given = at_payments_rate(paid, 30_00, returns_spread=True)
     stored = Stands({"kind": "post", "context": refund_context(kept)}, same=False)
 
-    driven = outcomes.refunded(paid, asked, given, stored, 2)
-    late = outcomes.unrefunded(paid, asked, POOR, stored, 2)
+    driven = Refunded(paid, asked, given).outcome(stored, 2)
+    late = Unrefunded(paid, asked, POOR).outcome(stored, 2)
 
-    for settled in (driven, late):
-        assert settled.refund is not None
-        assert settled.refund.given == kept.given != given.given
-        assert settled.payment.status is Status.PARTIALLY_REFUNDED
+    for outcome in (driven, late):
+        assert outcome.refund is not None
+        assert outcome.refund.given == kept.given != given.given
+        assert outcome.payment.status is Status.PARTIALLY_REFUNDED
 
 
 def test_a_refund_whose_id_was_burnt_or_refused_gave_nothing() -> None:
@@ -139,8 +139,8 @@ def test_a_refund_whose_id_was_burnt_or_refused_gave_nothing() -> None:
         (Made(), wanted),
         (Stands(APPLIED, same=True), wanted),
     ]:
-        settled = outcomes.unrefunded(paid, asked, wanted, result, 2)
-        assert (settled.payment, settled.failure) == (paid, failure)
+        outcome = Unrefunded(paid, asked, wanted).outcome(result, 2)
+        assert (outcome.payment, outcome.failure) == (paid, failure)
 
 
 def test_a_failure_of_a_later_release_is_told_as_one_of_this_one() -> None:

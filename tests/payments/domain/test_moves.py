@@ -7,13 +7,13 @@ import pytest
 from msgspec.structs import replace
 
 from kurs.kernel.errors import Problem
-from payments.domain import outcomes
 from payments.domain.beginning import Started, begin, left_of
 from payments.domain.failure import Failure, FailureCode
 from payments.domain.identity import captured_by, captured_from, operation_id
 from payments.domain.ledger import Made, Refused, Result
 from payments.domain.moves import HELD, MOVES, Kind, Status, leads_to, may_begin
 from payments.domain.operation import Operation
+from payments.domain.outcomes import Captured, Outcome, Paid, Refunded, Released
 from payments.domain.payment import IllegalMove, Payment
 from payments.domain.refunds import at_payments_rate
 from payments.errors import problem_of
@@ -113,20 +113,20 @@ def test_a_payment_moves_as_the_table_says_and_no_other_way(status: str) -> None
     assert moved == expected == {str(to) for to in leads_to(status)}
 
 
-def settle(kind: str, payment: Payment, result: Result) -> outcomes.Outcome:
+def settle(kind: str, payment: Payment, result: Result) -> Outcome:
     """Return what an operation of this kind makes of an answer of the ledger."""
     done = operation(kind, left_of(payment, kind))
     match kind:
         case Kind.PAY:
             moved = payment.move(payment.paid_as, at=2, captured_amount=payment.amount)
-            return outcomes.paid(payment, moved, result, 2)
+            return Paid(payment, moved).outcome(result, 2)
         case Kind.CAPTURE | Kind.APPROVE:
-            return outcomes.captured(payment, done, result, 2)
+            return Captured(payment, done).outcome(result, 2)
         case Kind.REFUND:
             refund = at_payments_rate(payment, done.amount, returns_spread=True)
-            return outcomes.refunded(payment, done, refund, result, 2)
+            return Refunded(payment, done, refund).outcome(result, 2)
         case _:
-            return outcomes.released(payment, done, result, 2)
+            return Released(payment, done).outcome(result, 2)
 
 
 @pytest.mark.parametrize("result", [Made(), GONE, POOR], ids=["made", "gone", "refused"])

@@ -34,72 +34,116 @@ def failed(payment: Payment, failure: Failure, at: int) -> Outcome:
     return Outcome(payment.fail(failure, at=at), failure.known.value)
 
 
-def paid(payment: Payment, moved: Payment, result: Result, at: int) -> Outcome:
-    """Return the outcome of a payment that was to be `moved`."""
-    return Outcome(moved, "paid") if isinstance(result, Made) else _found(payment, result, at)
+class Paid(Struct, frozen=True):
+    """A payment that was to be `moved`."""
+
+    payment: Payment
+    moved: Payment
+
+    def outcome(self, result: Result, at: int) -> Outcome:
+        """Return what the ledger's answer means for it."""
+        if isinstance(result, Made):
+            return Outcome(self.moved, "paid")
+        return _found(self.payment, result, at)
 
 
-def burnt(payment: Payment, failure: Failure, result: Result, at: int) -> Outcome:
-    """Return the outcome of a payment whose id was to be burnt, unless its money moved already."""
-    if isinstance(result, Made):
-        return failed(payment, failure, at)
-    return _found(payment, result, at)
+class Burnt(Struct, frozen=True):
+    """A payment whose id was to be burnt, unless its money moved already."""
+
+    payment: Payment
+    failure: Failure
+
+    def outcome(self, result: Result, at: int) -> Outcome:
+        """Return what the ledger's answer means for it."""
+        if isinstance(result, Made):
+            return failed(self.payment, self.failure, at)
+        return _found(self.payment, result, at)
 
 
-def captured(payment: Payment, operation: Operation, result: Result, at: int) -> Outcome:
-    """Return the outcome of a capture or an approval."""
-    refused = _refused(result)
-    if refused is None:
-        return Outcome(
-            payment.move(
-                Status.CAPTURED, at=at, captured_amount=operation.amount, hold_expires_at=None
-            ),
-            str(operation.kind),
-        )
-    if _is_gone(result):
-        failure = Failure(FailureCode.HOLD_EXPIRED, "the hold has expired; nothing was taken")
-        return Outcome(_expired(payment, at), "expired", failure)
-    return Outcome(payment, "refused", refused)
+class Captured(Struct, frozen=True):
+    """A capture or an approval."""
 
+    payment: Payment
+    operation: Operation
 
-def released(payment: Payment, operation: Operation, result: Result, at: int) -> Outcome:
-    """Return the outcome of a void, a refusal after review, or an expiry."""
-    refused = _refused(result)
-    # A hold that is gone was released by its expiry: the funds are free either way.
-    if operation.kind == Kind.EXPIRE or _is_gone(result):
-        return Outcome(_expired(payment, at), "expired")
-    if refused is not None:
+    def outcome(self, result: Result, at: int) -> Outcome:
+        """Return what the ledger's answer means for it; raises Unreadable."""
+        payment, operation = self.payment, self.operation
+        refused = _refused(result)
+        if refused is None:
+            return Outcome(
+                payment.move(
+                    Status.CAPTURED, at=at, captured_amount=operation.amount, hold_expires_at=None
+                ),
+                str(operation.kind),
+            )
+        if _is_gone(result):
+            failure = Failure(FailureCode.HOLD_EXPIRED, "the hold has expired; nothing was taken")
+            return Outcome(_expired(payment, at), "expired", failure)
         return Outcome(payment, "refused", refused)
-    if operation.kind == Kind.VOID:
-        return Outcome(payment.move(Status.VOIDED, at=at, hold_expires_at=None), "void")
-    failure = Failure(FailureCode.REVIEW_REFUSED, "refused after review")
-    return Outcome(replace(payment, hold_expires_at=None).fail(failure, at=at), "refuse")
 
 
-def refunded(
-    payment: Payment, operation: Operation, refund: Refund, result: Result, at: int
-) -> Outcome:
-    """Return the outcome of a refund: `refund`, or what an earlier drive of it made."""
-    if isinstance(result, Cancelled | Refused):
-        return Outcome(payment, "refused", result.failure)
-    if isinstance(result, Stands):
-        refund = adopted_refund(payment, operation.amount, result.stored)
-    total = payment.refunded_amount + operation.amount
-    whole = total == payment.captured_amount
-    status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
-    return Outcome(payment.move(status, at=at, refunded_amount=total), "refund", refund=refund)
+class Released(Struct, frozen=True):
+    """A void, a refusal after review, or an expiry."""
+
+    payment: Payment
+    operation: Operation
+
+    def outcome(self, result: Result, at: int) -> Outcome:
+        """Return what the ledger's answer means for it; raises Unreadable."""
+        payment, kind = self.payment, self.operation.kind
+        refused = _refused(result)
+        # A hold that is gone was released by its expiry: the funds are free either way.
+        if kind == Kind.EXPIRE or _is_gone(result):
+            return Outcome(_expired(payment, at), "expired")
+        if refused is not None:
+            return Outcome(payment, "refused", refused)
+        if kind == Kind.VOID:
+            return Outcome(payment.move(Status.VOIDED, at=at, hold_expires_at=None), "void")
+        failure = Failure(FailureCode.REVIEW_REFUSED, "refused after review")
+        return Outcome(replace(payment, hold_expires_at=None).fail(failure, at=at), "refuse")
 
 
-def unrefunded(
-    payment: Payment, operation: Operation, failure: Failure, result: Result, at: int
-) -> Outcome:
-    """Return the outcome of a refund whose id was to be burnt, unless its money moved already."""
-    if isinstance(result, Stands) and not result.same:
-        found = adopted_refund(payment, operation.amount, result.stored)
-        return refunded(payment, operation, found, Made(), at)
-    if isinstance(result, Refused):
-        return Outcome(payment, "refused", result.failure)
-    return Outcome(payment, "refused", failure)
+class Refunded(Struct, frozen=True):
+    """A refund that was to be made as `refund`, unless an earlier drive of it made another."""
+
+    payment: Payment
+    operation: Operation
+    refund: Refund
+
+    def outcome(self, result: Result, at: int) -> Outcome:
+        """Return what the ledger's answer means for it; raises Unreadable."""
+        payment, amount, refund = self.payment, self.operation.amount, self.refund
+        if isinstance(result, Cancelled | Refused):
+            return Outcome(payment, "refused", result.failure)
+        if isinstance(result, Stands):
+            refund = adopted_refund(payment, amount, result.stored)
+        total = payment.refunded_amount + amount
+        whole = total == payment.captured_amount
+        status = Status.REFUNDED if whole else Status.PARTIALLY_REFUNDED
+        return Outcome(payment.move(status, at=at, refunded_amount=total), "refund", refund=refund)
+
+
+class Unrefunded(Struct, frozen=True):
+    """A refund whose id was to be burnt, unless its money moved already."""
+
+    payment: Payment
+    operation: Operation
+    failure: Failure
+
+    def outcome(self, result: Result, at: int) -> Outcome:
+        """Return what the ledger's answer means for it; raises Unreadable."""
+        payment, operation = self.payment, self.operation
+        if isinstance(result, Stands) and not result.same:
+            found = adopted_refund(payment, operation.amount, result.stored)
+            return Refunded(payment, operation, found).outcome(Made(), at)
+        if isinstance(result, Refused):
+            return Outcome(payment, "refused", result.failure)
+        return Outcome(payment, "refused", self.failure)
+
+
+Meaning = Paid | Burnt | Captured | Released | Refunded | Unrefunded
+"""What was to be done, which tells what an answer of the ledger means."""
 
 
 def _found(payment: Payment, result: Stands | Cancelled | Refused, at: int) -> Outcome:

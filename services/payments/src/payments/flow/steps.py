@@ -7,20 +7,29 @@ the ledger keeps the first transfer under an operation's id, and before a paymen
 over fails, its id is burnt there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from kurs.contracts.wallet import TransferItem, TransferResult
 from kurs.kernel.batching import alone
 from kurs.kernel.clock import MICROS, Clock
 from payments.clients import BatchClient, Unanswered, Unusable
-from payments.domain import outcomes, transfers
+from payments.domain import transfers
 from payments.domain.beginning import Started
 from payments.domain.failure import Failure, FailureCode, Refusal
-from payments.domain.ledger import Result, Unreadable, read_result
+from payments.domain.ledger import Unreadable, read_result
 from payments.domain.moves import HELD, Kind
-from payments.domain.outcomes import Outcome
+from payments.domain.outcomes import (
+    Burnt,
+    Captured,
+    Meaning,
+    Outcome,
+    Paid,
+    Refunded,
+    Released,
+    Unrefunded,
+    failed,
+)
 from payments.domain.payment import Payment
 from payments.domain.refunds import Refund, at_payments_rate, at_present_rate
 from payments.flow.assessment import Assessed
@@ -31,13 +40,10 @@ from payments.settings import PaymentsSettings
 
 
 class Transfer(NamedTuple):
-    """What is asked of the ledger, and what its answer, at a moment, means."""
+    """What is asked of the ledger, and what its answer means."""
 
     item: TransferItem
-    means: Callable[[Result, int], Outcome]
-
-
-Step = Callable[[Started, Assessed | Exception], Transfer | Outcome]
+    means: Meaning
 
 
 class Steps:
@@ -52,15 +58,6 @@ class Steps:
         self._wallet = wallet
         self._settings = settings
         self._clock = clock
-        self._of: Mapping[str, Step] = {
-            Kind.PAY: self._pay,
-            Kind.CAPTURE: self._capture,
-            Kind.APPROVE: self._capture,
-            Kind.VOID: self._release,
-            Kind.REFUSE: self._release,
-            Kind.EXPIRE: self._release,
-            Kind.REFUND: self._refund,
-        }
 
     async def move(
         self, drives: Sequence[Drive], assessed: Sequence[Assessed | Exception]
@@ -89,14 +86,26 @@ class Steps:
 
         Raises Unanswered when neither can be known yet.
         """
-        return self._of[started.operation.kind](started, assessed)
+        payment, operation = started.payment, started.operation
+        match operation.kind:
+            case Kind.PAY:
+                return self._pay(started, assessed)
+            case Kind.CAPTURE | Kind.APPROVE:
+                taken = transfers.capture(payment, operation)
+                return Transfer(taken, Captured(payment, operation))
+            case Kind.VOID | Kind.REFUSE | Kind.EXPIRE:
+                freed = transfers.release(payment, operation)
+                return Transfer(freed, Released(payment, operation))
+            case Kind.REFUND:
+                return self._refund(started, assessed)
+        raise KeyError(operation.kind)
 
     def _end(self, transfer: Transfer, result: TransferResult | Exception) -> Outcome:
         """Return the outcome that the ledger's answer means; raises Unanswered without one."""
         if isinstance(result, Exception):
             raise result
         try:
-            return transfer.means(read_result(result), self._clock.now())
+            return transfer.means.outcome(read_result(result), self._clock.now())
         except Unreadable as error:
             raise Unusable("wallet", str(error)) from error
 
@@ -106,13 +115,12 @@ class Steps:
             assessed = self._given_up(started, assessed)
         if isinstance(assessed, Payment):
             moved = self._moved(assessed)
-            means = partial(outcomes.paid, assessed, moved)
-            return Transfer(transfers.pay(moved, operation), means)
+            return Transfer(transfers.pay(moved, operation), Paid(assessed, moved))
         payment, failure = _declined(assessed)
         if started.fresh:
-            return outcomes.failed(payment, failure, self._clock.now())
+            return failed(payment, failure, self._clock.now())
         item = transfers.cancel(payment, operation, failure)
-        return Transfer(item, partial(outcomes.burnt, payment, failure))
+        return Transfer(item, Burnt(payment, failure))
 
     def _given_up(self, started: Started, error: Unanswered) -> Declined:
         """Decline what nobody could judge for long; nobody asks for ever. Raises Unanswered."""
@@ -133,16 +141,6 @@ class Steps:
         expires_at = payment.created_at + round(seconds * MICROS)
         return payment.move(status, at=at, hold_expires_at=expires_at)
 
-    def _capture(self, started: Started, _: Assessed | Exception) -> Transfer:
-        payment, operation = started.payment, started.operation
-        item = transfers.capture(payment, operation)
-        return Transfer(item, partial(outcomes.captured, payment, operation))
-
-    def _release(self, started: Started, _: Assessed | Exception) -> Transfer:
-        payment, operation = started.payment, started.operation
-        item = transfers.release(payment, operation)
-        return Transfer(item, partial(outcomes.released, payment, operation))
-
     def _refund(self, started: Started, assessed: Assessed | Exception) -> Transfer | Outcome:
         payment, operation = started.payment, started.operation
         try:
@@ -151,10 +149,10 @@ class Steps:
             if started.fresh:
                 return Outcome(payment, "refused", refusal.failure)
             # Whoever drove it before may have had a price.
-            means = partial(outcomes.unrefunded, payment, operation, refusal.failure)
+            means = Unrefunded(payment, operation, refusal.failure)
             return Transfer(transfers.cancel(payment, operation), means)
-        means = partial(outcomes.refunded, payment, operation, refund)
-        return Transfer(transfers.refund(payment, operation, refund), means)
+        item = transfers.refund(payment, operation, refund)
+        return Transfer(item, Refunded(payment, operation, refund))
 
     def _priced(self, started: Started, price: Assessed | Exception) -> Refund:
         """Return the refund at the price that was asked for; raises Refusal and Unanswered."""
