@@ -17,9 +17,8 @@ from kurs.kernel.decoder import decode
 from kurs.kernel.errors import PROBLEM_MEDIA_TYPE, Internal, Problem
 from kurs.kernel.validation import validate
 from kurs.telemetry import Telemetry, Trace, extract, with_baggage
-from payments.checks import checked_key
 from payments.flow.orders import Reply
-from payments.paying import Asked, Paying
+from payments.paying import Asked, Paying, checked_key
 from payments.schemas import PAYMENT, PaymentBatch
 
 _SPAN = "payments pay"

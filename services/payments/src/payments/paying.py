@@ -14,15 +14,15 @@ from kurs.kernel.clock import MICROS, Clock
 from kurs.kernel.currencies import is_payable
 from kurs.kernel.deadline import Deadline, request_deadline
 from kurs.kernel.errors import Overloaded
+from kurs.kernel.money import InvalidAmount, parse_amount
 from kurs.kernel.validation import past_currencies
 from kurs.telemetry import Trace
 from payments.accounts import AccountDirectory, Named
-from payments.checks import minor_units
 from payments.domain import identity
 from payments.domain.moves import Kind
 from payments.domain.operation import Operation
 from payments.domain.payment import Payment
-from payments.errors import IdempotencyKeyRequired
+from payments.errors import AmountInvalid, IdempotencyKeyInvalid, IdempotencyKeyRequired
 from payments.flow.orders import Order, Reply
 from payments.flow.waves import Flow
 from payments.schemas import PaymentRequest
@@ -100,18 +100,19 @@ class Paying:
             raise IdempotencyKeyRequired(
                 "a payment needs an Idempotency-Key header, or a payment_id"
             )
-        minor_units(asked.request.amount, asked.request.currency)
+        amount = minor_units(asked.request.amount, asked.request.currency)
         if not all(map(is_payable, _currencies_of(asked))):
             return None
         payer, payee = map(self._accounts.known, _parties_of(asked))
         if payer is None or payee is None:
             return None
-        return self._order_between(asked, (payer.name, payee.name))
+        return self._order_between(asked, amount, (payer.name, payee.name))
 
     async def _pay_looked_up(self, asked: Asked) -> Reply:
         await self._check_currencies(asked)
         parties = await self._accounts.prepare(_parties_of(asked), asked.deadline)
-        return await self._flow.carry_out_one(self._order_between(asked, parties))
+        amount = minor_units(asked.request.amount, asked.request.currency)
+        return await self._flow.carry_out_one(self._order_between(asked, amount, parties))
 
     async def _check_currencies(self, asked: Asked) -> None:
         """Raise Unprocessable for currencies of the past, unless the payment was asked for before.
@@ -130,12 +131,30 @@ class Paying:
             if await self._database.read(lambda c: reads.find_operation(c, name)) is None:
                 raise past
 
-    def _order_between(self, asked: Asked, parties: Sequence[str | None]) -> Order:
+    def _order_between(self, asked: Asked, amount: int, parties: Sequence[str | None]) -> Order:
         # What it is between is so from its beginning, whatever these names come to mean.
         now = self._clock.now()
         lease_until = now + round(self._settings.lease_seconds * MICROS)
-        made = _claim(asked, parties, now=now, lease_until=lease_until)
+        made = _claim(asked, amount, parties, now=now, lease_until=lease_until)
         return Order(made, made.payment.payment_id, asked.deadline, asked.trace)
+
+
+def checked_key(idempotency_key: str | None) -> str:
+    """Return an Idempotency-Key, empty without one; raises IdempotencyKeyInvalid."""
+    if idempotency_key is None:
+        return ""
+    printable = all("\x21" <= c <= "\x7e" for c in idempotency_key)
+    if not 1 <= len(idempotency_key) <= 255 or not printable:
+        raise IdempotencyKeyInvalid
+    return idempotency_key
+
+
+def minor_units(amount: str, currency: str) -> int:
+    """Return an amount in minor units; raises AmountInvalid."""
+    try:
+        return parse_amount(amount, currency)
+    except InvalidAmount as error:
+        raise AmountInvalid("amount", error.code, error.message, error.hint) from None
 
 
 def _parties_of(asked: Asked) -> tuple[Named, Named]:
@@ -160,10 +179,12 @@ def _id_of(asked: Asked) -> str:
     return asked.request.payment_id or identity.payment_id(merchant, key, asked.request_id)
 
 
-def _claim(asked: Asked, known_as: Sequence[str | None], *, now: int, lease_until: int) -> Claim:
+def _claim(
+    asked: Asked, amount: int, known_as: Sequence[str | None], *, now: int, lease_until: int
+) -> Claim:
     """Return what is to be stored; `known_as` are the parties as all name them.
 
-    Raises AmountInvalid. Times are microseconds since the epoch.
+    The amount is in minor units, times are microseconds since the epoch.
     """
     caller, request, merchant = asked.caller, asked.request, asked.caller.merchant
     payment_id = _id_of(asked)
@@ -173,7 +194,7 @@ def _claim(asked: Asked, known_as: Sequence[str | None], *, now: int, lease_unti
     payment = Payment(
         merchant=merchant,
         payment_id=payment_id,
-        amount=minor_units(request.amount, request.currency),
+        amount=amount,
         currency=request.currency,
         source_account=source.account,
         destination_account=destination.account,

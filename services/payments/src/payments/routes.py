@@ -20,7 +20,6 @@ from kurs.telemetry import Trace
 from kurs.web.direct import direct_post, read_json
 from kurs.web.parts import from_app, part_of
 from kurs.web.routing import router
-from payments.checks import checked_key
 from payments.domain.moves import Kind
 from payments.errors import (
     FourEyes,
@@ -34,7 +33,7 @@ from payments.errors import (
     RefundNotPermitted,
 )
 from payments.flow.orders import Reply
-from payments.paying import Asked, Paying
+from payments.paying import Asked, Paying, checked_key
 from payments.schemas import (
     PAYMENT,
     ActionRequest,

@@ -11,7 +11,6 @@ from kurs.kernel.errors import Problem, Unavailable
 from kurs.telemetry import Telemetry, Trace, inject
 from kurs.telemetry.audit_log import audit
 from payments.accounts import Account, AccountDirectory, Named
-from payments.checks import minor_units
 from payments.clients import Unanswered
 from payments.domain import identity
 from payments.domain.beginning import Started
@@ -21,6 +20,7 @@ from payments.domain.payment import Payment
 from payments.errors import FourEyes, PaymentNotFound, RefundNotPermitted
 from payments.flow.orders import Drive, Order, Reply
 from payments.flow.waves import Flow
+from payments.paying import minor_units
 from payments.settings import PaymentsSettings
 from payments.store import reads
 from payments.store.ops import Begin
