@@ -33,6 +33,34 @@ class _Object(Struct):
 _IS_OBJECT = Decoder(_Object)
 
 
+class _Head(Struct, rename={"from_status": "from", "to_status": "to"}):
+    """What an event's own row says of it, in the order in which it is told."""
+
+    id: str
+    type: str
+    sequence: int
+    payment_id: str
+    from_status: str | None
+    to_status: str
+    cause: str
+    actor: str
+    at: str
+    trace_id: str | None
+    is_snapshot: bool
+
+
+class _Fed(Struct):
+    """A `kurs.contracts.payments.FeedEvent`."""
+
+    id: str
+    sequence: int
+    merchant: str
+    payment_id: str
+    type: str
+    at: int
+    body: str
+
+
 class EventTeller:
     """Writes events; one that cannot be read is counted and logged, and stops no other."""
 
@@ -103,21 +131,21 @@ def event_bytes(event: Event, *, full: bool = False) -> bytes:
 
 def _head(event: Event) -> bytes:
     """Return what an event's own row says of it: an object without its end."""
-    return to_json(
-        {
-            "id": event.id,
-            "type": event.type,
-            "sequence": event.sequence,
-            "payment_id": event.payment_id,
-            "from": event.from_status,
-            "to": event.to_status,
-            "cause": event.cause,
-            "actor": event.actor,
-            "at": to_rfc3339(event.at),
-            "trace_id": _trace_id(event),
-            "is_snapshot": event.from_status is None or event.answer is not None,
-        }
-    )[:-1]
+    # By place, as they are written: names and a dictionary cost as much again.
+    head = _Head(
+        event.id,
+        event.type,
+        event.sequence,
+        event.payment_id,
+        event.from_status,
+        event.to_status,
+        event.cause,
+        event.actor,
+        to_rfc3339(event.at),
+        _trace_id(event),
+        event.from_status is None or event.answer is not None,
+    )
+    return encode(head)[:-1]
 
 
 def _checked(answer: bytes) -> bytes:
@@ -139,17 +167,17 @@ def _is_told_by_answer(event: Event) -> bool:
     )
 
 
-def _fed(event: AnyEvent, body: bytes) -> Mapping[str, Any]:
+def _fed(event: AnyEvent, body: bytes) -> _Fed:
     assert not isinstance(event, UnreadableEvent)
-    return {
-        "id": event.id,
-        "sequence": event.sequence,
-        "merchant": event.merchant,
-        "payment_id": event.subject,
-        "type": event.type,
-        "at": event.at,
-        "body": body.decode(),
-    }
+    return _Fed(
+        event.id,
+        event.sequence,
+        event.merchant,
+        event.subject,
+        event.type,
+        event.at,
+        body.decode(),
+    )
 
 
 def deposit_bytes(event: DepositEvent) -> bytes:
