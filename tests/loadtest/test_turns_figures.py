@@ -9,7 +9,7 @@ from loadtest.bench.counters import Counters
 from loadtest.bench.load import Load, LoadError
 from loadtest.bench.systems import System
 from loadtest.measures import Latency
-from loadtest.turns.course import Course, Terms, run
+from loadtest.turns.course import Course, Side, Terms, run
 from loadtest.turns.estimate import estimate
 from loadtest.turns.report import document, markdown, remarks, rows
 
@@ -66,7 +66,13 @@ def course(terms: Terms = TERMS) -> tuple[Course, Driving]:
     this = Metered("this", {"wallet": 0.3, "payments": 0.8})
     other = Metered("other", {"wallet": 0.2, "payments": 0.8})
     driving = Driving(this, other)
-    return run(this, other, driving, terms, lambda _: None), driving
+    return both(this, other, driving, terms), driving
+
+
+def both(this: Metered, other: Metered, driving: Driving, terms: Terms = TERMS) -> Course:
+    found = Course(Side(this.name), Side(other.name))
+    run(found, (this, other), driving, terms, lambda: None)
+    return found
 
 
 def test_who_begins_changes_from_pair_to_pair() -> None:
@@ -102,9 +108,9 @@ def test_what_is_spent_at_rest_is_no_payments() -> None:
 
     this, other = Restless("this", {"wallet": 0.3}), Metered("other", {"wallet": 0.3, "risk": 0.0})
 
-    found = run(this, other, Driving(this, other), TERMS, lambda _: None)
+    found = both(this, other, Driving(this, other))
 
-    assert found.this.resting["risk"] > 0
+    assert found.this.resting[0]["risk"] > 0
     assert found.this.cpu_ms("wallet") == pytest.approx(found.other.cpu_ms("wallet"))
     assert found.ratio("risk") is None
 
@@ -115,11 +121,24 @@ def test_turns_end_when_the_ratio_is_known() -> None:
     assert len(found.this.spent) == 12
 
 
+def test_rounds_are_one_course() -> None:
+    found, _ = course()
+    this = Metered("this", {"wallet": 0.3, "payments": 0.8})
+    other = Metered("other", {"wallet": 0.2, "payments": 0.8})
+
+    run(found, (this, other), Driving(this, other), TERMS, lambda: None)
+
+    # The second one ends once there are enough pairs of both.
+    assert len(found.this.spent) == len(found.other.loads) == 12
+    assert len(found.this.resting) == 2
+    assert remarks(found)[:2] == ["12 pairs of turns in 2 rounds", "this: this; other: other"]
+
+
 def test_a_payment_that_fails_ends_it() -> None:
     this, other = Metered("this", {"wallet": 0.3}), Metered("other", {"wallet": 0.3})
 
     with pytest.raises(LoadError, match="this: 3 payments were not captured, the first: FAILED"):
-        run(this, other, Driving(this, other, wrong=3), TERMS, lambda _: None)
+        both(this, other, Driving(this, other, wrong=3))
 
 
 def test_the_table_has_all_of_it_and_each_process_the_dearest_first() -> None:

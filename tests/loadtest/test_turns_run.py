@@ -70,7 +70,7 @@ def test_two_checkouts_are_paid_in_turns_at_a_rate() -> None:
     found = measured(
         "loadtest.turns",
         *("--without", "destinations", "--rate", "40"),
-        *("--turns", "2", "--seconds", "1", "--rest", "0.5"),
+        *("--turns", "2", "--rounds", "2", "--seconds", "1", "--rest", "0.5"),
     )
 
     assert found["pairs"] == 2

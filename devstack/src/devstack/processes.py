@@ -4,6 +4,8 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -145,4 +147,18 @@ def _cpu_seconds(pid: int) -> float:
         return 0.0
     # Of ended children only: the running ones are counted by whoever walks the tree.
     ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
-    return float(times.user + times.system + ended)
+    return float(_clocked(pid, times.user + times.system) + ended)
+
+
+def _clocked(pid: int, counted: float) -> float:
+    """Return a process's CPU seconds by its own clock, where the system has one, else `counted`.
+
+    What is counted comes in hundredths of a second, which is much of a short turn of payments.
+    """
+    if sys.platform != "linux":
+        return counted
+    try:
+        # What clock_getcpuclockid(3) makes of a pid.
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return counted

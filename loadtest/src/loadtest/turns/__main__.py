@@ -24,7 +24,7 @@ from loadtest.bench.telemetry import collector
 from loadtest.client import GatewayError
 from loadtest.dummygen import generate
 from loadtest.progress import track
-from loadtest.turns.course import Course, Terms, run
+from loadtest.turns.course import Course, Side, Terms, run
 from loadtest.turns.destinations import place, receiver
 from loadtest.turns.hosted import HostedStack, Variant
 from loadtest.turns.report import document, markdown, print_table
@@ -67,7 +67,7 @@ def _variants(chosen: argparse.Namespace) -> tuple[Variant, Variant]:
     here = repository()
     if chosen.other is not None:
         other = chosen.other.resolve()
-        return Variant("this checkout", here), Variant(f"the checkout {other.name}", other)
+        return Variant("this checkout", here), Variant(f"the other one, {other.name}", other)
     if chosen.without == _DESTINATIONS:
         beside = Variant("with a destination", here, destinations=1)
         return beside, Variant("without destinations", here)
@@ -76,32 +76,40 @@ def _variants(chosen: argparse.Namespace) -> tuple[Variant, Variant]:
 
 
 def _measure(
-    console: Console, variants: Sequence[Variant], chosen: argparse.Namespace
+    console: Console, variants: tuple[Variant, Variant], chosen: argparse.Namespace
 ) -> tuple[Course, list[str]]:
     rows = generate(_PAYMENTS, _SEED, accounts=_PAYERS, failing=False)
-    terms = Terms(chosen.turns, chosen.seconds, chosen.clients, chosen.rest)
-    with ExitStack() as running:
-        endpoint = running.enter_context(collector())
+    pairs = -(-chosen.turns // chosen.rounds)
+    terms = Terms(pairs, chosen.seconds, chosen.clients, chosen.rest)
+    course = Course(*(Side(variant.name) for variant in variants))
+    complaints: list[str] = []
+    with collector() as endpoint, receiver() as port, ExitStack() as shown:
         environment = {"KURS_OTLP_ENDPOINT": endpoint, **_UNAUDITED}
-        port = running.enter_context(receiver())
-        systems: list[Gateway] = []
-        for variant in variants:
-            console.print(f"{variant.name}: starting", highlight=False)
-            stack = HostedStack(variant, chosen.database, environment)
-            system = Gateway(variant.name, stack, rows)
-            running.enter_context(system)
-            if variant.destinations:
-                run_interruptible(_place(stack, system, port, variant.destinations))
-            systems.append(system)
-        progress = running.enter_context(track(console, "pairs of turns", terms.pairs))
-        driver = PythonDriver(rows, chosen.rate)
-        this, other = systems
-        course = run(this, other, driver, terms, lambda done: progress.at(done, terms.pairs))
-        return course, [
-            f"{system.name} does not balance: {text}"
-            for system in systems
-            for text in system.complaints()
-        ]
+        progress = shown.enter_context(track(console, "pairs of turns", pairs * chosen.rounds))
+        for number in range(chosen.rounds):
+            with ExitStack() as running:
+
+                def start(variant: Variant, running: ExitStack = running) -> Gateway:
+                    stack = HostedStack(variant, chosen.database, environment)
+                    system = Gateway(variant.name, stack, rows)
+                    running.enter_context(system)
+                    if variant.destinations:
+                        run_interruptible(_place(stack, system, port, variant.destinations))
+                    return system
+
+                # Who starts first changes, too.
+                order = variants if number % 2 == 0 else variants[::-1]
+                started = {variant.name: start(variant) for variant in order}
+                systems = (started[course.this.name], started[course.other.name])
+                run(course, systems, PythonDriver(rows, chosen.rate), terms, progress.step)
+                complaints += [
+                    f"{system.name} does not balance: {text}"
+                    for system in systems
+                    for text in system.complaints()
+                ]
+            if course.is_known:
+                break
+    return course, complaints
 
 
 async def _place(stack: HostedStack, system: Gateway, port: int, number: int) -> None:
@@ -127,10 +135,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--clients", type=count_from(1, 1000), default=64, help="(64)")
     parser.add_argument("--rate", type=amount_to(10_000), help="payments/s; else as they can")
-    parser.add_argument("--turns", type=count_from(1, 500), default=48, help="pairs at most (48)")
+    parser.add_argument("--turns", type=count_from(1, 500), default=45, help="pairs at most (45)")
     parser.add_argument("--seconds", type=amount_in, default=2.5, help="a turn (2.5)")
-    # What is done every half a minute or more often is in it.
-    parser.add_argument("--rest", type=amount_in, default=30.0, help="seconds at rest before (30)")
+    parser.add_argument("--rounds", type=count_from(1, 20), default=3, help="starts of both (3)")
+    parser.add_argument("--rest", type=amount_in, default=15.0, help="seconds at rest in each (15)")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--markdown", action="store_true")
     output.add_argument("--json", action="store_true")

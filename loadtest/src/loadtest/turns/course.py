@@ -1,5 +1,8 @@
 """Two systems that run at the same time and are paid in turns, and what each pair of turns took.
 
+A round is one start of both: where a process happens to lie in memory makes it a little dearer or
+cheaper for as long as it lives, so there are several.
+
 A pair is one turn of each, the one that begins changing from pair to pair. What a process took is
 counted over the whole pair, since readers of events and of the ledger follow some seconds after the
 payments; what it takes at rest in that time, measured before, is taken off.
@@ -15,7 +18,7 @@ from loadtest.bench.load import Driver, Load, LoadError
 from loadtest.bench.systems import System
 from loadtest.turns.estimate import Estimate, estimate
 
-_WARM_UP_SECONDS = 4.0
+_WARM_UP_SECONDS = 3.0
 _LEAST_PAIRS = 12
 ENOUGH = 0.01
 """Turns end when the ratio is known to that."""
@@ -24,7 +27,7 @@ Cpu = Mapping[str, float]
 
 
 class Terms(NamedTuple):
-    """`pairs` of turns at most, of so many seconds each, with so many clients, after a rest."""
+    """`pairs` of turns in a round, of so many seconds each, with so many clients, after a rest."""
 
     pairs: int
     seconds: float
@@ -34,14 +37,13 @@ class Terms(NamedTuple):
 
 @dataclass(slots=True)
 class Side:
-    """One of the two systems: its CPU at rest (seconds a second), and of each pair its load and the
-    CPU seconds that the payments of its turn took, by process.
+    """One of the two: of each round its CPU at rest (seconds a second) and what it counted; of each
+    pair its load and the CPU seconds that the payments of its turn took, by process.
     """
 
-    system: System
-    counted: Counters = field(default_factory=Counters)
-    """What it counted in all turns."""
-    resting: Cpu = field(default_factory=dict)
+    name: str
+    resting: list[Cpu] = field(default_factory=list)
+    counted: list[Counters] = field(default_factory=list)
     loads: list[Load] = field(default_factory=list)
     spent: list[Cpu] = field(default_factory=list)
 
@@ -55,7 +57,7 @@ class Side:
     @property
     def processes(self) -> Sequence[str]:
         """The names of the processes, the dearest first."""
-        totals = {name: sum(spent[name] for spent in self.spent) for name in self.resting}
+        totals = {name: sum(spent[name] for spent in self.spent) for name in self.spent[0]}
         return sorted(totals, key=lambda name: -totals[name])
 
 
@@ -91,61 +93,64 @@ class Course:
 
 
 def run(
-    this: System, other: System, driver: Driver, terms: Terms, on_pair: Callable[[int], None]
-) -> Course:
-    """Pay both in turns until the ratio is known, or for all pairs; both are running.
+    course: Course,
+    systems: tuple[System, System],
+    driver: Driver,
+    terms: Terms,
+    on_pair: Callable[[], None],
+) -> None:
+    """Pay both in turns for a round: until the ratio is known, or for all pairs; both are running.
 
     Raises LoadError when a payment was not captured.
     """
-    sides = (Side(this), Side(other))
-    for side in sides:
-        _pay(side, driver, terms.clients, _WARM_UP_SECONDS, "warm-up")
-    _rest(sides, terms.rest_seconds)
-    course = Course(*sides)
-    counted = [side.system.counters() for side in sides]
+    lanes = tuple(map(_Lane, systems, (course.this, course.other)))
+    for lane in lanes:
+        lane.pay(driver, terms.clients, _WARM_UP_SECONDS, "warm-up")
+    _rest(lanes, terms.rest_seconds)
+    counted = [lane.system.counters() for lane in lanes]
     for number in range(terms.pairs):
-        _pair(sides if number % 2 == 0 else sides[::-1], driver, terms, f"pair{number}")
-        on_pair(number + 1)
+        _pair(lanes if number % 2 == 0 else lanes[::-1], driver, terms, f"pair{number}")
+        on_pair()
         if course.is_known:
             break
-    for side, at_first in zip(sides, counted, strict=True):
-        side.counted = side.system.counters().since(at_first)
-    return course
+    for lane, at_first in zip(lanes, counted, strict=True):
+        lane.side.counted.append(lane.system.counters().since(at_first))
 
 
-def _rest(sides: Sequence[Side], seconds: float) -> None:
-    before = [side.system.cpu_seconds() for side in sides]
+class _Lane(NamedTuple):
+    """A system that runs, and what is noted of it."""
+
+    system: System
+    side: Side
+
+    def pay(self, driver: Driver, clients: int, seconds: float, run: str) -> Load:
+        """Pay for so long; raises LoadError when a payment was not captured."""
+        load = driver.drive(self.system.gateway, self.system.api_key(), clients, seconds, run)
+        if load.wrong or not load.payments:
+            what = f"{load.wrong} payments were not captured, the first: {load.first_wrong}"
+            raise LoadError(f"{self.side.name}: {what if load.wrong else 'nothing was paid'}")
+        return load
+
+
+def _rest(lanes: Sequence[_Lane], seconds: float) -> None:
+    before = [lane.system.cpu_seconds() for lane in lanes]
     began = time.perf_counter()
     time.sleep(seconds)
     passed = time.perf_counter() - began
-    for side, at_first in zip(sides, before, strict=True):
-        side.resting = {
-            name: (spent - at_first[name]) / passed
-            for name, spent in side.system.cpu_seconds().items()
-        }
+    for lane, at_first in zip(lanes, before, strict=True):
+        spent = lane.system.cpu_seconds()
+        lane.side.resting.append({n: (spent[n] - at_first[n]) / passed for n in spent})
 
 
-def _pair(sides: Sequence[Side], driver: Driver, terms: Terms, run: str) -> None:
-    before = [side.system.cpu_seconds() for side in sides]
+def _pair(lanes: Sequence[_Lane], driver: Driver, terms: Terms, run: str) -> None:
+    before = [lane.system.cpu_seconds() for lane in lanes]
     began = time.perf_counter()
-    for side in sides:
-        side.loads.append(_pay(side, driver, terms.clients, terms.seconds, run))
+    for lane in lanes:
+        lane.side.loads.append(lane.pay(driver, terms.clients, terms.seconds, run))
     passed = time.perf_counter() - began
-    for side, at_first in zip(sides, before, strict=True):
-        side.spent.append(
-            {
-                name: spent - at_first[name] - side.resting[name] * passed
-                for name, spent in side.system.cpu_seconds().items()
-            }
-        )
-
-
-def _pay(side: Side, driver: Driver, clients: int, seconds: float, run: str) -> Load:
-    load = driver.drive(side.system.gateway, side.system.api_key(), clients, seconds, run)
-    if load.wrong or not load.payments:
-        what = f"{load.wrong} payments were not captured, the first: {load.first_wrong}"
-        raise LoadError(f"{side.system.name}: {what if load.wrong else 'nothing was paid'}")
-    return load
+    for lane, at_first in zip(lanes, before, strict=True):
+        spent, resting = lane.system.cpu_seconds(), lane.side.resting[-1]
+        lane.side.spent.append({n: spent[n] - at_first[n] - resting[n] * passed for n in spent})
 
 
 def _mean(side: Side) -> float:

@@ -1,6 +1,7 @@
 """A stack of any checkout, in a process of its own; see `host`."""
 
 import json
+import os
 import subprocess
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -105,6 +106,8 @@ class HostedStack:
         process = self._process = subprocess.Popen(
             [self.variant.python, "-P", str(_HOST), json.dumps(told)],
             cwd=self.variant.checkout,
+            # Where texts lie in dictionaries is no difference between the two.
+            env={**os.environ, "PYTHONHASHSEED": "0"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from rich.console import Console
@@ -44,7 +44,8 @@ def remarks(course: Course) -> list[str]:
     """Return what else a reader must know to judge the table."""
     this, other = course.this, course.other
     return [
-        f"{len(this.spent)} pairs of turns; this: {this.system.name}, other: {other.system.name}",
+        f"{len(this.spent)} pairs of turns in {len(this.resting)} rounds",
+        f"this: {this.name}; other: {other.name}",
         _HOW,
         f"ratio of all that was spent, pairs that are far off included: {course.whole_ratio:.3f}",
         f"payments/s: {_rate(this):.0f} and {_rate(other):.0f}",
@@ -92,8 +93,8 @@ def document(course: Course, title: str) -> Mapping[str, Any]:
 
 def _side(side: Side) -> Mapping[str, Any]:
     return {
-        "name": side.system.name,
-        "resting_ms": {name: seconds * 1000 for name, seconds in side.resting.items()},
+        "name": side.name,
+        "resting": list(side.resting),
         "loads": [asdict(load) for load in side.loads],
         "spent_seconds": list(side.spent),
     }
@@ -118,11 +119,13 @@ def _latency(side: Side, name: str) -> str:
 
 
 def _wave(side: Side) -> float:
-    return side.counted.mean_batches().get(_WAVES, 0.0)
+    found = [counted.batches.get(_WAVES, (0.0, 0.0)) for counted in side.counted]
+    number = sum(waves for waves, _ in found)
+    return sum(payments for _, payments in found) / number if number else 0.0
 
 
 def _resting_ms(side: Side) -> float:
-    return sum(side.resting.values()) * 1000
+    return mean(sum(resting.values()) for resting in side.resting) * 1000
 
 
 def _line(cells: Sequence[str]) -> str:
