@@ -7,6 +7,7 @@ import asyncio
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,16 @@ from kurs.data.database import Database
 from kurs_testing.telemetry import RecordingTelemetry
 from wallet.archiving import store
 from wallet.audit import Audit
+from wallet.comparison import Comparison, compared_before
 from wallet.domain.archives import Archive, Contents, StoredPosting, kept_digest, write_line
+from wallet.domain.tally import Tally
 from wallet.metrics import WalletMetrics
-from wallet.store.archives import archives_end
+from wallet.store.archives import archives_end, late_since
+from wallet.store.checkpoints import drop_checkpoint, read_checkpoint
 from wallet.store.places import place_of, posted_before
 from wallet.sums import LedgerSums, all_sums, sums_from_the_start
-from wallet.verification import verify
+from wallet.verification import compare_contents, verify
+from wallet.walk import ChainWalk, Finding
 
 ACCOUNTS = ("demo/alice", "demo/bob")
 _ALL = text("SELECT entry_id, transfer_id, account_id, currency, amount, created_at FROM postings")
@@ -145,3 +150,113 @@ async def _run(url: str, operations: list[tuple[str, int]]) -> None:
             wallet.clock.advance(seconds=3_600)
         assert telemetry.registry.get_sample_value("kurs_wallet_ledger_findings") == 0
     await database.close()
+
+
+@pytest.fixture
+async def kept(sqlite_ledger: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Kept]:
+    """A ledger of eight payments across currencies, an hour old, compared three postings a time."""
+    monkeypatch.setattr("wallet.comparison.PAGE", 3)
+    database = Database.open(sqlite_ledger)
+    async with wallet_app(sqlite_ledger) as wallet:
+        await wallet.open("alice", "bob")
+        await wallet.deposit("alice", "100.00")
+        made = Kept(wallet, database)
+        for number in range(8):
+            await made.do("wait", 1)
+            await made.do("fx", number + 1)
+        await made.do("wait", 3_600)
+        yield made
+        await made.check()
+    await database.close()
+
+
+class Pass:
+    """One pass of the comparison, and how often it searched the whole ledger."""
+
+    def __init__(self, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._kept = kept
+        self.searched = 0
+        monkeypatch.setattr("wallet.comparison.compare_contents", self._search)
+
+    async def _search(self, database: Database) -> list[Finding]:
+        self.searched += 1
+        return await compare_contents(database)
+
+    async def begin(self) -> Comparison:
+        database, now = self._kept.database, self._kept.wallet.clock.now()
+        archived = await database.read(archives_end)
+        asked = Tally(compared_before(now), since=archived.whole_before)
+        walk = ChainWalk(database, asked=asked)
+        await walk.begin()
+        while not walk.done:
+            assert await walk.step() == []
+        return Comparison(database, walk, asked)
+
+    async def end(self, comparison: Comparison) -> list[Finding]:
+        while not await comparison.go_on(self._kept.wallet.clock.now(), 1):
+            pass
+        return comparison.findings
+
+
+@pytest.mark.parametrize("slices", range(1, 12))
+async def test_an_archive_in_the_middle_of_a_pass_is_no_finding(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, slices: int
+) -> None:
+    compared = Pass(kept, monkeypatch)
+    comparison = await compared.begin()
+    assert not await comparison.go_on(kept.wallet.clock.now(), slices)
+    await kept.do("archive and remove", 22)
+    assert await compared.end(comparison) == []
+
+
+async def test_a_pass_after_an_archive_searches_nothing(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number is one at which a payment has postings on both sides."""
+    await kept.do("archive and remove", 22)
+    late = await kept.database.read(lambda c: late_since(c, archives_end(c).whole_before))
+    assert {posting.transfer_id for posting in late} == {
+        kept.known[late[-1].entry_id + 1].transfer_id
+    }
+    compared = Pass(kept, monkeypatch)
+    assert await compared.end(await compared.begin()) == []
+    assert compared.searched == 0
+
+
+async def test_an_account_whose_rest_is_young_is_compared_with_what_was_archived(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kept.do("archive and remove", 22)
+    for number in range(12):
+        await kept.do("fx", number + 1)
+    compared = Pass(kept, monkeypatch)
+    assert await compared.end(await compared.begin()) == []
+
+
+async def test_sums_begin_at_what_was_archived_where_the_checkpoint_was_dropped(
+    kept: Kept,
+) -> None:
+    await kept.do("archive and remove", 22)
+    await kept.database.write(drop_checkpoint)
+    await kept.check()
+    sums, now = LedgerSums(kept.database, whole_micros=0), kept.wallet.clock.now()
+    await sums.settle(now)
+    checkpoint = await kept.database.read(read_checkpoint)
+    assert checkpoint.entry_id == max(kept.known)
+    assert {c: s.postings for c, s in checkpoint.sums.items()} == Counter(
+        posting.currency for posting in kept.known.values()
+    )
+    assert await sums.prove(now) == []
+
+
+async def test_a_proof_that_had_begun_goes_on_behind_the_archive(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wallet.sums._PAGE", 4)
+    sums, now = LedgerSums(kept.database, whole_micros=0), kept.wallet.clock.now()
+    await sums.settle(now)
+    monkeypatch.setattr("wallet.sums._PAGES", 2)
+    assert await sums.prove(now) is None
+    await kept.do("archive and remove", 22)
+    monkeypatch.setattr("wallet.sums._PAGES", 50)
+    assert await sums.prove(now) == []
