@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from simulation.oracle.files import beside
+from simulation.oracle.funds import check_refusals
 from simulation.oracle.promise import BrokenPromise
 from simulation.oracle.terms import Moves
 
@@ -70,6 +71,8 @@ class LedgerOracle:
             "SELECT p.transfer_id FROM postings p JOIN transfers t USING (transfer_id) "
             "WHERE t.status <> 'applied' OR t.kind NOT IN ('post', 'capture', 'deposit')",
         )
+
+        check_refusals(self._connection)
 
     def check_moves(self, wanted: Mapping[str, Moves], deposits: Mapping[str, Any]) -> None:
         """Hold every transfer to what was asked for: no more, no less; raises BrokenPromise."""
