@@ -10,7 +10,14 @@ WRONG = {
     "loadtest.changes": ("--changes", "--outage"),
     "loadtest.growth.__main__": ("--payments", "--seconds"),
     "loadtest.hpa_demo.__main__": ("--step-seconds", "--cooldown-seconds", "--at-least"),
-    "loadtest.turns.__main__": ("--clients", "--rate", "--rounds", "--seconds", "--rest"),
+    "loadtest.turns.__main__": (
+        "--clients",
+        "--rate",
+        "--minutes",
+        "--rounds",
+        "--seconds",
+        "--rest",
+    ),
     "loadtest.webhooks.__main__": ("--dead", "--rate", "--seconds", "--rest"),
     "simulation.__main__": (
         *("--seed", "--first", "--seeds", "--hours", "--payments", "--troubles"),

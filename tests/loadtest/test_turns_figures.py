@@ -121,6 +121,12 @@ def test_turns_end_when_the_ratio_is_known() -> None:
     assert len(found.this.spent) == 12
 
 
+def test_no_pair_begins_when_time_is_over() -> None:
+    found, _ = course(TERMS._replace(until=0.0))
+
+    assert len(found.this.spent) == len(found.other.spent) == 1
+
+
 def test_rounds_are_one_course() -> None:
     found, _ = course()
     this = Metered("this", {"wallet": 0.3, "payments": 0.8})

@@ -8,6 +8,7 @@ Nothing here judges a time. It exits with 1 if a currency does not balance.
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -80,7 +81,8 @@ def _measure(
 ) -> tuple[Course, list[str]]:
     rows = generate(_PAYMENTS, _SEED, accounts=_PAYERS, failing=False)
     pairs = -(-chosen.turns // chosen.rounds)
-    terms = Terms(pairs, chosen.seconds, chosen.clients, chosen.rest)
+    until = time.perf_counter() + chosen.minutes * 60
+    terms = Terms(pairs, chosen.seconds, chosen.clients, chosen.rest, until)
     course = Course(*(Side(variant.name) for variant in variants))
     complaints: list[str] = []
     with collector() as endpoint, receiver() as port, ExitStack() as shown:
@@ -107,7 +109,7 @@ def _measure(
                     for system in systems
                     for text in system.complaints()
                 ]
-            if course.is_known:
+            if course.is_known or terms.is_over:
                 break
     return course, complaints
 
@@ -137,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=amount_to(10_000), help="payments/s; else as they can")
     parser.add_argument("--turns", type=count_from(1, 500), default=45, help="pairs at most (45)")
     parser.add_argument("--seconds", type=amount_in, default=2.5, help="a turn (2.5)")
+    parser.add_argument("--minutes", type=amount_in, default=6.0, help="no pair after that (6)")
     parser.add_argument("--rounds", type=count_from(1, 20), default=3, help="starts of both (3)")
     parser.add_argument("--rest", type=amount_in, default=15.0, help="seconds at rest in each (15)")
     output = parser.add_mutually_exclusive_group()

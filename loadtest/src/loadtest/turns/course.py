@@ -8,6 +8,7 @@ counted over the whole pair, since readers of events and of the ledger follow so
 payments; what it takes at rest in that time, measured before, is taken off.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,13 @@ class Terms(NamedTuple):
     seconds: float
     clients: int
     rest_seconds: float
+    until: float = math.inf
+    """When no further pair begins, by `time.perf_counter`."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time for turns is over."""
+        return time.perf_counter() >= self.until
 
 
 @dataclass(slots=True)
@@ -111,7 +119,7 @@ def run(
     for number in range(terms.pairs):
         _pair(lanes if number % 2 == 0 else lanes[::-1], driver, terms, f"pair{number}")
         on_pair()
-        if course.is_known:
+        if course.is_known or terms.is_over:
             break
     for lane, at_first in zip(lanes, counted, strict=True):
         lane.side.counted.append(lane.system.counters().since(at_first))
