@@ -53,6 +53,13 @@ class CutLedger:
         self.wallet.clock.advance(seconds=2 * DAY)
         await LedgerSums(self.database, whole_micros=DAY * MICROS).settle(self.now)
 
+    async def fill_the_first(self) -> None:
+        """Fill the first partition, and let what is behind it settle, too."""
+        await self.pay(8)
+        await self.settle()
+        await self.pay(1)
+        await self.settle()
+
     def archiving(self) -> Archiving:
         return Archiving(self.database, self.url, self.folder, self.now, self.said.append)
 

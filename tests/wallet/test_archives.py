@@ -1,10 +1,8 @@
 """Old postings are set aside while payments go on, and nothing that is said of money changes."""
 
 import asyncio
-import io
 import json
 from collections.abc import AsyncIterator
-from contextlib import redirect_stderr, redirect_stdout
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,13 +15,10 @@ from tests.wallet.harness import fx, pay, tamper
 from kurs.kernel.settings import CannotRun
 from kurs_testing.telemetry import RecordingTelemetry
 from kurs_testing.waiting import eventually
-from wallet.archive_command import archive_command
 from wallet.archive_files import alone_in
 from wallet.audit import Audit
-from wallet.commands import verify_command
 from wallet.domain.archives import Archive
 from wallet.metrics import WalletMetrics
-from wallet.settings import WalletSettings
 from wallet.store.archives import list_archives
 from wallet.verification import Report, verify
 
@@ -41,10 +36,7 @@ async def ledger(
 @pytest.fixture
 async def old(ledger: CutLedger) -> CutLedger:
     """A ledger whose first partition is full, settled, and two days old."""
-    await ledger.pay(8)
-    await ledger.settle()
-    await ledger.pay(1)
-    await ledger.settle()
+    await ledger.fill_the_first()
     return ledger
 
 
@@ -348,55 +340,3 @@ async def test_killed_while_a_partition_leaves_it_is_brought_to_its_end(old: Cut
 
     assert not any(part.leaving or part.bound == FIRST_BOUND for part in await old.parts())
     assert (await verified(old)).findings == []
-
-
-async def command(url: str, name: str, *arguments: str) -> tuple[int, str]:
-    """Return the exit code of a command of a person, and what it says."""
-    return await asyncio.to_thread(_command, url, name, arguments)
-
-
-def _command(url: str, name: str, arguments: tuple[str, ...]) -> tuple[int, str]:
-    said, code = io.StringIO(), 0
-    commands = {"archive": archive_command, "verify": verify_command}
-    with redirect_stdout(said), redirect_stderr(said):
-        try:
-            commands[name](WalletSettings(database_url=url), arguments)
-        except SystemExit as left:
-            code = int(left.code or 0)
-    return code, said.getvalue()
-
-
-async def test_the_command_says_what_it_did_and_what_is_left_to_do(old: CutLedger) -> None:
-    before = await old.told()
-    to = ("--to", str(old.folder))
-
-    assert (await command(old.url, "archive", "--before", "2999-01-01", *to))[0] == 2
-    code, said = await command(old.url, "archive", "--before", "2026-02-01", *to)
-
-    assert (code, said.splitlines()[-1]) == (0, "Archived: 1 partitions.")
-    assert f"postings_to_{FIRST_BOUND} is out of the ledger" in said
-    assert await old.told() == before
-    code, said = await command(old.url, "verify")
-    assert (code, "38 postings are in archives, which were not read" in said) == (0, True)
-    code, said = await command(old.url, "verify", "--archives", str(old.folder))
-    assert (code, "38 postings are in archives, which were read" in said) == (0, True)
-    (file,) = old.folder.glob("*.jsonl")
-    assert file.stat().st_mode & 0o077 == 0
-    file.write_bytes(file.read_bytes()[:-1])
-    assert (await command(old.url, "verify", "--archives", str(old.folder)))[0] == 1
-    assert (await command(old.url, "verify", "--archives", str(old.folder.parent)))[0] == 2
-
-
-async def test_the_service_s_role_cannot_archive(postgres_ledger: str, tmp_path: Path) -> None:
-    code, said = await command(
-        postgres_ledger, "archive", "--before", "2026-02-01", "--to", str(tmp_path / "none")
-    )
-    assert (code, "use the owner's URL" in said) == (2, True)
-    assert not (tmp_path / "none").exists()
-
-
-async def test_sqlite_is_not_archived(sqlite_ledger: str, tmp_path: Path) -> None:
-    code, said = await command(
-        sqlite_ledger, "archive", "--before", "2026-02-01", "--to", str(tmp_path)
-    )
-    assert (code, "SQLite has no partitions" in said) == (2, True)
