@@ -69,6 +69,9 @@ async def test_it_goes_on_when_the_database_is_back(
 
     async def run_and_lose(*arguments: Any) -> Any:
         nonlocal commits
+        if arguments[0] == database._look:  # noqa: SLF001
+            # A look at whether it is there, which comes at any time.
+            return await run(*arguments)
         commits += 1
         done = await run(*arguments) if commits <= lost else None
         if commits >= lost:
