@@ -87,9 +87,10 @@ async def test_a_payment_that_another_process_makes_meanwhile_is_no_taken_id(
 async def test_an_operation_that_somebody_keeps_locked_holds_up_no_other_that_is_due(
     processes: list[Database],
 ) -> None:
-    for payment in ("p1", "p2"):
-        await write(processes[0], claim(payment))
-    terms = leases.Terms(2**60, 2**61, 2**61, most_failures=100)
+    begun = [await write(processes[0], claim(payment)) for payment in ("p1", "p2")]
+    left = [each.operation for each in begun if isinstance(each, Started)]
+    now = left[0].lease_until - 1
+    terms = leases.Terms(now, 2**61, 2**61, most_failures=100)
     locked, done = asyncio.Event(), asyncio.Event()
 
     def keep(connection: Connection) -> None:
@@ -98,9 +99,13 @@ async def test_an_operation_that_somebody_keeps_locked_holds_up_no_other_that_is
         locked.set()
         await_only(done.wait())
 
+    def take_over(connection: Connection) -> leases.Taken:
+        leases.give_back(connection, left, now)
+        return leases.take_over(connection, terms)
+
     keeping = asyncio.create_task(processes[1].write(keep))
     await locked.wait()
-    taken = await processes[0].write(lambda c: leases.take_over(c, terms))
+    taken = await processes[0].write(take_over)
     done.set()
     await keeping
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from kurs.data.database import Database
-from kurs.data.failures import DatabaseUnavailable
+from kurs.data.failures import DatabaseBlocked, DatabaseUnavailable
 from kurs.kernel.batching import alone
 from kurs.kernel.clock import monotonic
 from kurs.kernel.errors import Problem
@@ -58,7 +58,7 @@ class Records:
         if isinstance(found, Replay):
             self._metrics.replays.inc()
             return Reply(found.answer, order.payment_id, replayed=True)
-        if isinstance(found, DatabaseUnavailable):
+        if isinstance(found, DatabaseUnavailable) and not isinstance(found, DatabaseBlocked):
             # It may have been stored all the same, and whoever asked is told to come again.
             self._unfinished.leave(order.op.operation)
         assert found is not None
@@ -156,8 +156,6 @@ class Records:
             operation, waiting = drive.started.operation, _waiting(error)
             if isinstance(error, Unanswered):
                 self._tell_open(drive, error)
-                if not isinstance(error, Unusable):
-                    self._unfinished.leave(operation)
             if waiting is not None and not waiting.is_known(operation.waiting):
                 waits.append((drive, Wait(operation, waiting)))
         kept = await self._commits.write([wait for _, wait in waits], [d.trace for d, _ in waits])
@@ -170,6 +168,10 @@ class Records:
                         **named(operation.operation_id),
                         error=str(getattr(result, "detail", result)),
                     )
+        # Not before the reasons are kept: whoever takes one up may be told another.
+        for drive, error in left:
+            if isinstance(error, Unanswered) and not isinstance(error, Unusable):
+                self._unfinished.leave(drive.started.operation)
 
     def _tell_open(self, drive: Drive, error: Unanswered) -> None:
         self._metrics.processing.labels(error.dependency).inc()

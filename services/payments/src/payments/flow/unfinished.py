@@ -14,8 +14,10 @@ class Unfinished:
         self._left: dict[str, Operation] = {}
 
     def leave(self, operation: Operation) -> None:
-        """Say that this process drives an operation no more."""
-        self._left[operation.operation_id] = operation
+        """Say that this process drives an operation no more, but maybe a later attempt at it."""
+        known = self._left.get(operation.operation_id)
+        if known is None or known.attempts <= operation.attempts:
+            self._left[operation.operation_id] = operation
 
     def take(self, now: int) -> list[Operation]:
         """Return what was left since, but for that whose lease has run out by itself."""

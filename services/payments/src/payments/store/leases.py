@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from kurs.data.bulk import is_any_of
 from kurs.data.database import for_update
@@ -109,22 +109,19 @@ def take_over(connection: Connection, terms: Terms) -> Taken:
 def give_back(connection: Connection, left: Collection[Operation], now: int) -> None:
     """End the leases of operations that are driven no more, unless somebody has taken one since.
 
-    What is set aside rests on.
+    What is set aside rests on, and what somebody keeps locked keeps its lease. Another process may
+    have begun anew what a claim got no answer for: that one began later.
     """
     if not left:
         return
-    ours = update(operations).where(
-        operations.c.operation_id == bindparam("name"),
-        operations.c.attempts == bindparam("attempt"),
-        # Another process may have begun what our claim got no answer for.
-        operations.c.created_at == bindparam("began"),
-        _PENDING,
-        operations.c.set_aside_at.is_(None),
-    )
-    each = [
-        {"name": op.operation_id, "attempt": op.attempts, "began": op.created_at} for op in left
-    ]
-    connection.execute(ours.values(lease_until=now - 1), each)
+    theirs = {(op.operation_id, op.attempts, op.created_at) for op in left}
+    columns = (operations.c.operation_id, operations.c.attempts, operations.c.created_at)
+    names = [op.operation_id for op in left]
+    due = select(*columns).where(is_any_of(connection, columns[0], names), _PENDING, ~_ASIDE)
+    found = connection.execute(for_update(connection, due, skip_locked=True))
+    ours = [row.operation_id for row in found if tuple(row) in theirs]
+    ended = update(operations).where(is_any_of(connection, columns[0], ours))
+    connection.execute(ended.values(lease_until=now - 1))
 
 
 def repeat(
