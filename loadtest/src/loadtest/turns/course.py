@@ -20,6 +20,8 @@ from loadtest.bench.systems import System
 from loadtest.turns.estimate import Estimate, estimate
 
 _WARM_UP_SECONDS = 3.0
+_SETTLED_SECONDS = 6.0
+"""After the warm-up whoever follows the ledger and the events has caught up by then."""
 _LEAST_PAIRS = 12
 ENOUGH = 0.01
 """Turns end when the ratio is known to that."""
@@ -141,6 +143,7 @@ class _Lane(NamedTuple):
 
 
 def _rest(lanes: Sequence[_Lane], seconds: float) -> None:
+    time.sleep(min(seconds, _SETTLED_SECONDS))
     before = [lane.system.cpu_seconds() for lane in lanes]
     began = time.perf_counter()
     time.sleep(seconds)
