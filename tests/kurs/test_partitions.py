@@ -134,7 +134,7 @@ async def test_what_was_broken_off_is_gone_on_with(
 ) -> None:
     await asyncio.to_thread(migrate, postgres_url, versions)
     with monkeypatch.context() as patched, suppress(ZeroDivisionError):
-        patched.setattr("kurs.data.partitions._replace", lambda *_: 1 // 0)
+        patched.setattr("kurs.data.cutting._replace", lambda *_: 1 // 0)
         await cut(postgres_url, versions)
     async with session(postgres_url) as writer:
         await writer.fetch(INSERT, 10)

@@ -4,7 +4,7 @@ SQLite migrates itself when its service starts; on PostgreSQL a service never ch
 `python -m <service> migrate` does (a Job in the charts). The server, the Job and the service may
 start in any order: each waits for the one before it. A migration waits for a lock only so long as
 requests behind it can, and begins again. Indexes of large tables come after it (kurs.data.indexes),
-and so does cutting them (kurs.data.partitions).
+and so does cutting them (kurs.data.cutting).
 """
 
 import asyncio
@@ -23,12 +23,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kurs.data.address import read_address
+from kurs.data.cutting import cut_beside, refuse_uncuttable
 from kurs.data.database import Database
 from kurs.data.failures import DatabaseUnavailable, Trouble, trouble_of
 from kurs.data.grants import Grants, grant
 from kurs.data.indexes import build_beside, build_within
 from kurs.data.limits import Limits
-from kurs.data.partitions import cut_beside
 from kurs.data.postgresql import postgresql_engine
 from kurs.data.sqlite import make_folder, sqlite_engine
 from kurs.data.versions import (
@@ -79,7 +79,8 @@ def migrate(
 
     A schema that is newer than `versions` stays as it is: so it is when a release is rolled back.
     On PostgreSQL the service's `role`, if there is one, gets `grants`. Raises NoConnection when the
-    server is not there for `wait_seconds`, or refuses, SchemaLocked, UrlUnfit and RoleUnfit.
+    server is not there for `wait_seconds`, or refuses, SchemaLocked, UrlUnfit, RoleUnfit
+    and Uncuttable.
     """
     address = read_address(url)
     deadline = monotonic() + wait_seconds
@@ -227,6 +228,8 @@ def _upgrade(
     if current is not None and current not in _known(versions):
         sys.stderr.write(f"the schema is at {current}, newer than this program: left as it is\n")
         return False
+    if connection.dialect.name != "sqlite":
+        refuse_uncuttable(connection, versions)
     take_over(connection, versions, current)
     if current != scripts(versions).get_current_head():
         config = migration_config(versions)

@@ -1,9 +1,7 @@
 """Tables that are cut by the number of their rows, on PostgreSQL: so that a whole part can go.
 
-A revision names them in a function `partitions()`, with the number's column. The table of before
-becomes the first partition while writes go on: a CHECK on its range is validated beside them, and
-one transaction, which waits for its lock no longer than requests can behind it, puts the
-partitioned table in its place. Statements of the release before name that and work on.
+A revision names them in a function `partitions()`, with the number's column, and `migrate` cuts
+them (kurs.data.cutting).
 
 There is no DEFAULT partition, which would have to be read at each new one. Partitions are made
 ahead by a function of the database, `extend_<table>()`, which the service's role may call: it may
@@ -11,14 +9,13 @@ make no table itself. On SQLite nothing is cut.
 """
 
 import re
-import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kurs.data.address import read_address
+from kurs.data.carried import triggers_of
 from kurs.data.limits import Limits
 from kurs.data.postgresql import postgresql_engine
 from kurs.data.versions import revisions
@@ -28,28 +25,6 @@ ROWS = 10_000_000
 AHEAD = 2
 """How many partitions are made ahead of the one that is written."""
 
-_LIMIT_LOCKS = "SELECT set_config('lock_timeout', '500', false)"
-_ALONE = text("SELECT pg_try_advisory_lock(:lock)")
-_KIND = text("SELECT relkind::text FROM pg_class WHERE oid = to_regclass(:table)")
-_RANGE = text("""
-    SELECT pg_get_constraintdef(oid) FROM pg_constraint
-    WHERE conrelid = to_regclass(:table) AND conname = :name AND convalidated
-""")
-_INDEXES = text("""
-    SELECT i.indexrelid::regclass::text AS name, pg_get_indexdef(i.indexrelid) AS definition,
-        pg_get_constraintdef(c.oid) AS key
-    FROM pg_index i
-    LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')
-    WHERE i.indrelid = to_regclass(:table) ORDER BY i.indisprimary DESC, name
-""")
-_TRIGGERS = text("""
-    SELECT pg_get_triggerdef(oid) FROM pg_trigger
-    WHERE tgrelid = to_regclass(:table) AND NOT tgisinternal
-""")
-_RIGHTS = text("""
-    SELECT quote_ident(grantee::regrole::text), privilege_type
-    FROM pg_class, aclexplode(relacl) WHERE oid = to_regclass(:table) AND grantee <> relowner
-""")
 _COLUMN = text("SELECT pg_get_partkeydef(to_regclass(:table))")
 _REACHED = text("SELECT pg_sequence_last_value(to_regclass(:sequence))")
 _PARTITIONS = text(r"""
@@ -57,7 +32,7 @@ _PARTITIONS = text(r"""
         SELECT i.inhrelid::regclass::text AS name, i.inhdetachpending AS leaving,
             substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''?(\d+)')::bigint AS bound
         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-        WHERE i.inhparent = to_regclass(:table)) AS parts
+        WHERE i.inhparent = to_regclass(:table) AND c.relispartition) AS parts
     ORDER BY bound
 """)
 _EXTEND = """
@@ -83,7 +58,8 @@ BEGIN
             CONTINUE;
         END IF;
         made := '{table}_to_' || bound + {rows};
-        EXECUTE format('CREATE TABLE %I (LIKE {table} INCLUDING CONSTRAINTS)', made);
+        EXECUTE format('CREATE TABLE %I (LIKE {table} INCLUDING GENERATED INCLUDING CONSTRAINTS)',
+            made);
         EXECUTE format('ALTER TABLE {table} ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
             made, bound, bound + {rows});
         {triggers}
@@ -121,6 +97,26 @@ def room_of(connection: Connection, table: str) -> int | None:
     return max(0, parts[-1].bound - int(reached) - 1) // ROWS
 
 
+def make_extension(connection: Connection, table: str, column: str) -> None:
+    """Make the function that makes partitions ahead, for its owner; who may call it before, may.
+
+    A partition refuses by itself what its table refuses.
+    """
+    schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
+    on = re.compile(rf" ON (\S+\.)?{table} ")
+    # A text for format(), in quotes of plpgsql.
+    copied = [
+        on.sub(" ON %I ", trigger.replace("%", "%%").replace("'", "''"))
+        for trigger in triggers_of(connection, table)
+    ]
+    made = _EXTEND.format(
+        table=table, schema=schema, sequence=f"{table}_{column}_seq", rows=ROWS, ahead=AHEAD,
+        triggers=" ".join(f"EXECUTE format('{trigger}', made);" for trigger in copied),
+    )  # fmt: skip
+    connection.exec_driver_sql(made)
+    connection.exec_driver_sql(f"REVOKE ALL ON FUNCTION extend_{table}() FROM PUBLIC")
+
+
 def extend(connection: Connection, table: str) -> None:
     """Make partitions ahead where too few are."""
     connection.exec_driver_sql(f"SELECT extend_{table}()")
@@ -150,110 +146,6 @@ async def detach(url: str, table: str, partition: Partition) -> None:
         await engine.dispose()
 
 
-async def cut_beside(engine: AsyncEngine, versions: Path, role: str) -> None:
-    """Cut the tables that are not cut yet, while they are read and written.
-
-    The service's `role`, if there is one, may make partitions ahead. What a lock stopped is begun
-    again where it was left. One process does; to others it is as if it were done.
-    """
-    free = engine.execution_options(isolation_level="AUTOCOMMIT")
-    async with free.connect() as connection:
-        await connection.exec_driver_sql(_LIMIT_LOCKS)
-        lock = zlib.crc32(b"kurs-partitions")
-        if not (await connection.execute(_ALONE, {"lock": lock})).scalar():
-            return
-        for table, column in declared(versions).items():
-            if (await connection.execute(_KIND, {"table": table})).scalar() == "r":
-                bound = await connection.run_sync(_bound_by, table, column)
-                async with engine.begin() as alone:
-                    await alone.exec_driver_sql(_LIMIT_LOCKS)
-                    await alone.run_sync(_replace, table, column, bound)
-            await connection.run_sync(extend, table)
-            if role:
-                name = engine.dialect.identifier_preparer.quote(role)
-                await connection.exec_driver_sql(
-                    f"GRANT EXECUTE ON FUNCTION extend_{table}() TO {name}"
-                )
-
-
-def _bound_by(connection: Connection, table: str, column: str) -> int:
-    """Hold the rows that are there, and those to come, below a bound; return it."""
-    name = f"{table}_range"
-    last = _scalar(connection, f"SELECT coalesce(max({column}), 0) FROM {table}")  # noqa: S608
-    kept = connection.execute(_RANGE, {"table": table, "name": name}).scalar()
-    bound = int(re.findall(r"\d+", str(kept))[-1]) if kept else 0
-    if bound - last > ROWS // 2:
-        return bound
-    bound = (last // ROWS + 2) * ROWS
-    for statement in (
-        f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}",
-        f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({column} < {bound}) NOT VALID",
-        f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}",
-    ):
-        connection.exec_driver_sql(statement)
-    return bound
-
-
-def _replace(connection: Connection, table: str, column: str, bound: int) -> None:
-    """Put a partitioned table in the place of one, which becomes its first partition."""
-    connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-    asked = {"table": table}
-    indexes = connection.execute(_INDEXES, asked).all()
-    triggers = list(connection.execute(_TRIGGERS, asked).scalars())
-    rights = connection.execute(_RIGHTS, asked).all()
-    sequence = f"{table}_{column}_seq"
-    reached = _scalar(connection, f"SELECT last_value + 1 FROM {sequence}")  # noqa: S608
-    first = f"{table}_to_{bound}"
-    for statement in (
-        f"ALTER TABLE {table} RENAME TO {first}",
-        *(_renamed(first, table, index) for index in indexes),
-        f"ALTER TABLE {first} ALTER COLUMN {column} DROP IDENTITY",
-        f"CREATE TABLE {table} (LIKE {first} INCLUDING CONSTRAINTS) PARTITION BY RANGE ({column})",
-        f"ALTER TABLE {table} DROP CONSTRAINT {table}_range",
-        f"CREATE SEQUENCE {sequence} START {reached} OWNED BY {table}.{column}",
-        f"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT nextval('{sequence}')",
-        *(_again(table, index) for index in indexes),
-        f"ALTER TABLE {table} ATTACH PARTITION {first} FOR VALUES FROM (MINVALUE) TO ({bound})",
-        f"ALTER TABLE {first} DROP CONSTRAINT {table}_range",
-        *triggers,
-        *(f"GRANT {right} ON {table} TO {grantee}" for grantee, right in rights),
-        *(f"GRANT USAGE ON SEQUENCE {sequence} TO {grantee}" for grantee, _ in rights),
-        *(f"REVOKE ALL ON {first} FROM {grantee}" for grantee, _ in rights),
-        _extension(connection, table, sequence, triggers),
-        f"REVOKE ALL ON FUNCTION extend_{table}() FROM PUBLIC",
-    ):
-        connection.exec_driver_sql(statement)
-
-
-def _renamed(first: str, table: str, index: Any) -> str:
-    name = index.name.replace(table, first, 1)
-    if index.key:
-        return f"ALTER TABLE {first} RENAME CONSTRAINT {index.name} TO {name}"
-    return f"ALTER INDEX {index.name} RENAME TO {name}"
-
-
-def _again(table: str, index: Any) -> str:
-    if index.key:
-        return f"ALTER TABLE {table} ADD CONSTRAINT {index.name} {index.key}"
-    return str(index.definition)
-
-
-def _extension(connection: Connection, table: str, sequence: str, triggers: list[str]) -> str:
-    """Return what makes the function; a partition refuses by itself what its table refuses."""
-    schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
-    on = re.compile(rf" ON (\w+\.)?{table} ")
-    # A text for format(), in quotes of plpgsql.
-    copied = [on.sub(" ON %I ", t.replace("%", "%%").replace("'", "''")) for t in triggers]
-    return _EXTEND.format(
-        table=table, schema=schema, sequence=sequence, rows=ROWS, ahead=AHEAD,
-        triggers=" ".join(f"EXECUTE format('{trigger}', made);" for trigger in copied),
-    )  # fmt: skip
-
-
 def _column(connection: Connection, table: str) -> str:
     key = str(connection.execute(_COLUMN, {"table": table}).scalar_one())
     return key.removeprefix("RANGE (").removesuffix(")")
-
-
-def _scalar(connection: Connection, sql: str) -> int:
-    return int(connection.exec_driver_sql(sql).scalar_one())
