@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
-from tests.wallet.harness import WalletApp, fx, pay, wallet_app
+from tests.wallet.harness import WalletApp, fx, pay, tamper, wallet_app
 
 from kurs.data.database import Database
 from kurs_testing.telemetry import RecordingTelemetry
@@ -260,3 +260,35 @@ async def test_a_proof_that_had_begun_goes_on_behind_the_archive(
     await kept.do("archive and remove", 22)
     monkeypatch.setattr("wallet.sums._PAGES", 50)
     assert await sums.prove(now) == []
+
+
+async def test_money_made_by_a_sum_of_no_archive_is_found_as_long_as_it_is_there(
+    sqlite_ledger: str,
+) -> None:
+    async with wallet_app(sqlite_ledger) as wallet:
+        await wallet.open("alice", "bob")
+        await wallet.deposit("alice", "100.00")
+        telemetry = RecordingTelemetry("audit")
+        database = Database.open(sqlite_ledger)
+        audit = Audit(database, wallet.clock, WalletMetrics(telemetry), telemetry.logger)
+        await audit.run()
+        await tamper(
+            sqlite_ledger,
+            "INSERT INTO archived_sums VALUES ('demo/bob', 'USD', 7, 77700, 1)",
+            "INSERT INTO balances (account_id, currency, stripe, posted, held, overdraft) "
+            "VALUES ('demo/bob', 'USD', 0, 77700, 0, 0)",
+        )
+
+        found = {finding.what for finding in (await verify(database, {})).findings}
+
+        assert found == {
+            "the balance of demo/bob is 77700 minor units of USD off its postings",
+            "archived sums up to entry 7 are of no archive",
+        }
+        for _ in range(4):
+            await audit.run()
+            told = telemetry.registry.get_sample_value("kurs_wallet_ledger_findings")
+            assert told is not None
+            assert told > 0
+            wallet.clock.advance(seconds=3_600)
+        await database.close()

@@ -154,6 +154,14 @@ TOUCHED = {
     "a moment": "UPDATE archives SET whole_before = whole_before + 1",
     "an end": "UPDATE archives SET last_entry = last_entry + 1",
     "the archive": "DELETE FROM archives",
+    "a sum of no archive": "INSERT INTO archived_sums SELECT account_id, currency, 7, 0, 0 "
+    "FROM archived_sums LIMIT 1",
+    "a sum behind all archives": "INSERT INTO archived_sums SELECT account_id, currency, "
+    "9223372036854775807, 0, 0 FROM archived_sums LIMIT 1",
+    "a late posting of no archive": "INSERT INTO archived_late SELECT 1000000, transfer_id, "
+    "account_id, currency, amount, 0 FROM archived_late LIMIT 1",
+    "a late posting before all archives": "INSERT INTO archived_late SELECT -7, transfer_id, "
+    "account_id, currency, amount, 0 FROM archived_late LIMIT 1",
 }
 
 

@@ -4,13 +4,14 @@ A balance is believed as far as it is the sum of postings; of archived ones only
 these must be as sure as the postings were. Files are read by `python -m wallet verify --archives`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from sqlalchemy import Connection
 
 from wallet.domain.archives import Archive, archive_record, kept_digest
 from wallet.domain.transfers import ARCHIVE
-from wallet.store.archives import archives_in_chain, kept_of, list_archives
+from wallet.store.archives import archives_in_chain, kept_of, list_archives, strays
 from wallet.store.chain import records_by_id
 from wallet.walk import Finding
 
@@ -30,14 +31,15 @@ class ArchiveProof:
         for archive in (after or known)[:1]:
             self._last_entry = archive.last_entry
             self._found[archive.name] = prove(connection, archive)
-        return [*missing(chained, known), *(f for found in self._found.values() for f in found)]
+        found = [finding for found in self._found.values() for finding in found]
+        return [*found, *missing(chained, known), *_stray(connection, known)]
 
 
 def prove_all(connection: Connection) -> list[Finding]:
     """Prove every archive by what is in the ledger."""
     chained, known = archives_in_chain(connection), list_archives(connection)
     found = [finding for archive in known for finding in prove(connection, archive)]
-    return [*missing(chained, known), *found]
+    return [*found, *missing(chained, known), *_stray(connection, known)]
 
 
 def prove(connection: Connection, archive: Archive) -> list[Finding]:
@@ -55,3 +57,16 @@ def missing(chained: Sequence[str], known: Sequence[Archive]) -> list[Finding]:
     """Return the archives that the chain had, and the ledger has not any more."""
     there = {f"{ARCHIVE}{archive.name}" for archive in known}
     return [Finding("the archive is gone", name) for name in chained if name not in there]
+
+
+def _stray(connection: Connection, known: Sequence[Archive]) -> Iterator[Finding]:
+    """Find what stands between archives, or for none: nothing else is the sum of any posting."""
+    for one, following in pairwise(known):
+        if following.first_entry != one.last_entry + 1:
+            what = f"the archive {following.name} does not begin where {one.name} ended"
+            yield Finding(what, at=following.archived_at)
+    sums, late = strays(connection)
+    if sums is not None:
+        yield Finding(f"archived sums up to entry {sums} are of no archive")
+    if late is not None:
+        yield Finding(f"the archived posting {late} is of no archive")

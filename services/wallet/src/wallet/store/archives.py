@@ -12,7 +12,7 @@ are not `KEPT` are also in `archived_late`. None of this changes once it is ther
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, ScalarSelect, func, literal_column, select
+from sqlalchemy import Connection, ScalarSelect, func, literal_column, select, text
 
 from wallet.domain.archives import Archive, ArchivedSum, StoredPosting
 from wallet.domain.transfers import ARCHIVE
@@ -27,6 +27,24 @@ WHOLE_BEFORE = f"(SELECT coalesce(max(whole_before), {_LEAST}) FROM archives)"  
 """Before which moment (microseconds) all transfers are archived with all their postings, in SQL."""
 KEPT = f"entry_id >= {FIRST_KEPT}"
 """The condition on a posting that is not archived, in SQL."""
+OF_ARCHIVES = "last_entry IN (SELECT last_entry FROM archives)"
+"""The condition on an archived sum that counts, in SQL: that of an archive."""
+LATE = f"entry_id < {FIRST_KEPT} AND created_at >= {WHOLE_BEFORE}"
+"""The condition on an archived posting of a transfer that is compared with its postings, in SQL."""
+
+# From one end of sums to the next by the index, up to the first that is no archive's.
+_STRAY_SUMS = text(f"""
+WITH RECURSIVE ends (last_entry) AS (
+    SELECT min(last_entry) FROM archived_sums
+    UNION ALL SELECT (
+        SELECT min(s.last_entry) FROM archived_sums s WHERE s.last_entry > e.last_entry)
+    FROM ends e WHERE e.{OF_ARCHIVES})
+SELECT last_entry FROM ends WHERE last_entry IS NOT NULL AND NOT {OF_ARCHIVES}
+""")  # noqa: S608 - put together from constants
+_STRAY_LATE = text("""
+SELECT min(entry_id) FROM archived_late l WHERE NOT EXISTS (
+    SELECT 1 FROM archives a WHERE l.entry_id BETWEEN a.first_entry AND a.last_entry)
+""")
 
 
 class Ended(NamedTuple):
@@ -63,7 +81,7 @@ def archived_totals(connection: Connection) -> dict[str, Sum]:
     query = select(
         archived_sums.c.currency, *summed(archived_sums.c.total),
         *summed(archived_sums.c.postings),
-    ).group_by(archived_sums.c.currency)  # fmt: skip
+    ).where(text(OF_ARCHIVES)).group_by(archived_sums.c.currency)  # fmt: skip
     return {
         currency: Sum(whole(high, low), whole(more, less))
         for currency, high, low, more, less in connection.execute(query)
@@ -97,6 +115,12 @@ def kept_of(
     )
 
 
+def strays(connection: Connection) -> tuple[int | None, int | None]:
+    """Return the first end of sums, and the first late posting, that belong to no archive."""
+    sums, late = (connection.execute(query).scalar() for query in (_STRAY_SUMS, _STRAY_LATE))
+    return sums, late
+
+
 def archives_in_chain(connection: Connection) -> list[str]:
     """Return the ids of all transfers that stand for an archive."""
     beyond = ARCHIVE[:-1] + chr(ord(ARCHIVE[-1]) + 1)
@@ -108,7 +132,9 @@ def archives_in_chain(connection: Connection) -> list[str]:
 
 def late_since(connection: Connection, moment: int) -> Sequence[StoredPosting]:
     """Return the archived postings of a moment (microseconds) or later."""
-    query = select(archived_late).where(archived_late.c.created_at >= moment)
+    query = select(archived_late).where(
+        archived_late.c.created_at >= moment, archived_late.c.entry_id < first_kept()
+    )
     return [StoredPosting(*row) for row in connection.execute(query)]
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select, text
 
-from wallet.store.archives import KEPT, WHOLE_BEFORE
+from wallet.store.archives import KEPT, LATE, OF_ARCHIVES, WHOLE_BEFORE
 from wallet.store.tables import links, transfers
 
 # Sums of halves: SQLite's sum() fails past 64 bits.
@@ -21,7 +21,8 @@ _BALANCES = f"""
 SELECT account_id, currency, {_OFF} FROM (
     SELECT account_id, currency, posted AS amount FROM balances
     UNION ALL SELECT account_id, currency, -amount FROM postings WHERE {KEPT}
-    UNION ALL SELECT account_id, currency, -total FROM archived_sums) AS both_sides
+    UNION ALL SELECT account_id, currency, -total FROM archived_sums
+    WHERE {OF_ARCHIVES}) AS both_sides
 GROUP BY account_id, currency HAVING {_OFF} <> 0 ORDER BY account_id, currency LIMIT :most
 """  # noqa: S608 - put together from constants
 _HOLDS = f"""
@@ -51,7 +52,7 @@ SELECT transfer_id, account_id, currency, {_OFF}, min(created_at) FROM (
     SELECT transfer_id, account_id, currency, amount, 1 AS number, created_at FROM postings
     WHERE {KEPT}
     UNION ALL SELECT transfer_id, account_id, currency, amount, 1, created_at FROM archived_late
-    WHERE created_at >= {WHOLE_BEFORE}
+    WHERE {LATE}
     UNION ALL {{legs}}) AS both_sides
 GROUP BY transfer_id, account_id, currency
 HAVING {_OFF} <> 0 OR sum(number) <> 0 OR min(created_at) <> max(created_at)

@@ -5,9 +5,9 @@ Of what was archived there is a sum, and no entry.
 
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, and_, func, select, text, union_all
 
-from wallet.store.archives import first_kept
+from wallet.store.archives import OF_ARCHIVES, first_kept
 from wallet.store.tables import archived_sums, balances, postings
 
 
@@ -45,7 +45,7 @@ def posted_before(connection: Connection, account_id: str, entry_id: int) -> Map
     if entry_id - first < last - entry_id:
         kept = select(c.currency, c.amount).where(_own(account_id), c.entry_id < entry_id)
         archived = select(archived_sums.c.currency, archived_sums.c.total).where(
-            archived_sums.c.account_id == account_id
+            archived_sums.c.account_id == account_id, text(OF_ARCHIVES)
         )
         both = union_all(kept, archived).subquery()
         older = select(both.c[0], func.sum(both.c[1])).group_by(both.c[0])

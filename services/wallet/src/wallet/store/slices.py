@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
-from wallet.store.archives import KEPT
+from wallet.store.archives import KEPT, OF_ARCHIVES
 
 _AFTER_ALL = "\U0010ffff"
 """Greater than any id of an account, which is ASCII."""
@@ -25,7 +25,8 @@ SELECT 0, account_id, entry_id, transfer_id, currency, amount, created_at FROM p
 UNION ALL
 SELECT 1, account_id, 0, '', currency, amount, 0 FROM (
     SELECT account_id, currency, posted AS amount FROM balances
-    UNION ALL SELECT account_id, currency, -total FROM archived_sums) AS open
+    UNION ALL SELECT account_id, currency, -total FROM archived_sums
+    WHERE {OF_ARCHIVES}) AS open
 WHERE account_id >= :account_id AND account_id <= (
     SELECT CASE WHEN count(*) < :most THEN :after_all ELSE max(account_id) END FROM page)
 """)  # noqa: S608 - put together from constants
@@ -37,7 +38,8 @@ SELECT currency, sum(amount >> 32) * 4294967296 + sum(amount & 4294967295) FROM 
     SELECT currency, -amount FROM postings
     WHERE account_id = :account_id AND entry_id > :entry_id AND {KEPT}
     UNION ALL
-    SELECT currency, -total FROM archived_sums WHERE account_id = :account_id) AS both_sides
+    SELECT currency, -total FROM archived_sums
+    WHERE account_id = :account_id AND {OF_ARCHIVES}) AS both_sides
 GROUP BY currency
 """)  # noqa: S608
 _TRANSFERS = text("""
