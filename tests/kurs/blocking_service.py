@@ -1,5 +1,7 @@
-"""A service whose event loop stands still while `/block` waits for its pipe: run by a test."""
+"""A service whose event loop stands still while `/block` waits for its pipe, and whose end never
+ends if there is a pipe `ending` beside it: run by a test."""
 
+import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
@@ -15,8 +17,16 @@ from kurs_testing.telemetry import RecordingTelemetry
 
 @contextlib.asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Nothing is opened or closed."""
+    """Say at the end that it has begun, and wait for ever, if there is who listens."""
     yield
+    ending = Path(os.environ["KURS_TEST_PIPE"]).with_name("ending")
+    if ending.exists():
+        ending.write_text("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            # As one that closes several things, each of which may hang.
+            await asyncio.Event().wait()
 
 
 def create(settings: ServiceSettings) -> FastAPI:

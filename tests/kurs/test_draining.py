@@ -104,6 +104,33 @@ def test_a_second_signal_ends_the_waiting(service: Service) -> None:
         assert service.process.wait(_SECONDS)
 
 
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGHUP])
+def test_a_second_signal_ends_a_process_whose_end_hangs(
+    service: Service, second: signal.Signals
+) -> None:
+    ending = service.pipe.with_name("ending")
+    os.mkfifo(ending)
+    service.process.signal(signal.SIGTERM)
+    assert ending.read_text() == "begun"
+
+    service.process.signal(second)
+
+    assert service.process.wait(_SECONDS)
+
+
+def test_two_signals_at_once_end_a_process_whose_end_hangs(service: Service) -> None:
+    ending = service.pipe.with_name("ending")
+    os.mkfifo(ending)
+    with service.connect() as blocking:
+        send(blocking, "/block")
+        with service.pipe.open("w"):
+            service.process.signal(signal.SIGTERM)
+            service.process.signal(signal.SIGINT)
+        assert ending.read_text() == "begun"
+
+    assert service.process.wait(_SECONDS)
+
+
 def test_an_unknown_command_is_named(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, str(_SERVICE), "mirgate"], capture_output=True, text=True, check=False

@@ -28,6 +28,8 @@ waits for an answer."""
 _CLOSE = (b"connection", b"close")
 _LATE_SECONDS = 0.1
 """How long a connection that was made in the last moment may take to bring its request."""
+_HURRY_SECONDS = 0.1
+"""How long each thing that is still to be closed may take after a second signal."""
 _TICKS_PER_SWEEP = 5
 _TURNS = 10
 """Of the event loop: one takes in connections, the next starts to read them, another reads."""
@@ -38,8 +40,9 @@ class DrainingServer(uvicorn.Server):
     moment, then stops listening, waits for requests in flight, and exits with 0.
 
     Requests that the process has been sent and has not read yet are in flight, too. A second
-    signal ends the waiting. Before it has started, nothing is in flight: it gives its start up. On
-    SIGHUP it does the same and `starts_anew` is set.
+    signal ends the waiting, also for what the app closes. Before it has started, nothing is in
+    flight: it gives its start up. On SIGHUP it does the same and `starts_anew` is set, if no other
+    signal came before or comes after.
     """
 
     def __init__(self, app: FastAPI, settings: ServiceSettings, watchdog: Watchdog) -> None:
@@ -99,6 +102,13 @@ class DrainingServer(uvicorn.Server):
             self._starting = None
 
     async def _end(self) -> None:
+        """End what the app is made of; in a hurry, give up what is waited for, thing by thing."""
+        ending = asyncio.create_task(self._close())
+        while not (await asyncio.wait([ending], timeout=_HURRY_SECONDS))[0]:
+            if self.force_exit:
+                ending.cancel()
+
+    async def _close(self) -> None:
         try:
             await self._life.aclose()
         except Exception:
@@ -159,8 +169,9 @@ class DrainingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        self.starts_anew = number == signal.SIGHUP
-        if self._state.draining:
+        is_first = not self._state.draining
+        self.starts_anew = number == signal.SIGHUP and (is_first or self.starts_anew)
+        if not is_first:
             self.should_exit = self.force_exit = True
             return
         self._state.draining = True
