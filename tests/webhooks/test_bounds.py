@@ -1,5 +1,6 @@
 """However much waits: how a destination does is told in bounded work; replays do not pile up."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -9,6 +10,7 @@ from tests.webhooks.test_store import NOW, database, store
 from kurs.data.database import Database
 from webhooks.domain.health import reason_of
 from webhooks.store.again import replay
+from webhooks.store.pruning import prune
 from webhooks.store.standings import standings
 
 __all__ = ["database"]
@@ -35,6 +37,29 @@ async def test_what_waits_is_counted_so_far_and_no_further(database: Database, s
 async def test_how_a_destination_does_is_found_by_indexes(database: Database) -> None:
     """Were one missing, each look would read all that waits."""
     await store(database, ["p1"])
+
+    text = await plan(database, partial(standings, merchants=MERCHANTS))
+
+    for index in ("waiting", "failed", "due"):
+        assert f"ix_deliveries_{index}" in text
+    assert "SCAN deliveries" not in text
+    assert "TEMP B-TREE" not in text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_waits_is_not_read_to_be_forgotten_where_nothing_was_given_away(
+    database: Database,
+) -> None:
+    await store(database, ["p1"])
+
+    text = await plan(database, partial(prune, names=["orders"], before=NOW, limit=9))
+
+    assert text.count("ix_deliveries_waiting (destination=? AND created_at<?)") == 2
+    assert "SCAN deliveries" not in text
+
+
+async def plan(database: Database, work: Callable[[Connection], object]) -> str:
+    """Return how the statements of some work that name destinations are done."""
     plans: list[str] = []
 
     def explain(connection: Connection, _: object, sql: str, values: object, *__: object) -> None:
@@ -44,17 +69,12 @@ async def test_how_a_destination_does_is_found_by_indexes(database: Database) ->
             found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)  # type: ignore[arg-type]
             plans.extend(row.detail for row in found)
 
-    def look(connection: Connection) -> None:
+    def run(connection: Connection) -> None:
         event.listen(connection, "before_cursor_execute", explain)
-        standings(connection, MERCHANTS)
+        work(connection)
 
-    await database.read(look)
-
-    text = "\n".join(plans)
-    for index in ("waiting", "failed", "due"):
-        assert f"ix_deliveries_{index}" in text
-    assert "SCAN deliveries" not in text
-    assert "TEMP B-TREE" not in text
+    await database.read(run)
+    return "\n".join(plans)
 
 
 async def again(database: Database, after: int = 0) -> tuple[int, int | None]:

@@ -130,3 +130,18 @@ async def test_it_is_sent_when_the_first_has_it_again_before_that(database: Data
     assert await database.write(partial(prune, names=["orders"], before=LATER, limit=9)) == 1
 
     assert [item.payment_id for item in (await look(database)).items] == ["order-1", "order-2"]
+
+
+async def test_a_wrong_merchant_for_a_moment_costs_nothing_however_long_it_waits(
+    database: Database,
+) -> None:
+    long_ago = "update deliveries set created_at = 1"
+    await database.write(lambda c: c.exec_driver_sql(long_ago) and None)
+    wrong = {"orders": Version("wrong", "rival")}
+    await database.write(partial(known.register, versions=wrong, now=NOW))
+
+    assert await database.write(partial(prune, names=["orders"], before=NOW, limit=9)) == 0
+
+    back = {"orders": Version("back", "shop")}
+    await database.write(partial(known.register, versions=back, now=NOW))
+    assert [item.payment_id for item in (await look(database)).items] == ["order-1", "order-2"]

@@ -110,7 +110,7 @@ def _renew(connection: Connection, name: str, before: Version, version: Version,
     if edited or is_of_another:
         changed |= {**_EDITED, "news": destinations.c.news + 1}
     if is_of_another:
-        changed |= _OF_ANOTHER
+        changed |= {**_OF_ANOTHER, "merchant_since": now}
     connection.execute(update(destinations).where(destinations.c.name == name).values(changed))
     if edited:
         d = deliveries.c

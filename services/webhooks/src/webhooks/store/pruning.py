@@ -3,37 +3,35 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, exists, select, tuple_
+from sqlalchemy import Connection, Select, delete, exists, select, tuple_
 
 from kurs.data.bulk import is_any_of
 from kurs.data.database import for_update
 from webhooks.domain.delivery import State
 from webhooks.store.tables import deliveries, destinations, events, feed
 
+_KEYS = select(deliveries.c.destination, deliveries.c.sequence)
+
 
 def prune(connection: Connection, names: Collection[str], before: int, limit: int) -> int:
     """Remove what was delivered before a moment, up to `limit`, and return how much.
 
     What waits stays, but for destinations that are none of `names` and that no replica has held
-    since, and for those that are another merchant's by now, when it was made before that: one may
-    be written again. Without any name it all does, since a document that is empty for a while says
+    since, and for those that are another merchant's since before that: one may be written again, or
+    given back. Without any name it all does, since a document that is empty for a while says
     nothing.
     """
     d = deliveries.c
-    old = (d.delivered_at < before) & (d.state == State.DELIVERED.value)
-    query = select(d.destination, d.sequence)
-    oldest = query.where(old).order_by(d.delivered_at).limit(limit)
-    found = connection.execute(_free(connection, oldest)).all()
-    if names and len(found) < limit:
-        gone = ~is_any_of(connection, destinations.c.name, list(names))
-        unseen = destinations.c.lease_until < before
-        theirs = d.destination.in_(select(destinations.c.name).where(gone, unseen))
-        waits = (theirs | _formers()) & (d.created_at < before) & (d.state == State.WAITING.value)
-        theirs_left = query.where(waits).limit(limit - len(found))
-        found = [*found, *connection.execute(_free(connection, theirs_left))]
+    wanted = [_delivered(before)]
+    if names:
+        wanted += [_of_the_gone(connection, names, before), _of_the_given(before)]
+    found: set[tuple[str, int]] = set()
+    for query in wanted:
+        some = _free(connection, query.limit(limit - len(found)))
+        found |= {(destination, sequence) for destination, sequence in connection.execute(some)}
     if found:
-        keys = [(destination, sequence) for destination, sequence in found]
-        connection.execute(delete(deliveries).where(tuple_(d.destination, d.sequence).in_(keys)))
+        keys = tuple_(d.destination, d.sequence).in_(sorted(found))
+        connection.execute(delete(deliveries).where(keys))
         sequences = sorted({sequence for _, sequence in found})
         still = exists().where(d.sequence == events.c.sequence)
         connection.execute(delete(events).where(events.c.sequence.in_(sequences), ~still))
@@ -54,12 +52,32 @@ def forget_destinations(connection: Connection, names: Collection[str], before: 
     connection.execute(delete(destinations).where(is_any_of(connection, destinations.c.name, free)))
 
 
-def _formers() -> ColumnElement[bool]:
-    """Return whether a delivery is for whose destination had its name before."""
-    is_theirs = (destinations.c.name == deliveries.c.destination) & (
+def _delivered(before: int) -> Select[Any]:
+    d = deliveries.c
+    old = (d.delivered_at < before) & (d.state == State.DELIVERED.value)
+    return _KEYS.where(old).order_by(d.delivered_at)
+
+
+def _of_the_gone(connection: Connection, names: Collection[str], before: int) -> Select[Any]:
+    gone = ~is_any_of(connection, destinations.c.name, list(names))
+    unseen = destinations.c.lease_until < before
+    return _waiting_for(select(destinations.c.name).where(gone, unseen), before)
+
+
+def _of_the_given(before: int) -> Select[Any]:
+    """Choose what waits for who had a destination's name before: nothing is read for the others."""
+    given = select(destinations.c.name).where(destinations.c.merchant_since < before)
+    is_its = (destinations.c.name == deliveries.c.destination) & (
         events.c.sequence == deliveries.c.sequence
     )
-    return exists().where(is_theirs, destinations.c.merchant != events.c.merchant)
+    formers = exists().where(is_its, destinations.c.merchant != events.c.merchant)
+    return _waiting_for(given, before).where(formers)
+
+
+def _waiting_for(chosen: Select[tuple[str]], before: int) -> Select[Any]:
+    d = deliveries.c
+    waits = (d.created_at < before) & (d.state == State.WAITING.value)
+    return _KEYS.where(d.destination.in_(chosen), waits)
 
 
 def _free(connection: Connection, query: Select[Any]) -> Select[Any]:

@@ -41,8 +41,9 @@ destinations = Table(
     Column("last_error_at", BigInteger),
     Column("delivered_sequence", BigInteger),
     Column("delivered_at", BigInteger),
-    # Whose events went there last.
+    # Whose events went there last, and since when, if others' did before.
     Column("merchant", String),
+    Column("merchant_since", BigInteger),
 )
 
 # One row: the last good document, as JSON.
