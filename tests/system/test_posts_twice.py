@@ -3,20 +3,24 @@ key."""
 
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
+from tests.webhooks.harness import reads_the_feed
+from tests.webhooks.receiver import SECRET, Receiver
 
 from kurs.edges import PUBLIC_ROUTES
 from kurs_testing.joined import JoinedGateway
+from kurs_testing.waiting import eventually
 
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 LARGE = "6000.00"
 PAYMENT = {"currency": "USD", "source_account": "alice", "destination_account": "bob"}
 PAY: dict[str, Any] = {**PAYMENT, "amount": "10.00"}
 NEEDED = (400, "idempotency_key_required")
-NO_DELIVERY, NO_DESTINATION = (404, "delivery_not_found"), (404, "destination_not_found")
 
 
 class Asked(NamedTuple):
@@ -28,7 +32,7 @@ class Asked(NamedTuple):
     path: str = ""
 
 
-DONE = (200, None)
+DONE, TAKEN = (200, None), (202, None)
 POSTS = {
     "/payments": Asked({**PAY, "payment_id": "p1"}, DONE, DONE),
     "/payments/{payment_id}/capture": Asked({}, DONE, DONE, "/payments/held-1/capture"),
@@ -50,20 +54,29 @@ POSTS = {
     ),
     "/score": Asked({**PAY, "payment_id": "s1"}, DONE, DONE),
     "/deliveries/{delivery_id}/redeliver": Asked(
-        {}, NO_DELIVERY, NO_DELIVERY, "/deliveries/orders.1/redeliver"
+        {}, TAKEN, TAKEN, "/deliveries/orders.{sequence}/redeliver"
     ),
     "/event-destinations/{destination}/replay": Asked(
-        {"after": 1}, NO_DESTINATION, NO_DESTINATION, "/event-destinations/orders/replay"
+        {"after": 0}, TAKEN, TAKEN, "/event-destinations/orders/replay"
     ),
     "/event-destinations/{destination}/test": Asked(
-        {}, NO_DESTINATION, NO_DESTINATION, "/event-destinations/orders/test"
+        {}, DONE, DONE, "/event-destinations/orders/test"
     ),
 }
 
 
 @pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[JoinedGateway]:
-    async with JoinedGateway(tmp_path, SAMPLES) as joined:
+async def receiver() -> AsyncIterator[Receiver]:
+    async with Receiver() as listening:
+        yield listening
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, receiver: Receiver) -> AsyncIterator[JoinedGateway]:
+    send_to(receiver, tmp_path)
+    hosts = {"webhooks": {"private_destination_hosts": "127.0.0.1"}}
+    async with JoinedGateway(tmp_path, SAMPLES, overrides=hosts) as joined:
+        await eventually(partial(reads_the_feed, joined.apps["webhooks"]))
         await joined.open_and_fund("alice", USD="100000.00")
         await joined.open_and_fund("bob")
         for name, more in {
@@ -75,7 +88,24 @@ async def gateway(tmp_path: Path) -> AsyncIterator[JoinedGateway]:
         }.items():
             body = {**PAY, "payment_id": name, **more}
             assert (await joined.call("POST", "/payments", body)).status == 200, name
+        await receiver.until(1)
         yield joined
+
+
+def send_to(receiver: Receiver, folder: Path) -> None:
+    """Let the receiver get what happens to the payments of the demo merchant."""
+    (folder / "destinations").mkdir()
+    (folder / "secrets" / "hooks").mkdir(parents=True)
+    (folder / "secrets" / "hooks" / "secret").write_text(SECRET)
+    spec = {
+        "merchant": "demo",
+        "url": receiver.url,
+        "secretRef": {"name": "hooks", "key": "secret"},
+        "allowInsecure": True,
+    }
+    head = {"apiVersion": "kurs.dev/v1alpha1", "kind": "EventDestination"}
+    document = {**head, "metadata": {"name": "orders"}, "spec": spec}
+    (folder / "destinations" / "orders.yaml").write_text(yaml.safe_dump(document))
 
 
 def test_each_post_is_here() -> None:
@@ -83,11 +113,14 @@ def test_each_post_is_here() -> None:
 
 
 @pytest.mark.parametrize("template", POSTS)
-async def test_the_second_moves_nothing_more(gateway: JoinedGateway, template: str) -> None:
+async def test_the_second_moves_nothing_more(
+    gateway: JoinedGateway, receiver: Receiver, template: str
+) -> None:
     asked = POSTS[template]
+    path = (asked.path or template).format(sequence=receiver.taken[0].sequence)
     answers, entries = [], []
     for _ in range(2):
-        answer = await gateway.call("POST", asked.path or template, asked.body)
+        answer = await gateway.call("POST", path, asked.body)
         answers.append((answer.status, answer.json().get("code")))
         told = await gateway.call("GET", "/balance/alice")
         entries.append(json.dumps(told.json()["balances"]))
