@@ -20,10 +20,14 @@ RUN uv pip install --python /opt/kurs --require-hashes --compile-bytecode -r /bu
 COPY libs/kurs /build/libs/kurs
 COPY ${SOURCE} /build/${SOURCE}
 # `service` is what `python -m <package>` would run, under one name for all, since an ENTRYPOINT
-# in exec form takes no variables. Build tools are not installed into the environment that ships.
+# in exec form takes no variables. The first process of a container is not ended by a signal that it
+# has no handler for, which the package sets once it is imported: until then, it ends by this one.
+# Build tools are not installed into the environment that ships.
 RUN set -eu; package=$(basename "$(ls -d /build/${SOURCE}/src/*)"); \
     uv pip install --python /opt/kurs --no-deps --no-sources --build-constraints /build/tools.txt --compile-bytecode /build/libs/kurs /build/${SOURCE}; \
-    printf 'import runpy\n\nrunpy.run_module("%s", run_name="__main__", alter_sys=True)\n' "$package" > /opt/kurs/service
+    printf '%s\n' 'import os, runpy, signal' '' \
+      'signal.signal(signal.SIGTERM, lambda *_: os._exit(143))' \
+      "runpy.run_module('$package', run_name='__main__', alter_sys=True)" > /opt/kurs/service
 
 FROM ${BASE}
 ARG SOURCE

@@ -1,7 +1,12 @@
 """The recipe of the images: one for all, with nothing in the last stage that only builds."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 from tests.charts.conftest import ROOT, SERVICES
 
@@ -62,6 +67,20 @@ def test_an_image_runs_as_a_numbered_user_and_receives_signals_itself() -> None:
 
     assert int(user) > 0
     assert json.loads(entrypoint)[0] == "python"
+
+
+def test_what_an_image_runs_is_ended_by_sigterm_while_it_imports(tmp_path: Path) -> None:
+    """Else the first process of a container would not be; others would by the signal itself."""
+    (written,) = re.findall(r"^    (printf (?:.*\\\n)*.*) > /opt/kurs/service$", DOCKERFILE, re.M)
+    variables = {**os.environ, "package": "slow", "PYTHONPATH": str(tmp_path)}
+    entry = subprocess.run(["sh", "-c", written], env=variables, capture_output=True, check=True)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "slow.py").write_text(f"open({str(tmp_path / 'pipe')!r}).read()")
+
+    command = [sys.executable, "-c", entry.stdout.decode()]
+    with subprocess.Popen(command, env=variables) as process, (tmp_path / "pipe").open("w"):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 128 + signal.SIGTERM
 
 
 def test_the_context_is_named_piece_by_piece() -> None:
