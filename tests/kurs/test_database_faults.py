@@ -288,3 +288,25 @@ async def test_what_is_raised_after_a_silence_is_the_silence(postgres_url: str, 
     assert await getattr(database, kind)(late)
     assert attempts == 2
     await database.close()
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+async def test_a_statement_that_takes_too_long_is_named_as_that(
+    postgres_url: str, kind: str
+) -> None:
+    database = Database.open(postgres_url, limits=Limits(statement_seconds=0.05))
+    sleep = text("SELECT pg_sleep(0.5)")
+    with pytest.raises(DatabaseBlocked, match="took longer than it may"):
+        await getattr(database, kind)(lambda c: c.execute(sleep).all())
+    assert await getattr(database, kind)(lambda c: c.execute(sleep).all(), seconds=60.0)
+    await database.close()
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+async def test_what_a_statement_may_take_is_never_less_than_the_database_s_limit(
+    postgres_url: str, kind: str
+) -> None:
+    patient = Database.open(postgres_url, limits=Limits(statement_seconds=60.0))
+    sleep = text("SELECT pg_sleep(0.2)")
+    assert await getattr(patient, kind)(lambda c: c.execute(sleep).all(), seconds=0.05)
+    await patient.close()

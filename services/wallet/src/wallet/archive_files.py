@@ -37,8 +37,9 @@ _CHUNK_BYTES = 2**20
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Make a folder if need be, and keep others from writing to it; raises CannotRun."""
-    folder.mkdir(parents=True, exist_ok=True)
-    opened = os.open(folder, os.O_RDONLY)
+    with _naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         _lock(opened, folder)
         yield
@@ -63,30 +64,38 @@ async def write_file(
 ) -> Contents:
     """Write postings, for their owner alone to read; return what they come to.
 
-    Raises CannotRun where there is a file of that name with other postings, which stays.
+    Raises CannotRun where that cannot be, or there is a file of that name with other postings,
+    which stays.
     """
     contents = Contents(whole_before)
     broken = file.with_suffix(".part")
-    with _opened_for_owner(broken) as opened:
-        async for page in pages:
-            for posting in page:
-                line = write_line(posting)
-                contents.add(posting, line)
-                opened.write(line)
-        opened.flush()
-        os.fsync(opened.fileno())
-    _put(broken, file, contents.sha256)
+    with _naming(file):
+        _require_plain(file)
+        with _made_anew(broken) as opened:
+            async for page in pages:
+                for posting in page:
+                    line = write_line(posting)
+                    contents.add(posting, line)
+                    opened.write(line)
+            opened.flush()
+            os.fsync(opened.fileno())
+            _put(broken, file, contents.sha256)
     return contents
 
 
 async def compare_file(database: Database, folder: Path, archive: Archive) -> list[Finding]:
     """Compare a file with its archive, and each posting in it with what its transfer asked for.
 
-    Raises CannotRun when it is not there.
+    Raises CannotRun when it is not there, or cannot be read.
     """
     file = file_of(folder, archive.name)
     if not file.is_file():
         raise CannotRun(f"{file} is not there: copy all archives to one folder")
+    with _naming(file):
+        return await _compare(database, file, archive)
+
+
+async def _compare(database: Database, file: Path, archive: Archive) -> list[Finding]:
     if _digest(file) != archive.sha256:
         return [Finding(f"{file.name} is not the file that was written", at=archive.archived_at)]
     contents, findings = Contents(archive.whole_before), list[Finding]()
@@ -126,10 +135,31 @@ def _legs(record: Record) -> Iterator[tuple[str, str, str, int, int]]:
             yield (record.transfer_id, *leg, record.created_at)
 
 
-def _opened_for_owner(file: Path) -> BinaryIO:
-    file.touch(OWNER_ONLY)
-    file.chmod(OWNER_ONLY)
-    return file.open("wb")
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Say which file or folder it was: the database's errors are others."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotRun(f"{error.filename or path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _made_anew(file: Path) -> Iterator[BinaryIO]:
+    """Open a file that nobody else made, for its owner alone; it goes where it is not finished."""
+    file.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    try:
+        with os.fdopen(os.open(file, flags, OWNER_ONLY), "wb") as opened:
+            yield opened
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+
+
+def _require_plain(file: Path) -> None:
+    if file.is_symlink() or (file.exists() and not file.is_file()):
+        raise CannotRun(f"{file} is no plain file: choose another folder, or move it away")
 
 
 def _digest(file: Path) -> str:
@@ -142,7 +172,6 @@ def _digest(file: Path) -> str:
 
 def _put(broken: Path, file: Path, digest: str) -> None:
     if file.exists() and _digest(file) != digest:
-        broken.unlink()
         raise CannotRun(f"{file} is of other postings: choose another folder, or move it away")
     broken.replace(file)
     _sync_folder(file.parent)

@@ -92,11 +92,12 @@ class Database(ABC):
     async def read(self, work: Work[Returned], *, seconds: float | None = None) -> Returned:
         """Run `work` in a read transaction, and once more where that may help.
 
-        `seconds` is what its statements may take where that is long. Raises DatabaseUnavailable.
+        `seconds` is what its statements may take where the database's limit is shorter. Raises
+        DatabaseUnavailable.
         """
         self._read.inc()
         traced = self._traced(work, "read")
-        limit = self.limits.statement_seconds if seconds is None else seconds
+        limit = max(seconds or 0.0, self.limits.statement_seconds)
         for last in (False, True):
             try:
                 found = await self._run_read(traced, limit)
@@ -123,8 +124,11 @@ class Database(ABC):
         RetryTransaction; so it must read what it decides on inside, and `may_be_done` tells it
         whether it may find its own work there. `lock_seconds` is how long it
         waits for a lock where that is not the database's own limit, `seconds` what a statement may
-        take. Raises DatabaseUnavailable, and DatabaseBlocked when a lock did not come.
+        take where that is shorter. Raises DatabaseUnavailable, and DatabaseBlocked when a lock did
+        not come, or a statement was broken off.
         """
+        if seconds is not None:
+            seconds = max(seconds, self.limits.statement_seconds)
         ends = monotonic() + _AGAIN_SECONDS
         traced = self._traced(work, "write")
         for attempt in range(1, _ATTEMPTS + 1):

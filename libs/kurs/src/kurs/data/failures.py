@@ -28,7 +28,9 @@ class DatabaseUnavailable(Unavailable):
 
 
 class DatabaseBlocked(DatabaseUnavailable):
-    """Somebody else keeps locked what this needs; nothing was done, and others may go on.
+    """Somebody else keeps locked what this needs, or it took too long; nothing was done.
+
+    Others may go on.
 
     `key` is what it was, where the transaction told it (LockedOut).
     """
@@ -55,11 +57,12 @@ class Trouble(Enum):
     FULL = "there is no room: a connection, or bytes"
 
 
+_CANCELLED = "57014"
 _STATES = {
     "40001": Trouble.CONFLICT,  # serialization_failure
     "40P01": Trouble.CONFLICT,  # deadlock_detected
     "55P03": Trouble.BLOCKED,  # lock_not_available: lock_timeout
-    "57014": Trouble.BLOCKED,  # query_canceled: statement_timeout
+    _CANCELLED: Trouble.BLOCKED,  # query_canceled: statement_timeout
     "25006": Trouble.GONE,  # read_only_sql_transaction: a primary that is none any more
     "25P03": Trouble.GONE,  # idle_in_transaction_session_timeout
     "55000": Trouble.GONE,  # object_not_in_prerequisite_state, such as during recovery
@@ -113,8 +116,16 @@ def unavailable(error: BaseException) -> DatabaseUnavailable:
     match trouble_of(error):
         case Trouble.BLOCKED:
             key = error.key if isinstance(error, LockedOut) else None
-            return DatabaseBlocked("somebody else keeps locked what this needs; repeat it", key)
+            return DatabaseBlocked(_why_blocked(error), key)
         case Trouble.FULL:
             return DatabaseUnavailable("the database has no room for this now; repeat it")
         case _:
             return DatabaseUnavailable("the database does not answer")
+
+
+def _why_blocked(error: BaseException) -> str:
+    cause = getattr(error, "orig", error)
+    code = getattr(cause, "sqlite_errorcode", None)
+    if getattr(cause, "sqlstate", None) == _CANCELLED or code == sqlite3.SQLITE_INTERRUPT:
+        return "a statement took longer than it may, or somebody ended it; repeat it"
+    return "somebody else keeps locked what this needs; repeat it"
