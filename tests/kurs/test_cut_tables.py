@@ -95,6 +95,27 @@ async def test_rights_on_the_sequence_and_those_passed_on_go_over(
         assert await owner.fetchval(looks, first)
 
 
+async def test_the_table_stays_its_owner_s_whoever_migrates(
+    postgres_url: str, versions: Path
+) -> None:
+    await asyncio.to_thread(migrate, postgres_url, versions)
+    async with session(postgres_url) as superuser, role(superuser, "owner") as whose:
+        await superuser.execute(f'ALTER TABLE thing OWNER TO "{whose}"')
+        await superuser.execute(f'GRANT CREATE ON SCHEMA public TO "{whose}"')
+
+        await cut(postgres_url, versions)
+
+        async with session(postgres_url, whose) as owner:
+            await owner.fetch(INSERT, 120)
+            await owner.execute("SELECT extend_thing()")
+        owners = await superuser.fetch(
+            "SELECT relname, relowner::regrole::text FROM pg_class WHERE relname LIKE 'thing%' "
+            "UNION ALL SELECT proname, proowner::regrole::text FROM pg_proc "
+            "WHERE proname = 'extend_thing'"
+        )
+        assert {row[1] for row in owners} == {f'"{whose}"'}
+
+
 @pytest.mark.parametrize(
     ("made", "named"),
     [

@@ -35,6 +35,7 @@ _RIGHTS = text("""
         CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS grantee
     FROM granted WHERE grantee <> relowner
 """)
+_OWNER = text("SELECT relowner::regrole::text FROM pg_class WHERE oid = to_regclass(:table)")
 _STAYS = text("""
     WITH one AS (SELECT oid FROM pg_class WHERE oid = to_regclass(:table) AND relkind = 'r')
     SELECT format('the unique index or constraint %s', indexrelid::regclass) AS what
@@ -65,6 +66,11 @@ def stays(connection: Connection, table: str, column: str, own: str) -> Sequence
     """Return what a table has that one cut by a column cannot; `own` is a constraint of ours."""
     asked = {"table": table, "column": column, "range": own}
     return connection.execute(_STAYS, asked).scalars().all()
+
+
+def owner_of(connection: Connection, table: str) -> str:
+    """Return whose table it is; who migrates may be somebody mightier."""
+    return str(connection.execute(_OWNER, {"table": table}).scalar_one())
 
 
 def triggers_of(connection: Connection, table: str) -> Sequence[str]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kurs.data import partitions
-from kurs.data.carried import indexes_moved, rights_moved, stays, triggers_of
+from kurs.data.carried import indexes_moved, owner_of, rights_moved, stays, triggers_of
 from kurs.data.partitions import declared, extend, make_extension
 from kurs.kernel.settings import CannotRun
 
@@ -93,7 +93,7 @@ def _replace(connection: Connection, table: str, column: str, bound: int) -> Non
     first, sequence = f"{table}_to_{bound}", f"{table}_{column}_seq"
     like = f"LIKE {first} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS"
     freed, made = indexes_moved(connection, table, first)
-    triggers = triggers_of(connection, table)
+    triggers, owner = triggers_of(connection, table), owner_of(connection, table)
     rights = rights_moved(connection, table, first, sequence)
     reached = _scalar(connection, f"SELECT last_value + 1 FROM {sequence}")  # noqa: S608
     for statement in (
@@ -104,6 +104,7 @@ def _replace(connection: Connection, table: str, column: str, bound: int) -> Non
         f"ALTER TABLE {table} DROP CONSTRAINT {_range_of(table)}",
         f"CREATE SEQUENCE {sequence} START {reached} OWNED BY {table}.{column}",
         f"ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT nextval('{sequence}')",
+        f"ALTER TABLE {table} OWNER TO {owner}",
         *made,
         f"ALTER TABLE {table} ATTACH PARTITION {first} FOR VALUES FROM (MINVALUE) TO ({bound})",
         f"ALTER TABLE {first} DROP CONSTRAINT {_range_of(table)}",

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from kurs.data.address import read_address
-from kurs.data.carried import triggers_of
+from kurs.data.carried import owner_of, triggers_of
 from kurs.data.limits import Limits
 from kurs.data.postgresql import postgresql_engine
 from kurs.data.versions import revisions
@@ -99,7 +99,7 @@ def room_of(connection: Connection, table: str) -> int | None:
 
 
 def make_extension(connection: Connection, table: str, column: str) -> None:
-    """Make the function that makes partitions ahead, for its owner; who may call it before, may.
+    """Make the function that makes partitions ahead, as the table's owner; its callers stay.
 
     A partition refuses by itself what its table refuses.
     """
@@ -114,8 +114,12 @@ def make_extension(connection: Connection, table: str, column: str) -> None:
         table=table, schema=schema, sequence=f"{table}_{column}_seq", rows=ROWS, ahead=AHEAD,
         triggers=" ".join(f"EXECUTE format('{trigger}', made);" for trigger in copied),
     )  # fmt: skip
-    connection.exec_driver_sql(made)
-    connection.exec_driver_sql(f"REVOKE ALL ON FUNCTION extend_{table}() FROM PUBLIC")
+    for statement in (
+        made,
+        f"REVOKE ALL ON FUNCTION extend_{table}() FROM PUBLIC",
+        f"ALTER FUNCTION extend_{table}() OWNER TO {owner_of(connection, table)}",
+    ):
+        connection.exec_driver_sql(statement)
 
 
 def extend(connection: Connection, table: str) -> None:
