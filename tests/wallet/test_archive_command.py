@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from tests.wallet.archived import FIRST_BOUND, CutLedger, cut_ledger
+from tests.wallet.harness import tamper
 
 from wallet.archive_command import archive_command
 from wallet.commands import verify_command
+from wallet.domain.chain import HISTORY
 from wallet.settings import WalletSettings
 
 pytestmark = pytest.mark.postgres
@@ -60,6 +62,33 @@ async def test_the_command_says_what_it_did_and_what_is_left_to_do(old: CutLedge
     file.write_bytes(file.read_bytes()[:-1])
     assert (await command(old.url, "verify", "--archives", str(old.folder)))[0] == 1
     assert (await command(old.url, "verify", "--archives", str(old.folder.parent)))[0] == 2
+
+
+async def test_a_file_that_is_not_there_hides_nothing_that_was_found(old: CutLedger) -> None:
+    await old.archive()
+    (file,) = old.folder.glob("*.jsonl")
+    file.unlink()
+    arguments = ("verify", "--archives", str(old.folder))
+    code, said = await command(old.url, *arguments)
+    assert (code, f"{file} is not there" in said) == (2, True)
+
+    await tamper(old.url, "UPDATE archived_sums SET total = total + 1")
+
+    code, said = await command(old.url, *arguments)
+    assert (code, f"{file} is not there" in said, "what is kept of" in said) == (1, True, True)
+
+
+async def test_a_ledger_that_is_not_sealed_is_not_archived(old: CutLedger) -> None:
+    await tamper(
+        old.url,
+        f"INSERT INTO chains VALUES ({HISTORY}, 0, 'genesis', 'genesis')",
+        "DELETE FROM links",
+        "UPDATE chains SET sequence = 0, hash = genesis",
+    )
+    code, said = await command(
+        old.url, "archive", "--before", "2026-02-01", "--to", str(old.folder)
+    )
+    assert (code, "is not sealed" in said) == (2, True)
 
 
 async def test_the_service_s_role_cannot_archive(postgres_ledger: str, tmp_path: Path) -> None:

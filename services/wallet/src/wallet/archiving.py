@@ -23,14 +23,23 @@ from kurs.kernel.settings import CannotRun
 from wallet.archive_files import alone_in, compare_file, file_of, write_file
 from wallet.domain.archives import Archive, Contents, StoredPosting, archive_record, kept_digest
 from wallet.store.archives import archives_end, list_archives
-from wallet.store.archiving import Extent, extent_of, may_archive, postings_after, store_archive
-from wallet.store.chain import append_link
+from wallet.store.archiving import (
+    Extent,
+    extent_of,
+    legs_before,
+    may_archive,
+    postings_after,
+    store_archive,
+)
+from wallet.store.chain import append_link, is_sealed
 from wallet.store.checkpoints import lock_checkpoint, read_checkpoint
 from wallet.sums import SETTLED_MICROS
 from wallet.verification import verify
 
 _PAGE = 5_000
 _CHAIN = 0
+_MOST_LATE = 100_000
+"""How many postings of an archive may be kept as late ones: clocks are a little apart."""
 _LARGEST = 2**63 - 1
 
 Say = Callable[[str], None]
@@ -53,6 +62,8 @@ class Archiving:
         """
         if self.database.dialect == "sqlite":
             raise CannotRun("SQLite has no partitions: only a ledger on PostgreSQL is archived")
+        if not await self.database.read(is_sealed):
+            raise CannotRun("the ledger is not sealed: run `python -m wallet seal` first")
         if not await self.database.read(may_archive):
             raise CannotRun("only the role that owns the tables may archive: use the owner's URL")
         with alone_in(self.folder):
@@ -97,6 +108,11 @@ class Archiving:
         if extent.whole_before is None or extent.whole_before > self.now - SETTLED_MICROS:
             self.say(f"what comes after {part.name} has not settled yet")
             return None
+        if extent.late > _MOST_LATE:
+            raise CannotRun(
+                f"{extent.late:,} postings of {part.name} are as young as entry "
+                f"{extent.oldest_entry} behind it, whose clock was behind: {part.name} stays"
+            )
         return part, extent
 
     async def _verify(self) -> None:
@@ -118,13 +134,21 @@ class Archiving:
             last, name, first, contents.postings, contents.sha256,
             kept_digest(contents.sums(), contents.late), whole_before, self.now,
         )  # fmt: skip
-        findings = await compare_file(self.database, self.folder, archive)
-        if findings:
-            raise CannotRun(f"{file}: {findings[0].what}; nothing was archived")
+        await self._compare(archive)
         await self.database.write(
             lambda c: store(c, archive, contents), lock_seconds=60.0, seconds=WHOLE_SECONDS
         )
         self.say(f"{archive.postings:,} postings are in {file} (SHA-256 {archive.sha256})")
+
+    async def _compare(self, archive: Archive) -> None:
+        """Compare the file with what was asked for, both ways: it stands for that from now on."""
+        asked, booked = await self.database.read(
+            lambda c: legs_before(c, archive.whole_before), seconds=WHOLE_SECONDS
+        )
+        findings = await compare_file(self.database, self.folder, archive, booked)
+        if findings or asked.legs != booked.legs:
+            what = findings[0].what if findings else "it has not all that transfers asked for"
+            raise CannotRun(f"{archive.name}: {what}; nothing was archived")
 
     async def _pages(self, part: Partition) -> AsyncIterator[Sequence[StoredPosting]]:
         page: Sequence[StoredPosting] = ()

@@ -1,6 +1,7 @@
 """`python -m wallet verify`, `seal` and `archive`: what a person does with a ledger from outside.
 
-Exit codes of verify: 0 nothing was touched, 1 something was, 2 the command cannot run.
+Exit codes of verify: 0 nothing was touched, 1 something was, 2 the command cannot run, or not read
+all archives.
 """
 
 import argparse
@@ -65,7 +66,7 @@ def verify_command(settings: WalletSettings, arguments: Sequence[str]) -> None:
     if options.head and not keys:
         sys.stdout.write("The signatures of the heads were not checked: name a key with --key.\n")
     sys.stdout.write(_text(settings.database_url, report))
-    sys.exit(_TOUCHED if report.findings else 0)
+    sys.exit(_TOUCHED if report.findings else _CANNOT if report.unread else 0)
 
 
 def seal_command(settings: WalletSettings, arguments: Sequence[str]) -> None:
@@ -127,8 +128,9 @@ def _text(url: str, report: Report) -> str:
     if report.archived:
         read = "were read" if report.archives_read else "were not read: name them with --archives"
         lines.append(f"{report.archived:,} postings are in archives, which {read}.")
+    lines += [f"NOT READ: {why}" for why in report.unread]
     if not report.findings:
-        lines.append("Nothing was touched.")
+        lines.append(f"Nothing {'that was read ' if report.unread else ''}was touched.")
     else:
         first = next((f for f in report.findings if f.transfer_id is not None), None)
         if first is not None:

@@ -12,7 +12,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from kurs.data.database import Database
+from kurs.data.database import Database, Returned, Work
 from kurs.data.limits import WHOLE_SECONDS
 from kurs.kernel.clock import MICROS
 from wallet.store import reports
@@ -67,7 +67,9 @@ class LedgerSums:
                 return None
             self._proof, self._proof_began = _NOTHING, now
         for _ in range(_PAGES):
-            proof, kept = await self._database.read(self._go_on, seconds=WHOLE_SECONDS)
+            proof, kept = await self._database.read(
+                lambda c: _between_archives(c, self._go_on), seconds=WHOLE_SECONDS
+            )
             if proof.entry_id < kept.entry_id:
                 self._proof = proof
                 continue
@@ -92,13 +94,26 @@ class LedgerSums:
 
 def all_sums(connection: Connection) -> dict[str, Sum]:
     """Return sum and number of all postings by currency."""
-    kept = read_checkpoint(connection)
-    return dict(_extended(connection, kept, None).sums)
+    return _sums_behind(connection, read_checkpoint)
 
 
 def sums_from_the_start(connection: Connection) -> dict[str, Sum]:
     """Return the same without believing a checkpoint: of what was archived, and all postings."""
-    return dict(_extended(connection, archived_checkpoint(connection), None).sums)
+    return _sums_behind(connection, archived_checkpoint)
+
+
+def _sums_behind(connection: Connection, begin: Work[Checkpoint]) -> dict[str, Sum]:
+    found = _between_archives(connection, lambda c: _extended(c, begin(c), None))
+    return dict(found.sums)
+
+
+def _between_archives(connection: Connection, work: Work[Returned]) -> Returned:
+    """Return what statements say between which no archive was made: each sees its own moment."""
+    ended = archives_end(connection)
+    while True:
+        found, before = work(connection), ended
+        if (ended := archives_end(connection)) == before:
+            return found
 
 
 def _settled(connection: Connection, before: int) -> tuple[Checkpoint, Checkpoint | None]:

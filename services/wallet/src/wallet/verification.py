@@ -3,7 +3,7 @@
 `python -m wallet verify` does all of it at once, from the outside; the running audit in parts.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,10 +12,14 @@ from sqlalchemy.exc import DBAPIError
 
 from kurs.data.database import Database
 from kurs.data.limits import WHOLE_SECONDS
+from kurs.kernel.settings import CannotRun
 from wallet.archive_files import compare_file
 from wallet.archive_proof import prove_all
+from wallet.domain.archives import Archive
+from wallet.domain.tally import Tally
 from wallet.store import checks, reports
 from wallet.store.archives import list_archives
+from wallet.store.archiving import kept_before
 from wallet.store.chain import is_sealed
 from wallet.sums import sums_from_the_start
 from wallet.walk import ChainWalk, Finding, Published
@@ -28,7 +32,8 @@ _MOST = 100
 class Report:
     """What a verification saw. `unlinked` transfers are from before there were links.
 
-    `archived` postings are in files; `archives_read` tells whether these were read.
+    `archived` postings are in files; `archives_read` tells whether these were read, and `unread`
+    why some were not.
     """
 
     transfers: int = 0
@@ -36,6 +41,7 @@ class Report:
     unlinked: int = 0
     archived: int = 0
     archives_read: bool = False
+    unread: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, findings: Iterable[Finding]) -> None:
@@ -56,11 +62,13 @@ async def verify(
 ) -> Report:
     """Verify the whole ledger; `on_progress` gets the transfers compared and their number.
 
-    With the folder of its `archives` these are read, too; raises CannotRun where one is not there.
+    With the folder of its `archives` these are read, too.
     """
     report = Report(archives_read=archives is not None)
     total = await database.read(reports.count_transfers, seconds=WHOLE_SECONDS)
-    walk = ChainWalk(database, published, page=2_000)
+    known = await database.read(list_archives)
+    asked = Tally(max((archive.whole_before for archive in known), default=0))
+    walk = ChainWalk(database, published, page=2_000, asked=asked if archives else None)
     await walk.begin()
     report.add(walk.lost())
     while not walk.done:
@@ -76,11 +84,31 @@ async def verify(
     report.add(await list_unlinked(database) if sealed else ())
     report.add(await compare_sums(database))
     report.add(await database.read(prove_all, seconds=WHOLE_SECONDS))
-    for archive in await database.read(list_archives):
-        report.archived += archive.postings
-        if archives is not None:
-            report.add(await compare_file(database, archives, archive))
+    report.archived = sum(archive.postings for archive in known)
+    if archives is not None:
+        await _read_files(report, database, archives, known, asked)
     return report
+
+
+async def _read_files(
+    report: Report, database: Database, folder: Path, known: Sequence[Archive], asked: Tally
+) -> None:
+    """Compare files with their archives, and all of them together with what was asked for."""
+    booked, findings = asked.other(), list[Finding]()
+    for archive in known:
+        try:
+            findings += await compare_file(database, folder, archive, booked)
+        except (CannotRun, OSError) as error:
+            report.unread.append(str(error))
+    report.add(findings)
+    if findings or report.unread:
+        return
+    for posting in await database.read(
+        lambda c: kept_before(c, asked.before), seconds=WHOLE_SECONDS
+    ):
+        booked.book(*posting[1:])
+    if asked.legs != booked.legs:
+        report.add([Finding("the archives have not all that transfers asked for, or some twice")])
 
 
 async def list_unlinked(database: Database) -> list[Finding]:

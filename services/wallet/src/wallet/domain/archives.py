@@ -7,6 +7,7 @@ that nobody can change the row unseen.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
@@ -125,9 +126,14 @@ class Contents:
 def strangers(
     postings: Iterable[StoredPosting], legs: Iterable[tuple[str, str, str, int, int]]
 ) -> list[StoredPosting]:
-    """Return those postings that no transfer asked for.
+    """Return those postings that no transfer asked for, or not as often.
 
     `legs` are a transfer's id, account, currency, amount in minor units and moment.
     """
-    asked = set(legs)
-    return [posting for posting in postings if tuple(posting[1:]) not in asked]
+    left, found = Counter(legs), list[StoredPosting]()
+    for posting in postings:
+        if left[posting[1:]]:
+            left[posting[1:]] -= 1
+        else:
+            found.append(posting)
+    return found

@@ -29,8 +29,12 @@ KEPT = f"entry_id >= {FIRST_KEPT}"
 """The condition on a posting that is not archived, in SQL."""
 OF_ARCHIVES = "last_entry IN (SELECT last_entry FROM archives)"
 """The condition on an archived sum that counts, in SQL: that of an archive."""
-LATE = f"entry_id < {FIRST_KEPT} AND created_at >= {WHOLE_BEFORE}"
-"""The condition on an archived posting of a transfer that is compared with its postings, in SQL."""
+COMPARED = f"""(created_at >= {WHOLE_BEFORE} OR transfer_id IN (
+    SELECT transfer_id FROM postings WHERE {KEPT} AND created_at < {WHOLE_BEFORE}))"""  # noqa: S608
+"""The condition on what a transfer asked for that is compared with its postings, in SQL: some of
+them may be kept. That of a clock that was far behind is told by its postings, not by its moment."""
+LATE = f"entry_id < {FIRST_KEPT} AND {COMPARED}"
+"""The condition on an archived posting that is compared, in SQL."""
 
 # From one end of sums to the next by the index, up to the first that is no archive's.
 _STRAY_SUMS = text(f"""

@@ -3,17 +3,22 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from kurs.data.bulk import insert_rows
 from kurs.data.partitions import Partition
 from wallet.domain.archives import Archive, ArchivedSum, StoredPosting
+from wallet.domain.tally import Tally
 from wallet.domain.transfers import Record
-from wallet.store.archives import archives_end
+from wallet.store.archives import COMPARED, LATE, archives_end, first_kept
 from wallet.store.checks import read_whole_tables
-from wallet.store.tables import archived_late, archived_sums, archives, transfers
+from wallet.store.tables import archived_late, archived_sums, archives, postings, transfers
 
 _COLUMNS = ", ".join(StoredPosting._fields)
+_OLDEST = text("""
+SELECT entry_id, created_at FROM postings WHERE entry_id >= :bound ORDER BY created_at LIMIT 1
+""")
+_AT_ONCE = 500
 
 
 class Extent(NamedTuple):
@@ -25,6 +30,9 @@ class Extent(NamedTuple):
     first_entry: int
     latest: int | None
     whole_before: int | None
+    oldest_entry: int | None
+    late: int
+    """How many of its postings are not older than what is behind it."""
 
 
 def may_archive(connection: Connection) -> bool:
@@ -39,13 +47,15 @@ def extent_of(connection: Connection, part: Partition) -> Extent:
     lowest, latest = connection.execute(
         text(f"SELECT min(entry_id), max(created_at) FROM {part.name}")  # noqa: S608
     ).one()
-    oldest = connection.execute(
-        text("SELECT min(created_at) FROM postings WHERE entry_id >= :bound"),
-        {"bound": part.bound},
-    ).scalar()
+    behind = connection.execute(_OLDEST, {"bound": part.bound}).first()
+    oldest_entry, oldest = behind or (None, None)
+    late = connection.execute(
+        text(f"SELECT count(*) FROM {part.name} WHERE created_at >= :oldest"),  # noqa: S608
+        {"oldest": oldest},
+    ).scalar_one()
     begins = archives_end(connection).last_entry + 1
     first = begins if lowest is None else min(begins, int(lowest))
-    return Extent(first, latest, oldest)
+    return Extent(first, latest, oldest, oldest_entry, late)
 
 
 def postings_after(
@@ -56,6 +66,30 @@ def postings_after(
     query = f"SELECT {_COLUMNS} FROM {part.name} {where} ORDER BY entry_id LIMIT :most"  # noqa: S608
     rows = connection.execute(text(query), {"after": after, "most": limit})
     return [StoredPosting(*row) for row in rows]
+
+
+def legs_before(connection: Connection, before: int) -> tuple[Tally, Tally]:
+    """Return what was asked for before a moment (microseconds), and what of it is archived.
+
+    Of transfers that may have postings in the next archive, that is: it must have the rest.
+    """
+    asked = Tally(before)
+    booked = asked.other()
+    read_whole_tables(connection)
+    made = select(transfers).where(transfers.c.created_at < before, text(COMPARED))
+    for row in connection.execute(made.execution_options(yield_per=_AT_ONCE)):
+        asked.ask(Record(*row))
+    for row in connection.execute(select(archived_late).where(text(LATE))):
+        booked.book(*row[1:])
+    return asked, booked
+
+
+def kept_before(connection: Connection, moment: int) -> Sequence[StoredPosting]:
+    """Return the postings of before a moment (microseconds) that are not archived."""
+    read_whole_tables(connection)
+    c = postings.c
+    query = select(postings).where(c.entry_id >= first_kept(), c.created_at < moment)
+    return [StoredPosting(*row) for row in connection.execute(query)]
 
 
 def store_archive(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select, text
 
-from wallet.store.archives import KEPT, LATE, OF_ARCHIVES, WHOLE_BEFORE
+from wallet.store.archives import COMPARED, KEPT, LATE, OF_ARCHIVES
 from wallet.store.tables import links, transfers
 
 # Sums of halves: SQLite's sum() fails past 64 bits.
@@ -37,7 +37,7 @@ _LEGS_POSTGRESQL = f"""
         -(leg->>'amount_minor')::bigint, -1, t.created_at
     FROM transfers t CROSS JOIN LATERAL json_array_elements(t.content::json->'postings') leg
     WHERE t.status = 'applied' AND (leg->>'amount_minor')::bigint <> 0
-        AND t.created_at >= {WHOLE_BEFORE}
+        AND {COMPARED}
 """  # noqa: S608
 _LEGS_SQLITE = f"""
     SELECT t.transfer_id, json_extract(leg.value, '$.account_id'),
@@ -45,7 +45,7 @@ _LEGS_SQLITE = f"""
         t.created_at
     FROM transfers t, json_each(t.content, '$.postings') leg
     WHERE t.status = 'applied' AND json_extract(leg.value, '$.amount_minor') <> 0
-        AND t.created_at >= {WHOLE_BEFORE}
+        AND {COMPARED}
 """  # noqa: S608
 _CONTENTS = f"""
 SELECT transfer_id, account_id, currency, {_OFF}, min(created_at) FROM (
