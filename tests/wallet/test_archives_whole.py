@@ -19,6 +19,7 @@ from wallet.archiving import Archiving
 from wallet.audit import Audit
 from wallet.metrics import WalletMetrics
 from wallet.store.archives import archives_end
+from wallet.store.archiving import extent_of
 from wallet.store.checkpoints import archived_checkpoint
 from wallet.sums import LedgerSums, sums_from_the_start
 from wallet.verification import Report, verify
@@ -87,6 +88,18 @@ async def test_what_is_missing_or_there_twice_in_archives_is_found(
     await old.archive()
     named = {finding.what for finding in (await verified(old)).findings}
     assert any(w.startswith(("no transfer asked for", "the archives have not all")) for w in named)
+
+
+async def test_archives_that_do_not_join_up_are_found(
+    old: CutLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "wallet.archiving.extent_of", lambda c, part: extent_of(c, part)._replace(first_entry=2)
+    )
+    assert await old.archive() == 1
+    (found,) = (await verified(old)).findings
+    assert found.what == "the archive postings-2-39 does not begin at entry 1"
+    assert await audited(old) == 1
 
 
 def archive_aside(old: CutLedger) -> None:

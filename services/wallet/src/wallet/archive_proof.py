@@ -5,7 +5,6 @@ these must be as sure as the postings were. Files are read by `python -m wallet 
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from sqlalchemy import Connection
 
@@ -61,10 +60,11 @@ def missing(chained: Sequence[str], known: Sequence[Archive]) -> list[Finding]:
 
 def _stray(connection: Connection, known: Sequence[Archive]) -> Iterator[Finding]:
     """Find what stands between archives, or for none: nothing else is the sum of any posting."""
-    for one, following in pairwise(known):
-        if following.first_entry != one.last_entry + 1:
-            what = f"the archive {following.name} does not begin where {one.name} ended"
-            yield Finding(what, at=following.archived_at)
+    for before, archive in zip([None, *known], known, strict=False):
+        begins = before.last_entry + 1 if before else min(1, archive.first_entry)
+        if archive.first_entry != begins:
+            what = f"the archive {archive.name} does not begin at entry {begins}"
+            yield Finding(what, at=archive.archived_at)
     sums, late = strays(connection)
     if sums is not None:
         yield Finding(f"archived sums up to entry {sums} are of no archive")
