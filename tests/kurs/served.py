@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, Request, Response
 from starlette.responses import StreamingResponse
 
-from kurs.kernel.settings import ServiceSettings
+from kurs.kernel.settings import CannotRun, ServiceSettings
 from kurs.web.app import create_app
 from kurs.web.server import main
 from kurs_testing.telemetry import RecordingTelemetry
@@ -19,7 +19,9 @@ KIBIBYTE = bytes(1024)
 
 @contextlib.asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Take the time that a test asks for."""
+    """Take the time that a test asks for, or say why it cannot run."""
+    if why := os.environ.get("KURS_TEST_CANNOT_RUN"):
+        raise CannotRun(why)
     time.sleep(float(os.environ.get("KURS_TEST_START_SECONDS", "0")))  # noqa: ASYNC251
     yield
 

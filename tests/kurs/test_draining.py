@@ -1,5 +1,6 @@
 """What a process has been sent when it stops is answered, also what it has not read yet."""
 
+import json
 import os
 import signal
 import socket
@@ -153,3 +154,19 @@ def test_sighup_starts_the_same_process_anew(service: Service) -> None:
         send(fresh, "/healthz")
         assert read(fresh) == (200, False)
     assert service.process.pid == pid
+
+
+def test_a_service_that_cannot_run_says_so_in_a_sentence() -> None:
+    why = "no schema: migrate first"
+    ended = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("served.py"))],
+        env={**os.environ, "KURS_PORT": "0", "KURS_TEST_CANNOT_RUN": why},
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+
+    assert ended.returncode == 3
+    assert [json.loads(line)["event"] for line in ended.stdout.splitlines()][-1] == why
+    assert "Traceback" not in ended.stdout + ended.stderr

@@ -1,8 +1,7 @@
 """kurs.web.layers: direct routes answer as the framework's do, whatever they raise."""
 
-from collections.abc import AsyncIterator, MutableMapping
-from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from typing import Annotated
 
 import httpx
 import pytest
@@ -11,7 +10,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import StreamingResponse
 
 from kurs.kernel.errors import Conflict
-from kurs.kernel.settings import CannotRun, ServiceSettings
+from kurs.kernel.settings import ServiceSettings
 from kurs.kernel.validation import RequestModel
 from kurs.telemetry import Telemetry
 from kurs.web.app import create_app
@@ -213,29 +212,3 @@ async def test_a_fault_whose_answer_was_given_ends_there() -> None:
         assert (answer.status_code, answer.json()["code"]) == (500, "internal")
         with pytest.raises(ZeroDivisionError):
             await client.get("/half")
-
-
-async def test_a_service_that_cannot_run_says_so_in_a_sentence() -> None:
-    @asynccontextmanager
-    async def cannot(_: FastAPI) -> AsyncIterator[None]:
-        raise CannotRun("no schema: migrate first")
-        yield
-
-    app = create_app(
-        title="unable",
-        settings=ServiceSettings(service="unable"),
-        telemetry=RecordingTelemetry("unable"),
-        lifespan=cannot,
-        readiness=dict,
-    )
-    said: list[MutableMapping[str, Any]] = []
-
-    async def receive() -> MutableMapping[str, Any]:
-        return {"type": "lifespan.startup"}
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        said.append(message)
-
-    with pytest.raises(CannotRun):
-        await app({"type": "lifespan", "app": app}, receive, send)
-    assert said == [{"type": "lifespan.startup.failed", "message": "no schema: migrate first"}]

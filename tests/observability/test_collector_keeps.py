@@ -21,7 +21,7 @@ from kurs_testing.telemetry import RecordingTelemetry
 pytestmark = needs_collector
 SAMPLES = Path(__file__).parents[1] / "data" / "resources"
 PATIENT = {
-    "payments": {"payment_seconds": 60.0, "lease_seconds": 90.0},
+    "payments": {"payment_seconds": 60.0, "lease_seconds": 90.0, "sweep_seconds": 3600.0},
     "api-gateway": {"request_seconds": 90.0},
 }
 SLOW_MS = policies()["slow"]["latency"]["threshold_ms"]

@@ -58,6 +58,9 @@ def ended(
         folder=folder,
         log=folder / "log",
     )
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Where the tests run behind `nohup` or `&` what they start would ignore it, too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     process.start()
     with ExitStack() as last:
         last.callback(stop_all, [process], 0)

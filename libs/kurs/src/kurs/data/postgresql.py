@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 import asyncpg
@@ -150,18 +151,19 @@ class _Door:
         self._order = list(address.servers)
         self._seconds = limits.connect_seconds
         self._one = asyncio.Lock()
-        self._failed: tuple[float, Exception] | None = None
+        self._failed_monotonic = -inf
+        self._failure: Exception | None = None
 
     async def connect(self) -> Any:
         """Return a new connection; raises what the driver or the system says."""
-        came = monotonic()
+        came_monotonic = monotonic()
         async with self._one:
-            if self._failed is not None and self._failed[0] > came:
-                raise self._failed[1]
+            if self._failure is not None and self._failed_monotonic > came_monotonic:
+                raise self._failure
             try:
                 return await self._first_of_them()
             except Exception as error:
-                self._failed = monotonic(), error
+                self._failed_monotonic, self._failure = monotonic(), error
                 raise
 
     async def _first_of_them(self) -> Any:
