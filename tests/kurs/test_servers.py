@@ -1,7 +1,6 @@
-"""Connections are made one at a time, to the server that has the database now."""
+"""Several servers of one database: every connect asks each of them once, whatever others do."""
 
 import asyncio
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,31 +11,24 @@ from kurs.data import postgresql
 from kurs.data.address import read_address
 from kurs.data.limits import Limits
 
-Connect = Callable[[], Any]
 
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The servers that were asked, of which `gone` are not there; each takes its time."""
-    asked: list[str] = []
+async def test_connects_at_the_same_time_may_find_different_servers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, waits, silent = list[str](), asyncio.Event(), asyncio.Event()
 
     async def connect(server: str, **_: Any) -> Any:
         asked.append(server)
-        at_once = len(asked)
-        await asyncio.sleep(0.01)
-        assert len(asked) == at_once, "another connection was begun meanwhile"
-        if "gone" in server:
-            raise ConnectionRefusedError(f"{len(asked)} refused")
+        if "@a" in server:
+            raise ConnectionRefusedError("a is gone")
+        if len(asked) == 2:
+            waits.set()
+            await silent.wait()
+            raise TimeoutError("b was silent")
         return SimpleNamespace(_transport=SimpleNamespace(get_extra_info=lambda _: None))
 
     monkeypatch.setattr(asyncpg, "connect", connect)
     monkeypatch.setattr(postgresql, "end_with_dead_peer", lambda _: None)
-    return asked
-
-
-@pytest.fixture
-def connect_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Connect]:
-    """Return what makes a connection of an engine's pool."""
     made: dict[str, Any] = {}
     monkeypatch.setattr(
         postgresql,
@@ -44,31 +36,12 @@ def connect_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Connect]:
         lambda _, **kwargs: made.update(kwargs) or SimpleNamespace(sync_engine=None),
     )
     monkeypatch.setattr(postgresql.event, "listen", lambda *_: None)
+    postgresql.postgresql_engine(read_address("postgresql://u@a,b/w"), Limits())
 
-    def connect_to(url: str) -> Connect:
-        postgresql.postgresql_engine(read_address(url), Limits())
-        return made["async_creator"]  # type: ignore[no-any-return]
-
-    return connect_to
-
-
-async def test_the_last_good_server_is_asked_first(
-    asked: list[str], connect_to: Callable[[str], Connect]
-) -> None:
-    connect = connect_to("postgresql://u@gone,b/w")
-    await asyncio.gather(*(connect() for _ in range(3)))
-    assert ["gone" in server for server in asked] == [True, False, False, False]
-
-
-async def test_what_cannot_be_made_is_told_to_all_that_wait(
-    asked: list[str], connect_to: Callable[[str], Connect]
-) -> None:
-    connect = connect_to("postgresql://u@gone/w")
-
-    results = await asyncio.gather(*(connect() for _ in range(8)), return_exceptions=True)
-
-    assert {str(result) for result in results} == {"1 refused"}
-    # Who comes later finds out anew.
-    with pytest.raises(ConnectionRefusedError, match="2 refused"):
-        await connect()
-    assert len(asked) == 2
+    first = asyncio.create_task(made["async_creator"]())
+    await waits.wait()
+    # This one finds b good, so that b stands first from now on.
+    await made["async_creator"]()
+    silent.set()
+    with pytest.raises(TimeoutError, match="b was silent"):
+        await first

@@ -1,8 +1,6 @@
 """PostgreSQL over asyncpg: a pool whose connections are bounded, and dropped when of no use."""
 
 import asyncio
-from contextlib import suppress
-from math import inf
 from typing import Any
 
 import asyncpg
@@ -16,7 +14,6 @@ from kurs.data.address import Address
 from kurs.data.database import Database, Returned, Work
 from kurs.data.failures import Trouble, trouble_of_driver
 from kurs.data.limits import Limits
-from kurs.kernel.clock import monotonic
 from kurs.kernel.dead_peers import end_with_dead_peer
 from kurs.telemetry import Telemetry
 
@@ -133,54 +130,29 @@ class Postgresql(Database):
 
 def postgresql_engine(address: Address, limits: Limits, **pool: Any) -> AsyncEngine:
     """Return an engine that drops its connections when the server says that they are of no use."""
-    door = _Door(address, limits)
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=door.connect, **pool)
+    order = list(address.servers)
+
+    async def connect() -> Any:
+        """Connect to the first server that lets it in, the last good one first."""
+        servers = tuple(order)  # Who connects at the same time may put them in another order.
+        for server in servers:
+            try:
+                connection = await asyncpg.connect(server, timeout=limits.connect_seconds)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                if server == servers[-1] or isinstance(error, ValueError):
+                    raise
+            except TargetServerAttributeNotMatched as error:
+                if server == servers[-1]:
+                    raise ConnectionRefusedError("no server of them takes writes") from error
+            else:
+                order.sort(key=lambda each: each != server)
+                end_with_dead_peer(connection._transport.get_extra_info("socket"))  # noqa: SLF001
+                return connection
+        raise AssertionError("an address has a server")
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, **pool)
     event.listen(engine.sync_engine, "handle_error", _drop_useless)
     return engine
-
-
-class _Door:
-    """Makes one connection at a time, to the first server that lets it in, the last good one first.
-
-    A server that has just come back is asked for those of all processes at once: so many take so
-    long to prove who they are that each would be given up, and asked for again. One that cannot be
-    made is told to all that wait, and not found out by each anew.
-    """
-
-    def __init__(self, address: Address, limits: Limits) -> None:
-        self._order = list(address.servers)
-        self._seconds = limits.connect_seconds
-        self._one = asyncio.Lock()
-        self._failed_monotonic = -inf
-        self._failure: Exception | None = None
-
-    async def connect(self) -> Any:
-        """Return a new connection; raises what the driver or the system says."""
-        came_monotonic = monotonic()
-        async with self._one:
-            if self._failure is not None and self._failed_monotonic > came_monotonic:
-                raise self._failure
-            try:
-                return await self._first_of_them()
-            except Exception as error:
-                self._failed_monotonic, self._failure = monotonic(), error
-                raise
-
-    async def _first_of_them(self) -> Any:
-        *others, last = self._order
-        for server in others:
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                return await self._connect(server)
-        return await self._connect(last)
-
-    async def _connect(self, server: str) -> Any:
-        try:
-            connection = await asyncpg.connect(server, timeout=self._seconds)
-        except TargetServerAttributeNotMatched as error:
-            raise ConnectionRefusedError("no server of them takes writes") from error
-        self._order.sort(key=lambda each: each != server)
-        end_with_dead_peer(connection._transport.get_extra_info("socket"))  # noqa: SLF001
-        return connection
 
 
 def _end(driver: Any, ended: asyncio.Event) -> None:
