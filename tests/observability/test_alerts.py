@@ -69,7 +69,7 @@ STORIES = {
         {f"kurs_wallet_ledger_audit_timestamp_seconds{{{N}}}": "0+60x29"},
         {f"kurs_wallet_ledger_audit_timestamp_seconds{{{N}}}": "1740x59"},
     ),
-    "KursPartitionsShort": level(f'kurs_wallet_partitions_ahead{{{N},table="postings"}}', 5, 4),
+    "KursPartitionsShort": level(f'kurs_wallet_partitions_ahead{{{N},table="postings"}}', 2, 1),
     "KursPaymentsUnfinished": level(f"kurs_payments_oldest_pending_seconds{{{N}}}", 3, 400),
     "KursOperationSetAside": level(f"kurs_payments_operations_set_aside{{{N}}}", 0, 1),
     "KursEventsLate": level(f"kurs_payments_oldest_late_event_seconds{{{N}}}", 0, 90),
@@ -161,7 +161,7 @@ def test_a_wallet_that_knows_of_no_partitions_makes_none(
 ) -> None:
     """After a rollback the metric is gone; where the wallet is down other alerts tell."""
     series = {
-        f'kurs_wallet_partitions_ahead{{{N},pod="new",table="postings"}}': "10x29 _x60",
+        f'kurs_wallet_partitions_ahead{{{N},pod="new",table="postings"}}': "2x29 _x60",
         f'up{{{N},job="wallet",pod="old"}}': up,
     }
     query = firing("KursPartitionsShort", "critical")

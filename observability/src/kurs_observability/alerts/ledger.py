@@ -75,7 +75,7 @@ MUST_NEVER_BE = (
         "PartitionsShort",
         "critical",
         # A release before partitions, after a rollback, makes none and tells nothing.
-        "min by (namespace, table) (kurs_wallet_partitions_ahead) < 5"
+        "min by (namespace, table) (kurs_wallet_partitions_ahead) < 2"
         " or (min by (namespace, table) (last_over_time(kurs_wallet_partitions_ahead[7d]))"
         " unless min by (namespace, table) (kurs_wallet_partitions_ahead))"
         ' and on (namespace) count by (namespace) (up{job="wallet"} == 1)',
@@ -83,7 +83,7 @@ MUST_NEVER_BE = (
         _LEDGER,
         (
             "Room for {{ $labels.table }} in {{ $labels.namespace }} runs out",
-            "{{ $value }} partitions were ahead, of 10; behind the last one no payment is taken.",
+            "{{ $value }} partitions were ahead, of 2; behind the last one no payment is taken.",
         ),
     ),
 )

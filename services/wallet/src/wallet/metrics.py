@@ -49,7 +49,7 @@ class WalletMetrics:
         )
         self.partitions_ahead = telemetry.gauge(
             "kurs_wallet_partitions_ahead",
-            "Partitions of a table behind the one that is written: 10 on PostgreSQL, all well",
+            "Partitions of a table behind the one that is written: 2 on PostgreSQL, all well",
             ("table",),
         )
         self._add_heads(telemetry)
