@@ -23,8 +23,7 @@ from kurs.data.versions import revisions
 ROWS = 10_000_000
 """How many numbers a partition has; the first one has what was there, too."""
 AHEAD = 2
-"""How many partitions are made ahead of the one that is written. Each session of PostgreSQL keeps
-the plans of its statements for all of them: with ten it took 28 MB, and fifteen filled a server."""
+"""How many partitions are made ahead of the one that is written."""
 
 _COLUMN = text("SELECT pg_get_partkeydef(to_regclass(:table))")
 _REACHED = text("SELECT pg_sequence_last_value(to_regclass(:sequence))")
