@@ -225,6 +225,13 @@ async def test_a_statement_that_takes_too_long_is_ended_unless_it_may(database: 
     await database.read(lambda c: c.execute(sleeping).all(), seconds=30)
 
 
+async def test_no_session_compiles_its_plans(database: Database) -> None:
+    """Its memory would be five times as much."""
+    shown = await database.read(lambda c: c.execute(text("SHOW jit")).scalar())
+
+    assert shown == "off"
+
+
 async def test_refused_connections_are_unavailable() -> None:
     nowhere = Database.open("postgresql://kurs@127.0.0.1:1/x", limits=LIMITS)
     for call in (nowhere.read, nowhere.write):
