@@ -83,7 +83,7 @@ def test_a_documented_edit_outlives_upgrades(running: Installation, helm: str) -
     for pair in content["spec"]["pairs"]:
         pair["spreadBps"] = _SPREAD
     running.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(content))
-    running.kubectl("wait", "fxrs/simulated", "--for=condition=Ready", "--timeout=30s")
+    running.kubectl("wait", "fxrs/simulated", "--for=condition=Ready", "--timeout=120s")
     running.kubectl("delete", "rth", "velocity-trial")
 
     for tag in (NEXT_TAG, TAG):
