@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from tests.wallet.archived import CutLedger, cut_ledger
 from tests.wallet.harness import SERVICE_ROLE, WalletApp, broken_invariants, wallet_app
 
 from kurs.data.migrations import migrate
@@ -51,6 +52,22 @@ def sqlite_ledger(migrated_sqlite: Path, tmp_path: Path) -> str:
     path = tmp_path / "wallet.db"
     shutil.copy(migrated_sqlite, path)
     return f"sqlite:///{path}"
+
+
+@pytest.fixture
+async def ledger(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[CutLedger]:
+    """A ledger on PostgreSQL whose postings are cut into small partitions."""
+    async with cut_ledger(postgres_url, tmp_path / "archives", monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture
+async def old(ledger: CutLedger) -> CutLedger:
+    """One whose first partition is full, settled, and two days old."""
+    await ledger.fill_the_first()
+    return ledger
 
 
 @pytest.fixture

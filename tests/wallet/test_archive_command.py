@@ -2,12 +2,11 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
-from tests.wallet.archived import FIRST_BOUND, CutLedger, cut_ledger
+from tests.wallet.archived import FIRST_BOUND, CutLedger
 from tests.wallet.harness import tamper
 
 from wallet.archive_command import archive_command
@@ -16,15 +15,6 @@ from wallet.domain.chain import HISTORY
 from wallet.settings import WalletSettings
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-async def old(
-    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[CutLedger]:
-    async with cut_ledger(postgres_url, tmp_path / "archives", monkeypatch) as made:
-        await made.fill_the_first()
-        yield made
 
 
 async def command(url: str, name: str, *arguments: str) -> tuple[int, str]:

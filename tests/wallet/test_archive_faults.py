@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 from tests.wallet.archived import FIRST_BOUND, CutLedger
-from tests.wallet.test_archive_command import command, old
+from tests.wallet.test_archive_command import command
 
 from kurs.data.limits import Limits
 from kurs.kernel.settings import CannotRun
 from wallet.store.archives import list_archives
 
 pytestmark = pytest.mark.postgres
-__all__ = ["old"]
 
 
 async def test_a_link_where_a_file_is_to_be_written_is_not_followed(old: CutLedger) -> None:

@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from hashlib import sha256
-from pathlib import Path
 
 import asyncpg
 import pytest
 from sqlalchemy import make_url
-from tests.wallet.archived import FIRST_BOUND, ROWS, CutLedger, cut_ledger
+from tests.wallet.archived import FIRST_BOUND, ROWS, CutLedger
 from tests.wallet.harness import fx, pay, tamper
 
 from kurs.kernel.settings import CannotRun
@@ -23,21 +21,6 @@ from wallet.store.archives import list_archives
 from wallet.verification import Report, verify
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-async def ledger(
-    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[CutLedger]:
-    async with cut_ledger(postgres_url, tmp_path / "archives", monkeypatch) as made:
-        yield made
-
-
-@pytest.fixture
-async def old(ledger: CutLedger) -> CutLedger:
-    """A ledger whose first partition is full, settled, and two days old."""
-    await ledger.fill_the_first()
-    return ledger
 
 
 async def archives(ledger: CutLedger) -> list[Archive]:

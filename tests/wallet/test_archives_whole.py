@@ -1,14 +1,13 @@
 """An archive has all that transfers asked for, once, whatever happens beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from tests.wallet.archived import DAY, CutLedger, cut_ledger
+from tests.wallet.archived import DAY, CutLedger
 from tests.wallet.harness import pay, tamper
 
 from kurs.data.database import Database
@@ -27,20 +26,6 @@ from wallet.verification import Report, verify
 pytestmark = pytest.mark.postgres
 
 ArchivedAt = Callable[[str, Callable[..., Any]], list[str]]
-
-
-@pytest.fixture
-async def ledger(
-    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[CutLedger]:
-    async with cut_ledger(postgres_url, tmp_path / "archives", monkeypatch) as made:
-        yield made
-
-
-@pytest.fixture
-async def old(ledger: CutLedger) -> CutLedger:
-    await ledger.fill_the_first()
-    return ledger
 
 
 async def verified(ledger: CutLedger) -> Report:
